@@ -1,0 +1,179 @@
+package position
+
+import "fmt"
+
+// CostMethod says which cost leaves with a reduction.
+type CostMethod uint8
+
+// The methods. Average is the only one so far.
+const Average CostMethod = 0
+
+// String returns the name used in JSON and flags.
+func (m CostMethod) String() string {
+	if m == Average {
+		return "average"
+	}
+	return "unknown"
+}
+
+// fallbackCurrency settles undefined instruments where the rules name none.
+const fallbackCurrency = "USD"
+
+// Rules are the options of a ledger's arithmetic. They are part of the ledger's
+// identity and never change while it lives.
+type Rules struct {
+	CostMethod        CostMethod
+	DefaultCurrency   string // settlement of instruments that were not defined; "": USD
+	StrictInstruments bool   // refuse instruments that were not defined
+}
+
+// DefaultTerms are the terms of an instrument that was not defined.
+func (r Rules) DefaultTerms() Terms {
+	return Terms{Kind: Linear, Multiplier: Decimal{lo: one}, Settlement: r.currency()}
+}
+
+func (r Rules) currency() string {
+	if r.DefaultCurrency != "" {
+		return r.DefaultCurrency
+	}
+	return fallbackCurrency
+}
+
+// State is what the fold reads. A returned pointer is nil for what is not
+// known, and must not be changed.
+type State interface {
+	Position(key Key) *Position
+	Instrument(name string) *Instrument
+	Account(name string) *Account
+	// HasOpen reports whether the instrument has an open position.
+	HasOpen(instrument string) bool
+}
+
+// Fold returns the changes that a mutation makes to a state, without changing
+// it. It is pure: the same state and mutation give the same bytes under the
+// same [ArithmeticVersion]. A refusal is one of this package's errors.
+//
+// The mutation is one that Validate accepts and that has an id and a time. No
+// changes and no error mean that it is a definition which the state already
+// holds.
+func (r Rules) Fold(s State, m Mutation) ([]Change, error) {
+	switch v := m.(type) {
+	case Fill:
+		return r.foldFill(s, &v, m)
+	case Mark:
+		return r.foldMark(s, &v, m)
+	case Charge:
+		if v.Instrument == "" {
+			return foldCash(s, &v, m)
+		}
+		return r.foldCharge(s, &v, m)
+	case Amend:
+		return foldAmend(s, &v, m)
+	case DefineInstrument:
+		return r.foldInstrument(s, &v, m)
+	}
+	return nil, invalid("type", "%T is no mutation that can be folded", m)
+}
+
+// foldMark records a price. The extremes of open positions follow from it by
+// comparison, so it makes no image of them.
+func (r Rules) foldMark(s State, m *Mark, cause Mutation) ([]Change, error) {
+	in := s.Instrument(m.Instrument)
+	if err := r.admit(m.Instrument, in); err != nil {
+		return nil, err
+	}
+	if in != nil && in.Defined && in.Terms.Kind == Inverse && m.Price.Sign() <= 0 {
+		return nil, invalid("price", "must be positive for an inverse instrument")
+	}
+	return []Change{{Kind: Marked, Parts: 1, Cause: cause}}, nil
+}
+
+// foldInstrument gives an instrument its terms, which must not change under an
+// open position.
+func (r Rules) foldInstrument(s State, d *DefineInstrument, cause Mutation) ([]Change, error) {
+	terms, err := r.fillTerms(d.Terms)
+	if err != nil {
+		return nil, err
+	}
+	old := s.Instrument(d.Instrument)
+	have := r.DefaultTerms()
+	next := Instrument{Name: d.Instrument, Terms: terms, Defined: true, Version: 1}
+	if old != nil {
+		next.Mark, next.MarkTime, next.Version = old.Mark, old.MarkTime, old.Version+1
+		if old.Defined {
+			have = old.Terms
+		}
+	}
+	if terms == have {
+		if old != nil && old.Defined {
+			return nil, nil
+		}
+	} else if s.HasOpen(d.Instrument) {
+		return nil, fmt.Errorf("%w: %s has an open position under other terms", ErrInstrumentInUse, d.Instrument)
+	}
+	return []Change{{Kind: Defined, Parts: 1, Cause: cause, Instrument: &next}}, nil
+}
+
+// fillTerms puts the defaults where a definition leaves a member out.
+func (r Rules) fillTerms(t Terms) (Terms, error) {
+	if t.Multiplier.IsZero() {
+		t.Multiplier = Decimal{lo: one}
+	}
+	if t.Settlement == "" {
+		switch t.Kind {
+		case Linear, Spot, Option:
+			t.Settlement = t.Quote
+		case Inverse:
+			t.Settlement = t.Base
+		case Quanto: // settled in a third currency, which cannot be guessed
+		}
+	}
+	if t.Settlement == "" {
+		t.Settlement = r.currency()
+	}
+	if t.Kind == Spot && t.Settlement == t.Base {
+		return t, invalid("settlement", "%q is the base currency as well: a spot instrument exchanges two", clip(t.Base))
+	}
+	return t, nil
+}
+
+// admit refuses an instrument that was not defined where the rules are strict.
+func (r Rules) admit(name string, in *Instrument) error {
+	if r.StrictInstruments && (in == nil || !in.Defined) {
+		return fmt.Errorf("%w: %s is not defined, and the ledger's instruments are strict", ErrUnknownInstrument, name)
+	}
+	return nil
+}
+
+// expect compares a key's version with the one that a mutation insists on.
+func expect(want *uint64, key Key, p *Position) error {
+	if want == nil {
+		return nil
+	}
+	var have uint64
+	if p != nil {
+		have = p.Version
+	}
+	if have != *want {
+		return &VersionError{Key: key, Expected: *want, Have: have}
+	}
+	return nil
+}
+
+// next returns a copy of p that one more change may be made to.
+func (p *Position) next(at Time, in *Instrument) *Position {
+	n := *p
+	n.Version++
+	n.Seq = 0
+	n.UpdatedAt = at
+	n.noteMark(in)
+	return &n
+}
+
+// noteMark stores the mark that was known when the position changed.
+func (p *Position) noteMark(in *Instrument) {
+	p.Mark, p.HasMark = Decimal{}, false
+	if in != nil && in.MarkTime != 0 {
+		p.Mark, p.HasMark = in.Mark, true
+	}
+}

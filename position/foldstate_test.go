@@ -1,0 +1,163 @@
+package position_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// memory is the smallest state that a fold can run on: maps of images, with the
+// extremes kept the way the projector keeps them.
+type memory struct {
+	rules       position.Rules
+	positions   map[position.Key]*position.Position
+	instruments map[string]*position.Instrument
+	accounts    map[string]*position.Account
+	changes     []position.Change // all of them, in order
+	last        []position.Change // of the last mutation
+}
+
+func newMemory(rules position.Rules) *memory {
+	return &memory{
+		rules:       rules,
+		positions:   map[position.Key]*position.Position{},
+		instruments: map[string]*position.Instrument{},
+		accounts:    map[string]*position.Account{},
+	}
+}
+
+func (s *memory) image(key position.Key) *position.Position { return s.positions[key] }
+
+func (s *memory) HasOpen(instrument string) bool {
+	for k, p := range s.positions {
+		if k.Instrument == instrument && p.IsOpen() {
+			return true
+		}
+	}
+	return false
+}
+
+// state gives the fold the maps under the names of [position.State].
+type state struct{ *memory }
+
+func (s state) Position(key position.Key) *position.Position { return s.positions[key] }
+func (s state) Instrument(name string) *position.Instrument  { return s.instruments[name] }
+func (s state) Account(name string) *position.Account        { return s.accounts[name] }
+func (s *memory) Position(key position.Key) (position.Position, bool) {
+	p := s.positions[key]
+	if p == nil {
+		return position.Position{}, false
+	}
+	return *p, true
+}
+
+// Apply folds one mutation and takes its changes over.
+func (s *memory) Apply(m position.Mutation) error {
+	if err := m.Validate(); err != nil {
+		return err
+	}
+	m = m.Identified(fmt.Sprintf("m-%d", len(s.changes)), 1)
+	changes, err := s.rules.Fold(state{s}, m)
+	if err != nil {
+		return err
+	}
+	for i := range changes {
+		s.take(&changes[i])
+	}
+	s.last = changes
+	s.changes = append(s.changes, changes...)
+	return nil
+}
+
+func (s *memory) take(c *position.Change) {
+	switch {
+	case c.After != nil:
+		s.positions[c.After.Key] = c.After
+	case c.Instrument != nil:
+		s.instruments[c.Instrument.Name] = c.Instrument
+	case c.Account != nil:
+		s.accounts[c.Account.Name] = c.Account
+	}
+	m, ok := c.Cause.(position.Mark)
+	if !ok {
+		return
+	}
+	in := position.Instrument{Name: m.Instrument, Terms: s.rules.DefaultTerms()}
+	if old := s.instruments[m.Instrument]; old != nil {
+		in = *old
+	}
+	in.Mark, in.MarkTime = m.Price, m.Time
+	s.instruments[m.Instrument] = &in
+	for k, p := range s.positions {
+		if k.Instrument != m.Instrument || !p.IsOpen() {
+			continue
+		}
+		n := *p
+		if m.Price.Cmp(n.High) > 0 {
+			n.High = m.Price
+		}
+		if m.Price.Cmp(n.Low) < 0 {
+			n.Low = m.Price
+		}
+		s.positions[k] = &n
+	}
+}
+
+// figures shows a position the way the tables of the tests name it. An unknown
+// figure is "?".
+func figures(p *position.Position) map[string]string {
+	shown := func(d position.Decimal, ok bool) string {
+		if !ok {
+			return "?"
+		}
+		return d.String()
+	}
+	f := map[string]string{
+		"side": p.Side(), "qty": p.Qty.String(), "cost": p.Cost.String(),
+		"cycle": fmt.Sprint(p.Cycle), "version": fmt.Sprint(p.Version),
+		"entry_qty": p.EntryQty.String(), "exit_qty": p.ExitQty.String(), "peak_qty": p.PeakQty.String(),
+		"entry_value": p.EntryValue.String(), "exit_value": p.ExitValue.String(), "last_entry": p.LastEntry.String(),
+		"realized": p.Totals.Realized.String(), "funding": p.Totals.Funding.String(),
+		"fees": amounts(p.Totals.Fees), "charges": amounts(p.Totals.Charges),
+		"high": p.High.String(), "low": p.Low.String(), "settlement": p.Terms.Settlement,
+		"opened": fmt.Sprint(int64(p.OpenedAt)), "closed": fmt.Sprint(int64(p.ClosedAt)), "updated": fmt.Sprint(int64(p.UpdatedAt)),
+		"avg_entry": shown(p.AvgEntry()), "avg_exit": shown(p.AvgExit()), "net": shown(p.Net()),
+		"mfe": shown(p.MFE()), "mae": shown(p.MAE()),
+		"mark":           shown(p.Mark, p.HasMark),
+		"prior_realized": p.Prior.Realized.String(), "prior_funding": p.Prior.Funding.String(),
+		"prior_fees": amounts(p.Prior.Fees), "prior_charges": amounts(p.Prior.Charges),
+	}
+	if all, ok := p.Lifetime(); ok {
+		f["life_realized"], f["life_fees"], f["life_charges"] = all.Realized.String(), amounts(all.Fees), amounts(all.Charges)
+	}
+	if p.HasMark {
+		f["unrealized"], f["mark_value"] = shown(p.Unrealized(p.Mark)), shown(p.MarkValue(p.Mark))
+	}
+	return f
+}
+
+func amounts(a position.Amounts) string {
+	s := ""
+	for i, x := range a {
+		if i > 0 {
+			s += " "
+		}
+		s += x.Value.String() + " " + x.Currency
+	}
+	return s
+}
+
+// wants checks the named figures of a position.
+func wants(t *testing.T, p *position.Position, want map[string]string) {
+	t.Helper()
+	require.NotNil(t, p)
+	got := figures(p)
+	for name, w := range want {
+		g, ok := got[name]
+		require.True(t, ok, "no figure is called %q", name)
+		require.Equal(t, w, g, name)
+	}
+}

@@ -1,0 +1,61 @@
+package position
+
+// InstrumentKind selects the arithmetic of an instrument.
+type InstrumentKind uint8
+
+// The kinds. An undefined instrument is linear.
+const (
+	Linear  InstrumentKind = iota // cost = qty · price · multiplier, settled in quote
+	Inverse                       // cost = qty · multiplier / price, settled in base
+	Spot                          // as linear; a fee in the base currency changes quantity
+	Quanto                        // as linear, settled in a third currency at a fixed multiplier
+	Option                        // as linear; the price is the premium
+)
+
+// String returns the name used in JSON.
+func (k InstrumentKind) String() string {
+	switch k {
+	case Linear:
+		return "linear"
+	case Inverse:
+		return "inverse"
+	case Spot:
+		return "spot"
+	case Quanto:
+		return "quanto"
+	case Option:
+		return "option"
+	}
+	return "unknown"
+}
+
+// ParseInstrumentKind is the reverse of String.
+func ParseInstrumentKind(s string) (InstrumentKind, error) {
+	for k := Linear; k <= Option; k++ {
+		if k.String() == s {
+			return k, nil
+		}
+	}
+	return 0, invalid("kind", "%q is none of linear, inverse, spot, quanto, option", clip(s))
+}
+
+// Terms are what the arithmetic of a position depends on. A position carries a
+// copy of them from its cycle's first fill, so that each change explains itself.
+type Terms struct {
+	Kind       InstrumentKind
+	Multiplier Decimal // settlement currency per unit and price point; never zero
+	Base       string  // currency or asset that is bought and sold; may be empty
+	Quote      string  // currency of the price; may be empty
+	Settlement string  // currency of cost and profit
+}
+
+// Instrument is an instrument's definition and its last mark.
+type Instrument struct {
+	Name     string
+	Terms    Terms
+	Defined  bool    // false: known only by use, with the ledger's defaults
+	Mark     Decimal // last mark price; meaningless while MarkTime is zero
+	MarkTime Time
+	Version  uint64 // definitions so far
+	Seq      uint64 // record that last defined it; set by the projector
+}

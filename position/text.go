@@ -1,0 +1,35 @@
+package position
+
+import (
+	"maps"
+	"slices"
+	"unicode/utf8"
+)
+
+// clip shortens hostile input for an error text.
+func clip(s string) string {
+	const limit = 40
+	if len(s) <= limit {
+		return s
+	}
+	n := limit
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}
+
+func sortedNames(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+func checkMeta(name, value string) error {
+	if err := checkName("metadata", name, false); err != nil {
+		return err
+	}
+	if len(value) > MaxValue {
+		return invalid("metadata", "value of %q is %d bytes long, at most %d are allowed", name, len(value), MaxValue)
+	}
+	if !utf8.ValidString(value) {
+		return invalid("metadata", "value of %q is not valid UTF-8", name)
+	}
+	return nil
+}
