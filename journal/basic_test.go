@@ -1,0 +1,241 @@
+package journal_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+// open opens a ledger and closes it when the test ends.
+func open(t testing.TB, dir string, o journal.Options) *journal.Journal {
+	t.Helper()
+	j, err := journal.Open(dir, o)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+// payload is what the tests write at a seq.
+func payload(seq uint64) []byte {
+	return fmt.Appendf(nil, "record %d %s", seq, bytes.Repeat([]byte{byte('a' + seq%26)}, int(seq%17)))
+}
+
+// add commits groups of the given sizes; every record's time is its seq.
+func add(t testing.TB, j *journal.Journal, groups ...int) {
+	t.Helper()
+	seq := j.Last().Seq
+	for _, n := range groups {
+		b := j.NewBatch()
+		for range n {
+			seq++
+			got, _ := b.Append(payload(seq), 0, int64(seq))
+			require.Equal(t, seq, got)
+		}
+		require.NoError(t, j.Commit(b))
+		require.Equal(t, seq, j.Durable())
+	}
+}
+
+// read returns the records from seq on and checks that they are what add wrote.
+func read(t testing.TB, dir string, from uint64) []journal.Record {
+	t.Helper()
+	recs, err := tryRead(dir, from)
+	require.NoError(t, err)
+	for i := range recs {
+		require.Equal(t, max(from, 1)+uint64(i), recs[i].Seq)
+		require.Equal(t, payload(recs[i].Seq), recs[i].Payload)
+	}
+	return recs
+}
+
+func tryRead(dir string, from uint64) ([]journal.Record, error) {
+	r, err := journal.OpenReader(dir)
+	if err != nil {
+		return nil, err
+	}
+	var recs []journal.Record
+	for rec, err := range r.Records(from) {
+		if err != nil {
+			return recs, err
+		}
+		recs = append(recs, rec)
+	}
+	return recs, nil
+}
+
+// segments returns the paths of the segments, oldest first.
+func segments(t testing.TB, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
+	require.NoError(t, err)
+	return names
+}
+
+// copyLedger copies a ledger into a new directory.
+func copyLedger(t testing.TB, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "ledger")
+	require.NoError(t, os.CopyFS(to, os.DirFS(dir)))
+	return to
+}
+
+func TestOpenAppendReopen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "ledger")
+	now := time.Unix(1000, 0)
+	j := open(t, dir, journal.Options{Now: func() time.Time { now = now.Add(time.Second); return now }})
+	require.True(t, j.Recovery().Created)
+	require.Equal(t, time.Second, j.Recovery().Duration)
+	require.EqualValues(t, 1, j.Epoch())
+	require.EqualValues(t, 1, j.First())
+	require.Equal(t, journal.Head{}, j.Last())
+	add(t, j, 1, 5, 3)
+	require.NoError(t, j.Commit(j.NewBatch()), "an empty batch is nothing")
+	last := j.Last()
+	require.EqualValues(t, 9, last.Seq)
+	require.NoError(t, j.Close())
+	require.NoError(t, j.Close())
+	require.ErrorIs(t, j.Commit(j.NewBatch()), journal.ErrClosed)
+	require.ErrorIs(t, j.SaveMark(), journal.ErrClosed)
+
+	j = open(t, dir, journal.Options{})
+	require.True(t, j.Recovery().Clean)
+	require.False(t, j.Recovery().Rewritten)
+	require.EqualValues(t, 9, j.Recovery().Records)
+	require.EqualValues(t, 2, j.Epoch())
+	require.Equal(t, last, j.Last())
+	add(t, j, 2)
+	recs := read(t, dir, 0)
+	require.Len(t, recs, 11)
+	require.EqualValues(t, 1, recs[8].Epoch)
+	require.EqualValues(t, 2, recs[9].Epoch)
+	require.EqualValues(t, []uint64{0, 1, 1, 1, 1, 1, 6, 6, 6, 9, 9}, column(recs, func(r journal.Record) uint64 { return r.Synced }))
+	require.Equal(t, j.Last().Chain, recs[10].Chain)
+	require.Len(t, read(t, dir, 7), 5)
+	require.Empty(t, read(t, dir, 12))
+}
+
+func column[T any](recs []journal.Record, f func(journal.Record) T) []T {
+	var out []T
+	for _, r := range recs {
+		out = append(out, f(r))
+	}
+	return out
+}
+
+func TestRecordTimeNeverDecreases(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{})
+	b := j.NewBatch()
+	for _, at := range []int64{-5, 100, 50, 100, 120} {
+		b.Append([]byte("x"), journal.Control, at)
+	}
+	require.NoError(t, j.Commit(b))
+	require.NoError(t, j.Close())
+	j = open(t, dir, journal.Options{})
+	b = j.NewBatch()
+	b.Append([]byte("x"), 0, 7)
+	require.NoError(t, j.Commit(b))
+	recs, err := tryRead(dir, 0)
+	require.NoError(t, err)
+	require.Equal(t, []int64{-5, 100, 100, 100, 120, 120}, column(recs, func(r journal.Record) int64 { return r.Time }))
+	require.Equal(t, journal.Control, recs[0].Flags)
+}
+
+func TestRefusedPayloads(t *testing.T) {
+	for name, f := range map[string]func(*journal.Batch){
+		"empty":        func(b *journal.Batch) { b.Append(nil, 0, 1) },
+		"too long":     func(b *journal.Batch) { b.Append(make([]byte, journal.MaxPayload+1), 0, 1) },
+		"unknown flag": func(b *journal.Batch) { b.Append([]byte("x"), 8, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir, journal.Options{})
+			add(t, j, 1)
+			b := j.NewBatch()
+			b.Append([]byte("fine"), 0, 1)
+			f(b)
+			b.Append([]byte("fine"), 0, 1)
+			err := j.Commit(b)
+			require.ErrorIs(t, err, journal.ErrPayload)
+			require.ErrorIs(t, err, journal.ErrFailed, "the frames before it have taken their seq")
+			require.NoError(t, j.Close())
+			j = open(t, dir, journal.Options{})
+			require.EqualValues(t, 1, j.Durable())
+		})
+	}
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{})
+	b := j.NewBatch()
+	b.Append(make([]byte, journal.MaxPayload), 0, 1)
+	require.NoError(t, j.Commit(b))
+	recs, err := tryRead(dir, 1)
+	require.NoError(t, err)
+	require.Len(t, recs[0].Payload, journal.MaxPayload)
+}
+
+func TestBatchesKeepTheirOrder(t *testing.T) {
+	for name, f := range map[string]func(*journal.Journal) *journal.Batch{
+		"second first": func(j *journal.Journal) *journal.Batch {
+			j.NewBatch().Append([]byte("one"), 0, 1)
+			b := j.NewBatch()
+			b.Append([]byte("two"), 0, 1)
+			return b
+		},
+		"filled in turns": func(j *journal.Journal) *journal.Batch {
+			a, b := j.NewBatch(), j.NewBatch()
+			a.Append([]byte("one"), 0, 1)
+			b.Append([]byte("two"), 0, 1)
+			a.Append([]byte("three"), 0, 1)
+			return a
+		},
+		"ends inside an atomic batch": func(j *journal.Journal) *journal.Batch {
+			b := j.NewBatch()
+			b.Append([]byte("one"), journal.More, 1)
+			return b
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir, journal.Options{})
+			err := j.Commit(f(j))
+			require.ErrorIs(t, err, journal.ErrOrder)
+			require.ErrorIs(t, err, journal.ErrFailed)
+			require.ErrorIs(t, j.Commit(j.NewBatch()), journal.ErrOrder)
+			require.Empty(t, read(t, dir, 0))
+		})
+	}
+}
+
+// The journal's idea of the log's segments must be the log's own.
+func TestTailMirror(t *testing.T) {
+	for _, limit := range []int{1, 90, 100, 128, 1000, 1 << 20} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			dir := t.TempDir()
+			for _, size := range []int{limit, limit * 3, limit/3 + 1, limit} {
+				j := open(t, dir, journal.Options{SegmentSize: size})
+				for i := range 12 {
+					add(t, j, 1+i*i%7)
+					segs := segments(t, dir)
+					info, err := os.Stat(segs[len(segs)-1])
+					require.NoError(t, err)
+					first, bytes := j.TailMirror()
+					require.Equal(t, fmt.Sprintf("%020d", first), filepath.Base(segs[len(segs)-1]))
+					require.Equal(t, info.Size(), bytes)
+				}
+				require.NoError(t, j.Close())
+			}
+			rep, err := journal.Check(dir)
+			require.NoError(t, err)
+			require.Empty(t, rep.Damages)
+			require.Empty(t, rep.Notices)
+			read(t, dir, 0)
+		})
+	}
+}

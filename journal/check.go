@@ -1,0 +1,131 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// checkTries bounds how often Check looks again when a writer changes the
+// ledger under its eyes.
+const checkTries = 5
+
+// Report is what [Check] found.
+type Report struct {
+	First    uint64
+	Last     Head // the last good record; Seq is First-1 when there is none
+	Durable  uint64
+	Records  uint64
+	Bytes    int64
+	Segments int
+	Clean    bool // MARK says that the ledger was closed cleanly
+	// Damages are what Open refuses, and Notices what it puts right or what
+	// is only worth knowing.
+	Damages []*DamageError
+	Notices []Notice
+}
+
+// Notice is a finding that is no damage.
+type Notice struct {
+	File   string
+	Offset int64
+	Seq    uint64
+	Text   string
+}
+
+// Check verifies every record of the ledger in dir, the names of its files and
+// MARK, and reports everything that it finds. It takes no lock and changes
+// nothing. The error says that the ledger could not be read; damage is in the
+// report.
+func Check(dir string) (Report, error) {
+	for try := 1; ; try++ {
+		before, found, err := readMark(dir)
+		if err == nil && !found {
+			if _, statErr := os.Stat(filepath.Join(dir, journalDir)); statErr != nil {
+				return Report{}, fmt.Errorf("journal: check: %w", statErr)
+			}
+		}
+		rep, err := check(dir)
+		if err == nil && len(rep.Damages) == 0 {
+			return rep, nil
+		}
+		// A writer that opens, trims or closes meanwhile changes MARK first.
+		after, _, markErr := readMark(dir)
+		if markErr != nil || before == after || try == checkTries {
+			return rep, err
+		}
+	}
+}
+
+func check(dir string) (Report, error) {
+	s, err := surveyLedger(dir, 0, false)
+	if err == nil {
+		return s.report()
+	}
+	var damage *DamageError
+	if !errors.As(err, &damage) {
+		return Report{}, err
+	}
+	rep := Report{Damages: []*DamageError{damage}}
+	if damage.File != markName {
+		return rep, nil
+	}
+	// Without MARK the rest can still be looked at.
+	if s, err = surveyLedger(dir, 0, true); err != nil {
+		if errors.As(err, &damage) {
+			rep.Damages = append(rep.Damages, damage)
+			err = nil
+		}
+		return rep, err
+	}
+	more, err := s.report()
+	more.Damages = append(rep.Damages, more.Damages...)
+	return more, err
+}
+
+func (s *survey) report() (Report, error) {
+	rep := Report{
+		First: s.mark.first, Last: s.last, Durable: s.known, Clean: s.mark.clean,
+		Segments: len(s.segs), Damages: s.damages,
+	}
+	for i := range s.segs {
+		rep.Records += s.segs[i].records
+		rep.Bytes += s.segs[i].size
+	}
+	if len(s.damages) == 0 {
+		var damage *DamageError
+		if err := s.judge(); errors.As(err, &damage) {
+			rep.Damages = append(rep.Damages, damage)
+		} else if err != nil {
+			return rep, err
+		}
+	}
+	rep.Notices = s.notices(len(rep.Damages) > 0)
+	return rep, nil
+}
+
+func (s *survey) notices(damaged bool) []Notice {
+	var out []Notice
+	for _, f := range s.leftovers {
+		out = append(out, Notice{File: f.name(), Seq: f.first, Text: "left by an interrupted trim, removed by the next open"})
+	}
+	if _, err := os.Lstat(filepath.Join(s.dir, journalDir, rewriteTemp)); err == nil {
+		out = append(out, Notice{File: journalDir + "/" + rewriteTemp, Text: "left by an interrupted recovery, removed by the next open"})
+	}
+	if damaged {
+		return out
+	}
+	file, off, seq := s.place()
+	if f := s.flaw(); f != nil {
+		out = append(out, Notice{File: file, Offset: off, Seq: seq, Text: f.reason +
+			": a write that is under way, or was interrupted before it was acknowledged; the next open cuts it and keeps it"})
+	} else if s.keep.Seq != s.last.Seq {
+		out = append(out, Notice{File: file, Offset: off, Seq: s.keep.Seq + 1, Text: "the last atomic batch is not whole: it is under way, " +
+			"or was interrupted before it was acknowledged; the next open cuts it and keeps it"})
+	}
+	if !s.mark.clean && s.hasMark {
+		out = append(out, Notice{File: markName, Seq: s.mark.last, Text: "the ledger is open, or was not closed cleanly"})
+	}
+	return out
+}

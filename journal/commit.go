@@ -1,0 +1,207 @@
+package journal
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/tidwall/wal"
+)
+
+// keepBatch bounds the memory that a batch may hold on to between two uses.
+const keepBatch = 16 << 20
+
+// encoder is the state that runs ahead of durability: the head of the last
+// frame that was encoded.
+type encoder struct {
+	chainer
+	head Head
+}
+
+// entry is what a commit has to know of a frame in a batch.
+type entry struct {
+	size int // with the length before it
+	head Head
+}
+
+// Batch collects frames for one commit. It belongs to the goroutine that fills
+// it until it is handed to [Journal.Commit], which takes it for good.
+type Batch struct {
+	j       *Journal
+	log     wal.Batch
+	entries []entry
+	frame   []byte
+	size    int
+	synced  uint64 // the last seq before the batch
+	more    bool
+	err     error
+}
+
+// NewBatch returns an empty batch. Only the goroutine that fills batches may
+// call it, and batches are filled one after the other: a frame appended to an
+// older batch than the newest that has frames is refused.
+func (j *Journal) NewBatch() *Batch {
+	select {
+	case b := <-j.free:
+		return b
+	default:
+		return &Batch{j: j}
+	}
+}
+
+func (j *Journal) recycle(b *Batch) {
+	if b.size > keepBatch {
+		return
+	}
+	b.log.Clear()
+	b.entries = b.entries[:0]
+	b.size, b.more, b.err = 0, false, nil
+	select {
+	case j.free <- b:
+	default:
+	}
+}
+
+// Append encodes a record at the end of the batch and returns its seq and its
+// chain value, both of which are final if the batch is committed. at is the
+// record time in unix nanoseconds; one that lies before the last record's is
+// replaced by that. The payload is copied. A payload that is empty or longer
+// than [MaxPayload], or an unknown flag, gives seq 0 and an error from Commit.
+func (b *Batch) Append(payload []byte, f Flags, at int64) (seq uint64, chain [32]byte) {
+	enc := &b.j.enc
+	switch n := len(b.entries); {
+	case b.err != nil:
+	case len(payload) == 0 || len(payload) > MaxPayload:
+		b.err = fmt.Errorf("%w: %d bytes", ErrPayload, len(payload))
+	case f&^allFlags != 0:
+		b.err = fmt.Errorf("%w: unknown flags %#x", ErrPayload, uint8(f))
+	case n == 0:
+		b.synced = enc.head.Seq
+	case b.entries[n-1].head.Seq != enc.head.Seq:
+		b.err = ErrOrder
+	}
+	if b.err != nil {
+		return 0, [32]byte{}
+	}
+	if enc.head.Seq > 0 {
+		at = max(at, enc.head.Time)
+	}
+	// Whatever stands in a file was written after the commit before it had
+	// returned, so that the last seq before the batch is durable by then,
+	// although it need not be now.
+	r := Record{
+		Seq: enc.head.Seq + 1, Synced: b.synced, Epoch: b.j.epoch, Time: at, Flags: f, Payload: payload,
+	}
+	b.frame = enc.appendFrame(b.frame[:0], &r, &enc.head.Chain)
+	enc.head = r.Head()
+	b.log.Write(r.Seq, b.frame)
+	size := prefixSize(len(b.frame)) + len(b.frame)
+	b.entries = append(b.entries, entry{size: size, head: enc.head})
+	b.size += size
+	b.more = f&More != 0
+	return r.Seq, r.Chain
+}
+
+// Len returns the number of frames in the batch.
+func (b *Batch) Len() int { return len(b.entries) }
+
+// Size returns the bytes that the batch will take in the segments.
+func (b *Batch) Size() int { return b.size }
+
+// Commit writes the batch and returns when it, and the name of every segment
+// that it began, are durable. Batches are committed in the order in which they
+// were filled, by one goroutine; the next one may be filled meanwhile. The
+// first error is final: the outcome of this batch is unknown, and this and
+// every later call returns it. The batch must not be used again.
+func (j *Journal) Commit(b *Batch) error {
+	j.commitMu.Lock()
+	defer j.commitMu.Unlock()
+	if err := j.usable(); err != nil {
+		return err
+	}
+	before := j.Last()
+	if err := b.check(before.Seq); err != nil {
+		return j.fail("order", err)
+	}
+	if len(b.entries) == 0 {
+		j.recycle(b)
+		return nil
+	}
+	j.o.Phase("append", true)
+	defer j.o.Phase("append", false)
+	next := j.tail
+	full := next.add(before, b.entries)
+	if len(full) > 0 {
+		j.o.Phase("segment", true)
+		defer j.o.Phase("segment", false)
+	}
+	last := b.entries[len(b.entries)-1].head
+	if err := j.log.WriteBatch(&b.log); err != nil {
+		return j.fail("write", err)
+	}
+	if err := j.log.Sync(); err != nil {
+		return j.fail("sync", err)
+	}
+	if len(full) > 0 {
+		if err := syncDir(filepath.Join(j.dir, journalDir)); err != nil {
+			return j.fail("directory", err)
+		}
+	}
+	j.tail = next
+	j.mu.Lock()
+	j.head, j.active = last, next.first
+	j.sealed = append(j.sealed, full...)
+	j.mu.Unlock()
+	j.recycle(b)
+	return nil
+}
+
+func (b *Batch) check(durable uint64) error {
+	switch {
+	case b.err != nil:
+		return b.err
+	case len(b.entries) == 0:
+		return nil
+	case b.synced != durable:
+		return fmt.Errorf("%w: it follows seq %d, seq %d is durable", ErrOrder, b.synced, durable)
+	case b.more:
+		return fmt.Errorf("%w: its last record announces another one of the same atomic batch", ErrOrder)
+	}
+	return nil
+}
+
+// fail makes err the journal's last word.
+func (j *Journal) fail(op string, err error) error {
+	failed := &FailedError{Op: op, Err: err}
+	j.mu.Lock()
+	j.failed = failed
+	j.mu.Unlock()
+	j.o.Logger.Error("journal failed", "op", op, "err", err, "fsync", failed.Synced())
+	return failed
+}
+
+// tail mirrors where the log stands in its last segment, which it does not
+// tell. A segment is left when an entry makes it at least limit bytes long, and
+// at the beginning of a write when it is longer than that already, as it can be
+// after an Open with a smaller limit.
+type tail struct {
+	first uint64 // of the segment
+	bytes int
+	limit int
+}
+
+// add moves the tail over the entries of one write, which stand behind before,
+// and returns the segments that this write leaves.
+func (t *tail) add(before Head, entries []entry) (full []sealed) {
+	if t.bytes > t.limit {
+		full = append(full, sealed{first: t.first, last: before})
+		t.first, t.bytes = before.Seq+1, 0
+	}
+	for i := range entries {
+		e := &entries[i]
+		if t.bytes += e.size; t.bytes >= t.limit {
+			full = append(full, sealed{first: t.first, last: e.head})
+			t.first, t.bytes = e.head.Seq+1, 0
+		}
+	}
+	return full
+}

@@ -1,0 +1,280 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Cursor reads records one after the other, waits for none, and goes on later
+// where it stopped. It keeps its segment open between calls; [Cursor.Close]
+// lets go of it.
+type Cursor struct {
+	r        *Reader
+	next     uint64 // seq of the next record to be returned
+	returned Head   // of the last one that was
+	mark     mark
+	file     *os.File
+	seg      segmentFile
+	scan     *scanner
+	// queue holds records that were read. Those before done were returned,
+	// those before ready may be: an atomic batch of them is whole.
+	queue       []Record
+	done, ready int
+	whole       Head // the last record read that ends an atomic batch
+	// checked is the end that was found to be in order last time, so that a
+	// cursor that waits there does not have to find it again.
+	checked struct{ seq, size uint64 }
+}
+
+// Cursor returns a cursor whose first record is from; 0 means the first one
+// that is kept.
+func (r *Reader) Cursor(from uint64) *Cursor { return &Cursor{r: r, next: from} }
+
+// Next returns the next record whose seq is at most limit. At the end, and
+// before a record beyond the limit, it returns [io.EOF]; a later call goes on
+// from there. The first record that it reads of a segment in the middle of the
+// journal is trusted to continue the chain; every other link is verified.
+func (c *Cursor) Next(limit uint64) (Record, error) {
+	if c.done == c.ready {
+		if err := c.fill(); err != nil {
+			return Record{}, err
+		}
+	}
+	rec := c.queue[c.done]
+	if rec.Seq > limit {
+		return Record{}, io.EOF
+	}
+	c.queue[c.done] = Record{}
+	c.done++
+	c.next, c.returned = rec.Seq+1, rec.Head()
+	return rec, nil
+}
+
+// Close lets go of the cursor's file. The cursor may be used again.
+func (c *Cursor) Close() error {
+	f := c.file
+	c.file, c.scan = nil, nil
+	c.queue, c.done, c.ready = nil, 0, 0
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+// fill reads records until an atomic batch is whole.
+func (c *Cursor) fill() error {
+	c.queue = c.queue[:copy(c.queue, c.queue[c.done:])]
+	c.done, c.ready = 0, 0
+	for {
+		if c.file == nil {
+			if err := c.seek(); err != nil {
+				return err
+			}
+		}
+		var rec Record
+		err := c.scan.next(&rec)
+		var bad *flaw
+		switch {
+		case err == nil:
+			if err = c.take(&rec); err != nil || c.ready > 0 {
+				return err
+			}
+		case errors.Is(err, io.EOF):
+			if err = c.advance(nil); err != nil {
+				return err
+			}
+		case errors.As(err, &bad):
+			if err = c.advance(bad); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("journal: read %s: %w", c.seg.name(), err)
+		}
+	}
+}
+
+// take puts a record into the queue, unless it stands before the next one.
+func (c *Cursor) take(rec *Record) error {
+	if rec.Flags&More == 0 {
+		c.whole = rec.Head()
+	}
+	if rec.Seq == c.returned.Seq && rec.Chain != c.returned.Chain {
+		return fmt.Errorf("%w: seq %d is another record now", ErrRewound, rec.Seq)
+	}
+	if rec.Seq >= c.next {
+		c.queue = append(c.queue, *rec)
+		if rec.Flags&More == 0 {
+			c.ready = len(c.queue)
+		}
+	}
+	return nil
+}
+
+// seek opens the segment that holds the next record.
+func (c *Cursor) seek() error {
+	segs, m, err := c.r.from(c.next)
+	if err != nil {
+		return err
+	}
+	c.mark = m
+	c.next = max(c.next, m.first)
+	if len(segs) == 0 {
+		if m.last >= m.first {
+			s := survey{mark: m, known: m.last}
+			return s.damaged(segmentPath(m.first), 0, m.first, "every segment is missing")
+		}
+		return io.EOF
+	}
+	return c.open(segs[0].first)
+}
+
+// open begins to read a segment.
+func (c *Cursor) open(first uint64) error {
+	seg := segmentFile{first: first, path: filepath.Join(c.r.dir, journalDir, segmentBase(first))}
+	f, err := openRegular(seg.path, os.O_RDONLY)
+	if err != nil {
+		return c.gone(first, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		_ = f.Close()
+		return fmt.Errorf("journal: open %s: %w", seg.name(), err)
+	}
+	seg.size = info.Size()
+	s := newScanner(f, seg.size, first)
+	s.fresh = true
+	if c.scan != nil && c.scan.prev.Seq == first-1 {
+		s.prev, s.linked = c.scan.prev, c.scan.linked
+	} else {
+		s.prev, s.linked = c.mark.before(first)
+		c.whole = s.prev
+	}
+	if c.file != nil {
+		_ = c.file.Close()
+	}
+	c.file, c.seg, c.scan = f, seg, s
+	return nil
+}
+
+// advance is called where the scanner stopped, at the end of what it knew of
+// the segment or at a flaw. It returns nil when there is more to read.
+func (c *Cursor) advance(bad *flaw) error {
+	if more, err := c.grow(); more || err != nil {
+		return err
+	}
+	next := c.scan.prev.Seq + 1
+	if bad == nil && next > c.seg.first {
+		_, err := os.Lstat(filepath.Join(c.r.dir, journalDir, segmentBase(next)))
+		if err == nil {
+			// A segment does not grow any more once it has a successor.
+			if more, growErr := c.grow(); more || growErr != nil {
+				return growErr
+			}
+			return c.open(next)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("journal: open %s: %w", segmentPath(next), err)
+		}
+	}
+	if c.scan.prev.Seq < c.returned.Seq {
+		return fmt.Errorf("%w: the journal ends with seq %d now", ErrRewound, c.scan.prev.Seq)
+	}
+	here := struct{ seq, size uint64 }{next, uint64(c.scan.size)} //nolint:gosec // a size is not negative
+	if c.checked == here {
+		return io.EOF
+	}
+	err := c.end(bad)
+	if errors.Is(err, io.EOF) {
+		c.checked = here
+	}
+	return err
+}
+
+// gone is called when a segment cannot be opened. If it was trimmed and the
+// cursor is past it, the cursor looks for its place anew.
+func (c *Cursor) gone(first uint64, err error) error {
+	err = c.r.missing(first, c.next, err)
+	if err == nil {
+		err = c.Close()
+	}
+	return err
+}
+
+// grow looks whether there is more of the segment than before. When a recovery
+// has put a new file in its place, the cursor begins that one anew.
+func (c *Cursor) grow() (bool, error) {
+	now, err := os.Lstat(c.seg.path)
+	if err != nil {
+		return true, c.gone(c.seg.first, err)
+	}
+	held, err := c.file.Stat()
+	if err != nil {
+		return false, fmt.Errorf("journal: read %s: %w", c.seg.name(), err)
+	}
+	if !os.SameFile(now, held) {
+		return true, c.Close()
+	}
+	if held.Size() == c.scan.size {
+		return false, nil
+	}
+	c.scan.size, c.scan.buf = held.Size(), nil
+	return true, nil
+}
+
+// end returns io.EOF if the journal may end where the cursor stands: at the
+// end of the newest segment, or at a flaw of it that is being written right now
+// or was torn. It returns nil when there is more to read after all.
+func (c *Cursor) end(bad *flaw) error {
+	segs, m, err := c.r.list()
+	if err != nil {
+		return err
+	}
+	// What MARK says was true of the file before this look at it.
+	if more, growErr := c.grow(); more || growErr != nil {
+		return growErr
+	}
+	s := survey{dir: c.r.dir, mark: m, last: c.scan.prev, keep: c.whole, known: m.last, knownBy: "MARK says so"}
+	if n := len(segs); n > 0 && segs[n-1].first > c.seg.first {
+		next := c.scan.prev.Seq + 1
+		switch {
+		case bad != nil:
+			return s.damaged(c.seg.name(), bad.off, bad.seq, bad.reason+", in a segment that was synced before the next one was made")
+		case slices.ContainsFunc(segs, func(f segmentFile) bool { return f.first == next }):
+			return nil
+		}
+		return s.damaged(segmentPath(next), 0, next, "the segment is missing, or the one before it was cut short")
+	}
+	here := segmentScan{segmentFile: c.seg, head: c.scan.prev, end: c.scan.off, flaw: bad}
+	here.size = c.scan.size
+	if c.scan.off > 0 {
+		here.records = 1
+	}
+	if m.last > 0 && m.last == c.scan.prev.Seq && c.scan.linked {
+		here.marked, here.markedAt, here.markedEnd = c.scan.prev, c.scan.off, c.scan.off
+	}
+	s.segs = []segmentScan{here}
+	if err = s.judge(); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// drain reads to the end and returns the last record that can be returned; its
+// Seq is 0 when there is none.
+func (c *Cursor) drain() (Head, error) {
+	for {
+		_, err := c.Next(math.MaxUint64)
+		if errors.Is(err, io.EOF) {
+			return c.returned, nil
+		}
+		if err != nil {
+			return Head{}, err
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// The errors of this package. Match them with [errors.Is]; the typed errors
+// below carry the place.
+var (
+	// ErrInUse is returned by [Open] when another value, in this process or in
+	// another one, holds the ledger. See [InUseError].
+	ErrInUse = errors.New("journal: ledger in use")
+	// ErrTrimmed is returned by readers that are asked for a record before the
+	// first one kept. See [TrimmedError].
+	ErrTrimmed = errors.New("journal: record was trimmed")
+	// ErrDamaged is returned for bytes that no crash of ours can have left, or
+	// for the absence of records that are known to have been durable. See
+	// [DamageError].
+	ErrDamaged = errors.New("journal: damaged")
+	// ErrFailed is returned by [Journal.Commit] for the first write or sync
+	// error and by everything that would write from then on. See [FailedError].
+	ErrFailed = errors.New("journal: failed, the outcome of the last commit is unknown")
+	// ErrClosed is returned after [Journal.Close].
+	ErrClosed = errors.New("journal: closed")
+	// ErrPayload is returned by [Journal.Commit] for a batch that was given an
+	// empty payload, one above [MaxPayload], or an unknown flag.
+	ErrPayload = errors.New("journal: payload refused")
+	// ErrOrder is returned by [Journal.Commit] for batches that are committed
+	// in another order than they were filled in, or that end inside an atomic
+	// batch.
+	ErrOrder = errors.New("journal: batch out of order")
+	// ErrRewound is returned by a [Cursor] whose last records were read before
+	// they were durable and have been cut by a recovery since.
+	ErrRewound = errors.New("journal: records read before they were durable are gone")
+)
+
+// InUseError says who holds the ledger. It matches [ErrInUse].
+type InUseError struct {
+	Holder Holder // zero when the holder has not written its name yet
+}
+
+func (e *InUseError) Error() string {
+	if e.Holder.PID == 0 {
+		return ErrInUse.Error()
+	}
+	text := fmt.Sprintf("%v by %s (pid %d)", ErrInUse, e.Holder.Verb, e.Holder.PID)
+	if e.Holder.Reach != "" {
+		text += ", reachable at " + e.Holder.Reach
+	}
+	return text
+}
+
+// Is reports whether target is [ErrInUse].
+func (e *InUseError) Is(target error) bool { return target == ErrInUse }
+
+// TrimmedError names the earliest record that is kept. It matches
+// [ErrTrimmed].
+type TrimmedError struct {
+	Seq      uint64 // asked for
+	Earliest uint64
+}
+
+func (e *TrimmedError) Error() string {
+	return fmt.Sprintf("%v: seq %d, the earliest kept is %d", ErrTrimmed, e.Seq, e.Earliest)
+}
+
+// Is reports whether target is [ErrTrimmed].
+func (e *TrimmedError) Is(target error) bool { return target == ErrTrimmed }
+
+// DamageError names the place of a damage, the reason why it is not taken for
+// a torn write, and what to do. It matches [ErrDamaged].
+type DamageError struct {
+	File    string // relative to the ledger's directory
+	Offset  int64  // of the first byte that cannot be accepted
+	Seq     uint64 // of the record that should be there; 0 when no record is meant
+	Durable uint64 // highest seq that is known to have been durable
+	Reason  string
+	Plan    string // what the operator can do
+}
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("%v: %s at offset %d, seq %d: %s; known durable up to seq %d; %s",
+		ErrDamaged, e.File, e.Offset, e.Seq, e.Reason, e.Durable, e.Plan)
+}
+
+// Is reports whether target is [ErrDamaged].
+func (e *DamageError) Is(target error) bool { return target == ErrDamaged }
+
+// FailedError is the first error of a journal's write side and its last word.
+// It matches [ErrFailed] and the cause.
+type FailedError struct {
+	Op  string // "write", "sync", "directory" or "order"
+	Err error
+}
+
+func (e *FailedError) Error() string { return fmt.Sprintf("%v: %s: %v", ErrFailed, e.Op, e.Err) }
+
+// Unwrap returns [ErrFailed] and the cause.
+func (e *FailedError) Unwrap() []error { return []error{ErrFailed, e.Err} }
+
+// Synced reports whether an fsync failed. Then the kernel may have dropped
+// pages that it reads back as if they were written, and the process should
+// exit; after any other failure closing and opening again is enough.
+func (e *FailedError) Synced() bool {
+	var p *os.PathError
+	return e.Op == "sync" || e.Op == "directory" || errors.As(e.Err, &p) && p.Op == "sync"
+}

@@ -1,0 +1,116 @@
+package journal
+
+import (
+	"bytes"
+
+	"github.com/tidwall/wal"
+)
+
+// Doors for the tests.
+
+const (
+	HeaderSize = headerSize
+	MarkSize   = markSize
+)
+
+// CrashAfter makes Open return err after one of its steps, as if the process
+// had ended there.
+func (o *Options) CrashAfter(step string, err error) {
+	o.step = func(name string) error {
+		if name == step {
+			return err
+		}
+		return nil
+	}
+}
+
+// RecoverySteps are the steps of Open that CrashAfter knows.
+func RecoverySteps() []string {
+	return []string{"leftovers", "quarantine", "remove", "rewrite", "mark", "open"}
+}
+
+// FaultyLog stands between a journal and its log.
+type FaultyLog struct {
+	appender
+	WriteErr, SyncErr error
+	Writes, Syncs     int
+}
+
+func (f *FaultyLog) WriteBatch(b *wal.Batch) error {
+	f.Writes++
+	if f.WriteErr != nil {
+		return f.WriteErr
+	}
+	return f.appender.WriteBatch(b)
+}
+
+func (f *FaultyLog) Sync() error {
+	f.Syncs++
+	if f.SyncErr != nil {
+		return f.SyncErr
+	}
+	return f.appender.Sync()
+}
+
+// Interpose puts a FaultyLog into j.
+func (j *Journal) Interpose() *FaultyLog {
+	f := &FaultyLog{appender: j.log}
+	j.log = f
+	return f
+}
+
+// TailMirror returns what the journal believes of the segment it appends to.
+func (j *Journal) TailMirror() (first uint64, size int64) {
+	return j.tail.first, int64(j.tail.bytes)
+}
+
+// EncodeFrame returns the frame of r behind the chain value prev.
+func EncodeFrame(r *Record, prev [32]byte) []byte {
+	var c chainer
+	return c.appendFrame(nil, r, &prev)
+}
+
+// DecodeFrame is the inverse of EncodeFrame, without the chain.
+func DecodeFrame(b []byte) (Record, string) {
+	var r Record
+	if len(b) < minFrame || len(b) > MaxFrame {
+		return r, "length"
+	}
+	reason, _ := decodeFrame(b, &r)
+	return r, reason
+}
+
+// ScanBytes reads a segment that lies in memory and returns the good records
+// and where and why it stopped.
+func ScanBytes(b []byte, first uint64) (recs []Record, end int64, reason string, err error) {
+	s := newScanner(bytes.NewReader(b), int64(len(b)), first)
+	s.fresh = true
+	for {
+		var r Record
+		if err := s.next(&r); err != nil {
+			if f, ok := err.(*flaw); ok { //nolint:errorlint // the scanner does not wrap it
+				return recs, f.off, f.reason, nil
+			}
+			if s.off == s.size {
+				return recs, s.off, "", nil
+			}
+			return recs, s.off, "", err
+		}
+		recs = append(recs, r)
+	}
+}
+
+// OneByte is the correction that tells rot from a torn write.
+func OneByte(entry []byte, prev Head) string {
+	_, reason := oneByte(entry, prev)
+	return reason
+}
+
+// DecodeMark and EncodeMark are MARK's codec; the round trip is what they show.
+func DecodeMark(b []byte) (again []byte, last uint64, reason string) {
+	m, _, reason := decodeMark(b)
+	if reason != "" {
+		return nil, 0, reason
+	}
+	return m.encode(), m.last, ""
+}

@@ -1,0 +1,338 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/tidwall/wal"
+)
+
+const (
+	defaultSegmentSize = 4 << 20
+	freeBatches        = 4
+)
+
+// Options configure [Open]. The zero value works.
+type Options struct {
+	// SegmentSize is the size from which on a segment is full; 0: 4 MiB. It
+	// may change from one Open to the next.
+	SegmentSize int
+	// Now is the clock for [Recovery].Duration; nil: no duration is measured.
+	Now func() time.Time
+	// Logger gets what Open did; nil: nothing is logged.
+	Logger *slog.Logger
+	// Holder is written into LOCK; a PID of 0 is replaced by this process's.
+	Holder Holder
+	// Durable is the highest seq that is known to be durable from outside, a
+	// verified snapshot for example; 0: nothing is known. A journal that ends
+	// before it is refused.
+	Durable uint64
+	// TrustJournal lets Open go on without MARK, when it is missing or
+	// damaged: the operator's decision, because without it nobody can tell
+	// whether records are missing at either end.
+	TrustJournal bool
+	// Phase is told what the journal is doing: "recovery", "append",
+	// "segment" (an append that begins a new segment), "trim" and "mark";
+	// nil: nobody is. It runs on the goroutine that does the work.
+	Phase func(name string, begin bool)
+
+	step func(string) error // a crash after a step of Open, for tests
+}
+
+func (o Options) withDefaults() Options {
+	if o.SegmentSize <= 0 {
+		o.SegmentSize = defaultSegmentSize
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Holder.PID == 0 {
+		o.Holder.PID = os.Getpid()
+	}
+	if o.Phase == nil {
+		o.Phase = func(string, bool) {}
+	}
+	if o.step == nil {
+		o.step = func(string) error { return nil }
+	}
+	return o
+}
+
+// appender is what the journal needs of its log; tests put a failing one in.
+type appender interface {
+	WriteBatch(b *wal.Batch) error
+	Sync() error
+	Close() error
+}
+
+// sealed is a segment that nothing is appended to any more.
+type sealed struct {
+	first uint64
+	last  Head
+}
+
+// Journal is the write side of a ledger's records. One goroutine fills batches
+// and one, the same or another, commits them; everything else may be called
+// from any goroutine.
+type Journal struct {
+	dir      string
+	o        Options
+	lock     *lock
+	epoch    uint64
+	recovery Recovery
+	free     chan *Batch // batches that were committed, to be filled again
+
+	// enc is owned by the goroutine that fills batches.
+	enc encoder
+
+	// commitMu is held by a commit from its first check to its end, and by
+	// Close. It guards log and tail.
+	commitMu sync.Mutex
+	log      appender
+	tail     tail
+
+	// markMu is held while MARK is written, so that an older one cannot
+	// overtake a newer one. Lock order: commitMu, markMu, mu.
+	markMu sync.Mutex
+	saved  mark // the MARK on disk; guarded by markMu
+
+	// mu guards what follows, which any goroutine may look at.
+	mu     sync.Mutex
+	head   Head // the last durable record
+	first  uint64
+	base   [32]byte // chain value of the record before first
+	noBase bool
+	sealed []sealed // oldest first
+	active uint64   // first seq of the segment that is appended to
+	failed *FailedError
+	closed bool
+}
+
+// Open locks the ledger in dir, which is made if it is missing, verifies every
+// record, and returns a journal that can be appended to. A tail that was never
+// acknowledged is cut and kept in quarantine/; anything else that is not as it
+// should be is refused with a [DamageError] and nothing is changed. Someone
+// else's lock gives an [InUseError].
+func Open(dir string, o Options) (*Journal, error) {
+	o = o.withDefaults()
+	var began time.Time
+	if o.Now != nil {
+		began = o.Now()
+	}
+	o.Phase("recovery", true)
+	defer o.Phase("recovery", false)
+	if err := makeDirs(dir); err != nil {
+		return nil, fmt.Errorf("journal: make ledger directory: %w", err)
+	}
+	l, err := takeLock(dir, o.Holder)
+	if err != nil {
+		return nil, err
+	}
+	j, err := open(dir, o)
+	if err != nil {
+		return nil, errors.Join(err, l.release())
+	}
+	j.lock = l
+	if o.Now != nil {
+		j.recovery.Duration = o.Now().Sub(began)
+	}
+	j.logRecovery()
+	return j, nil
+}
+
+// open does the work of Open under the lock.
+func open(dir string, o Options) (*Journal, error) {
+	s, err := surveyLedger(dir, o.Durable, o.TrustJournal)
+	if err != nil {
+		return nil, err
+	}
+	if err = s.judge(); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{journalDir, quarantineDir} {
+		if err = makeDir(filepath.Join(dir, name)); err != nil {
+			return nil, fmt.Errorf("journal: make directory: %w", err)
+		}
+	}
+	r := &repair{survey: s, epoch: s.nextEpoch(), step: o.step}
+	if err = r.run(); err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		dir: dir, o: o, epoch: r.epoch, recovery: r.out, free: make(chan *Batch, freeBatches),
+		enc: encoder{head: s.keep}, tail: tail{limit: o.SegmentSize, first: 1},
+		head: s.keep, first: s.mark.first, base: s.mark.base, noBase: s.mark.noBase, saved: s.mark,
+	}
+	for i := range s.segs {
+		seg := &s.segs[i]
+		j.tail.first, j.tail.bytes = seg.first, int(seg.size)
+		if i < len(s.segs)-1 {
+			j.sealed = append(j.sealed, sealed{first: seg.first, last: seg.head})
+		}
+	}
+	j.active = j.tail.first
+	if err = j.openLog(); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+func (j *Journal) openLog() error {
+	path := filepath.Join(j.dir, journalDir)
+	log, err := wal.Open(path, &wal.Options{
+		NoSync: true, SegmentSize: j.o.SegmentSize, SegmentCacheSize: 1, NoCopy: true,
+		AllowEmpty: true, DirPerms: dirPerm, FilePerms: filePerm,
+	})
+	if err != nil {
+		return fmt.Errorf("journal: open log: %w", err)
+	}
+	if err = syncDir(path); err != nil {
+		return errors.Join(fmt.Errorf("journal: sync directory: %w", err), log.Close())
+	}
+	last, err := log.LastIndex()
+	if err == nil && last != j.head.Seq {
+		err = fmt.Errorf("it ends with entry %d, the journal with seq %d", last, j.head.Seq)
+	}
+	if err == nil {
+		err = j.o.step("open")
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("journal: open log: %w", err), log.Close())
+	}
+	j.log = log
+	return nil
+}
+
+func (j *Journal) logRecovery() {
+	r := &j.recovery
+	level := slog.LevelInfo
+	if r.CutFrom != 0 {
+		level = slog.LevelWarn
+	}
+	j.o.Logger.Log(context.Background(), level, "journal opened",
+		"first", r.First, "last", r.Last.Seq, "epoch", r.Epoch, "segments", r.Segments, "clean", r.Clean,
+		"rewritten", r.Rewritten, "cut_from", r.CutFrom, "cut_bytes", r.CutBytes, "quarantine", r.Quarantine,
+		"duration", r.Duration)
+}
+
+// Recovery returns what Open found and did.
+func (j *Journal) Recovery() Recovery { return j.recovery }
+
+// Epoch returns the number of this incarnation, which is above every earlier
+// one. Open writes no record; the epoch shows in the records that follow.
+func (j *Journal) Epoch() uint64 { return j.epoch }
+
+// First returns the first seq that is kept, or will be when there is none yet.
+func (j *Journal) First() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.first
+}
+
+// Last returns the head of the last durable record; its Seq is First()-1 when
+// there is none.
+func (j *Journal) Last() Head {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.head
+}
+
+// Durable returns the seq of the last durable record.
+func (j *Journal) Durable() uint64 { return j.Last().Seq }
+
+// SetReach tells those who find the ledger in use where to reach its holder.
+func (j *Journal) SetReach(url string) error {
+	j.markMu.Lock()
+	defer j.markMu.Unlock()
+	if err := j.usable(); err != nil {
+		return err
+	}
+	j.lock.holder.Reach = url
+	if err := j.lock.write(); err != nil {
+		return fmt.Errorf("journal: write %s: %w", lockName, err)
+	}
+	return nil
+}
+
+// usable returns why nothing can be written any more, or nil.
+func (j *Journal) usable() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.failed != nil:
+		return j.failed
+	case j.closed:
+		return ErrClosed
+	}
+	return nil
+}
+
+// SaveMark makes MARK say what is durable now, so that the loss of it cannot
+// pass for a torn tail. It costs two fsyncs and does not hold up commits; call
+// it now and then. A MARK that would say the same again is not written.
+func (j *Journal) SaveMark() error {
+	j.markMu.Lock()
+	defer j.markMu.Unlock()
+	if err := j.usable(); err != nil {
+		return err
+	}
+	return j.saveMark(j.currentMark())
+}
+
+func (j *Journal) currentMark() mark {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return mark{
+		first: j.first, base: j.base, noBase: j.noBase, epoch: j.epoch,
+		last: j.head.Seq, chain: j.head.Chain, tail: j.active,
+	}
+}
+
+// saveMark needs markMu.
+func (j *Journal) saveMark(m mark) error {
+	if m == j.saved {
+		return nil
+	}
+	j.o.Phase("mark", true)
+	defer j.o.Phase("mark", false)
+	if err := writeMark(j.dir, &m); err != nil {
+		return err
+	}
+	j.saved = m
+	return nil
+}
+
+// Close waits for a running commit, syncs, leaves a clean MARK and gives the
+// ledger free. What was filled but not committed is dropped. A journal that
+// failed is closed without a clean MARK. Closing again does nothing.
+func (j *Journal) Close() error {
+	j.commitMu.Lock()
+	defer j.commitMu.Unlock()
+	j.markMu.Lock()
+	defer j.markMu.Unlock()
+	j.mu.Lock()
+	closed, failed := j.closed, j.failed
+	j.closed = true
+	j.mu.Unlock()
+	if closed {
+		return nil
+	}
+	err := j.log.Close()
+	switch {
+	case failed != nil:
+		err = nil // the failure was told, and nothing depends on this sync
+	case err != nil:
+		err = fmt.Errorf("journal: close log: %w", err)
+	default:
+		m := j.currentMark()
+		m.clean = true
+		err = j.saveMark(m)
+	}
+	return errors.Join(err, j.lock.release())
+}

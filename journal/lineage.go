@@ -1,0 +1,71 @@
+package journal
+
+import (
+	"fmt"
+
+	"path/filepath"
+)
+
+// Create makes the journal of a new lineage in dir, a directory without one: it
+// holds no record yet, and its first will be the one behind base, on base's
+// chain. It is what a restored ledger begins with; [Open] on an empty directory
+// makes a journal that begins with seq 1.
+//
+// MARK is written last, and names the first segment: before that, there is no
+// journal, and a directory in which a crash has left the empty segment is
+// refused by Open because MARK is missing.
+func Create(dir string, base Head) error {
+	if err := makeDirs(dir); err != nil {
+		return fmt.Errorf("journal: make ledger directory: %w", err)
+	}
+	segs, err := listSegments(dir)
+	if err != nil {
+		return err
+	}
+	if _, found, markErr := readMark(dir); markErr != nil || found || len(segs) > 0 {
+		return fmt.Errorf("journal: create: %s holds a journal already", dir)
+	}
+	for _, name := range []string{journalDir, quarantineDir} {
+		if err = makeDir(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("journal: make directory: %w", err)
+		}
+	}
+	first := base.Seq + 1
+	err = makeEmpty(filepath.Join(dir, journalDir, segmentBase(first)))
+	if err != nil {
+		return fmt.Errorf("journal: make first segment: %w", err)
+	}
+	return writeMark(dir, &mark{
+		clean: true, first: first, last: base.Seq, epoch: base.Epoch, tail: first, chain: base.Chain, base: base.Chain,
+	})
+}
+
+// makeEmpty makes an empty file durable.
+func makeEmpty(path string) error { return replaceFile(path, path+".tmp", nil) }
+
+// Follows reports whether the record continues a chain value.
+func (r *Record) Follows(prev [32]byte) bool {
+	var c chainer
+	again := *r
+	c.appendFrame(nil, &again, &prev)
+	return again.Chain == r.Chain
+}
+
+// Size returns how many bytes the segments take, 0 when that cannot be read.
+func (r *Reader) Size() int64 {
+	segs, _, err := r.list()
+	if err != nil {
+		return 0
+	}
+	var n int64
+	for i := range segs {
+		n += segs[i].size
+	}
+	return n
+}
+
+// Trimmable reports whether [Journal.Trim] with the same arguments would remove
+// anything.
+func (j *Journal) Trimmable(before uint64, olderThan int64) bool {
+	return len(j.trimmable(before, olderThan)) > 0
+}

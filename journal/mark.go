@@ -1,0 +1,142 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+)
+
+const (
+	markName    = "MARK"
+	markTemp    = "MARK.tmp"
+	markMagic   = "HOLDMARK"
+	markVersion = 1
+	markSize    = 116
+
+	markClean   = 1
+	markNoBase  = 2
+	allMarkBits = markClean | markNoBase
+)
+
+// mark is the content of MARK, which the package comment draws. What it says
+// is durable was durable before it was written.
+type mark struct {
+	clean  bool     // the journal was closed behind last, nothing was written since
+	noBase bool     // base is not known, see Options.TrustJournal
+	first  uint64   // first record kept
+	last   uint64   // a record that was durable
+	epoch  uint64   // highest epoch that was ever handed out
+	tail   uint64   // first seq of the newest segment whose directory entry was durable; 0: none
+	chain  [32]byte // of last
+	base   [32]byte // of the record before first
+}
+
+func (m *mark) encode() []byte {
+	b := make([]byte, markSize)
+	copy(b, markMagic)
+	binary.LittleEndian.PutUint32(b[8:], markVersion)
+	var bits uint32
+	if m.clean {
+		bits |= markClean
+	}
+	if m.noBase {
+		bits |= markNoBase
+	}
+	binary.LittleEndian.PutUint32(b[12:], bits)
+	binary.LittleEndian.PutUint64(b[16:], m.first)
+	binary.LittleEndian.PutUint64(b[24:], m.last)
+	binary.LittleEndian.PutUint64(b[32:], m.epoch)
+	binary.LittleEndian.PutUint64(b[40:], m.tail)
+	copy(b[48:], m.chain[:])
+	copy(b[80:], m.base[:])
+	binary.LittleEndian.PutUint32(b[112:], checksum(b[:112]))
+	return b
+}
+
+// decodeMark reads what encode wrote; the offset and the reason name what
+// cannot be accepted.
+func decodeMark(b []byte) (m mark, offset int64, reason string) {
+	if len(b) != markSize {
+		return m, int64(min(len(b), markSize)), fmt.Sprintf("%d bytes instead of %d", len(b), markSize)
+	}
+	if string(b[:8]) != markMagic {
+		return m, 0, "not a mark"
+	}
+	if binary.LittleEndian.Uint32(b[112:]) != checksum(b[:112]) {
+		return m, 0, "checksum does not fit"
+	}
+	if v := binary.LittleEndian.Uint32(b[8:]); v != markVersion {
+		return m, 8, fmt.Sprintf("mark of format version %d, this build knows version %d", v, markVersion)
+	}
+	bits := binary.LittleEndian.Uint32(b[12:])
+	if bits&^allMarkBits != 0 {
+		return m, 12, fmt.Sprintf("unknown flags %#x", bits)
+	}
+	m = mark{
+		clean: bits&markClean != 0, noBase: bits&markNoBase != 0,
+		first: binary.LittleEndian.Uint64(b[16:]), last: binary.LittleEndian.Uint64(b[24:]),
+		epoch: binary.LittleEndian.Uint64(b[32:]), tail: binary.LittleEndian.Uint64(b[40:]),
+		chain: [32]byte(b[48:80]), base: [32]byte(b[80:112]),
+	}
+	if m.first == 0 || m.last < m.first-1 || m.last+1 == 0 || m.tail > m.last+1 {
+		return m, 16, "its numbers contradict each other"
+	}
+	return m, 0, ""
+}
+
+// before returns the head that stands before a segment; known says whether
+// more than its seq is known.
+func (m *mark) before(first uint64) (h Head, known bool) {
+	h = Head{Seq: first - 1, Time: math.MinInt64}
+	if m.noBase || first != m.first {
+		return h, false
+	}
+	h.Chain = m.base
+	return h, true
+}
+
+// readMark reads MARK; found is false when there is none.
+func readMark(dir string) (m mark, found bool, err error) {
+	b, err := readSmall(filepath.Join(dir, markName), markSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return mark{}, false, nil
+	}
+	if err != nil {
+		return mark{}, false, fmt.Errorf("journal: read %s: %w", markName, err)
+	}
+	m, offset, reason := decodeMark(b)
+	if reason != "" {
+		return mark{}, true, &DamageError{
+			File: markName, Offset: offset, Reason: reason,
+			Plan: "put MARK back from a copy of the ledger made since it was last closed; " +
+				"without one, have the journal verified and trusted on its own (Options.TrustJournal): " +
+				"records that were removed from either end cannot be noticed then",
+		}
+	}
+	return m, true, nil
+}
+
+func writeMark(dir string, m *mark) error {
+	err := replaceFile(filepath.Join(dir, markName), filepath.Join(dir, markTemp), m.encode())
+	if err != nil {
+		return fmt.Errorf("journal: write %s: %w", markName, err)
+	}
+	return nil
+}
+
+// readSmall reads a regular file of at most limit bytes, and one more so that
+// a longer one shows.
+func readSmall(path string, limit int64) ([]byte, error) {
+	f, err := openRegular(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	b := make([]byte, limit+1)
+	n, err := readFull(f, b, 0)
+	return b[:n], err
+}

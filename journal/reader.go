@@ -1,0 +1,136 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Reader reads the records of a ledger, beside a writer or without one. It
+// takes no lock, creates nothing and repairs nothing. It may be used by many
+// goroutines; a [Cursor] of it by one.
+//
+// Beside a writer it sees what is written, which can be more than what is
+// durable; who must not see that gives [Cursor.Next] a limit. An atomic batch
+// shows when all of it is there.
+type Reader struct{ dir string }
+
+// OpenReader returns a reader of the ledger in dir. It returns an error that
+// matches [fs.ErrNotExist] when there is none.
+func OpenReader(dir string) (*Reader, error) {
+	r := &Reader{dir: dir}
+	_, err := os.Stat(filepath.Join(dir, journalDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, markErr := os.Stat(filepath.Join(dir, markName)); markErr == nil {
+			err = nil
+		}
+	}
+	if err == nil {
+		_, _, err = r.list()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: open reader: %w", err)
+	}
+	return r, nil
+}
+
+// list returns the segments that are kept now, oldest first, and what MARK
+// says. MARK is read first: what it says of the end is true from then on.
+func (r *Reader) list() ([]segmentFile, mark, error) {
+	m, found, err := readMark(r.dir)
+	if err != nil {
+		return nil, m, err
+	}
+	segs, err := listSegments(r.dir)
+	if err != nil {
+		return nil, m, err
+	}
+	if !found {
+		m = mark{first: 1, noBase: true}
+		if len(segs) > 0 {
+			m.first = segs[0].first
+			m.last = m.first - 1
+		}
+	}
+	for len(segs) > 0 && segs[0].first < m.first {
+		segs = segs[1:]
+	}
+	if len(segs) > 0 && segs[0].first > m.first {
+		// Trimmed between the two looks, or lost; a second MARK tells.
+		again, _, markErr := readMark(r.dir)
+		if markErr == nil && again.first > m.first {
+			return r.list()
+		}
+		s := survey{mark: m, known: m.last}
+		return nil, m, s.damaged(segmentPath(m.first), 0, m.first, "the first segment that MARK knows of is missing")
+	}
+	return segs, m, nil
+}
+
+// First returns the first seq that is kept now, or will be when there is none
+// yet; 0 when that cannot be read.
+func (r *Reader) First() uint64 {
+	_, m, err := r.list()
+	if err != nil {
+		return 0
+	}
+	return m.first
+}
+
+// Last returns the head of the last record that can be read. Its Seq is
+// First()-1 when there is none.
+func (r *Reader) Last() (Head, error) {
+	segs, m, err := r.list()
+	if err != nil {
+		return Head{}, err
+	}
+	for i := len(segs) - 1; i >= 0; i-- {
+		c := r.Cursor(segs[i].first)
+		last, err := c.drain()
+		_ = c.Close()
+		if err != nil || last.Seq != 0 {
+			return last, err
+		}
+	}
+	return Head{Seq: m.first - 1, Chain: m.base}, nil
+}
+
+// from returns the segments that hold seq, or the first record for 0, and what
+// follows, oldest first, and MARK.
+func (r *Reader) from(seq uint64) ([]segmentFile, mark, error) {
+	segs, m, err := r.list()
+	if err != nil {
+		return nil, m, err
+	}
+	if seq == 0 {
+		seq = m.first
+	}
+	if seq < m.first {
+		return nil, m, &TrimmedError{Seq: seq, Earliest: m.first}
+	}
+	for len(segs) > 1 && segs[1].first <= seq {
+		segs = segs[1:]
+	}
+	return segs, m, nil
+}
+
+// missing explains why a segment could not be opened by someone who is about
+// to read seq. It returns nil when the segment was trimmed and seq was not.
+func (r *Reader) missing(first, seq uint64, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		_, m, listErr := r.list()
+		switch {
+		case listErr != nil:
+			return listErr
+		case m.first > max(first, seq):
+			return &TrimmedError{Seq: seq, Earliest: m.first}
+		case m.first > first:
+			return nil
+		}
+		s := survey{known: m.last}
+		return s.damaged(segmentPath(first), 0, first, "the segment is missing")
+	}
+	return fmt.Errorf("journal: open %s: %w", segmentPath(first), err)
+}

@@ -1,0 +1,240 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"math"
+	"os"
+	"runtime"
+	"sync"
+)
+
+// laneBlocks bounds how many blocks of a segment wait for their turn, so that
+// a scan holds about laneBlocks·blockSize bytes per processor.
+const laneBlocks = 16
+
+// block is a run of records of one segment, or why there are no more.
+type block struct {
+	recs    []Record
+	opening []byte // the segment's first frame, with the first block
+	err     error
+}
+
+// Records yields the records from seq from on (0: from the first one kept) in
+// order, every one verified: checksum, form, seq, epoch, time and chain.
+// Segments are read and verified side by side. It ends with what is there; an
+// atomic batch that is not whole is not part of it. A record before the first
+// one kept gives a [TrimmedError], damage a [DamageError], and both end it.
+func (r *Reader) Records(from uint64) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		segs, m, err := r.from(from)
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		p := &pass{r: r, next: max(from, m.first), mark: m, yield: yield}
+		// All but the newest segment are complete and are read in parallel.
+		// The newest one may be growing, which is a cursor's business.
+		n := len(segs)
+		if n > 1 && !p.sealed(segs) {
+			return
+		}
+		c := r.Cursor(p.next)
+		defer func() { _ = c.Close() }()
+		if n > 1 {
+			c.mark, c.whole = m, p.whole
+			c.scan = &scanner{prev: p.prev, linked: true}
+			if err = c.open(segs[n-1].first); err != nil {
+				yield(Record{}, err)
+				return
+			}
+		}
+		p.tail(c)
+	}
+}
+
+// pass is one iteration of Records.
+type pass struct {
+	r     *Reader
+	next  uint64
+	mark  mark
+	prev  Head // the last record seen
+	whole Head // the last one seen that ends an atomic batch
+	held  []Record
+	yield func(Record, error) bool
+	chain chainer
+}
+
+// take yields a record when its atomic batch is whole.
+func (p *pass) take(rec *Record) bool {
+	p.prev = rec.Head()
+	if rec.Flags&More != 0 {
+		if rec.Seq >= p.next {
+			p.held = append(p.held, *rec)
+		}
+		return true
+	}
+	p.whole = p.prev
+	for i := range p.held {
+		if !p.yield(p.held[i], nil) {
+			return false
+		}
+	}
+	p.held = p.held[:0]
+	if rec.Seq < p.next {
+		return true
+	}
+	p.next = rec.Seq + 1
+	return p.yield(*rec, nil)
+}
+
+// tail yields what a cursor finds. The cursor shows whole batches only, but
+// the first of them may have begun in what was read before.
+func (p *pass) tail(c *Cursor) {
+	for {
+		rec, err := c.Next(math.MaxUint64)
+		switch {
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil:
+			p.yield(Record{}, err)
+			return
+		case !p.take(&rec):
+			return
+		}
+	}
+}
+
+// sealed yields the records of all segments but the newest. It reports whether
+// to go on.
+func (p *pass) sealed(segs []segmentFile) bool {
+	var (
+		lanes = make([]chan block, len(segs)-1)
+		stop  = make(chan struct{})
+		slots = make(chan struct{}, runtime.GOMAXPROCS(0))
+		wg    sync.WaitGroup
+	)
+	for i := range lanes {
+		lanes[i] = make(chan block, laneBlocks)
+	}
+	// Slots are taken in the order of the segments, so that the segment whose
+	// turn it is always has one.
+	wg.Go(func() {
+		for i := range lanes {
+			select {
+			case slots <- struct{}{}:
+			case <-stop:
+				return
+			}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				readLane(segs[i], lanes[i], stop)
+			})
+		}
+	})
+	defer wg.Wait()
+	defer close(stop)
+	for i := range lanes {
+		if !p.lane(&segs[i], lanes[i]) {
+			return false
+		}
+		if want := p.prev.Seq + 1; segs[i+1].first != want {
+			s := survey{known: p.mark.last}
+			p.yield(Record{}, s.damaged(segmentPath(want), 0, want,
+				"the segment is missing, or the one before it was cut short"))
+			return false
+		}
+	}
+	return true
+}
+
+// lane takes the blocks of one segment in order and checks the link of its
+// first record, which its reader could not.
+func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
+	for b := range lane {
+		if b.opening != nil {
+			prev, known := p.prev, p.prev.Seq != 0
+			if !known {
+				prev, known = p.mark.before(seg.first)
+			}
+			if known {
+				if bad := p.chain.follows(&prev, &b.recs[0], b.opening); bad != "" {
+					b = block{err: &flaw{seq: seg.first, reason: bad}}
+				}
+			}
+		}
+		for i := range b.recs {
+			if !p.take(&b.recs[i]) {
+				return false
+			}
+		}
+		if b.err == nil {
+			continue
+		}
+		var bad *flaw
+		err := b.err
+		if errors.As(err, &bad) {
+			s := survey{known: p.mark.last}
+			err = s.damaged(seg.name(), bad.off, bad.seq,
+				bad.reason+", in a segment that was synced before the next one was made")
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			if err = p.r.missing(seg.first, seg.first, err); err == nil {
+				err = &TrimmedError{Seq: seg.first, Earliest: p.r.First()}
+			}
+		}
+		p.yield(Record{}, err)
+		return false
+	}
+	return true
+}
+
+// readLane verifies one segment and hands its records over block by block.
+func readLane(seg segmentFile, lane chan<- block, stop <-chan struct{}) {
+	defer close(lane)
+	send := func(b block) bool {
+		select {
+		case lane <- b:
+			return true
+		case <-stop:
+			return false
+		}
+	}
+	f, err := openRegular(seg.path, os.O_RDONLY)
+	if err != nil {
+		send(block{err: fmt.Errorf("journal: open %s: %w", seg.name(), err)})
+		return
+	}
+	defer func() { _ = f.Close() }()
+	s := newScanner(f, seg.size, seg.first)
+	s.fresh = true
+	var b block
+	for size := int64(0); ; {
+		var rec Record
+		at := s.off
+		if err = s.next(&rec); err != nil {
+			break
+		}
+		if at == 0 {
+			b.opening = s.frame
+		}
+		b.recs = append(b.recs, rec)
+		if size += s.off - at; size < blockSize {
+			continue
+		}
+		n := len(b.recs)
+		if !send(b) {
+			return
+		}
+		b, size = block{recs: make([]Record, 0, n+n/8)}, 0
+	}
+	if !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	if len(b.recs) > 0 || b.err != nil {
+		send(b)
+	}
+}

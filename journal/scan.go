@@ -1,0 +1,171 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// blockSize is how much of a segment is read at once.
+const blockSize = 512 << 10
+
+// flaw is the place where a segment stops being readable. It is an error
+// inside the package only: what it means is decided by survey.judge.
+type flaw struct {
+	off    int64
+	seq    uint64 // of the record that should be there
+	reason string
+	// torn says that an interrupted write may have left it. A frame with a
+	// good checksum in a wrong place is never torn.
+	torn bool
+}
+
+func (f *flaw) Error() string { return f.reason }
+
+// scanner reads the frames of one segment in order and verifies each: length,
+// checksum, form, seq, epoch, time, chain. It is the only reader of segments.
+type scanner struct {
+	r    io.ReaderAt
+	size int64 // where the segment ends for this scanner
+	off  int64 // of the next entry
+	prev Head  // the record before it
+	// linked says that all of prev is known; otherwise only its seq is, and
+	// the first record's link to it is for the caller to check.
+	linked bool
+	// fresh says that every block gets a buffer of its own, so that records
+	// stay valid.
+	fresh bool
+
+	buf    []byte
+	bufOff int64
+	chain  chainer
+	frame  []byte // of the last record
+}
+
+func newScanner(r io.ReaderAt, size int64, first uint64) *scanner {
+	return &scanner{r: r, size: size, prev: Head{Seq: first - 1}}
+}
+
+// next reads the next record. It returns [io.EOF] at the end, a *flaw where
+// the bytes cannot be accepted, and other errors when the file cannot be read;
+// none of them moves the scanner.
+func (s *scanner) next(rec *Record) error {
+	if s.off >= s.size {
+		return io.EOF
+	}
+	want := s.prev.Seq + 1
+	b, err := s.need(int(min(maxPrefix, s.size-s.off)))
+	if err != nil {
+		return s.unread(err, want)
+	}
+	n, length, reason := prefixLength(b)
+	if reason != "" {
+		return &flaw{off: s.off, seq: want, reason: reason, torn: true}
+	}
+	if s.off+int64(n+length) > s.size {
+		return &flaw{off: s.off, seq: want, reason: "the file ends inside a record", torn: true}
+	}
+	if b, err = s.need(n + length); err != nil {
+		return s.unread(err, want)
+	}
+	frame := b[n:]
+	var got Record
+	reason, sound := decodeFrame(frame, &got)
+	if reason == "" {
+		switch {
+		case s.linked:
+			reason = s.chain.follows(&s.prev, &got, frame)
+		case got.Seq != want:
+			reason = fmt.Sprintf("seq %d where seq %d should be", got.Seq, want)
+		}
+	}
+	if reason != "" {
+		return &flaw{off: s.off, seq: want, reason: reason, torn: !sound}
+	}
+	*rec = got
+	s.frame = frame
+	s.off += int64(n + length)
+	s.prev, s.linked = got.Head(), true
+	return nil
+}
+
+func (s *scanner) unread(err error, want uint64) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return &flaw{off: s.off, seq: want, reason: "the file ends inside a record", torn: true}
+	}
+	return err
+}
+
+// need returns n bytes from the scanner's offset on. The caller has bounded n
+// by MaxFrame and by the size of the file.
+func (s *scanner) need(n int) ([]byte, error) {
+	if have := s.off - s.bufOff; have >= 0 && have+int64(n) <= int64(len(s.buf)) {
+		return s.buf[have : have+int64(n)], nil
+	}
+	size := max(n, int(min(blockSize, s.size-s.off)))
+	if s.fresh || cap(s.buf) < size {
+		s.buf = make([]byte, size)
+	}
+	s.buf, s.bufOff = s.buf[:size], s.off
+	got, err := readFull(s.r, s.buf, s.off)
+	s.buf = s.buf[:got]
+	if err != nil {
+		return nil, err
+	}
+	if got < n {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return s.buf[:n], nil
+}
+
+// segmentScan is what one pass over a segment found.
+type segmentScan struct {
+	segmentFile
+	records uint64
+	head    Head  // of the last good record; its Seq is first-1 when there is none
+	end     int64 // offset behind it
+	// whole and wholeEnd are the same for the last record that ends an atomic
+	// batch; whole.Seq is 0 when the segment has none.
+	whole    Head
+	wholeEnd int64
+	opening  []byte // the first frame, for its link to the segment before
+	epoch    uint64 // highest epoch seen
+	flaw     *flaw
+	// marked is the record asked for, if it is here, between two offsets.
+	marked              Head
+	markedAt, markedEnd int64
+}
+
+// scanSegment verifies one segment up to its first flaw. asked is a seq whose
+// head the caller wants to see.
+func scanSegment(r io.ReaderAt, f segmentFile, asked uint64) (segmentScan, error) {
+	out := segmentScan{segmentFile: f, head: Head{Seq: f.first - 1}}
+	s := newScanner(r, f.size, f.first)
+	var rec Record
+	for {
+		at := s.off
+		err := s.next(&rec)
+		var bad *flaw
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			return out, nil
+		case errors.As(err, &bad):
+			out.flaw = bad
+			return out, nil
+		default:
+			return out, fmt.Errorf("journal: read %s: %w", f.name(), err)
+		}
+		if out.records == 0 {
+			out.opening = append([]byte(nil), s.frame...)
+		}
+		out.records++
+		out.head, out.end, out.epoch = s.prev, s.off, s.prev.Epoch
+		if rec.Flags&More == 0 {
+			out.whole, out.wholeEnd = s.prev, s.off
+		}
+		if rec.Seq == asked {
+			out.marked, out.markedAt, out.markedEnd = s.prev, at, s.off
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package journal
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+)
+
+// survey is what one look at a whole ledger found: every segment verified, and
+// the pieces held against each other and against MARK. It changes nothing;
+// recovery and [Check] both begin with it.
+type survey struct {
+	dir       string
+	mark      mark
+	hasMark   bool
+	markErr   error         // a damaged MARK that the caller wants to go on without
+	leftovers []segmentFile // below mark.first: the rest of an interrupted trim
+	segs      []segmentScan
+	damages   []*DamageError // in sealed segments and between segments
+	last      Head           // the last good record
+	keep      Head           // the last one that ends an atomic batch
+	known     uint64         // highest seq known to have been durable
+	knownBy   string
+}
+
+// surveyLedger looks at the ledger in dir. durable is what the caller knows
+// from elsewhere; trust lets the journal speak for itself when MARK is missing
+// or damaged.
+func surveyLedger(dir string, durable uint64, trust bool) (*survey, error) {
+	s := &survey{dir: dir}
+	var err error
+	s.mark, s.hasMark, err = readMark(dir)
+	if err != nil && !trust {
+		return nil, err
+	}
+	s.markErr = err
+	segs, err := listSegments(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err = s.base(segs, trust); err != nil {
+		return nil, err
+	}
+	for len(segs) > 0 && segs[0].first < s.mark.first {
+		s.leftovers = append(s.leftovers, segs[0])
+		segs = segs[1:]
+	}
+	if s.segs, err = scanAll(segs, s.mark.last); err != nil {
+		return nil, err
+	}
+	s.known, s.knownBy = s.mark.last, "MARK says so"
+	if durable > s.known {
+		s.known, s.knownBy = durable, "a snapshot or another witness says so"
+	}
+	s.connect()
+	return s, nil
+}
+
+// base settles what to start from: MARK, or without one the first segment.
+func (s *survey) base(segs []segmentFile, trust bool) error {
+	switch {
+	case s.hasMark && s.markErr == nil:
+		return nil
+	case len(segs) == 0 && s.markErr == nil:
+		s.mark = mark{first: 1}
+		return nil
+	case !trust:
+		return &DamageError{
+			File: markName, Reason: "missing beside segments, and it was there before the first of them",
+			Plan: "put MARK back from a copy of the ledger made since it was last closed; " +
+				"without one, have the journal verified and trusted on its own (Options.TrustJournal): " +
+				"records that were removed from either end cannot be noticed then",
+		}
+	}
+	s.mark = mark{first: 1}
+	if len(segs) > 0 && segs[0].first > 1 {
+		s.mark = mark{first: segs[0].first, last: segs[0].first - 1, noBase: true}
+	}
+	return nil
+}
+
+// scanAll verifies segments side by side.
+func scanAll(segs []segmentFile, asked uint64) ([]segmentScan, error) {
+	var (
+		out  = make([]segmentScan, len(segs))
+		errs = make([]error, len(segs))
+		next = make(chan int)
+		wg   sync.WaitGroup
+	)
+	for range min(runtime.GOMAXPROCS(0), len(segs)) {
+		wg.Go(func() {
+			for i := range next {
+				out[i], errs[i] = scanFile(segs[i], asked)
+			}
+		})
+	}
+	for i := range segs {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func scanFile(f segmentFile, asked uint64) (segmentScan, error) {
+	file, err := openRegular(f.path, os.O_RDONLY)
+	if err != nil {
+		return segmentScan{}, fmt.Errorf("journal: open %s: %w", f.name(), err)
+	}
+	defer func() { _ = file.Close() }()
+	return scanSegment(file, f, asked)
+}
+
+// connect holds the segments against each other, oldest first, and notes every
+// damage that no crash can explain. A flaw in the last segment is left to
+// judge.
+func (s *survey) connect() {
+	head, linked := s.mark.before(s.mark.first)
+	var c chainer
+	for i := range s.segs {
+		seg := &s.segs[i]
+		if linked && seg.first != head.Seq+1 || !linked && seg.first <= head.Seq {
+			s.damage(segmentPath(head.Seq+1), 0, head.Seq+1, fmt.Sprintf(
+				"records %d to %d are missing: their segment is gone, was renamed, or the one before it was cut short",
+				head.Seq+1, seg.first-1))
+			linked = false
+		}
+		if linked && seg.records > 0 {
+			var rec Record
+			if bad, _ := decodeFrame(seg.opening, &rec); bad == "" {
+				if bad = c.follows(&head, &rec, seg.opening); bad != "" {
+					s.damage(seg.name(), 0, seg.first, bad)
+				}
+			}
+		}
+		if seg.flaw != nil && i < len(s.segs)-1 {
+			s.damage(seg.name(), seg.flaw.off, seg.flaw.seq,
+				seg.flaw.reason+", in a segment that was synced before the next one was made")
+		}
+		linked = seg.flaw == nil
+		if seg.records > 0 || seg.first > head.Seq+1 {
+			head = seg.head
+		}
+		if seg.whole.Seq != 0 {
+			s.keep = seg.whole
+		}
+	}
+	if s.last = head; s.last.Seq < s.mark.first {
+		s.last.Time = 0
+	}
+	if s.keep.Seq == 0 {
+		s.keep = Head{Seq: s.mark.first - 1, Chain: s.mark.base}
+	}
+}
+
+func (s *survey) damage(file string, off int64, seq uint64, reason string) {
+	s.damages = append(s.damages, s.damaged(file, off, seq, reason))
+}
+
+func (s *survey) damaged(file string, off int64, seq uint64, reason string) *DamageError {
+	return &DamageError{
+		File: file, Offset: off, Seq: seq, Durable: s.known, Reason: reason,
+		Plan: "nothing was changed; keep a copy of the directory, then put the file back from a copy of this ledger, " +
+			"or restore the newest verified snapshot into a new directory",
+	}
+}
+
+// place returns where the journal stops being good.
+func (s *survey) place() (file string, off int64, seq uint64) {
+	if len(s.segs) == 0 {
+		return segmentPath(s.mark.first), 0, s.mark.first
+	}
+	seg := &s.segs[len(s.segs)-1]
+	if seg.flaw != nil {
+		return seg.name(), seg.flaw.off, seg.flaw.seq
+	}
+	return seg.name(), seg.end, s.last.Seq + 1
+}
+
+func (s *survey) flaw() *flaw {
+	if len(s.segs) == 0 {
+		return nil
+	}
+	return s.segs[len(s.segs)-1].flaw
+}
+
+// cuts reports whether the tail has something to cut, provided that judge
+// found nothing against it.
+func (s *survey) cuts() bool { return s.flaw() != nil || s.keep.Seq != s.last.Seq }

@@ -1,0 +1,71 @@
+package journal
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Trim removes whole segments whose records are all below before and, unless
+// olderThan is 0, whose last record time lies before olderThan. It returns the
+// names of the files that it removed, oldest first. The newest record always
+// stays. MARK names the new first record before anything is removed, so that a
+// trim that was interrupted is finished by the next Open, and a segment that
+// someone else removed is still missed.
+func (j *Journal) Trim(before uint64, olderThan int64) (removed []string, err error) {
+	j.markMu.Lock()
+	defer j.markMu.Unlock()
+	if err = j.usable(); err != nil {
+		return nil, err
+	}
+	old := j.trimmable(before, olderThan)
+	if len(old) == 0 {
+		return nil, nil
+	}
+	j.o.Phase("trim", true)
+	defer j.o.Phase("trim", false)
+	last := old[len(old)-1].last
+	m := j.currentMark()
+	if last.Seq+1 > m.first { // not so after a trim that failed half-way
+		m.first, m.base, m.noBase = last.Seq+1, last.Chain, false
+	}
+	if err = j.saveMark(m); err != nil {
+		return nil, err
+	}
+	j.mu.Lock()
+	j.first, j.base, j.noBase = m.first, m.base, m.noBase
+	j.mu.Unlock()
+	dir := filepath.Join(j.dir, journalDir)
+	for _, s := range old {
+		if err = os.Remove(filepath.Join(dir, segmentBase(s.first))); err != nil {
+			break
+		}
+		removed = append(removed, segmentPath(s.first))
+	}
+	j.mu.Lock()
+	j.sealed = j.sealed[len(removed):]
+	j.mu.Unlock()
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err != nil {
+		return removed, fmt.Errorf("journal: trim: %w", err)
+	}
+	j.o.Logger.Info("journal trimmed", "first", m.first, "segments", len(removed))
+	return removed, nil
+}
+
+// trimmable returns the oldest sealed segments that a trim may remove.
+func (j *Journal) trimmable(before uint64, olderThan int64) []sealed {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := 0
+	for n < len(j.sealed) {
+		last := &j.sealed[n].last
+		if last.Seq >= before || last.Seq >= j.head.Seq || olderThan != 0 && last.Time >= olderThan {
+			break
+		}
+		n++
+	}
+	return append([]sealed(nil), j.sealed[:n]...)
+}
