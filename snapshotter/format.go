@@ -1,0 +1,145 @@
+package snapshotter
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"time"
+)
+
+const (
+	magic         = "HOLDSNAP"
+	formatVersion = 1
+
+	prefixSize  = 16
+	headerSize  = 176
+	trailerSize = 52
+	digestSize  = 36 // the part of the trailer that the SHA-256 does not cover
+
+	// maxWindow bounds the memory of a decoder, whatever the file asks for.
+	maxWindow = 8 << 20
+)
+
+// MaxBody is the largest body, before compression, that is written or read.
+const MaxBody = 1 << 36
+
+// Meta is what the header says about the state in the body.
+type Meta struct {
+	Ledger      [16]byte
+	Seq         uint64   // last record that the state contains
+	Epoch       uint64   // of that record
+	Chain       [32]byte // after that record
+	RecordTime  int64    // of that record, Unix nanoseconds
+	Positions   uint64
+	Instruments uint64
+	Accounts    uint64
+	Window      uint64   // entries of the dedupe window
+	Digest      [32]byte // of the state
+}
+
+// encodeHeader returns the header of a snapshot written at created.
+func encodeHeader(m *Meta, created time.Time) []byte {
+	b := make([]byte, 0, headerSize)
+	le := binary.LittleEndian
+	b = append(b, magic...)
+	b = le.AppendUint16(b, formatVersion)
+	b = le.AppendUint16(b, headerSize)
+	b = le.AppendUint32(b, checksum(b))
+	b = append(b, m.Ledger[:]...)
+	b = le.AppendUint64(b, m.Seq)
+	b = le.AppendUint64(b, m.Epoch)
+	b = append(b, m.Chain[:]...)
+	b = le.AppendUint64(b, uint64(m.RecordTime))
+	b = le.AppendUint64(b, uint64(created.UnixNano()))
+	b = le.AppendUint64(b, m.Positions)
+	b = le.AppendUint64(b, m.Instruments)
+	b = le.AppendUint64(b, m.Accounts)
+	b = le.AppendUint64(b, m.Window)
+	b = append(b, m.Digest[:]...)
+	b = append(b, make([]byte, 12)...) // flags and reserve
+	return le.AppendUint32(b, checksum(b[prefixSize:]))
+}
+
+// decodeHeader reads the header from the first bytes of a file. b may be
+// shorter than a header; file is for the errors.
+func decodeHeader(file string, b []byte) (Meta, time.Time, error) {
+	var m Meta
+	if len(b) < prefixSize {
+		return m, time.Time{}, &DamageError{File: file, Offset: int64(len(b)), Reason: "cut short within the header"}
+	}
+	le := binary.LittleEndian
+	if checksum(b[:12]) != le.Uint32(b[12:]) || string(b[:8]) != magic {
+		return m, time.Time{}, &DamageError{File: file, Offset: 0, Reason: "the first 16 bytes are not a snapshot's"}
+	}
+	if v := le.Uint16(b[8:]); v > formatVersion {
+		return m, time.Time{}, fmt.Errorf("%w: %s has format %d, this build reads up to %d", ErrNewerFormat, file, v, formatVersion)
+	} else if v != formatVersion || le.Uint16(b[10:]) != headerSize {
+		return m, time.Time{}, &DamageError{File: file, Offset: 8, Reason: "there is no such format"}
+	}
+	if len(b) < headerSize {
+		return m, time.Time{}, &DamageError{File: file, Offset: int64(len(b)), Reason: "cut short within the header"}
+	}
+	b = b[:headerSize]
+	if checksum(b[prefixSize:172]) != le.Uint32(b[172:]) {
+		return m, time.Time{}, &DamageError{File: file, Offset: prefixSize, Reason: "the header's checksum is wrong"}
+	}
+	if !bytes.Equal(b[160:172], make([]byte, 12)) {
+		return m, time.Time{}, fmt.Errorf("%w: %s has flags that this build does not know", ErrNewerFormat, file)
+	}
+	copy(m.Ledger[:], b[16:])
+	m.Seq = le.Uint64(b[32:])
+	m.Epoch = le.Uint64(b[40:])
+	copy(m.Chain[:], b[48:])
+	m.RecordTime = int64(le.Uint64(b[80:]))
+	created := time.Unix(0, int64(le.Uint64(b[88:]))).UTC()
+	m.Positions = le.Uint64(b[96:])
+	m.Instruments = le.Uint64(b[104:])
+	m.Accounts = le.Uint64(b[112:])
+	m.Window = le.Uint64(b[120:])
+	copy(m.Digest[:], b[128:])
+	return m, created, nil
+}
+
+// trailer is the end of a file: the body's lengths and the digest over all
+// that stands before it.
+type trailer struct {
+	plain, stored uint64
+	sum           [32]byte
+}
+
+// appendLengths appends the part of the trailer that the digest covers.
+func appendLengths(b []byte, plain, stored uint64) []byte {
+	b = binary.LittleEndian.AppendUint64(b, plain)
+	return binary.LittleEndian.AppendUint64(b, stored)
+}
+
+// appendSum appends the rest of the trailer to its lengths.
+func appendSum(lengths []byte, sum [32]byte) []byte {
+	b := append(lengths, sum[:]...)
+	return binary.LittleEndian.AppendUint32(b, checksum(b))
+}
+
+// decodeTrailer reads the last bytes of a file of the given size.
+func decodeTrailer(file string, b []byte, size int64) (trailer, error) {
+	var t trailer
+	at := size - trailerSize
+	if len(b) != trailerSize {
+		return t, &DamageError{File: file, Offset: size, Reason: "cut short"}
+	}
+	le := binary.LittleEndian
+	if checksum(b[:48]) != le.Uint32(b[48:]) {
+		return t, &DamageError{File: file, Offset: at, Reason: "the trailer's checksum is wrong: the end is damaged, missing or not the end"}
+	}
+	t.plain, t.stored = le.Uint64(b), le.Uint64(b[8:])
+	copy(t.sum[:], b[16:])
+	if t.stored != uint64(size-headerSize-trailerSize) {
+		return t, &DamageError{File: file, Offset: at, Reason: fmt.Sprintf("the body is %d bytes long, %d were written", size-headerSize-trailerSize, t.stored)}
+	}
+	if t.plain > MaxBody {
+		return t, &DamageError{File: file, Offset: at, Reason: fmt.Sprintf("a body of %d bytes is declared, at most %d are possible", t.plain, int64(MaxBody))}
+	}
+	return t, nil
+}
+
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }

@@ -1,0 +1,266 @@
+package snapshotter
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
+)
+
+// Options of a [Snapshotter]. The zero value works.
+type Options struct {
+	// Now is the clock that names files. Nil: a snapshot is named after the
+	// record time of its last record.
+	Now func() time.Time
+	// Logger is told what was written, removed and found. Nil: nobody is.
+	Logger *slog.Logger
+	// Phase, if set, is called when "snapshot" or "prune" begins and ends, for
+	// drills that kill the process at such moments.
+	Phase func(name string, begin bool)
+}
+
+// Snapshotter writes, lists, verifies, opens and prunes the snapshots of one
+// directory. It is safe for concurrent use; writing and pruning take turns.
+type Snapshotter struct {
+	dir string
+	o   Options
+
+	mu sync.Mutex // held by Write and Prune, so that no temporary file in use is pruned
+}
+
+// Snapshot is one file and what its header says.
+type Snapshot struct {
+	Name string // without the directory
+	Meta
+	Size    int64 // of the file
+	Created time.Time
+	// Err is set by List only: why the header cannot be read. Then Meta holds
+	// nothing but the seq that the name gives, and Created its time.
+	Err error
+}
+
+// New returns a Snapshotter of a directory, which Write creates when it is
+// missing. New itself touches nothing.
+func New(dir string, o Options) *Snapshotter {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Phase == nil {
+		o.Phase = func(string, bool) {}
+	}
+	return &Snapshotter{dir: dir, o: o}
+}
+
+// Dir returns the directory.
+func (s *Snapshotter) Dir() string { return s.dir }
+
+// Write makes a durable, verified snapshot of what body writes. When it returns
+// an error there is no new snapshot, at most a temporary file that the next
+// [Snapshotter.Prune] removes. A done ctx stops it with the context's error at
+// the next write of body or between two steps.
+func (s *Snapshotter) Write(ctx context.Context, m Meta, body func(io.Writer) error) (Snapshot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.o.Phase("snapshot", true)
+	defer s.o.Phase("snapshot", false)
+	created := time.Unix(0, m.RecordTime).UTC()
+	if s.o.Now != nil {
+		created = s.o.Now().UTC()
+	}
+	if err := s.makeDir(); err != nil {
+		return Snapshot{}, fmt.Errorf("snapshotter: make %s: %w", s.dir, err)
+	}
+	name, err := s.freeName(created, m.Seq)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("snapshotter: name a snapshot: %w", err)
+	}
+	size, err := s.writeDurably(ctx, name, encodeHeader(&m, created), body)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("snapshotter: write %s: %w", name, err)
+	}
+	s.o.Logger.Info("snapshot written", "file", name, "seq", m.Seq, "bytes", size)
+	return Snapshot{Name: name, Meta: m, Size: size, Created: created}, nil
+}
+
+// makeDir creates the directory and makes its own entry durable.
+func (s *Snapshotter) makeDir() error {
+	if info, err := os.Stat(s.dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	return durable.SyncDir(filepath.Dir(s.dir))
+}
+
+// freeName returns the first name at or after created that nothing bears.
+func (s *Snapshotter) freeName(created time.Time, seq uint64) (string, error) {
+	for ; ; created = created.Add(time.Second) {
+		name := fileName(created, seq)
+		if _, _, ok := parseName(name); !ok {
+			return "", fmt.Errorf("the clock shows %s, which no name can hold", created)
+		}
+		_, err := os.Lstat(filepath.Join(s.dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return name, nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// writeDurably is the one place that makes a snapshot. Its system calls are, in
+// order: unlink a left-over temporary file, open with O_EXCL, write…, fsync,
+// close; open, read it all back, close; rename; open the directory, fsync,
+// close. It returns the file's size.
+func (s *Snapshotter) writeDurably(ctx context.Context, name string, header []byte, body func(io.Writer) error) (int64, error) {
+	temp := filepath.Join(s.dir, name+tempSuffix)
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	done := false
+	defer func() { // also when body panics
+		_ = f.Close() // closed already unless an error came first, and then this one adds nothing
+		if !done {
+			s.discard(temp)
+		}
+	}()
+	sum, err := writeFile(ctx, f, header, body)
+	if err != nil {
+		return 0, err
+	}
+	if err = f.Sync(); err != nil {
+		return 0, err
+	}
+	if err = f.Close(); err != nil {
+		return 0, err
+	}
+	size, err := s.readBack(ctx, name, sum)
+	if err != nil {
+		return 0, err
+	}
+	if err = os.Rename(temp, filepath.Join(s.dir, name)); err != nil {
+		return 0, err
+	}
+	done = true
+	return size, durable.SyncDir(s.dir)
+}
+
+// discard removes a temporary file after a failure; what cannot be removed is
+// left to Prune.
+func (s *Snapshotter) discard(temp string) {
+	if err := os.Remove(temp); err != nil {
+		s.o.Logger.Warn("temporary file of a failed snapshot left behind", "file", filepath.Base(temp), "err", err)
+	}
+}
+
+// readBack verifies a written temporary file to the last byte and against the
+// digest of what was meant to be written.
+func (s *Snapshotter) readBack(ctx context.Context, name string, sum [32]byte) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	r, err := open(filepath.Join(s.dir, name+tempSuffix), name)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	if r.trailer.sum != sum {
+		return 0, &DamageError{File: name, Offset: 0, Reason: "what was read back is not what was written"}
+	}
+	if err = r.drain(); err != nil {
+		return 0, err
+	}
+	return r.size, ctx.Err()
+}
+
+// writeFile writes header, compressed body and trailer and returns the digest.
+func writeFile(ctx context.Context, f io.Writer, header []byte, body func(io.Writer) error) ([32]byte, error) {
+	var sum [32]byte
+	out := &hashedWriter{w: bufio.NewWriterSize(f, 1<<20), h: sha256.New()}
+	if _, err := out.Write(header); err != nil {
+		return sum, err
+	}
+	enc, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(true))
+	if err != nil {
+		return sum, err
+	}
+	in := &bodyWriter{ctx: ctx, w: enc}
+	if err = body(in); err == nil {
+		err = in.err // a body that went on after an error
+	}
+	if err != nil {
+		return sum, err
+	}
+	if err = enc.Close(); err != nil {
+		return sum, err
+	}
+	lengths := appendLengths(nil, in.n, out.n-headerSize)
+	if _, err = out.Write(lengths); err != nil {
+		return sum, err
+	}
+	out.h.Sum(sum[:0])
+	if _, err = out.w.Write(appendSum(lengths, sum)[len(lengths):]); err != nil {
+		return sum, err
+	}
+	return sum, out.w.Flush()
+}
+
+// hashedWriter counts and hashes what goes to the file.
+type hashedWriter struct {
+	w *bufio.Writer
+	h hash.Hash
+	n uint64
+}
+
+func (h *hashedWriter) Write(p []byte) (int, error) {
+	n, err := h.w.Write(p)
+	h.h.Write(p[:n])
+	h.n += uint64(n)
+	return n, err
+}
+
+// bodyWriter is what the caller's body writes to. It stops a body whose context
+// is done, and remembers the first error in case the body does not.
+type bodyWriter struct {
+	ctx context.Context // of the Write call that this value does not outlive
+	w   io.Writer
+	n   uint64
+	err error
+}
+
+func (b *bodyWriter) Write(p []byte) (int, error) {
+	if b.err == nil {
+		b.err = b.ctx.Err()
+	}
+	if b.err == nil && b.n+uint64(len(p)) > MaxBody {
+		b.err = ErrTooLarge
+	}
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.w.Write(p)
+	b.n += uint64(n)
+	b.err = err
+	return n, err
+}
