@@ -1,0 +1,192 @@
+package holdfast
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// Result says where a mutation stands in the journal.
+type Result struct {
+	First, Last uint64 // its first and last record
+	Duplicate   bool   // it was applied before; these are the records of then
+}
+
+// Future is the pending result of [Ledger.ApplyAsync].
+type Future struct{ req *request }
+
+// Done is closed when the result is known.
+func (f *Future) Done() <-chan struct{} { return f.req.done }
+
+// Wait returns the result, or [ErrOutcomeUnknown] when the context ends first.
+func (f *Future) Wait(ctx context.Context) (Result, error) {
+	if err := f.req.wait(ctx); err != nil {
+		return Result{}, err
+	}
+	return f.req.results()[0], nil
+}
+
+// ApplyOptions qualify one call.
+type ApplyOptions struct {
+	// Insist applies a mutation that is older than what the duplicate window
+	// remembers, instead of [ErrTooOld]. The caller vouches that it is new.
+	Insist bool
+}
+
+// Apply makes one mutation durable. It returns when its records and all before
+// them are on disk. A refusal changes nothing; only [ErrOutcomeUnknown] and
+// [ErrFailed] leave open whether it was applied: repeat it with the same id.
+func (l *Ledger) Apply(ctx context.Context, m position.Mutation) (Result, error) {
+	return l.ApplyWith(ctx, m, ApplyOptions{})
+}
+
+// ApplyWith is [Ledger.Apply] with options.
+func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
+	f, err := l.applyAsync(ctx, m, o)
+	if err != nil {
+		return Result{}, err
+	}
+	return f.Wait(ctx)
+}
+
+// ApplyAsync hands a mutation over and returns at once, so that one goroutine
+// can keep many in flight. Mutations of one goroutine are applied in its order.
+// It blocks while the queue is full.
+func (l *Ledger) ApplyAsync(ctx context.Context, m position.Mutation) (*Future, error) {
+	return l.applyAsync(ctx, m, ApplyOptions{})
+}
+
+func (l *Ledger) applyAsync(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
+	req := &request{insist: o.Insist, done: make(chan struct{})}
+	req.one[0] = m
+	req.ms = req.one[:]
+	if err := l.submit(ctx, req); err != nil {
+		return nil, err
+	}
+	return &Future{req: req}, nil
+}
+
+// ApplyBatch makes a batch durable, all of it or nothing, at most [MaxBatch]
+// mutations and [MaxBatchBytes]. A batch that was applied before gives its first
+// results; one that is partly known is refused with [ErrPartlyKnown].
+func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
+	switch {
+	case len(ms) == 0:
+		return nil, nil
+	case len(ms) > MaxBatch:
+		return nil, fmt.Errorf("%w: %d mutations, at most %d are allowed", ErrTooMany, len(ms), MaxBatch)
+	}
+	req := &request{ms: make([]position.Mutation, len(ms)), done: make(chan struct{})}
+	copy(req.ms, ms)
+	if err := l.submit(ctx, req); err != nil {
+		return nil, err
+	}
+	if err := req.wait(ctx); err != nil {
+		return nil, err
+	}
+	return req.results(), nil
+}
+
+// submit checks the form of a request, gives its members ids and times, and
+// queues it.
+func (l *Ledger) submit(ctx context.Context, req *request) error {
+	if err := l.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrFailed, err)
+	}
+	for i, m := range req.ms {
+		if m == nil {
+			return fmt.Errorf("%w: mutation %d is nil", ErrInvalid, i)
+		}
+		err := m.Validate()
+		if err != nil {
+			return memberError(i, len(req.ms), err)
+		}
+		if req.ms[i], err = l.identify(m); err != nil {
+			return err
+		}
+	}
+	l.sending.RLock()
+	defer l.sending.RUnlock()
+	if l.closed {
+		return fmt.Errorf("holdfast: %w", ErrClosed)
+	}
+	select {
+	case l.queue <- req:
+		return nil
+	default:
+	}
+	select {
+	case l.queue <- req:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("holdfast: apply: %w", context.Cause(ctx))
+	}
+}
+
+// identify gives a mutation an id and a time where it has none.
+func (l *Ledger) identify(m position.Mutation) (position.Mutation, error) {
+	if m.ID() != "" && m.EventTime() != 0 {
+		return m, nil
+	}
+	at, err := position.At(l.opts.Now())
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: clock: %w", err)
+	}
+	u, err := uuid.NewV7FromReader(l.opts.Rand)
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: make mutation id: %w", err)
+	}
+	return m.Identified(u.String(), at), nil
+}
+
+// memberError says which member of a batch an error belongs to.
+func memberError(i, n int, err error) error {
+	if n == 1 {
+		return err
+	}
+	return fmt.Errorf("mutation %d of the batch: %w", i, err)
+}
+
+// request is one call of Apply or ApplyBatch on its way through the stager and
+// the syncer. outcomes and err are set before done is closed.
+type request struct {
+	ms       []position.Mutation
+	one      [1]position.Mutation // backs ms for a single mutation
+	insist   bool
+	outcomes []projector.Outcome
+	err      error
+	done     chan struct{}
+}
+
+func (r *request) finish(err error) {
+	if err != nil {
+		r.err = err
+	}
+	close(r.done)
+}
+
+func (r *request) wait(ctx context.Context) error {
+	select {
+	case <-r.done:
+		return r.err
+	default:
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w: apply it again with the same id", ErrOutcomeUnknown, context.Cause(ctx))
+	}
+}
+
+func (r *request) results() []Result {
+	out := make([]Result, len(r.outcomes))
+	for i, o := range r.outcomes {
+		out[i] = Result{First: o.First, Last: o.Last, Duplicate: o.Duplicate}
+	}
+	return out
+}

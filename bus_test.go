@@ -1,0 +1,135 @@
+package holdfast_test
+
+import (
+	"context"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+func startServer(t *testing.T, dir string) *embedded.Server {
+	t.Helper()
+	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(dir, "nats"), Listen: "none", Ledger: "main"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// caughtUp waits until the stream holds every record.
+func caughtUp(t *testing.T, l *holdfast.Ledger) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		s := l.Relay().Status()
+		return s.Last == l.View().Seq()
+	}, 20*time.Second, 5*time.Millisecond, "%+v", l.Relay().Status())
+}
+
+// streamEqualsJournal reads the whole stream and compares each message with its
+// record.
+func streamEqualsJournal(t *testing.T, nc *nats.Conn, dir string) {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	stream, err := js.Stream(t.Context(), bus.StreamName("main"))
+	require.NoError(t, err)
+	log, err := journal.OpenReader(dir)
+	require.NoError(t, err)
+	last, err := log.Last()
+	require.NoError(t, err)
+	info, err := stream.Info(t.Context())
+	require.NoError(t, err)
+	require.LessOrEqual(t, info.State.FirstSeq, log.First())
+	require.Equal(t, last.Seq, info.State.LastSeq)
+	for rec, err := range log.Records(log.First()) {
+		require.NoError(t, err)
+		m, err := stream.GetMsg(t.Context(), rec.Seq)
+		require.NoError(t, err)
+		require.Equal(t, strconv.FormatUint(rec.Seq, 10), m.Header.Get("Holdfast-Seq"))
+		require.Equal(t, strconv.FormatUint(rec.Epoch, 10), m.Header.Get("Holdfast-Epoch"))
+		require.Equal(t, hex.EncodeToString(rec.Chain[:]), m.Header.Get("Holdfast-Chain"))
+		require.Contains(t, string(m.Data), `"seq":`+strconv.FormatUint(rec.Seq, 10))
+	}
+}
+
+func TestStreamHoldsEveryRecordOnce(t *testing.T) {
+	dir := t.TempDir()
+	o := quiet()
+	s := startServer(t, dir)
+	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	l := open(t, dir, o)
+	ms := randomFills(5, 400)
+	applyAll(t, l, ms[:200])
+	caughtUp(t, l)
+	require.NoError(t, l.Close())
+
+	// Records made while there is no bus are caught up later.
+	l = open(t, dir, quiet())
+	applyAll(t, l, ms[200:])
+	require.NoError(t, l.Close())
+	l = open(t, dir, o)
+	caughtUp(t, l)
+	nc, err := s.Connect(t.Context())
+	require.NoError(t, err)
+	defer nc.Close()
+	streamEqualsJournal(t, nc, dir)
+
+	// The request API answers on the same bus.
+	reply, err := nc.RequestWithContext(t.Context(), "holdfast.api.v1.main.apply",
+		[]byte(`{"type":"fill","id":"over-the-wire","account":"A","instrument":"W","side":"buy","qty":"1","price":"2"}`))
+	require.NoError(t, err)
+	require.Empty(t, reply.Header.Get("Nats-Service-Error"))
+	p, ok := l.Position(position.Key{Account: "A", Instrument: "W"})
+	require.True(t, ok)
+	require.Equal(t, "1", p.Qty.String())
+	reply, err = nc.RequestWithContext(t.Context(), "holdfast.api.v1.main.apply", []byte(`{"type":"fill","qty":"-1"}`))
+	require.NoError(t, err)
+	require.Equal(t, "400", reply.Header.Get("Nats-Service-Error-Code"))
+}
+
+func TestLostBusStoreIsRebuiltFromTheJournal(t *testing.T) {
+	dir := t.TempDir()
+	o := quiet()
+	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(dir, "nats"), Listen: "none", Ledger: "main"})
+	require.NoError(t, err)
+	o.Bus = &holdfast.BusOptions{Connect: func(ctx context.Context) (*nats.Conn, error) { return s.Connect(ctx) }}
+	l := open(t, dir, o)
+	ms := randomFills(6, 300)
+	applyAll(t, l, ms[:100])
+	caughtUp(t, l)
+	require.NoError(t, l.Close())
+	require.NoError(t, s.Close())
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "nats")))
+
+	s = startServer(t, dir)
+	l = open(t, dir, o)
+	applyAll(t, l, ms[100:])
+	caughtUp(t, l)
+	nc, err := s.Connect(t.Context())
+	require.NoError(t, err)
+	defer nc.Close()
+	streamEqualsJournal(t, nc, dir)
+}
+
+func TestNoBusNeverHoldsUpAnAppend(t *testing.T) {
+	o := quiet()
+	o.Bus = &holdfast.BusOptions{Connect: func(ctx context.Context) (*nats.Conn, error) {
+		<-ctx.Done() // a bus that never answers
+		return nil, ctx.Err()
+	}}
+	l := open(t, t.TempDir(), o)
+	applyAll(t, l, randomFills(7, 200))
+	require.Zero(t, l.Relay().Status().Last)
+}

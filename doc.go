@@ -1,0 +1,37 @@
+// Package holdfast is the flight recorder and state keeper for trading
+// positions.
+//
+// An engine applies what happened, fills, marks, charges, to a [Ledger]. When
+// [Ledger.Apply] returns, the change is on disk, checksummed and chained to all
+// before it. After any crash [Open] gives the same positions back, bit for bit;
+// any past moment can be asked for with [Reader.AsOf]; every number can be
+// traced through [Reader.History] to the mutation that caused it; and with
+// [Options.Bus] every record is one message on NATS.
+//
+// # What it promises
+//
+//   - An acknowledged mutation is never lost and never applied twice: retry with
+//     the same id whenever the outcome is unknown.
+//   - A batch is visible whole or not at all.
+//   - Readers see only what is durable, and reading never writes.
+//   - What is damaged is refused with file, offset and seq. A torn tail that was
+//     never acknowledged is cut, kept in quarantine and reported.
+//   - The same mutations give the same bytes on any machine.
+//
+// # What it does not
+//
+// One process writes a ledger. Durability is that of the local file system and
+// its fsync; a disk that lies about fsync is outside the model. Nothing is
+// encrypted. The bus is derived: consumers get every record at least once, in
+// order, and recognise repeats by seq.
+//
+// The packages below can be used on their own: [position] for the arithmetic,
+// [journal] for the log, [projector] for state from records, [snapshotter] for
+// verified files, [bus] for the NATS side.
+//
+// [position]: https://pkg.go.dev/github.com/moneyprinter/holdfast/position
+// [journal]: https://pkg.go.dev/github.com/moneyprinter/holdfast/journal
+// [projector]: https://pkg.go.dev/github.com/moneyprinter/holdfast/projector
+// [snapshotter]: https://pkg.go.dev/github.com/moneyprinter/holdfast/snapshotter
+// [bus]: https://pkg.go.dev/github.com/moneyprinter/holdfast/bus
+package holdfast

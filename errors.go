@@ -1,0 +1,57 @@
+package holdfast
+
+import (
+	"errors"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// The errors of a ledger; match them with [errors.Is]. Those of the packages
+// below are the same values under a second name, so that a caller needs to know
+// only this package.
+var (
+	// ErrOutcomeUnknown is returned by Apply when the mutation was handed over
+	// but its fate could not be learnt: the context ended first, or the disk
+	// failed. Apply it again with the same id: it is applied once.
+	ErrOutcomeUnknown = errors.New("holdfast: outcome unknown")
+	// ErrNotLedger is returned for a directory that holds no ledger, or
+	// something else.
+	ErrNotLedger = errors.New("holdfast: not a ledger")
+	// ErrMismatch is returned by Open when the options ask for other rules or
+	// another name than the ledger was created with.
+	ErrMismatch = errors.New("holdfast: options contradict the ledger")
+	// ErrTooMany is returned for a batch of more than [MaxBatch] mutations or
+	// of more than [MaxBatchBytes] encoded bytes.
+	ErrTooMany = errors.New("holdfast: batch too large")
+
+	// ErrInvalid: the form of a mutation is wrong.
+	ErrInvalid = position.ErrInvalid
+	// ErrVersionConflict: the expected version is not the current one.
+	ErrVersionConflict = position.ErrVersionConflict
+	// ErrUnknownInstrument: not defined, under strict instruments.
+	ErrUnknownInstrument = position.ErrUnknownInstrument
+	// ErrUnknownPosition: a charge or amendment of a key without a fill.
+	ErrUnknownPosition = position.ErrUnknownPosition
+	// ErrInstrumentInUse: a redefinition would change open positions.
+	ErrInstrumentInUse = position.ErrInstrumentInUse
+	// ErrTooLarge: the change would exceed what can be journaled or published.
+	ErrTooLarge = position.ErrTooLarge
+	// ErrIDReused: the id was used for other content.
+	ErrIDReused = projector.ErrIDReused
+	// ErrPartlyKnown: some members of a batch were applied before, some not.
+	ErrPartlyKnown = projector.ErrPartlyKnown
+	// ErrTooOld: older than what the duplicate window has forgotten.
+	ErrTooOld = projector.ErrTooOld
+	// ErrInUse: another process holds the ledger; see [journal.InUseError].
+	ErrInUse = journal.ErrInUse
+	// ErrTrimmed: before the oldest record that is kept.
+	ErrTrimmed = journal.ErrTrimmed
+	// ErrDamaged: bytes are not what was written; see [journal.DamageError].
+	ErrDamaged = journal.ErrDamaged
+	// ErrFailed: an earlier write or sync failed; the ledger must be reopened.
+	ErrFailed = journal.ErrFailed
+	// ErrClosed: the ledger was closed.
+	ErrClosed = journal.ErrClosed
+)

@@ -1,0 +1,160 @@
+package holdfast
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// Entry is one change as it stands in the journal.
+type Entry struct {
+	position.Stamp
+	Change position.Change
+}
+
+// Filter selects changes; empty members select all. Records that belong to no
+// position (marks, instruments, accounts, epochs) are left out unless Records is
+// set.
+type Filter struct {
+	Account, Instrument, Strategy string
+	From, To                      Moment
+	Records                       bool
+}
+
+func (f Filter) selects(e Entry) bool {
+	c := &e.Change
+	if c.After == nil {
+		return f.Records && f.Account == "" && f.Strategy == "" && (f.Instrument == "" || instrumentOf(c) == f.Instrument)
+	}
+	k := c.After.Key
+	return (f.Account == "" || f.Account == k.Account) &&
+		(f.Instrument == "" || f.Instrument == k.Instrument) &&
+		(f.Strategy == "" || f.Strategy == k.Strategy)
+}
+
+func instrumentOf(c *position.Change) string {
+	switch m := c.Cause.(type) {
+	case position.Mark:
+		return m.Instrument
+	case position.DefineInstrument:
+		return m.Instrument
+	}
+	return ""
+}
+
+// started reports whether a record lies at or after the moment.
+func (m Moment) started(s position.Stamp) bool {
+	return s.Seq >= m.Seq && s.Time >= m.Time
+}
+
+// History yields the selected changes in order. It begins at the oldest kept
+// record; asking for an older From gives [ErrTrimmed].
+func (r *Reader) History(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		log, err := journal.OpenReader(r.dir)
+		if err != nil {
+			yield(Entry{}, fmt.Errorf("holdfast: %w", err))
+			return
+		}
+		from := max(f.From.Seq, log.First())
+		if f.From.Seq != 0 {
+			from = f.From.Seq
+		}
+		var d position.Decoder
+		for rec, err := range log.Records(from) {
+			var e Entry
+			if err == nil {
+				e.Stamp = projected(rec).Stamp
+				e.Change, err = d.Change(rec.Payload)
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				yield(Entry{}, fmt.Errorf("holdfast: %w", err))
+				return
+			}
+			if !f.To.covers(e.Stamp) {
+				return
+			}
+			if f.From.started(e.Stamp) && f.selects(e) {
+				stamp(&e)
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// stamp copies the seq, which is not stored, into the after-image.
+func stamp(e *Entry) {
+	if e.Change.After != nil {
+		e.Change.After.Seq = e.Seq
+	}
+}
+
+// Step is a change with the position before it; Before is nil for a key's
+// first.
+type Step struct {
+	Entry
+	Before *position.Position
+}
+
+// Replay yields the selected changes of positions with the state before and
+// after each.
+func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Step, error] {
+	return func(yield func(Step, error) bool) {
+		f.Records = false
+		before, err := r.stateBefore(ctx, f.From)
+		if err != nil {
+			yield(Step{}, err)
+			return
+		}
+		seen := make(map[position.Key]*position.Position)
+		for e, err := range r.History(ctx, f) {
+			if err != nil {
+				yield(Step{}, err)
+				return
+			}
+			key := e.Change.After.Key
+			prev, ok := seen[key]
+			if !ok && before != nil {
+				if p, found := before(key); found {
+					prev = &p
+				}
+			}
+			seen[key] = e.Change.After
+			if !yield(Step{Entry: e, Before: prev}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// stateBefore returns a look-up of the positions just before a moment, nil when
+// it is the beginning.
+func (r *Reader) stateBefore(ctx context.Context, from Moment) (func(position.Key) (position.Position, bool), error) {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	at := Moment{Time: max(from.Time-1, 0)}
+	if from.Seq > 1 {
+		at.Seq = from.Seq - 1
+	}
+	if at == (Moment{}) {
+		if log.First() <= 1 {
+			return nil, nil //nolint:nilnil // the beginning has no state before it
+		}
+		at.Seq = log.First() - 1
+	}
+	v, err := r.AsOf(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	return v.Position, nil
+}

@@ -1,0 +1,178 @@
+package holdfast
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/google/uuid"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// identityFormat is the version of ledger.json.
+const identityFormat = 1
+
+// identityFile is the ledger's identity, written once.
+const identityFile = "ledger.json"
+
+// Identity says which ledger a directory holds. It is written once, when the
+// ledger is created, and never changes.
+type Identity struct {
+	Format            int       `json:"format"`
+	ID                uuid.UUID `json:"id"`
+	Name              string    `json:"name"`
+	CreatedAt         string    `json:"created_at"` // RFC 3339, UTC
+	CostMethod        string    `json:"cost_method"`
+	DefaultCurrency   string    `json:"default_currency"`
+	StrictInstruments bool      `json:"strict_instruments"`
+	Parent            *Parent   `json:"parent,omitempty"`
+	Sum               string    `json:"sum"` // SHA-256 of this object without the member
+}
+
+// Parent is where a restored ledger came from.
+type Parent struct {
+	Ledger uuid.UUID `json:"ledger"`
+	Seq    uint64    `json:"seq"`   // last record taken over
+	Chain  string    `json:"chain"` // its chain, hex
+}
+
+// Rules returns the arithmetic options of the ledger.
+func (id Identity) Rules() position.Rules {
+	return position.Rules{DefaultCurrency: id.DefaultCurrency, StrictInstruments: id.StrictInstruments}
+}
+
+func (id Identity) digest() string {
+	id.Sum = ""
+	b, err := json.Marshal(id)
+	if err != nil {
+		panic(err) // a struct of strings and numbers always marshals
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func ledgerName() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`) }
+
+// newIdentity makes the identity of a ledger that does not exist yet.
+func newIdentity(o Options) (Identity, error) {
+	name := o.Name
+	if name == "" {
+		name = "main"
+	}
+	if !ledgerName().MatchString(name) {
+		return Identity{}, fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", ErrInvalid, name)
+	}
+	u, err := uuid.NewRandomFromReader(o.Rand)
+	if err != nil {
+		return Identity{}, fmt.Errorf("holdfast: make ledger id: %w", err)
+	}
+	currency := o.Rules.DefaultCurrency
+	if currency == "" {
+		currency = "USD"
+	}
+	at, err := position.At(o.Now())
+	if err != nil {
+		return Identity{}, fmt.Errorf("holdfast: clock: %w", err)
+	}
+	return Identity{
+		Format: identityFormat, ID: u, Name: name, CreatedAt: at.String(),
+		CostMethod: o.Rules.CostMethod.String(), DefaultCurrency: currency,
+		StrictInstruments: o.Rules.StrictInstruments,
+	}, nil
+}
+
+// readIdentity returns fs.ErrNotExist, wrapped, when there is none.
+func readIdentity(dir string) (Identity, error) {
+	path := filepath.Join(dir, identityFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Identity{}, fmt.Errorf("holdfast: %w", err)
+	}
+	var id Identity
+	if err := json.Unmarshal(b, &id); err != nil {
+		return Identity{}, &IdentityError{File: path, Reason: "is not valid JSON: " + err.Error()}
+	}
+	switch {
+	case id.Format > identityFormat:
+		return Identity{}, fmt.Errorf("%w: %s has format %d, this build knows up to %d: use a newer holdfast", ErrNotLedger, path, id.Format, identityFormat)
+	case id.Sum != id.digest():
+		return Identity{}, &IdentityError{File: path, Reason: "does not match its checksum"}
+	}
+	again, err := json.MarshalIndent(id, "", "  ")
+	if err != nil {
+		return Identity{}, fmt.Errorf("holdfast: encode identity: %w", err)
+	}
+	if string(append(again, '\n')) != string(b) {
+		return Identity{}, &IdentityError{File: path, Reason: "holds bytes that were not written by holdfast"}
+	}
+	return id, nil
+}
+
+func (id Identity) write(dir string) error {
+	id.Sum = id.digest()
+	b, err := json.MarshalIndent(id, "", "  ")
+	if err != nil {
+		return fmt.Errorf("holdfast: encode identity: %w", err)
+	}
+	if err := durable.WriteFile(filepath.Join(dir, identityFile), append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	return nil
+}
+
+// IdentityError says that ledger.json is damaged. It matches [ErrDamaged].
+type IdentityError struct{ File, Reason string }
+
+func (e *IdentityError) Error() string { return "holdfast: " + e.File + " " + e.Reason }
+
+// Unwrap returns ErrDamaged.
+func (e *IdentityError) Unwrap() error { return ErrDamaged }
+
+// checkDir refuses a directory that is neither a ledger nor empty nor the
+// leavings of a creation that was cut short. exists tells whether it has an
+// identity.
+func checkDir(dir string) (exists bool, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("holdfast: %w", err)
+	}
+	for _, e := range entries {
+		switch e.Name() {
+		case identityFile:
+			return true, nil
+		case "LOCK", "MARK", "journal", "quarantine", "backups", "nats":
+		default:
+			if !durable.IsTemp(e.Name()) {
+				return false, fmt.Errorf("%w: %s holds %q and no %s: name an empty or new directory", ErrNotLedger, dir, e.Name(), identityFile)
+			}
+		}
+	}
+	return false, nil
+}
+
+// matches compares what the options ask for with what the ledger is.
+func (id Identity) matches(o Options) error {
+	r, zero := o.Rules, position.Rules{}
+	switch {
+	case o.Name != "" && o.Name != id.Name:
+		return fmt.Errorf("%w: it is named %q, not %q", ErrMismatch, id.Name, o.Name)
+	case r != zero && r.CostMethod.String() != id.CostMethod:
+		return fmt.Errorf("%w: its cost method is %s, not %s", ErrMismatch, id.CostMethod, r.CostMethod)
+	case r.DefaultCurrency != "" && r.DefaultCurrency != id.DefaultCurrency:
+		return fmt.Errorf("%w: its default currency is %s, not %s", ErrMismatch, id.DefaultCurrency, r.DefaultCurrency)
+	case r.StrictInstruments && !id.StrictInstruments:
+		return fmt.Errorf("%w: it was created without strict instruments", ErrMismatch)
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package holdfast
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/snapshotter"
+)
+
+// markEvery is how often MARK follows the journal while it runs.
+const markEvery = time.Second
+
+// keep makes snapshots when they are due, prunes and trims after each, and lets
+// MARK follow the journal. It ends with its context.
+func (l *Ledger) keep(ctx context.Context) {
+	var tick <-chan time.Time
+	if l.opts.SnapshotInterval > 0 {
+		t := time.NewTicker(l.opts.SnapshotInterval)
+		defer t.Stop()
+		tick = t.C
+	}
+	mark := time.NewTicker(markEvery)
+	defer mark.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-mark.C:
+			if l.Err() == nil {
+				if err := l.wal.SaveMark(); err != nil {
+					l.log.Error("mark not saved", "err", err)
+				}
+			}
+			continue
+		case <-tick:
+		case <-l.due:
+		}
+		if l.Err() != nil {
+			return
+		}
+		if _, err := l.Snapshot(ctx); err != nil && ctx.Err() == nil {
+			l.log.Error("snapshot failed", "err", err)
+		}
+	}
+}
+
+// Snapshot writes a snapshot of the durable state, verifies it, prunes old ones
+// and trims the journal behind the oldest that is kept. When nothing changed
+// since the newest snapshot, that one is returned. Appends are not held up.
+func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
+	l.snapshotting.Lock()
+	defer l.snapshotting.Unlock()
+	s, err := l.snapshot(ctx)
+	if err != nil {
+		l.announce("backup.failed", map[string]string{"error": err.Error()})
+		return s, err
+	}
+	return s, l.retire()
+}
+
+func (l *Ledger) snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
+	v := l.book.View()
+	if v.Seq() == 0 {
+		return snapshotter.Snapshot{}, fmt.Errorf("%w: there is nothing to back up yet", ErrInvalid)
+	}
+	if s, ok := l.newest(); ok && s.Seq == v.Seq() {
+		return s, nil
+	}
+	head, err := l.headAt(v.Seq())
+	if err != nil {
+		return snapshotter.Snapshot{}, err
+	}
+	s, err := writeSnapshot(ctx, l.snaps, [16]byte(l.id.ID), head, v)
+	if err != nil {
+		return s, err
+	}
+	l.lastSnapshot.Store(s.Seq)
+	l.announce("backup.created", map[string]any{"name": s.Name, "seq": s.Seq, "bytes": s.Size})
+	return s, nil
+}
+
+// newest returns the newest snapshot that verifies.
+func (l *Ledger) newest() (snapshotter.Snapshot, bool) {
+	list, err := l.Snapshots()
+	if err != nil || len(list) == 0 {
+		return snapshotter.Snapshot{}, false
+	}
+	s, err := l.snaps.Verify(list[0].Name)
+	return s, err == nil
+}
+
+func writeSnapshot(ctx context.Context, to *snapshotter.Snapshotter, ledger [16]byte, head journal.Record, v *projector.View) (snapshotter.Snapshot, error) {
+	n := v.Counts()
+	s, err := to.Write(ctx, snapshotter.Meta{
+		Ledger: ledger, Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, RecordTime: head.Time,
+		Positions: n.Positions, Instruments: n.Instruments, Accounts: n.Accounts, Window: n.Window,
+		Digest: v.Digest(),
+	}, func(w io.Writer) error {
+		_, err := v.WriteTo(w)
+		return err //nolint:wrapcheck // Write wraps it with the snapshot's name
+	})
+	if err != nil {
+		return s, fmt.Errorf("holdfast: %w", err)
+	}
+	return s, nil
+}
+
+// headAt reads one record.
+func (r *Reader) headAt(seq uint64) (journal.Record, error) {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return journal.Record{}, fmt.Errorf("holdfast: %w", err)
+	}
+	rec, err := log.Cursor(seq).Next(seq)
+	if err != nil {
+		return journal.Record{}, fmt.Errorf("holdfast: read seq %d: %w", seq, err)
+	}
+	return rec, nil
+}
+
+// Prune removes snapshots beyond the configured number, keeping the newest, and
+// trims the journal behind the oldest kept one.
+func (l *Ledger) Prune() error {
+	l.snapshotting.Lock()
+	defer l.snapshotting.Unlock()
+	return l.retire()
+}
+
+// retire prunes snapshots and trims the journal.
+func (l *Ledger) retire() error {
+	gone, err := l.snaps.Prune(l.opts.SnapshotKeep)
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	if len(gone) > 0 {
+		names := make([]string, len(gone))
+		for i, s := range gone {
+			names[i] = s.Name
+		}
+		l.announce("backup.pruned", map[string]any{"names": names})
+	}
+	return l.trim()
+}
+
+// trim removes whole segments that are covered by the oldest snapshot that
+// verifies now, and older than the retention. A bus that lags holds it back up
+// to TrimHold bytes.
+func (l *Ledger) trim() error {
+	list, err := l.Snapshots()
+	if err != nil {
+		return err
+	}
+	older := l.opts.Now().Add(-max(l.opts.Retain, 0)).UnixNano()
+	hold := uint64(math.MaxUint64)
+	if l.relay != nil && l.journalSize() < l.opts.TrimHold {
+		hold = l.relay.Status().Last + 1
+	}
+	for _, s := range slices.Backward(list) { // oldest first
+		if s.Err != nil {
+			continue
+		}
+		before := min(s.Seq+1, hold)
+		if !l.wal.Trimmable(before, older) {
+			return nil
+		}
+		if _, err := l.snaps.Verify(s.Name); err != nil {
+			l.log.Error("not trimmed behind a damaged snapshot", "file", s.Name, "err", err)
+			continue
+		}
+		if _, err := l.wal.Trim(before, older); err != nil {
+			return fmt.Errorf("holdfast: %w", err)
+		}
+		return nil
+	}
+	return nil
+}
+
+// journalSize is what the segments take on disk, 0 when that cannot be read.
+func (r *Reader) journalSize() int64 {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return 0
+	}
+	return log.Size()
+}

@@ -1,0 +1,140 @@
+package holdfast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// Ledger is an open ledger: the only writer of its directory. All methods may be
+// called from any goroutine.
+//
+// Three goroutines work behind it, started by [Open] and waited for by Close:
+// the stager owns the head of the book and the batch being encoded; the syncer
+// owns the journal's write side and publishes what became durable; the keeper
+// makes snapshots, prunes and trims. With a bus there is the relay as well.
+type Ledger struct {
+	*Reader
+
+	opts  Options
+	log   *slog.Logger
+	book  *projector.Book
+	wal   *journal.Journal
+	relay *bus.Relay // nil without a bus
+
+	queue   chan *request // to the stager
+	groups  chan *group   // stager to syncer, one at a time
+	synced  chan struct{} // syncer to stager: ready for the next group
+	durable chan struct{} // nudges the relay; capacity 1
+	due     chan struct{} // nudges the keeper; capacity 1
+
+	stage stager // owned by the stager goroutine
+
+	// failure holds the first write error; once set, nothing is accepted.
+	failure atomic.Pointer[error]
+
+	// snapshotting serialises Snapshot; lastSnapshot is guarded by it.
+	snapshotting sync.Mutex
+	lastSnapshot atomic.Uint64
+
+	// sending is held for reading while a request is put into the queue, and for
+	// writing by Close, so that nothing is queued after the stager stopped.
+	sending sync.RWMutex
+	closed  bool // guarded by sending
+
+	stop     context.CancelFunc
+	workers  sync.WaitGroup
+	close    sync.Once
+	closeErr error
+}
+
+// Open opens the ledger in dir, creating it when dir is missing or empty, and
+// returns it recovered and ready: every segment verified, a torn tail cut and
+// kept in quarantine, the newest good snapshot loaded and the rest replayed.
+//
+// A directory that another process holds gives [ErrInUse]; damage gives
+// [ErrDamaged] with the file, offset and seq, and changes nothing. The bus is
+// connected in the background; it is no condition for opening.
+func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
+	o = o.withDefaults()
+	o.Phase("recovery", true)
+	defer o.Phase("recovery", false)
+	r, wal, err := openFiles(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	book, err := recoverBook(ctx, r, wal, o)
+	if err != nil {
+		return nil, errors.Join(err, wal.Close())
+	}
+	l := &Ledger{
+		Reader: r, opts: o, log: o.Logger, book: book, wal: wal,
+		queue: make(chan *request, queueSize), groups: make(chan *group), synced: make(chan struct{}, 1),
+		durable: make(chan struct{}, 1), due: make(chan struct{}, 1),
+	}
+	if list, err := r.Snapshots(); err == nil && len(list) > 0 {
+		l.lastSnapshot.Store(list[0].Seq)
+	}
+	l.stage = newStager(l)
+	// The workers outlive the context of Open; Close ends them.
+	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = stop
+	l.workers.Go(l.stageLoop)
+	l.workers.Go(l.syncLoop)
+	l.workers.Go(func() { l.keep(bg) })
+	if o.Bus != nil {
+		l.startBus(bg)
+	}
+	l.announceRecovery()
+	return l, nil
+}
+
+// Position returns the durable state of a key; ok is false when it never had a
+// fill.
+func (l *Ledger) Position(key position.Key) (p position.Position, ok bool) {
+	return l.book.Position(key)
+}
+
+// View returns all durable state at one moment. It does not hold up writers.
+func (l *Ledger) View() *projector.View { return l.book.View() }
+
+// Err returns the write error that ended the ledger's life, nil while it works.
+func (l *Ledger) Err() error {
+	if p := l.failure.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// fail records the first write error.
+func (l *Ledger) fail(err error) {
+	if l.failure.CompareAndSwap(nil, &err) {
+		l.log.Error("journal failed; nothing more is accepted", "err", err)
+		l.announce("error.persistence", map[string]string{"error": err.Error()})
+	}
+}
+
+// Close finishes what was handed over, makes it durable, marks the journal as
+// cleanly closed and releases the lock. It may be called twice.
+func (l *Ledger) Close() error {
+	l.close.Do(func() {
+		l.sending.Lock()
+		l.closed = true
+		close(l.queue)
+		l.sending.Unlock()
+		l.stop()
+		l.workers.Wait()
+		if err := l.wal.Close(); err != nil {
+			l.closeErr = fmt.Errorf("holdfast: %w", err)
+		}
+	})
+	return l.closeErr
+}

@@ -1,0 +1,435 @@
+package holdfast_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) != "" {
+		os.Exit(child())
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// clock is a hand-driven clock that advances by a millisecond per reading, so
+// that record times differ and repeat from run to run.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Millisecond)
+	return c.now
+}
+
+// quiet are the options of most tests: no automatic snapshots, small segments.
+func quiet() holdfast.Options {
+	return holdfast.Options{SnapshotInterval: -1, SegmentSize: 16 << 10, Now: newClock().Now}
+}
+
+func open(t testing.TB, dir string, o holdfast.Options) *holdfast.Ledger {
+	t.Helper()
+	l, err := holdfast.Open(t.Context(), dir, o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	return l
+}
+
+func fill(id, account, instrument string, side position.Side, qty, price string) position.Fill {
+	return position.Fill{
+		Meta: position.Meta{Ident: id, Time: 1_700_000_000_000_000_000},
+		Key:  position.Key{Account: account, Instrument: instrument},
+		Side: side, Qty: position.MustParse(qty), Price: position.MustParse(price),
+	}
+}
+
+// randomFills makes n fills over a few keys, some of which flip or close.
+func randomFills(seed uint64, n int) []position.Mutation {
+	r := rand.New(rand.NewPCG(seed, 1))
+	out := make([]position.Mutation, n)
+	for i := range out {
+		side := position.Buy
+		if r.IntN(2) == 0 {
+			side = position.Sell
+		}
+		f := fill("f-"+strconv.Itoa(i), "A"+strconv.Itoa(r.IntN(3)), "I"+strconv.Itoa(r.IntN(5)), side,
+			strconv.Itoa(1+r.IntN(5)), fmt.Sprintf("%d.%02d", 90+r.IntN(20), r.IntN(100)))
+		f.Fee = position.MustParse("0.01")
+		out[i] = f
+	}
+	return out
+}
+
+func applyAll(t testing.TB, l *holdfast.Ledger, ms []position.Mutation) (last uint64) {
+	t.Helper()
+	futures := make([]*holdfast.Future, len(ms))
+	for i, m := range ms {
+		f, err := l.ApplyAsync(t.Context(), m)
+		require.NoError(t, err)
+		futures[i] = f
+	}
+	for _, f := range futures {
+		r, err := f.Wait(t.Context())
+		require.NoError(t, err)
+		last = max(last, r.Last)
+	}
+	return last
+}
+
+func digest(l interface{ View() *View }) [32]byte { return l.View().Digest() }
+
+func TestPositionsComeBackBitForBit(t *testing.T) {
+	dir := t.TempDir()
+	ms := randomFills(1, 500)
+	l := open(t, dir, quiet())
+	last := applyAll(t, l, ms)
+	want := digest(l)
+	require.NoError(t, l.Close())
+
+	again := open(t, dir, quiet())
+	require.Equal(t, want, digest(again))
+	require.Equal(t, last, again.View().Seq())
+	r, err := again.Apply(t.Context(), fill("new", "A", "I", position.Buy, "1", "1"))
+	require.NoError(t, err)
+	require.Equal(t, last+2, r.First, "the new epoch's record comes first")
+}
+
+func TestOpeningWithoutChangeLeavesNoTrace(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, quiet())
+	f := fill("one", "A", "I", position.Buy, "1", "1")
+	r, err := l.Apply(t.Context(), f)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	for range 3 {
+		l = open(t, dir, quiet())
+		dup, err := l.Apply(t.Context(), f)
+		require.NoError(t, err)
+		require.True(t, dup.Duplicate)
+		require.Equal(t, r.First, dup.First)
+		_, err = l.Apply(t.Context(), position.Amend{Key: position.Key{Account: "no", Instrument: "such"}, NoStop: true})
+		require.ErrorIs(t, err, holdfast.ErrUnknownPosition)
+		require.Equal(t, r.Last, l.View().Seq())
+		require.NoError(t, l.Close())
+	}
+}
+
+func TestRefusalsChangeNothing(t *testing.T) {
+	l := open(t, t.TempDir(), quiet())
+	_, err := l.Apply(t.Context(), fill("a", "A", "I", position.Buy, "1", "100"))
+	require.NoError(t, err)
+	seq, want := l.View().Seq(), digest(l)
+	version := func(v uint64) *uint64 { return &v }
+	reused := fill("a", "A", "I", position.Buy, "2", "100")
+	stale := fill("b", "A", "I", position.Buy, "1", "100")
+	stale.ExpectVersion = version(7)
+	huge := fill("c", "A", "I", position.Buy, "100000000000000000000", "100000000000000000000")
+	for _, c := range []struct {
+		name string
+		m    position.Mutation
+		want error
+	}{
+		{"no quantity", fill("d", "A", "I", position.Buy, "0", "1"), holdfast.ErrInvalid},
+		{"no account", fill("e", "", "I", position.Buy, "1", "1"), holdfast.ErrInvalid},
+		{"id reused", reused, holdfast.ErrIDReused},
+		{"stale version", stale, holdfast.ErrVersionConflict},
+		{"overflow", huge, holdfast.ErrInvalid},
+		{"unknown position", position.Charge{Key: position.Key{Account: "A", Instrument: "X"}, Currency: "USD", Amount: position.MustParse("1")}, holdfast.ErrUnknownPosition},
+		{"nil", nil, holdfast.ErrInvalid},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := l.Apply(t.Context(), c.m)
+			require.ErrorIs(t, err, c.want)
+			require.Equal(t, seq, l.View().Seq())
+			require.Equal(t, want, digest(l))
+		})
+	}
+}
+
+func TestBatchIsAllOrNothing(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, quiet())
+	good := []position.Mutation{
+		fill("a", "A", "I", position.Buy, "2", "100"), fill("b", "A", "I", position.Sell, "3", "110"),
+	}
+	bad := append(slices.Clone(good), position.Amend{Key: position.Key{Account: "no", Instrument: "such"}, NoStop: true})
+	_, err := l.ApplyBatch(t.Context(), bad)
+	require.ErrorIs(t, err, holdfast.ErrUnknownPosition)
+	require.ErrorContains(t, err, "2", "the error names the member")
+	require.Zero(t, l.View().Seq())
+
+	rs, err := l.ApplyBatch(t.Context(), good)
+	require.NoError(t, err)
+	require.Len(t, rs, 2)
+	require.Equal(t, rs[0].Last+1, rs[1].First)
+	require.Equal(t, rs[1].First+1, rs[1].Last, "a flip is two changes")
+	p, ok := l.Position(position.Key{Account: "A", Instrument: "I"})
+	require.True(t, ok)
+	require.Equal(t, "-1", p.Qty.String())
+
+	again, err := l.ApplyBatch(t.Context(), good)
+	require.NoError(t, err)
+	require.True(t, again[0].Duplicate)
+	require.True(t, again[1].Duplicate)
+	_, err = l.ApplyBatch(t.Context(), append(good, fill("c", "A", "I", position.Buy, "1", "1")))
+	require.ErrorIs(t, err, holdfast.ErrPartlyKnown)
+
+	// As of the middle of the batch is as of before it.
+	v, err := l.AsOf(t.Context(), holdfast.Moment{Seq: rs[0].First})
+	require.NoError(t, err)
+	require.Less(t, v.Seq(), rs[0].First)
+	require.NoError(t, l.Close())
+	_, err = l.Apply(t.Context(), fill("z", "A", "I", position.Buy, "1", "1"))
+	require.ErrorIs(t, err, holdfast.ErrClosed)
+}
+
+func TestManyCallersShareSyncs(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, quiet())
+	const callers, each = 64, 20
+	var wg sync.WaitGroup
+	seqs := make([][]uint64, callers)
+	for c := range callers {
+		wg.Go(func() {
+			for i := range each {
+				f := fill(fmt.Sprintf("%d-%d", c, i), "A"+strconv.Itoa(c), "I", position.Buy, "1", "100")
+				r, err := l.Apply(context.Background(), f)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				p, ok := l.Position(f.Key)
+				if !ok || p.Qty.Cmp(position.FromInt(int64(i+1))) < 0 {
+					t.Errorf("caller %d does not read its own write %d", c, i)
+				}
+				seqs[c] = append(seqs[c], r.Last)
+			}
+		})
+	}
+	wg.Wait()
+	all := slices.Concat(seqs...)
+	slices.Sort(all)
+	require.Len(t, slices.Compact(all), callers*each)
+	require.Equal(t, uint64(callers*each+1), l.View().Seq(), "dense: one epoch record, one record per fill")
+	want := digest(l)
+	require.NoError(t, l.Close())
+	require.Equal(t, want, digest(open(t, dir, quiet())))
+}
+
+func TestContextEndsTheWaitNotTheWork(t *testing.T) {
+	l := open(t, t.TempDir(), quiet())
+	ctx, cancel := context.WithCancel(t.Context())
+	f := fill("a", "A", "I", position.Buy, "1", "100")
+	future, err := l.ApplyAsync(ctx, f)
+	require.NoError(t, err)
+	cancel()
+	if _, err = future.Wait(ctx); err != nil {
+		require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+	}
+	r, err := l.Apply(t.Context(), f)
+	require.NoError(t, err)
+	require.True(t, r.Duplicate)
+}
+
+func TestSnapshotsTrimAndFallBack(t *testing.T) {
+	dir := t.TempDir()
+	o := quiet()
+	o.Retain, o.SnapshotKeep = -1, 2
+	l := open(t, dir, o)
+	ms := randomFills(2, 1500)
+	digests := map[uint64][32]byte{}
+	for part := range slices.Chunk(ms, 250) {
+		applyAll(t, l, part)
+		s, err := l.Snapshot(t.Context())
+		require.NoError(t, err)
+		digests[s.Seq] = s.Digest
+	}
+	list, err := l.Snapshots()
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	st, err := l.Status()
+	require.NoError(t, err)
+	require.Greater(t, st.First, uint64(1), "old segments are gone")
+	require.LessOrEqual(t, st.First, list[1].Seq+1, "nothing newer than the oldest kept snapshot is trimmed")
+
+	_, err = l.AsOf(t.Context(), holdfast.Moment{Seq: 10})
+	require.ErrorIs(t, err, holdfast.ErrTrimmed)
+	for _, s := range list {
+		v, err := l.AsOf(t.Context(), holdfast.Moment{Seq: s.Seq})
+		require.NoError(t, err)
+		require.Equal(t, digests[s.Seq], v.Digest())
+	}
+	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	require.NoError(t, err)
+	require.Empty(t, rep.Findings)
+	want := digest(l)
+	require.NoError(t, l.Close())
+
+	// The newest snapshot rots: the older one and the log give the same state.
+	path := filepath.Join(dir, "backups", list[0].Name)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	b[len(b)/2] ^= 4
+	require.NoError(t, os.WriteFile(path, b, 0o600))
+	l = open(t, dir, o)
+	require.Equal(t, want, digest(l))
+	r, err := l.Apply(t.Context(), ms[len(ms)-1])
+	require.NoError(t, err)
+	require.True(t, r.Duplicate, "the window survives snapshot, trim and restart")
+	rep, err = l.Verify(t.Context(), holdfast.VerifyOptions{})
+	require.NoError(t, err)
+	require.False(t, rep.OK())
+	require.Contains(t, rep.Findings[0].File, list[0].Name)
+}
+
+func TestAsOfEverySeq(t *testing.T) {
+	l := open(t, t.TempDir(), quiet())
+	var want []position.Position
+	key := position.Key{Account: "A", Instrument: "I"}
+	for i := range 40 {
+		side := position.Buy
+		if i%3 == 2 {
+			side = position.Sell
+		}
+		_, err := l.Apply(t.Context(), fill(strconv.Itoa(i), "A", "I", side, "1", strconv.Itoa(100+i)))
+		require.NoError(t, err)
+		p, _ := l.Position(key)
+		want = append(want, p)
+		if i == 20 {
+			_, err := l.Snapshot(t.Context())
+			require.NoError(t, err)
+		}
+	}
+	for _, p := range want {
+		v, err := l.AsOf(t.Context(), holdfast.Moment{Seq: p.Seq})
+		require.NoError(t, err)
+		got, ok := v.Position(key)
+		require.True(t, ok)
+		require.Equal(t, p, got)
+	}
+	n := 0
+	for s, err := range l.Replay(t.Context(), holdfast.Filter{Account: "A", From: holdfast.Moment{Seq: want[9].Seq}}) {
+		require.NoError(t, err)
+		require.Equal(t, want[9+n].Qty, s.Change.After.Qty)
+		require.NotNil(t, s.Before)
+		require.Equal(t, want[8+n].Qty, s.Before.Qty)
+		n++
+	}
+	require.Equal(t, 31, n)
+}
+
+func TestSameDigestUnderOtherSchedules(t *testing.T) {
+	ms := randomFills(3, 800)
+	var want [32]byte
+	for i, o := range []holdfast.Options{
+		{SegmentSize: 8 << 10}, {SegmentSize: 1 << 20},
+		{SegmentSize: 8 << 10, SnapshotEvery: 50, Retain: -1, SnapshotKeep: 1}, {SegmentSize: 64 << 10, SnapshotEvery: 7},
+	} {
+		o.SnapshotInterval, o.Now = -1, newClock().Now
+		dir := t.TempDir()
+		for part := range slices.Chunk(ms, 123+i) {
+			l := open(t, dir, o)
+			applyAll(t, l, part)
+			require.NoError(t, l.Close())
+		}
+		l := open(t, dir, o)
+		if i == 0 {
+			want = digest(l)
+		}
+		require.Equal(t, want, digest(l), "schedule %d", i)
+		rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+		require.NoError(t, err)
+		require.Empty(t, rep.Findings, "schedule %d", i)
+	}
+}
+
+func TestRestoreMakesANewLineage(t *testing.T) {
+	dir, to := t.TempDir(), filepath.Join(t.TempDir(), "restored")
+	l := open(t, dir, quiet())
+	ms := randomFills(4, 200)
+	applyAll(t, l, ms[:100])
+	at := l.View()
+	applyAll(t, l, ms[100:])
+	want := digest(l)
+
+	r, err := l.Restore(t.Context(), holdfast.Moment{Seq: at.Seq()}, to, "", holdfast.Options{})
+	require.NoError(t, err)
+	require.Equal(t, at.Seq(), r.Seq)
+	require.Equal(t, want, digest(l), "the source is not touched")
+	_, err = l.Restore(t.Context(), holdfast.Moment{}, to, "", holdfast.Options{})
+	require.ErrorIs(t, err, holdfast.ErrInvalid, "a restore never overwrites")
+
+	n := open(t, to, quiet())
+	require.Equal(t, at.Digest(), digest(n))
+	require.NotEqual(t, l.Identity().ID, n.Identity().ID)
+	require.Equal(t, l.Identity().ID, n.Identity().Parent.Ledger)
+	require.NotEqual(t, l.Identity().Name, n.Identity().Name)
+	dup, err := n.Apply(t.Context(), ms[50])
+	require.NoError(t, err)
+	require.True(t, dup.Duplicate, "the window is restored too")
+	applyAll(t, n, ms[100:])
+	require.Equal(t, want, digest(n), "the same mutations lead to the same state")
+	rep, err := n.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	require.NoError(t, err)
+	require.Empty(t, rep.Findings)
+	require.NoError(t, n.Close())
+	require.Equal(t, want, digest(open(t, to, quiet())))
+}
+
+func TestIdentityIsFixed(t *testing.T) {
+	dir := t.TempDir()
+	o := quiet()
+	o.Name, o.Rules.DefaultCurrency = "desk-1", "EUR"
+	l := open(t, dir, o)
+	_, err := l.Apply(t.Context(), fill("a", "A", "I", position.Buy, "1", "1"))
+	require.NoError(t, err)
+	p, _ := l.Position(position.Key{Account: "A", Instrument: "I"})
+	require.Equal(t, "EUR", p.Terms.Settlement)
+	require.NoError(t, l.Close())
+	o.Name = "other"
+	_, err = holdfast.Open(t.Context(), dir, o)
+	require.ErrorIs(t, err, holdfast.ErrMismatch)
+	require.Equal(t, "EUR", open(t, dir, quiet()).Identity().DefaultCurrency)
+
+	foreign := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(foreign, "letters.txt"), nil, 0o600))
+	_, err = holdfast.Open(t.Context(), foreign, quiet())
+	require.ErrorIs(t, err, holdfast.ErrNotLedger)
+	_, err = holdfast.OpenReader(foreign)
+	require.ErrorIs(t, err, holdfast.ErrNotLedger)
+}
+
+func TestEveryBitOfTheIdentityCounts(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, open(t, dir, quiet()).Close())
+	path := filepath.Join(dir, "ledger.json")
+	good, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for bit := range len(good) * 8 {
+		b := slices.Clone(good)
+		b[bit/8] ^= 1 << (bit % 8)
+		require.NoError(t, os.WriteFile(path, b, 0o600))
+		_, err := holdfast.OpenReader(dir)
+		require.Error(t, err, "bit %d", bit)
+	}
+}

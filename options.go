@@ -1,0 +1,105 @@
+package holdfast
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// Bounds of one batch.
+const (
+	MaxBatch      = 1000    // mutations
+	MaxBatchBytes = 8 << 20 // encoded changes
+)
+
+// Options configure [Open]. The zero value works; each field says what zero
+// means.
+type Options struct {
+	// Name is the ledger's name in subjects and in the stream's name, letters,
+	// digits, '-' and '_'. Used when the ledger is created; "" is "main". For an
+	// existing ledger it must be empty or the same.
+	Name string
+	// Rules are fixed when the ledger is created. For an existing ledger they
+	// must be zero or the same.
+	Rules position.Rules
+	// Window is how many mutation ids are remembered for duplicates; 0 is 1 Mi.
+	Window int
+	// SegmentSize is the size of a journal segment in bytes; 0 is 4 MiB.
+	SegmentSize int
+
+	// SnapshotInterval is the time between automatic snapshots; 0 is 5 minutes,
+	// negative turns them off. Nothing new, no snapshot.
+	SnapshotInterval time.Duration
+	// SnapshotEvery makes a snapshot after so many records as well; 0 is 1 Mi.
+	SnapshotEvery uint64
+	// SnapshotKeep is how many snapshots are kept; 0 is 24.
+	SnapshotKeep int
+	// Retain is the age below which journal records are never trimmed; 0 is 30
+	// days, negative trims up to the oldest kept snapshot at once.
+	Retain time.Duration
+	// TrimHold is how many bytes of journal are kept at most for a bus that
+	// lags; 0 is 1 GiB.
+	TrimHold int64
+
+	// Verb and Reach tell a second opener who holds the ledger and how to reach
+	// it.
+	Verb, Reach string
+
+	// Bus publishes every record; nil publishes nothing.
+	Bus *BusOptions
+
+	Now    func() time.Time // nil: time.Now
+	Rand   io.Reader        // source of ids and salts; nil: crypto/rand
+	Logger *slog.Logger     // nil: discarded
+	// Phase, if set, is told when a phase of the work begins and ends: append,
+	// segment, snapshot, trim, recovery. It serves the fault drills.
+	Phase func(name string, begin bool)
+}
+
+// BusOptions connect a ledger to NATS.
+type BusOptions struct {
+	// Connect dials NATS. It is called again after the connection was closed;
+	// it may block until its context ends.
+	Connect func(ctx context.Context) (*nats.Conn, error)
+	// Replicas of the stream, when the relay creates it; 0 is 1.
+	Replicas int
+	// Serve offers the request API (holdfast.api.v1.<ledger>.…) as well.
+	Serve bool
+}
+
+func (o Options) withDefaults() Options {
+	if o.SnapshotInterval == 0 {
+		o.SnapshotInterval = 5 * time.Minute
+	}
+	if o.SnapshotEvery == 0 {
+		o.SnapshotEvery = 1 << 20
+	}
+	if o.SnapshotKeep <= 0 {
+		o.SnapshotKeep = 24
+	}
+	if o.Retain == 0 {
+		o.Retain = 30 * 24 * time.Hour
+	}
+	if o.TrimHold == 0 {
+		o.TrimHold = 1 << 30
+	}
+	if o.Now == nil {
+		o.Now = time.Now //nolint:forbidigo // the one default clock; tests give their own
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Phase == nil {
+		o.Phase = func(string, bool) {}
+	}
+	return o
+}

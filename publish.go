@@ -1,0 +1,145 @@
+package holdfast
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// startBus starts the relay and, once connected, the request API. Neither holds
+// up the ledger.
+func (l *Ledger) startBus(ctx context.Context) {
+	o := l.opts.Bus
+	connect := o.Connect
+	if o.Serve {
+		connect = l.serving(connect)
+	}
+	l.relay = bus.NewRelay(feedOf{l}, bus.Options{
+		Ledger: l.id.Name, Lineage: l.id.ID.String(), Connect: connect, Logger: l.log, Replicas: o.Replicas,
+	})
+	l.workers.Go(func() {
+		if err := l.relay.Run(ctx); err != nil && ctx.Err() == nil {
+			l.log.Error("relay ended", "err", err)
+		}
+	})
+}
+
+// serving offers the request API on each connection that the relay makes.
+func (l *Ledger) serving(connect func(context.Context) (*nats.Conn, error)) func(context.Context) (*nats.Conn, error) {
+	return func(ctx context.Context) (*nats.Conn, error) {
+		nc, err := connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := bus.Serve(nc, l.id.Name, Version(), l.endpoints()); err != nil {
+			l.log.Error("request API not offered", "err", err)
+		}
+		return nc, nil
+	}
+}
+
+// Relay is the state of the bus; nil without one.
+func (l *Ledger) Relay() *bus.Relay { return l.relay }
+
+// feedOf is the ledger as the relay sees it: finished events.
+type feedOf struct{ l *Ledger }
+
+// Bounds implements [bus.Source].
+func (f feedOf) Bounds() (first, last uint64) { return f.l.wal.First(), f.l.wal.Durable() }
+
+// At implements [bus.Source].
+func (f feedOf) At(seq uint64) (epoch uint64, chain [32]byte, err error) {
+	rec, err := f.l.headAt(seq)
+	return rec.Epoch, rec.Chain, err
+}
+
+// Wait implements [bus.Source].
+func (f feedOf) Wait(ctx context.Context, after uint64) error {
+	for f.l.wal.Durable() <= after {
+		select {
+		case <-f.l.durable:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Events implements [bus.Source]: each record with its subject and its JSON.
+func (f feedOf) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event, error] {
+	return func(yield func(bus.Event, error) bool) {
+		log, err := journal.OpenReader(f.l.dir)
+		if err != nil {
+			yield(bus.Event{}, err)
+			return
+		}
+		var d position.Decoder
+		cursor, last := log.Cursor(from), f.l.wal.Durable()
+		for seq := from; seq <= last; seq++ {
+			rec, err := cursor.Next(last)
+			var e bus.Event
+			if err == nil {
+				e, err = event(&d, f.l.id.Name, rec)
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func event(d *position.Decoder, ledger string, rec journal.Record) (bus.Event, error) {
+	c, err := d.Change(rec.Payload)
+	if err != nil {
+		return bus.Event{}, fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+	}
+	account, instrument := "", ""
+	switch {
+	case c.After != nil:
+		account, instrument = c.After.Key.Account, c.After.Key.Instrument
+		c.After.Seq = rec.Seq
+	case c.Account != nil:
+		account = c.Account.Name
+	default:
+		instrument = instrumentOf(&c)
+	}
+	s := position.Stamp{Seq: rec.Seq, Epoch: rec.Epoch, Time: position.Time(rec.Time)}
+	return bus.Event{
+		Seq: rec.Seq, Epoch: rec.Epoch, Chain: rec.Chain,
+		Subject: bus.EventSubject(ledger, c.Kind.String(), account, instrument),
+		Body:    position.AppendChangeJSON(nil, s, &c),
+	}, nil
+}
+
+// announce reports an operation on the bus, if there is one. It never blocks.
+func (l *Ledger) announce(what string, body any) {
+	if l.relay == nil {
+		return
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		l.log.Error("event not encoded", "what", what, "err", err)
+		return
+	}
+	l.relay.Announce(what, b)
+}
+
+// announceRecovery reports what Open found.
+func (l *Ledger) announceRecovery() {
+	r := l.wal.Recovery()
+	l.log.Info("ledger open", "ledger", l.id.Name, "seq", r.Last.Seq, "first", r.First, "epoch", l.wal.Epoch(), "clean", r.Clean, "cut_bytes", r.CutBytes)
+	l.announce("state.loaded", map[string]any{"seq": r.Last.Seq, "first": r.First, "clean": r.Clean})
+	if r.CutBytes > 0 {
+		l.announce("state.repaired", map[string]any{"cut_from": r.CutFrom, "cut_bytes": r.CutBytes, "quarantine": r.Quarantine})
+	}
+}

@@ -1,0 +1,221 @@
+package holdfast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path/filepath"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/snapshotter"
+)
+
+// Reader reads a ledger's directory without a lock and without writing, beside
+// a live writer or after it. Its methods may be called from any goroutine.
+type Reader struct {
+	dir   string
+	id    Identity
+	opts  projector.Options
+	snaps *snapshotter.Snapshotter
+}
+
+// OpenReader opens a ledger for reading. A directory without a ledger gives
+// [ErrNotLedger].
+func OpenReader(dir string) (*Reader, error) {
+	id, err := readIdentity(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s has no %s: create one with ingest or serve, or name another --dir", ErrNotLedger, dir, identityFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newReader(dir, id, Options{}.withDefaults()), nil
+}
+
+func newReader(dir string, id Identity, o Options) *Reader {
+	return &Reader{
+		dir: dir, id: id,
+		opts:  projector.Options{Rules: id.Rules(), Window: o.Window},
+		snaps: snapshotter.New(filepath.Join(dir, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger, Phase: o.Phase}),
+	}
+}
+
+// Dir is the ledger's directory.
+func (r *Reader) Dir() string { return r.dir }
+
+// Identity says which ledger this is.
+func (r *Reader) Identity() Identity { return r.id }
+
+// Moment is a point in a ledger's history: a seq, or a record time, or, when
+// zero, the newest record.
+type Moment struct {
+	Seq  uint64
+	Time position.Time
+}
+
+// before reports whether a record lies at or before the moment.
+func (m Moment) covers(s position.Stamp) bool {
+	return (m.Seq == 0 || s.Seq <= m.Seq) && (m.Time == 0 || s.Time <= m.Time)
+}
+
+// AsOf returns the state at a moment, rounded down to the end of a batch. What
+// lies before the oldest kept record and snapshot gives [ErrTrimmed].
+func (r *Reader) AsOf(ctx context.Context, at Moment) (*projector.View, error) {
+	b, err := r.bookAt(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	return b.View(), nil
+}
+
+// bookAt builds the state at a moment from the nearest usable snapshot and the
+// records after it.
+func (r *Reader) bookAt(ctx context.Context, at Moment) (*projector.Book, error) {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	book, base, err := r.base(log, at)
+	if err != nil {
+		return nil, err
+	}
+	until := projector.Until{Seq: at.Seq, Time: at.Time}
+	if err := book.Replay(r.records(ctx, log, base), until); err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	return book, nil
+}
+
+// base returns the book of the newest snapshot at or before a moment that
+// verifies and fits the journal, else an empty one, and where it stands. A
+// damaged snapshot is passed over for an older one.
+func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, error) {
+	list, err := r.Snapshots()
+	if err != nil {
+		return nil, anchor{}, err
+	}
+	var passed error
+	for _, s := range list {
+		if s.Err != nil || !at.covers(stampOf(s)) {
+			continue
+		}
+		book, err := r.load(log, s)
+		if err == nil {
+			return book, anchor{seq: s.Seq, chain: s.Chain}, nil
+		}
+		passed = errors.Join(passed, err)
+	}
+	if first := log.First(); first > 1 {
+		err := fmt.Errorf("%w: no usable snapshot at or before the moment asked for, and the oldest kept record is %d", ErrTrimmed, first)
+		return nil, anchor{}, errors.Join(err, passed)
+	}
+	return projector.New(r.opts), anchor{}, nil
+}
+
+// anchor is the record that a state stands on.
+type anchor struct {
+	seq   uint64
+	chain [32]byte
+}
+
+// load reads a snapshot's book and checks that it belongs to this ledger and to
+// this journal, and that it gives the digest it was written with.
+func (r *Reader) load(log *journal.Reader, s snapshotter.Snapshot) (*projector.Book, error) {
+	if s.Ledger != [16]byte(r.id.ID) {
+		return nil, fmt.Errorf("%w: snapshot %s belongs to another ledger", ErrDamaged, s.Name)
+	}
+	if err := linked(log, anchor{seq: s.Seq, chain: s.Chain}); err != nil {
+		return nil, fmt.Errorf("snapshot %s: %w", s.Name, err)
+	}
+	f, err := r.snaps.Open(s.Name)
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	book, err := projector.Load(f, r.opts)
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: snapshot %s: %w", s.Name, err)
+	}
+	if v := book.View(); v.Digest() != s.Digest || v.Seq() != s.Seq {
+		return nil, fmt.Errorf("%w: snapshot %s does not give the digest it was written with", ErrDamaged, s.Name)
+	}
+	return book, nil
+}
+
+// linked checks that a snapshot's chain is the journal's at that seq, or, where
+// that record was trimmed, that the first kept one follows it.
+func linked(log *journal.Reader, a anchor) error {
+	last, err := log.Last()
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	switch {
+	case a.seq > last.Seq:
+		return fmt.Errorf("%w: it stands at seq %d, but the journal ends at %d", ErrDamaged, a.seq, last.Seq)
+	case a.seq+1 < log.First():
+		return fmt.Errorf("%w: it stands at seq %d, but the journal begins at %d", ErrTrimmed, a.seq, log.First())
+	case a.seq+1 == log.First():
+		if last.Seq == a.seq {
+			return nil
+		}
+		rec, err := log.Cursor(a.seq + 1).Next(a.seq + 1)
+		if err != nil {
+			return fmt.Errorf("holdfast: %w", err)
+		}
+		if !rec.Follows(a.chain) {
+			return fmt.Errorf("%w: its chain is not what seq %d of the journal follows", ErrDamaged, rec.Seq)
+		}
+	default:
+		rec, err := log.Cursor(a.seq).Next(a.seq)
+		if err != nil {
+			return fmt.Errorf("holdfast: %w", err)
+		}
+		if rec.Chain != a.chain {
+			return fmt.Errorf("%w: its chain is not that of seq %d of the journal", ErrDamaged, a.seq)
+		}
+	}
+	return nil
+}
+
+// records yields what follows an anchor, in the projector's form.
+func (r *Reader) records(ctx context.Context, log *journal.Reader, after anchor) iter.Seq2[projector.Record, error] {
+	return func(yield func(projector.Record, error) bool) {
+		last, err := log.Last()
+		if err != nil {
+			yield(projector.Record{}, err)
+			return
+		}
+		if last.Seq <= after.seq {
+			return
+		}
+		for rec, err := range log.Records(after.seq + 1) {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if !yield(projected(rec), err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func projected(rec journal.Record) projector.Record {
+	return projector.Record{
+		Stamp: position.Stamp{Seq: rec.Seq, Epoch: rec.Epoch, Time: position.Time(rec.Time)},
+		More:  rec.Flags&journal.More != 0, Payload: rec.Payload,
+	}
+}
+
+// Snapshots lists the ledger's snapshots, newest first, by their headers. One
+// whose header is damaged has Err set.
+func (r *Reader) Snapshots() ([]snapshotter.Snapshot, error) {
+	list, err := r.snaps.List()
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	return list, nil
+}

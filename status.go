@@ -1,0 +1,102 @@
+package holdfast
+
+import (
+	"fmt"
+
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// Status describes a ledger at one moment.
+type Status struct {
+	Dir       string          `json:"dir"`
+	Name      string          `json:"name"`
+	ID        string          `json:"id"`
+	Created   string          `json:"created_at"`
+	First     uint64          `json:"first"` // oldest kept record
+	Last      uint64          `json:"last"`  // newest durable record
+	Epoch     uint64          `json:"epoch"` // of the newest record
+	Time      string          `json:"time"`  // of the newest record
+	Bytes     int64           `json:"journal_bytes"`
+	Open      uint64          `json:"open"`      // positions that are not flat
+	Positions uint64          `json:"positions"` // keys that ever had a fill
+	Digest    string          `json:"digest"`
+	Snapshots int             `json:"snapshots"`
+	Newest    string          `json:"newest_snapshot,omitempty"`
+	Snapshot  uint64          `json:"newest_snapshot_seq,omitempty"`
+	Holder    *journal.Holder `json:"holder,omitempty"` // the process that writes
+	Bus       *bus.Status     `json:"bus,omitempty"`
+	Accounts  []AccountStatus `json:"accounts"`
+	Failure   string          `json:"failure,omitempty"`
+}
+
+// AccountStatus is the cash side of one account.
+type AccountStatus struct {
+	Account  string            `json:"account"`
+	Balances map[string]string `json:"balances"`
+}
+
+// StatusOf describes a view of a ledger.
+func (r *Reader) StatusOf(v *projector.View) (Status, error) {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return Status{}, fmt.Errorf("holdfast: %w", err)
+	}
+	list, err := r.Snapshots()
+	if err != nil {
+		return Status{}, err
+	}
+	n := v.Counts()
+	s := Status{
+		Dir: r.dir, Name: r.id.Name, ID: r.id.ID.String(), Created: r.id.CreatedAt,
+		First: log.First(), Last: v.Seq(), Bytes: log.Size(),
+		Open: n.Open, Positions: n.Positions, Digest: fmt.Sprintf("%x", v.Digest()),
+		Snapshots: len(list), Time: v.Time().String(), Accounts: accountStatus(v),
+	}
+	if len(list) > 0 {
+		s.Newest, s.Snapshot = list[0].Name, list[0].Seq
+	}
+	if v.Seq() > 0 {
+		if rec, err := r.headAt(v.Seq()); err == nil {
+			s.Epoch = rec.Epoch
+		}
+	}
+	if h, held := journal.ReadHolder(r.dir); held {
+		s.Holder = &h
+	}
+	return s, nil
+}
+
+func accountStatus(v *projector.View) []AccountStatus {
+	out := []AccountStatus{}
+	for a := range v.Accounts() {
+		out = append(out, AccountStatus{Account: a.Name, Balances: amountStrings(a.Balances)})
+	}
+	return out
+}
+
+func amountStrings(a position.Amounts) map[string]string {
+	m := make(map[string]string, len(a))
+	for _, x := range a {
+		m[x.Currency] = x.Value.String()
+	}
+	return m
+}
+
+// Status describes the ledger now.
+func (l *Ledger) Status() (Status, error) {
+	s, err := l.StatusOf(l.View())
+	if err != nil {
+		return s, err
+	}
+	if l.relay != nil {
+		b := l.relay.Status()
+		s.Bus = &b
+	}
+	if err := l.Err(); err != nil {
+		s.Failure = err.Error()
+	}
+	return s, nil
+}

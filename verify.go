@@ -1,0 +1,253 @@
+package holdfast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/snapshotter"
+)
+
+// VerifyOptions say how thorough [Reader.Verify] is.
+type VerifyOptions struct {
+	// Deep recomputes every change from its cause and compares bytes, and
+	// replays to each snapshot and compares digests.
+	Deep bool
+	// Progress, if set, is told the records checked so far and the total.
+	Progress func(done, total uint64)
+}
+
+// Finding is one place where the ledger is not what was written.
+type Finding struct {
+	File   string `json:"file,omitempty"`
+	Offset int64  `json:"offset"`
+	Seq    uint64 `json:"seq,omitempty"`
+	Reason string `json:"reason"`
+	Plan   string `json:"plan,omitempty"`
+}
+
+// VerifyReport is the outcome of a verification. Notices are worth knowing and
+// no damage, such as a torn tail that the next opening will cut.
+type VerifyReport struct {
+	First     uint64    `json:"first"`
+	Last      uint64    `json:"last"`
+	Records   uint64    `json:"records"`
+	Changes   uint64    `json:"changes"` // records but the epochs' own
+	Segments  int       `json:"segments"`
+	Bytes     int64     `json:"bytes"`
+	Snapshots int       `json:"snapshots"`
+	Deep      bool      `json:"deep"`
+	Digest    string    `json:"digest,omitempty"` // of the state at Last, hex
+	Findings  []Finding `json:"findings"`
+	Notices   []Finding `json:"notices"`
+}
+
+// OK reports whether nothing is damaged.
+func (r *VerifyReport) OK() bool { return len(r.Findings) == 0 }
+
+// Verify checks every byte of the ledger without changing any: identity,
+// segment names, frames, checksums, seqs, chain and MARK of the journal, each
+// snapshot and its place in the chain; with Deep the arithmetic as well. Damage
+// is in the report; the error is for what kept the check from being made.
+func (r *Reader) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
+	rep := &VerifyReport{Deep: o.Deep, Findings: []Finding{}, Notices: []Finding{}}
+	if _, err := readIdentity(r.dir); err != nil {
+		rep.find(err)
+	}
+	j, err := journal.Check(r.dir)
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	rep.First, rep.Last, rep.Records, rep.Segments, rep.Bytes = j.First, j.Last.Seq, j.Records, j.Segments, j.Bytes
+	for _, d := range j.Damages {
+		rep.find(d)
+	}
+	for _, n := range j.Notices {
+		rep.Notices = append(rep.Notices, Finding{File: n.File, Offset: n.Offset, Seq: n.Seq, Reason: n.Text})
+	}
+	good, err := r.verifySnapshots(rep, len(j.Damages) == 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(j.Damages) > 0 {
+		return rep, nil // no state can be derived from a damaged journal
+	}
+	if err := r.verifyState(ctx, rep, o, good); err != nil {
+		return nil, err
+	}
+	return rep, nil
+}
+
+// find turns an error that names a place into a finding.
+func (r *VerifyReport) find(err error) {
+	f := Finding{Reason: err.Error()}
+	var j *journal.DamageError
+	var s *snapshotter.DamageError
+	var m *projector.MismatchError
+	var id *IdentityError
+	switch {
+	case errors.As(err, &j):
+		f = Finding{File: j.File, Offset: j.Offset, Seq: j.Seq, Reason: j.Reason, Plan: j.Plan}
+	case errors.As(err, &s):
+		f = Finding{
+			File: s.File, Offset: s.Offset, Reason: s.Reason,
+			Plan: "move the file away: an older snapshot and the journal give the same state",
+		}
+	case errors.As(err, &m):
+		f.Seq = m.Seq
+	case errors.As(err, &id):
+		f = Finding{File: id.File, Reason: id.Reason, Plan: "put the file back from a copy of the ledger"}
+	}
+	r.Findings = append(r.Findings, f)
+}
+
+// verifySnapshots checks every snapshot's bytes and, where the journal is in
+// order, its place in the chain. It returns the good ones, newest first.
+func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Snapshot, error) {
+	list, err := r.Snapshots()
+	if err != nil {
+		return nil, err
+	}
+	rep.Snapshots = len(list)
+	var log *journal.Reader
+	if link {
+		if log, err = journal.OpenReader(r.dir); err != nil {
+			return nil, fmt.Errorf("holdfast: %w", err)
+		}
+	}
+	var good []snapshotter.Snapshot
+	for _, s := range list {
+		full, err := r.snaps.Verify(s.Name)
+		if err == nil && full.Ledger != [16]byte(r.id.ID) {
+			err = &snapshotter.DamageError{File: s.Name, Reason: "belongs to another ledger"}
+		}
+		if err == nil && link {
+			err = linked(log, anchor{seq: full.Seq, chain: full.Chain})
+		}
+		switch {
+		case errors.Is(err, ErrTrimmed): // older than the journal; still a backup
+		case err != nil:
+			rep.find(err)
+		default:
+			good = append(good, full)
+		}
+	}
+	return good, nil
+}
+
+// verifyState derives the newest state and its digest; with Deep, by
+// recomputing every kept change and passing through every snapshot.
+func (r *Reader) verifyState(ctx context.Context, rep *VerifyReport, o VerifyOptions, good []snapshotter.Snapshot) error {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	if err := r.countChanges(ctx, log, rep); err != nil {
+		rep.find(err)
+		return ctx.Err()
+	}
+	if !o.Deep {
+		book, base, err := r.base(log, Moment{Seq: rep.Last})
+		if err == nil {
+			err = book.Replay(r.records(ctx, log, base), projector.Until{Seq: rep.Last})
+		}
+		if err != nil {
+			rep.find(err)
+			return ctx.Err()
+		}
+		rep.digest(book)
+		return nil
+	}
+	book, base, err := r.oldest(log, good)
+	if err != nil {
+		rep.find(err)
+		return nil
+	}
+	// Snapshots from old to new cut the journal into stretches; each is
+	// recomputed on the state before it.
+	for i := len(good) - 1; i >= -1; i-- {
+		upTo := rep.Last
+		if i >= 0 {
+			upTo = good[i].Seq
+		}
+		if upTo > base.seq {
+			err := book.Recompute(r.counted(ctx, log, base, upTo, o.Progress, rep.Last))
+			switch {
+			case errors.Is(err, projector.ErrNotRecomputable):
+				rep.Notices = append(rep.Notices, Finding{Reason: err.Error()})
+				return nil
+			case err != nil:
+				rep.find(err)
+				return ctx.Err()
+			}
+			base.seq = upTo
+		}
+		if i >= 0 && good[i].Seq == base.seq && book.View().Digest() != good[i].Digest {
+			rep.find(&snapshotter.DamageError{File: good[i].Name, Reason: "recomputation to its seq gives another digest"})
+		}
+	}
+	rep.digest(book)
+	return nil
+}
+
+func (r *VerifyReport) digest(b *projector.Book) {
+	d := b.View().Digest()
+	r.Digest = fmt.Sprintf("%x", d)
+}
+
+// oldest returns the state from which every kept record can be recomputed.
+func (r *Reader) oldest(log *journal.Reader, good []snapshotter.Snapshot) (*projector.Book, anchor, error) {
+	if log.First() <= 1 {
+		return projector.New(r.opts), anchor{}, nil
+	}
+	for i := len(good) - 1; i >= 0; i-- {
+		book, err := r.load(log, good[i])
+		if err != nil {
+			return nil, anchor{}, err
+		}
+		return book, anchor{seq: good[i].Seq, chain: good[i].Chain}, nil
+	}
+	return nil, anchor{}, fmt.Errorf("%w: the oldest kept record is %d and no snapshot before it is usable", ErrTrimmed, log.First())
+}
+
+// countChanges counts the records that are not the epochs' own.
+func (r *Reader) countChanges(ctx context.Context, log *journal.Reader, rep *VerifyReport) error {
+	if rep.Records == 0 {
+		return nil
+	}
+	for rec, err := range log.Records(rep.First) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("holdfast: %w", err)
+		}
+		if rec.Seq > rep.Last {
+			break
+		}
+		if rec.Flags&journal.Control == 0 {
+			rep.Changes++
+		}
+	}
+	return nil
+}
+
+// counted yields the records behind an anchor up to a seq and reports progress.
+func (r *Reader) counted(ctx context.Context, log *journal.Reader, after anchor, upTo uint64, progress func(done, total uint64), total uint64) iter.Seq2[projector.Record, error] {
+	return func(yield func(projector.Record, error) bool) {
+		for rec, err := range r.records(ctx, log, after) {
+			if err == nil && rec.Seq > upTo {
+				return
+			}
+			if progress != nil && rec.Seq%4096 == 0 {
+				progress(rec.Seq, total)
+			}
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}
