@@ -1,0 +1,88 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// The errors of this package, for [errors.Is].
+var (
+	// ErrEmpty is returned by Open for an input without a line.
+	ErrEmpty = errors.New("feed: the input is empty")
+	// ErrDirectory is returned by Open for a directory.
+	ErrDirectory = errors.New("feed: the input is a directory")
+	// ErrFormat is returned by Open when the input is not in the wanted format,
+	// or when none was given and none can be told.
+	ErrFormat = errors.New("feed: unsuitable format")
+	// ErrColumn is returned by Open when a column is missing, ambiguous or
+	// unknown.
+	ErrColumn = errors.New("feed: unsuitable columns")
+	// ErrMapping is returned by ParseMapping.
+	ErrMapping = errors.New("feed: bad mapping")
+	// ErrLine is matched by every [LineError].
+	ErrLine = errors.New("feed: bad line")
+)
+
+// LineError says which line is bad, which member of it, and why. The feed goes
+// on with the next line. It matches [ErrLine] and whatever Err matches.
+type LineError struct {
+	File  string
+	Line  int    // from 1, the header counted
+	Field string // member name as in the JSON form, "" when it is the line as a whole
+	Err   error
+}
+
+func (e *LineError) Error() string {
+	reason := strings.TrimPrefix(strings.TrimPrefix(e.Err.Error(), "feed: "), "position: ")
+	var refused *position.FieldError
+	if errors.As(e.Err, &refused) {
+		reason = strings.TrimPrefix(reason, refused.Field+" ")
+	}
+	if e.Field != "" {
+		reason = e.Field + " " + reason
+	}
+	return "feed: " + e.File + ":" + strconv.Itoa(e.Line) + ": " + reason
+}
+
+// Unwrap returns ErrLine and the reason.
+func (e *LineError) Unwrap() []error { return []error{ErrLine, e.Err} }
+
+// fieldErr is a refusal of one member, on its way to a LineError.
+type fieldErr struct {
+	field string
+	err   error
+}
+
+func (e *fieldErr) Error() string { return e.field + " " + e.err.Error() }
+func (e *fieldErr) Unwrap() error { return e.err }
+
+func bad(field, format string, args ...any) error {
+	return &fieldErr{field: field, err: fmt.Errorf(format, args...)}
+}
+
+// lineError places err, which may know the member, on a line.
+func lineError(file string, line int, err error) *LineError {
+	e := &LineError{File: file, Line: line, Err: err}
+	var known *fieldErr
+	var refused *position.FieldError
+	switch {
+	case errors.As(err, &known):
+		e.Field, e.Err = known.field, known.err
+	case errors.As(err, &refused):
+		e.Field = refused.Field
+	}
+	return e
+}
+
+// clip shortens hostile input for an error text.
+func clip(s string) string {
+	const limit = 40
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return strconv.Quote(s)
+}

@@ -1,0 +1,155 @@
+package feed
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// usdc is the currency of the venue's perpetuals and of its spot quotes.
+const usdc = "USDC"
+
+// The columns that are read, in the order of hyperliquid.at.
+const (
+	hlAccount = iota
+	hlCoin
+	hlPrice
+	hlSize
+	hlSide
+	hlTime
+	hlStart
+	hlHash
+	hlOrder
+	hlFee
+	hlColumns
+)
+
+// hyperliquid reads the venue's export of fills.
+type hyperliquid struct {
+	table   *table
+	at      [hlColumns]int
+	zone    *time.Location
+	defined map[string]bool // coins whose definition was handed out
+}
+
+func newHyperliquid(t *table) (*hyperliquid, error) {
+	h := &hyperliquid{table: t, zone: time.FixedZone("IST", 5*3600+1800), defined: map[string]bool{}}
+	for i, name := range [hlColumns]string{
+		"Account", "Coin", "Execution Price", "Size Tokens", "Side", "Timestamp IST", "Start Position", "Transaction Hash", "Order ID", "Fee",
+	} {
+		if h.at[i] = t.index(name); h.at[i] < 0 {
+			return nil, fmt.Errorf("there is no column %q; the columns are %s", name, t.listed())
+		}
+	}
+	return h, nil
+}
+
+func (h *hyperliquid) read(l *line) (position.Mutation, []position.Mutation, error) {
+	row, err := h.table.row(string(l.text))
+	if err != nil {
+		return nil, nil, err
+	}
+	get := func(i int) string { return strings.TrimSpace(row[h.at[i]]) }
+	var x position.Fill
+	x.Account, x.Instrument = get(hlAccount), get(hlCoin)
+	if x.Side, err = parseSide(get(hlSide)); err != nil {
+		return nil, nil, err
+	}
+	var start position.Decimal
+	for _, n := range []struct {
+		to     *position.Decimal
+		column int
+		member string
+	}{{&x.Price, hlPrice, "price"}, {&x.Qty, hlSize, "qty"}, {&x.Fee, hlFee, "fee"}, {&start, hlStart, "start_position"}} {
+		if *n.to, err = parseSpreadsheet(get(n.column)); err != nil {
+			return nil, nil, &fieldErr{field: n.member, err: err}
+		}
+	}
+	if x.Time, err = h.time(get(hlTime)); err != nil {
+		return nil, nil, &fieldErr{field: "time", err: err}
+	}
+	for _, i := range []int{hlHash, hlOrder} {
+		if get(i) == "" {
+			return nil, nil, bad("id", "cannot be made: %s is empty", h.table.columns[h.at[i]])
+		}
+	}
+	x.Ident = idOf("hyperliquid/fill", x.Account, x.Instrument, get(hlHash), get(hlOrder), x.Price.String(), x.Qty.String(), start.String())
+	d := definition(x.Instrument, x.Time)
+	x.FeeCurrency = usdc
+	if d.Terms.Kind == position.Spot {
+		x.FeeCurrency = d.Terms.Quote
+		if x.Side == position.Buy {
+			x.FeeCurrency = d.Terms.Base
+		}
+	}
+	if err = x.Validate(); err != nil || h.defined[x.Instrument] {
+		return x, nil, err
+	}
+	if err = d.Validate(); err != nil {
+		return x, nil, err
+	}
+	h.defined[x.Instrument] = true
+	return x, []position.Mutation{d}, nil
+}
+
+// definition returns what the venue's naming says about a coin. The id depends
+// on the coin alone: all files of the venue define it alike.
+func definition(coin string, at position.Time) position.DefineInstrument {
+	d := position.DefineInstrument{Instrument: coin, Terms: position.Terms{Kind: position.Linear, Quote: usdc, Settlement: usdc}}
+	base, quote, pair := strings.Cut(coin, "/")
+	switch {
+	case pair:
+		d.Terms = position.Terms{Kind: position.Spot, Base: base, Quote: quote, Settlement: quote}
+	case strings.HasPrefix(coin, "@"): // spot by number; what it is called is not in the file
+		d.Terms = position.Terms{Kind: position.Spot, Base: coin, Quote: usdc, Settlement: usdc}
+	}
+	d.Terms.Multiplier = position.FromInt(1)
+	d.Ident, d.Time = idOf("hyperliquid/instrument", coin), at
+	return d
+}
+
+// time reads a minute of Indian time, the hour with one digit or two.
+func (h *hyperliquid) time(text string) (position.Time, error) {
+	t, err := time.ParseInLocation("02-01-2006 15:04", text, h.zone)
+	if err != nil {
+		return 0, fmt.Errorf("%s is not of the form DD-MM-YYYY HH:MM", clip(text))
+	}
+	return position.At(t)
+}
+
+// parseSpreadsheet reads a number that a spreadsheet may have written with an
+// exponent.
+func parseSpreadsheet(text string) (position.Decimal, error) {
+	i := strings.IndexAny(text, "eE")
+	if i < 0 {
+		return position.Parse(text)
+	}
+	exponent, err := strconv.Atoi(text[i+1:])
+	const limit = 2 * position.Scale
+	if err != nil || exponent < -limit || exponent > limit {
+		return position.Parse(text) // refuses it and says why
+	}
+	return position.Parse(shift(text[:i], exponent))
+}
+
+// shift moves the decimal point of a plain number to the right by n places. What
+// is no plain number stays none.
+func shift(number string, n int) string {
+	sign := ""
+	if number != "" && (number[0] == '-' || number[0] == '+') {
+		sign, number = number[:1], number[1:]
+	}
+	whole, frac, _ := strings.Cut(number, ".")
+	if whole+frac == "" {
+		return number
+	}
+	if n >= 0 {
+		frac += strings.Repeat("0", max(0, n-len(frac)))
+		return sign + whole + frac[:n] + "." + frac[n:]
+	}
+	whole = strings.Repeat("0", max(0, -n-len(whole)+1)) + whole
+	return sign + whole[:len(whole)+n] + "." + whole[len(whole)+n:] + frac
+}

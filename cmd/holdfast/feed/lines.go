@@ -1,0 +1,86 @@
+package feed
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+)
+
+// MaxLine is the longest line that is read, in bytes. A longer one is reported
+// and skipped without being held in memory.
+const MaxLine = 1 << 20
+
+// line is one line without its end. text is valid until the next one is read.
+type line struct {
+	number  int
+	text    []byte
+	ended   bool // by a line break, not by the end of the input
+	tooLong bool
+}
+
+// blank reports whether there is nothing on the line.
+func (l *line) blank() bool { return !l.tooLong && len(bytes.TrimSpace(l.text)) == 0 }
+
+// lines reads an input line by line.
+type lines struct {
+	r      *bufio.Reader
+	buf    []byte
+	number int
+	bytes  int64 // consumed so far, line breaks and skipped parts included
+	first  *line // read ahead by peek, its text a copy
+}
+
+func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 64<<10)} }
+
+// peek returns the first line that is not blank, and leaves it to next.
+func (l *lines) peek() (*line, error) {
+	for {
+		x, err := l.next()
+		if err != nil {
+			return nil, err
+		}
+		if x.number == 1 {
+			x.text = bytes.TrimPrefix(x.text, []byte("\ufeff"))
+		}
+		if !x.blank() {
+			x.text = bytes.Clone(x.text)
+			l.first = &x
+			return l.first, nil
+		}
+	}
+}
+
+// next returns the next line, or io.EOF when there is none.
+func (l *lines) next() (line, error) {
+	if x := l.first; x != nil {
+		l.first = nil
+		return *x, nil
+	}
+	x := line{number: l.number + 1}
+	l.buf = l.buf[:0]
+	for {
+		part, err := l.r.ReadSlice('\n')
+		l.bytes += int64(len(part))
+		if x.tooLong || len(l.buf)+len(part) > MaxLine+len("\r\n") {
+			x.tooLong = true
+		} else {
+			l.buf = append(l.buf, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF) && len(l.buf) == 0 && !x.tooLong:
+			return x, io.EOF
+		case err != nil && !errors.Is(err, io.EOF):
+			return x, err
+		}
+		l.number = x.number
+		x.ended = err == nil
+		x.text = bytes.TrimSuffix(bytes.TrimSuffix(l.buf, []byte("\n")), []byte("\r"))
+		if x.tooLong = x.tooLong || len(x.text) > MaxLine; x.tooLong {
+			x.text = nil
+		}
+		return x, nil
+	}
+}
