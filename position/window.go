@@ -1,0 +1,232 @@
+package position
+
+import (
+	"encoding/binary"
+	"iter"
+)
+
+// DefaultWindow is how many mutations a [Window] of size 0 remembers.
+const DefaultWindow = 1 << 20
+
+const (
+	maxWindow   = 1 << 28 // a larger one is cut to this; its index alone would be 4 GB
+	windowChunk = 1 << 10 // entries per chunk
+	firstSlots  = 1 << 8  // slots of an empty window's index
+)
+
+// WindowEntry is what the dedupe window knows of one mutation.
+type WindowEntry struct {
+	Fingerprint
+	First uint64 // seq of its first change
+	Time  Time   // its event time
+	Count uint32 // how many changes it gave, at least 1
+}
+
+// Last returns the seq of the mutation's last change.
+func (e *WindowEntry) Last() uint64 { return e.First + uint64(e.Count) - 1 }
+
+// Window remembers the last mutations, so that a retry is told from a new one.
+// When it is full the oldest entry is forgotten, and the horizon, the newest
+// event time ever forgotten, moves up: an unknown id that is not younger than
+// the horizon may be a forgotten one.
+//
+// The entries lie in chunks that are only ever appended to; a chunk is let go
+// when all of it is forgotten. So [Window.Freeze] copies a slice header, and what
+// it returns stays as it was while the window moves on. An index by id, open
+// addressing with linear probing, belongs to the window alone. Its slots hold 32
+// bits of the id beside the entry's number: the top bits are the slot's home, so
+// growing and deleting need not touch the entries.
+//
+// A Window is not for concurrent use; a [WindowView] is.
+type Window struct {
+	size  uint64
+	index []windowSlot // a power of two, at most half full
+	shift uint         // home of a tag: its top bits
+	view  WindowView
+}
+
+// windowSlot is empty when ref is 0.
+type windowSlot struct {
+	tag uint32 // first 32 bits of the id
+	ref uint32 // 1 + the entry's number modulo refs
+}
+
+// refs is how many entry numbers a slot can tell apart; more than maxWindow.
+const refs = 1<<32 - 1
+
+// WindowView is a window as it was at one moment. The zero value is empty.
+type WindowView struct {
+	chunks []*[windowChunk]WindowEntry // chunks[0] holds entry lo, unless empty
+	lo, hi uint64                      // numbers of the oldest entry and of the next
+	// horizon is the newest event time forgotten, 0 while nothing was.
+	horizon Time
+}
+
+// NewWindow returns an empty window that remembers size mutations; 0 means
+// [DefaultWindow].
+func NewWindow(size int) *Window {
+	switch {
+	case size <= 0:
+		size = DefaultWindow
+	case size > maxWindow:
+		size = maxWindow
+	}
+	w := &Window{size: uint64(size)}
+	w.setIndex(make([]windowSlot, firstSlots))
+	return w
+}
+
+// Len returns how many mutations are remembered.
+func (w *Window) Len() int { return w.view.Len() }
+
+// Size returns how many mutations can be remembered.
+func (w *Window) Size() int { return int(w.size) }
+
+// Horizon returns the newest event time that was forgotten, 0 while nothing was.
+func (w *Window) Horizon() Time { return w.view.horizon }
+
+// Forgotten reports whether a mutation of this event time may be one that was
+// forgotten. The horizon itself is included: the entry that set it had that time.
+func (w *Window) Forgotten(at Time) bool { return w.view.horizon > 0 && at <= w.view.horizon }
+
+// Forget moves the horizon up to at, as a window does that was larger once.
+func (w *Window) Forget(at Time) { w.view.horizon = max(w.view.horizon, at) }
+
+// Freeze returns the window as it is now. It copies no entry.
+func (w *Window) Freeze() WindowView { return w.view }
+
+// Find returns the entry of an id, the newest if it was added more than once.
+func (w *Window) Find(id [16]byte) (WindowEntry, bool) {
+	tag := idTag(id)
+	newest, found := uint64(0), false
+	for i := w.home(tag); w.index[i].ref != 0; i = w.next(i) {
+		if w.index[i].tag != tag {
+			continue
+		}
+		if n := w.number(w.index[i].ref); n >= newest && w.view.at(n).ID == id {
+			newest, found = n, true
+		}
+	}
+	if !found {
+		return WindowEntry{}, false
+	}
+	return *w.view.at(newest), true
+}
+
+// Add remembers an entry, and forgets the oldest one if the window is full. An
+// id that is there already keeps its entry beside the new one; that happens only
+// to a window that is larger than the one through which the id passed twice.
+func (w *Window) Add(e WindowEntry) {
+	v := &w.view
+	if v.hi-v.lo == w.size {
+		w.forgetOldest()
+	}
+	if uint64(len(w.index)) < 2*(v.hi-v.lo+1) {
+		w.grow()
+	}
+	if v.hi%windowChunk == 0 {
+		v.addChunk()
+	}
+	*v.at(v.hi) = e
+	w.insert(windowSlot{tag: idTag(e.ID), ref: uint32(v.hi%refs) + 1})
+	v.hi++
+}
+
+func (w *Window) forgetOldest() {
+	v := &w.view
+	e := v.at(v.lo)
+	w.remove(idTag(e.ID), uint32(v.lo%refs)+1)
+	v.horizon = max(v.horizon, e.Time)
+	v.lo++
+	if v.lo%windowChunk == 0 {
+		v.chunks = v.chunks[1:]
+	}
+}
+
+func (w *Window) insert(s windowSlot) {
+	i := w.home(s.tag)
+	for w.index[i].ref != 0 {
+		i = w.next(i)
+	}
+	w.index[i] = s
+}
+
+// remove deletes a slot that is there and closes the gap, so that no probe ends
+// too early: what lies behind moves up unless that would put it before its home.
+func (w *Window) remove(tag, ref uint32) {
+	gap := w.home(tag)
+	for w.index[gap].ref != ref {
+		gap = w.next(gap)
+	}
+	mask := len(w.index) - 1
+	for i := w.next(gap); w.index[i].ref != 0; i = w.next(i) {
+		if (i-w.home(w.index[i].tag))&mask >= (i-gap)&mask {
+			w.index[gap] = w.index[i]
+			gap = i
+		}
+	}
+	w.index[gap] = windowSlot{}
+}
+
+func (w *Window) grow() {
+	old := w.index
+	w.setIndex(make([]windowSlot, 2*len(old)))
+	for _, s := range old {
+		if s.ref != 0 {
+			w.insert(s)
+		}
+	}
+}
+
+func (w *Window) setIndex(index []windowSlot) {
+	w.index, w.shift = index, 32
+	for n := len(index); n > 1; n >>= 1 {
+		w.shift--
+	}
+}
+
+func (w *Window) home(tag uint32) int { return int(tag >> w.shift) }
+
+func (w *Window) next(i int) int { return (i + 1) & (len(w.index) - 1) }
+
+// number returns the number of the remembered entry that a slot refers to.
+func (w *Window) number(ref uint32) uint64 {
+	lo := w.view.lo % refs
+	return w.view.lo + (uint64(ref-1)+refs-lo)%refs
+}
+
+// idTag is uniform because an id is a truncated hash.
+func idTag(id [16]byte) uint32 { return binary.BigEndian.Uint32(id[:]) }
+
+// Len returns how many mutations are remembered.
+func (v WindowView) Len() int { return int(v.hi - v.lo) }
+
+// Horizon returns the newest event time that was forgotten, 0 while nothing was.
+func (v WindowView) Horizon() Time { return v.horizon }
+
+// All yields the entries, oldest first. They must not be changed.
+func (v WindowView) All() iter.Seq[*WindowEntry] {
+	return func(yield func(*WindowEntry) bool) {
+		for n := v.lo; n < v.hi; n++ {
+			if !yield(v.at(n)) {
+				return
+			}
+		}
+	}
+}
+
+// at returns the entry number n, lo ≤ n ≤ hi.
+func (v *WindowView) at(n uint64) *WindowEntry {
+	return &v.chunks[n/windowChunk-v.lo/windowChunk][n%windowChunk]
+}
+
+// addChunk appends a chunk. The slice is moved by hand when it is full, because
+// append would leave the forgotten chunks alive in up to as much room again.
+func (v *WindowView) addChunk() {
+	if len(v.chunks) == cap(v.chunks) {
+		moved := make([]*[windowChunk]WindowEntry, len(v.chunks), len(v.chunks)+max(4, len(v.chunks)/16))
+		copy(moved, v.chunks)
+		v.chunks = moved
+	}
+	v.chunks = append(v.chunks, new([windowChunk]WindowEntry))
+}
