@@ -1,0 +1,237 @@
+package projector_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// fills returns n fills on some keys in random order, with what a real one
+// carries: an execution id, a fee, a time of its own.
+func fills(n, keys int, first uint64) []position.Mutation {
+	rnd := rand.New(rand.NewPCG(7, first))
+	known := make([]position.Key, keys)
+	for i := range known {
+		known[i] = position.Key{
+			Account: fmt.Sprintf("account-%03d", i%200), Instrument: fmt.Sprintf("INSTR%03d-PERP", i/200%500), Strategy: fmt.Sprintf("momentum-%d", i/100_000),
+		}
+	}
+	ms := make([]position.Mutation, n)
+	for i := range ms {
+		seq := first + uint64(i)
+		f := position.Fill{
+			Meta: position.Meta{Ident: fmt.Sprintf("0190f3c2-7a1b-7c33-%016x", seq), Time: position.Time(1_700_000_000_000_000_000 + seq*1000)},
+			Key:  known[rnd.IntN(keys)], Side: position.Buy,
+			Qty: dec(fmt.Sprintf("%d.%03d", rnd.IntN(10)+1, rnd.IntN(1000))), Price: dec(fmt.Sprintf("%d.%02d", rnd.IntN(1000)+50_000, rnd.IntN(100))),
+			Fee: dec("0.01250000"), FeeCurrency: "USDT",
+		}
+		if rnd.IntN(2) == 0 {
+			f.Side = position.Sell
+		}
+		ms[i] = f
+	}
+	return ms
+}
+
+// traded returns a book with a position per key and, if asked, the records.
+func traded(b *testing.B, keys, n int, keep bool) *scribe {
+	b.Helper()
+	l := newScribe(projector.Options{})
+	for i, m := range append(open(keys), fills(n, keys, uint64(keys))...) {
+		s, err := l.book.Stage(position.Time(i+1), []position.Mutation{m}, false)
+		require.NoError(b, err)
+		if keep {
+			l.note(s)
+		}
+		l.book.Accept(s)
+		l.book.Publish(s)
+	}
+	return l
+}
+
+// open returns one fill for each key.
+func open(keys int) []position.Mutation {
+	ms := fills(keys, keys, 0)
+	for i := range ms {
+		f := ms[i].(position.Fill)
+		f.Account, f.Instrument, f.Strategy = fmt.Sprintf("account-%03d", i%200), fmt.Sprintf("INSTR%03d-PERP", i/200%500), fmt.Sprintf("momentum-%d", i/100_000)
+		ms[i] = f
+	}
+	return ms
+}
+
+// BenchmarkStage measures one fill from Stage to Publish on 10 k positions, and
+// apart what of it is the fold and the fingerprint.
+func BenchmarkStage(b *testing.B) {
+	const keys = 10_000
+	b.Run("stage+accept+publish", func(b *testing.B) {
+		l := traded(b, keys, 0, false)
+		ms := fills(b.N+1, keys, keys)
+		b.ReportAllocs()
+		b.ResetTimer()
+		for i := range b.N {
+			s, err := l.book.Stage(position.Time(i), ms[i:i+1], false)
+			if err != nil {
+				b.Fatal(err)
+			}
+			l.book.Accept(s)
+			l.book.Publish(s)
+		}
+	})
+	b.Run("printed before", func(b *testing.B) {
+		l := traded(b, keys, 0, false)
+		ms := fills(b.N+1, keys, keys)
+		prints := make([]position.Fingerprint, len(ms))
+		for i := range ms {
+			prints[i] = position.FingerprintOf(ms[i])
+		}
+		b.ReportAllocs()
+		b.ResetTimer()
+		for i := range b.N {
+			s, err := l.book.StagePrinted(position.Time(i), ms[i:i+1], prints[i:i+1], false)
+			if err != nil {
+				b.Fatal(err)
+			}
+			l.book.Accept(s)
+			l.book.Publish(s)
+		}
+	})
+	b.Run("fold alone", func(b *testing.B) {
+		l := traded(b, keys, 0, false)
+		ms := fills(b.N+1, keys, keys)
+		m := newModel(projector.Options{})
+		for p := range l.book.View().Positions() {
+			m.positions[p.Key] = p
+		}
+		st := &pointers{}
+		st.positions = make(map[position.Key]*position.Position)
+		for k, p := range m.positions {
+			st.positions[k] = &p
+		}
+		keysOf := make([]*position.Position, len(ms))
+		for i := range ms {
+			keysOf[i] = st.positions[ms[i].(position.Fill).Key]
+		}
+		b.ReportAllocs()
+		b.ResetTimer()
+		for i := range b.N {
+			st.one = keysOf[i]
+			if _, err := m.rules.Fold(st, ms[i]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("fingerprint alone", func(b *testing.B) {
+		ms := fills(b.N+1, keys, keys)
+		b.ReportAllocs()
+		b.ResetTimer()
+		for i := range b.N {
+			position.FingerprintOf(ms[i])
+		}
+	})
+}
+
+// pointers is a state that costs nothing to look into.
+type pointers struct {
+	positions map[position.Key]*position.Position
+	one       *position.Position
+}
+
+func (p *pointers) Position(position.Key) *position.Position { return p.one }
+func (*pointers) Instrument(string) *position.Instrument     { return nil }
+func (*pointers) Account(string) *position.Account           { return nil }
+func (*pointers) HasOpen(string) bool                        { return false }
+
+func BenchmarkMark(b *testing.B) {
+	const keys = 10_000
+	l := newScribe(projector.Options{})
+	for i := range keys {
+		l.apply(b, fill(fmt.Sprint(i), key(fmt.Sprint(i), "X"), position.Buy, "1", "100", position.Time(i+1)))
+	}
+	l.apply(b, mark("high", "X", "1000", keys), mark("low", "X", "1", keys))
+	for i := 0; b.Loop(); i++ {
+		l.clock++
+		s, err := l.book.Stage(l.clock, []position.Mutation{mark(fmt.Sprint("m", i), "X", "100", l.clock)}, false)
+		if err != nil {
+			b.Fatal(err)
+		}
+		l.book.Accept(s)
+		l.book.Publish(s)
+	}
+}
+
+func BenchmarkReplay(b *testing.B) {
+	for _, keys := range []int{10_000, 200_000} {
+		l := traded(b, keys, 300_000, true)
+		b.Run(fmt.Sprintf("%dkeys", keys), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				book := projector.New(projector.Options{})
+				if err := book.Replay(stream(l.records), projector.Until{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(l.records))*float64(b.N)/b.Elapsed().Seconds(), "changes/s")
+		})
+	}
+}
+
+func BenchmarkRecompute(b *testing.B) {
+	l := traded(b, 10_000, 200_000, true)
+	for b.Loop() {
+		if err := projector.New(projector.Options{}).Recompute(stream(l.records)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(l.records))*float64(b.N)/b.Elapsed().Seconds(), "changes/s")
+}
+
+// BenchmarkView measures what readers and snapshots cost at a million positions.
+func BenchmarkView(b *testing.B) {
+	l := traded(b, 1_000_000, 0, false)
+	b.Run("view", func(b *testing.B) {
+		for b.Loop() {
+			l.book.View()
+		}
+	})
+	v := l.book.View()
+	for range v.Positions() { // sorts once
+		break
+	}
+	b.Run("digest", func(b *testing.B) {
+		for b.Loop() {
+			l.book.View().Digest()
+		}
+	})
+	var raw bytes.Buffer
+	b.Run("write", func(b *testing.B) {
+		for b.Loop() {
+			raw.Reset()
+			if _, err := v.WriteTo(&raw); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.SetBytes(int64(raw.Len()))
+	})
+	b.Run("load", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := projector.Load(bytes.NewReader(raw.Bytes()), projector.Options{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("position", func(b *testing.B) {
+		k := open(1)[0].(position.Fill).Key
+		for b.Loop() {
+			if _, ok := l.book.Position(k); !ok {
+				b.Fatal("no position")
+			}
+		}
+	})
+}

@@ -1,0 +1,71 @@
+// Package projector turns records into a [Book]: the positions, instruments and
+// accounts of a ledger after some record, and the window by which it tells a
+// retry from a new mutation.
+//
+// # Writing
+//
+// [Book.Stage] finds out what a mutation or batch would do, and refuses it or
+// returns the changes. The caller encodes them, journals them, and in the
+// meantime may [Book.Accept] them and stage the next on top. When they are durable
+// [Book.Publish] shows them to readers. What was staged and not accepted has
+// never been.
+//
+//	Stage ─► encode ─► Accept ─► (write, sync) ─► Publish
+//	  ▲                  │
+//	  └──── next ◄───────┘
+//
+// # Reading
+//
+// [Book.Position] and [Book.View] see what was published, batch by batch, and
+// nothing else. A view is one moment: it costs a copy of one pointer per
+// position, never changes, and needs no closing.
+//
+// An image, a [position.Position], [position.Instrument] or [position.Account],
+// is immutable from the moment it is published and lies in a slot of its own for
+// good. A mark is one record however many positions are open: readers lay the
+// instrument's mark over the position, and a position gets a new image only when
+// its high or low moves.
+//
+// # Replaying
+//
+// [Book.Replay] brings a book forward by records. It assigns the after-images, so
+// it needs no arithmetic. What a change does to the tables is one function that
+// staging calls as well, so a replayed book equals the one that staged, in every
+// bit of its snapshot body. [Book.Recompute] believes nothing but the causes.
+//
+// # The body of a snapshot
+//
+// [View.WriteTo] writes, and [Load] reads, records one after the other:
+//
+//	┌─────┬────────────────┬─────────────────┐
+//	│ tag │ length uvarint │ length bytes    │
+//	└─────┴────────────────┴─────────────────┘
+//	 1 byte
+//
+//	tag  record      count        bytes
+//	 1   head        1            9 uvarints: format (1), seq, record time, epoch,
+//	                              horizon of the window, number of instruments,
+//	                              accounts, positions and window entries
+//	 2   epoch       0 or 1       position.AppendChange of the epoch's record
+//	 3   instrument  as in head   uvarint seq ‖ position.AppendInstrument
+//	 4   account     as in head   uvarint seq ‖ position.AppendAccount
+//	 5   position    as in head   uvarint seq ‖ position.AppendPosition
+//	 6   window      ⌈n/1024⌉     up to 1024 entries, oldest first, little endian:
+//	                              16 id hash ‖ 16 content hash ‖ 8 first seq ‖
+//	                              8 event time ‖ 4 number of changes
+//	 7   end         1            none
+//
+// The tags come in ascending order, images in the order of their keys, window
+// entries in that of their seqs, so the same state gives the same bytes, and
+// anything else is refused. Checksum, compression and encryption are the
+// business of whoever keeps the bytes. A position's record holds its image, not
+// the current mark of its instrument.
+//
+// # Limits
+//
+// The horizon is an event time: one mutation with a time far in the future, once
+// forgotten, makes everything up to that time too old to be taken without
+// insisting. Marks replace each other in the order of their records, whatever
+// their event times say. A mark that moves the extremes of n open positions
+// makes n images.
+package projector

@@ -1,0 +1,314 @@
+package projector
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// BodyError says where the body of a snapshot is no such thing. It matches
+// [ErrBody] and its cause.
+type BodyError struct {
+	Offset int64 // of the record in the body
+	Reason string
+	Err    error // nil, or what the decoder or the reader said
+}
+
+func (e *BodyError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%v at offset %d: %s: %v", ErrBody, e.Offset, e.Reason, e.Err)
+	}
+	return fmt.Sprintf("%v at offset %d: %s", ErrBody, e.Offset, e.Reason)
+}
+
+// Unwrap returns ErrBody and the cause.
+func (e *BodyError) Unwrap() []error {
+	if e.Err != nil {
+		return []error{ErrBody, e.Err}
+	}
+	return []error{ErrBody}
+}
+
+// reserve bounds what is allocated on the word of a count alone.
+const reserve = 1 << 16
+
+// Load returns the book whose view wrote r, ready for readers and writer. A
+// window that is smaller than the one written forgets what does not fit. It
+// reads r to its end; bytes that no view writes give an error that matches
+// [ErrBody].
+func Load(r io.Reader, o Options) (*Book, error) {
+	l := loader{r: bufio.NewReaderSize(r, bodyBuffer), book: New(o)}
+	for l.tag != tagEnd {
+		if err := l.next(); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := l.r.ReadByte(); !errors.Is(err, io.EOF) {
+		if err != nil {
+			return nil, err
+		}
+		return nil, &BodyError{Offset: l.read, Reason: "bytes follow the end"}
+	}
+	b := l.book
+	b.instruments.sorted.Store(identity(len(b.instruments.head)))
+	b.accounts.sorted.Store(identity(len(b.accounts.head)))
+	b.positions.sorted.Store(identity(len(b.positions.head)))
+	b.publishAll()
+	return b, nil
+}
+
+// identity is the order of a table that was filled in order.
+func identity(n int) *[]uint32 {
+	order := make([]uint32, n)
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	return &order
+}
+
+// loader reads the records of a body, which come in the order of their tags.
+type loader struct {
+	r      *bufio.Reader
+	book   *Book
+	decode position.Decoder
+
+	start, read int64 // offset of the record, and of what follows it
+	tag         byte
+	item        []byte
+	last        uint64 // seq of the newest window entry so far
+
+	instruments, accounts, positions, window uint64 // still to come
+}
+
+// next reads one record and puts it into the book.
+func (l *loader) next() error {
+	l.start = l.read
+	tag, err := l.r.ReadByte()
+	if err != nil {
+		return l.readError(err)
+	}
+	size, err := l.uvarint()
+	if err != nil {
+		return err
+	}
+	l.read++
+	switch {
+	case tag < tagHead || tag > tagEnd:
+		return l.bad("tag %d is unknown", tag)
+	case l.tag == 0 && tag != tagHead:
+		return l.bad("it does not begin with a head")
+	case tag < l.tag, tag == l.tag && (tag == tagHead || tag == tagEpoch):
+		return l.bad("tag %d follows tag %d", tag, l.tag)
+	case size > maxBodyRecord:
+		return l.bad("a record of %d bytes, at most %d are allowed", size, maxBodyRecord)
+	}
+	if uint64(cap(l.item)) < size {
+		l.item = make([]byte, size, max(size, bodyBuffer))
+	}
+	l.item, l.tag = l.item[:size], tag
+	n, err := io.ReadFull(l.r, l.item)
+	l.read += int64(n)
+	if err != nil {
+		return l.readError(err)
+	}
+	return l.record()
+}
+
+// record puts item into the book.
+func (l *loader) record() error {
+	switch l.tag {
+	case tagHead:
+		return l.head()
+	case tagEpoch:
+		c, err := l.decode.Change(l.item)
+		if err != nil {
+			return l.undecodable("epoch", err)
+		}
+		if c.Kind != position.EpochBegun || c.Epoch == nil {
+			return l.bad("the epoch record is a change of kind %s", c.Kind)
+		}
+		l.book.head.era = c.Epoch
+		return nil
+	case tagInstrument:
+		return l.instrument()
+	case tagAccount:
+		return l.account()
+	case tagPosition:
+		return l.position()
+	case tagWindow:
+		return l.entries()
+	}
+	return l.end()
+}
+
+func (l *loader) head() error {
+	var n [9]uint64
+	rest := l.item
+	for i := range n {
+		v, size := binary.Uvarint(rest)
+		if size <= 0 {
+			return l.bad("the head is cut off")
+		}
+		if i == 0 && v != bodyFormat {
+			return l.bad("format %d is unknown, this build reads format %d", v, bodyFormat)
+		}
+		n[i], rest = v, rest[size:]
+	}
+	if len(rest) > 0 {
+		return l.bad("the head is too long")
+	}
+	if n[2] > math.MaxInt64 || n[4] > math.MaxInt64 {
+		return l.bad("a time is out of range")
+	}
+	b := l.book
+	b.head.seq, b.head.time, b.head.epoch = n[1], position.Time(n[2]), n[3]
+	b.window.Forget(position.Time(n[4]))
+	l.instruments, l.accounts, l.positions, l.window = n[5], n[6], n[7], n[8]
+	b.positions.index = make(map[position.Key]uint32, min(l.positions, reserve))
+	b.positions.head = make([]*position.Position, 0, min(l.positions, reserve))
+	b.open = make([]openRef, 0, min(l.positions, reserve))
+	return nil
+}
+
+func (l *loader) instrument() error {
+	seq, body, err := l.image("instruments", &l.instruments)
+	if err != nil {
+		return err
+	}
+	in, err := l.decode.Instrument(body)
+	if err != nil {
+		return l.undecodable("instrument", err)
+	}
+	in.Seq = seq
+	t := &l.book.instruments
+	if n := len(t.head); n > 0 && byInstrument(t.head[n-1], in) >= 0 {
+		return l.bad("instrument %q is out of order", in.Name)
+	}
+	t.set(&l.book.mu, in.Name, write[position.Instrument]{slot: uint32(len(t.head)), img: in})
+	return nil
+}
+
+func (l *loader) account() error {
+	seq, body, err := l.image("accounts", &l.accounts)
+	if err != nil {
+		return err
+	}
+	a, err := l.decode.Account(body)
+	if err != nil {
+		return l.undecodable("account", err)
+	}
+	a.Seq = seq
+	t := &l.book.accounts
+	if n := len(t.head); n > 0 && byAccount(t.head[n-1], a) >= 0 {
+		return l.bad("account %q is out of order", a.Name)
+	}
+	t.set(&l.book.mu, a.Name, write[position.Account]{slot: uint32(len(t.head)), img: a})
+	return nil
+}
+
+func (l *loader) position() error {
+	seq, body, err := l.image("positions", &l.positions)
+	if err != nil {
+		return err
+	}
+	p, err := l.decode.Position(body)
+	if err != nil {
+		return l.undecodable("position", err)
+	}
+	p.Seq = seq
+	t := &l.book.positions
+	if n := len(t.head); n > 0 && byKey(t.head[n-1], p) >= 0 {
+		return l.bad("position %s is out of order", p.Key)
+	}
+	w := write[position.Position]{slot: uint32(len(t.head)), img: p}
+	t.set(&l.book.mu, p.Key, w)
+	l.book.track(w)
+	return nil
+}
+
+// image takes the seq off an image's record and counts it.
+func (l *loader) image(what string, left *uint64) (seq uint64, body []byte, err error) {
+	if *left == 0 {
+		return 0, nil, l.bad("there are more %s than the head says", what)
+	}
+	*left--
+	seq, n := binary.Uvarint(l.item)
+	if n <= 0 || seq > l.book.head.seq {
+		return 0, nil, l.bad("%s: the seq is out of range", what)
+	}
+	return seq, l.item[n:], nil
+}
+
+// entries adds a block of the dedupe window, whose entries come in the order of
+// their records.
+func (l *loader) entries() error {
+	n := len(l.item) / windowEntry
+	if n == 0 || n > windowBlock || len(l.item)%windowEntry != 0 || uint64(n) > l.window {
+		return l.bad("a block of %d bytes of the window does not fit", len(l.item))
+	}
+	l.window -= uint64(n)
+	for b := l.item; len(b) > 0; b = b[windowEntry:] {
+		e := position.WindowEntry{
+			First: binary.LittleEndian.Uint64(b[32:]),
+			Time:  position.Time(binary.LittleEndian.Uint64(b[40:])),
+			Count: binary.LittleEndian.Uint32(b[48:]),
+		}
+		copy(e.ID[:], b)
+		copy(e.Content[:], b[16:])
+		last := e.Last()
+		if e.Time < 0 || e.Count == 0 || e.First <= l.last || last < e.First || last > l.book.head.seq {
+			return l.bad("a window entry of records %d to %d is out of order", e.First, last)
+		}
+		l.book.window.Add(e)
+		l.last = last
+	}
+	return nil
+}
+
+func (l *loader) end() error {
+	if len(l.item) > 0 {
+		return l.bad("the end is not empty")
+	}
+	if left := l.instruments | l.accounts | l.positions | l.window; left != 0 {
+		return l.bad("%d instruments, %d accounts, %d positions and %d window entries are missing",
+			l.instruments, l.accounts, l.positions, l.window)
+	}
+	return nil
+}
+
+func (l *loader) uvarint() (uint64, error) {
+	var v uint64
+	for shift := 0; shift < 35; shift += 7 {
+		c, err := l.r.ReadByte()
+		if err != nil {
+			return 0, l.readError(err)
+		}
+		l.read++
+		v |= uint64(c&0x7f) << shift
+		if c < 0x80 {
+			return v, nil
+		}
+	}
+	return 0, l.bad("a length is out of range")
+}
+
+func (l *loader) bad(format string, args ...any) error {
+	return &BodyError{Offset: l.start, Reason: fmt.Sprintf(format, args...)}
+}
+
+func (l *loader) undecodable(what string, err error) error {
+	return &BodyError{Offset: l.start, Reason: "an undecodable " + what, Err: err}
+}
+
+// readError tells a body that ends too early from a reader that failed.
+func (l *loader) readError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &BodyError{Offset: l.start, Reason: "it ends too early", Err: io.ErrUnexpectedEOF}
+	}
+	return fmt.Errorf("projector: read a snapshot: %w", err)
+}

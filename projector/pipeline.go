@@ -1,0 +1,193 @@
+package projector
+
+import (
+	"iter"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// Until says where a replay ends: before the first batch that ends after Seq or
+// after the record time Time. A zero member sets no limit.
+type Until struct {
+	Seq  uint64
+	Time position.Time
+}
+
+func (u Until) passed(s position.Stamp) bool {
+	return u.Seq != 0 && s.Seq > u.Seq || u.Time != 0 && s.Time > u.Time
+}
+
+const (
+	chunkRecords = 512       // a chunk ends with the first batch that reaches this
+	chunkBytes   = 256 << 10 // or this
+)
+
+// chunk is some whole batches, on their way from the iterator through a decoder
+// to the book. It is used again, payload room and all.
+type chunk struct {
+	stamps []position.Stamp
+	more   []bool
+	ends   []int // of the payloads in bytes
+	bytes  []byte
+
+	changes []position.Change
+	prints  []position.Fingerprint // of the causes; of a mutation's first change only
+	failed  int                    // index of the record that err is about
+	err     error
+	decoded chan struct{} // one token: changes, prints and err are there
+}
+
+func (c *chunk) payload(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = c.ends[i-1]
+	}
+	return c.bytes[start:c.ends[i]]
+}
+
+func (c *chunk) add(r *Record) {
+	c.stamps = append(c.stamps, r.Stamp)
+	c.more = append(c.more, r.More)
+	c.bytes = append(c.bytes, r.Payload...)
+	c.ends = append(c.ends, len(c.bytes))
+}
+
+// cut drops the records from n on.
+func (c *chunk) cut(n int) {
+	c.stamps, c.more, c.ends = c.stamps[:n], c.more[:n], c.ends[:n]
+}
+
+func (c *chunk) full() bool { return len(c.stamps) >= chunkRecords || len(c.bytes) >= chunkBytes }
+
+// decode runs on a worker.
+func (c *chunk) decode(d *position.Decoder) {
+	c.changes, c.prints, c.err = c.changes[:0], c.prints[:0], nil
+	for i := range c.stamps {
+		change, err := d.Change(c.payload(i))
+		if err != nil {
+			c.failed, c.err = i, err
+			break
+		}
+		var print position.Fingerprint
+		if change.Part == 0 && change.Cause != nil {
+			print = position.FingerprintOf(change.Cause)
+		}
+		c.changes = append(c.changes, change)
+		c.prints = append(c.prints, print)
+	}
+	c.decoded <- struct{}{}
+}
+
+// pipeline takes records off an iterator, on the goroutine that calls run,
+// decodes them on as many workers as there are processors, and applies them in
+// their order on one more. All of them have ended when run returns.
+type pipeline struct {
+	head  uint64 // the record before the first one wanted
+	until Until
+	apply func(*chunk) error
+
+	free, jobs, order chan *chunk
+	stopped           atomic.Bool // apply has failed
+}
+
+func (p *pipeline) run(records iter.Seq2[Record, error]) error {
+	workers := runtime.GOMAXPROCS(0)
+	depth := 2*workers + 2
+	p.free, p.jobs, p.order = make(chan *chunk, depth), make(chan *chunk, depth), make(chan *chunk, depth)
+	for range depth {
+		p.free <- &chunk{decoded: make(chan struct{}, 1)}
+	}
+	var decoders, applier sync.WaitGroup
+	for range workers {
+		decoders.Go(func() {
+			var d position.Decoder
+			for c := range p.jobs {
+				c.decode(&d)
+			}
+		})
+	}
+	var applied error
+	applier.Go(func() { applied = p.applyAll() })
+	// Also when the iterator panics, nobody is left waiting.
+	var read error
+	func() {
+		defer func() {
+			close(p.jobs)
+			close(p.order)
+			decoders.Wait()
+			applier.Wait()
+		}()
+		read = p.read(records)
+	}()
+	if applied != nil {
+		return applied // of an earlier record than what read stopped at
+	}
+	return read
+}
+
+// applyAll applies chunk by chunk. After an error it still takes them all, so
+// that neither reader nor workers wait for room.
+func (p *pipeline) applyAll() error {
+	var err error
+	for c := range p.order {
+		<-c.decoded
+		if err == nil {
+			if err = p.apply(c); err != nil {
+				p.stopped.Store(true)
+			}
+		}
+		p.free <- c
+	}
+	return err
+}
+
+// read cuts the records into chunks of whole batches. A batch whose end is
+// beyond the limit, or missing, is left out.
+func (p *pipeline) read(records iter.Seq2[Record, error]) error {
+	c := p.room()
+	whole := 0 // records of c that belong to whole batches
+	for r, err := range records {
+		if err != nil {
+			p.send(c, whole)
+			return err
+		}
+		if want := p.head + 1; r.Seq != want {
+			p.send(c, whole)
+			return badRecord(want, "is missing: record %d is in its place", r.Seq)
+		}
+		if p.stopped.Load() {
+			break
+		}
+		p.head = r.Seq
+		c.add(&r)
+		if r.More {
+			continue
+		}
+		if p.until.passed(r.Stamp) {
+			break
+		}
+		if whole = len(c.stamps); c.full() {
+			p.send(c, whole)
+			c, whole = p.room(), 0
+		}
+	}
+	p.send(c, whole)
+	return nil
+}
+
+func (p *pipeline) room() *chunk {
+	c := <-p.free
+	c.stamps, c.more, c.ends, c.bytes = c.stamps[:0], c.more[:0], c.ends[:0], c.bytes[:0]
+	return c
+}
+
+func (p *pipeline) send(c *chunk, whole int) {
+	c.cut(whole)
+	if whole > 0 {
+		p.jobs <- c
+		p.order <- c
+	}
+}

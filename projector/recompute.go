@@ -1,0 +1,153 @@
+package projector
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// Recompute brings the book forward like [Book.Replay], but believes no
+// after-image: it folds each recorded cause again, and what comes out must be
+// the recorded changes, byte for byte. The first that is not gives a
+// [*MismatchError]. So does an id that the window knows; a window larger than the
+// writer's would therefore object to a mutation that was insisted on. An epoch of
+// another arithmetic gives [ErrNotRecomputable].
+func (b *Book) Recompute(records iter.Seq2[Record, error]) error {
+	if err := b.recomputable(b.head.era, b.head.seq); err != nil {
+		return err
+	}
+	r := recomputer{book: b}
+	p := pipeline{head: b.head.seq, apply: r.apply}
+	if err := p.run(records); err != nil {
+		return err
+	}
+	b.publishAll()
+	return nil
+}
+
+func (b *Book) recomputable(e *position.Epoch, seq uint64) error {
+	if e != nil && e.Arithmetic != position.ArithmeticVersion {
+		return fmt.Errorf("%w: record %d was computed by arithmetic %d (build %q), this build has %d",
+			ErrNotRecomputable, seq, e.Arithmetic, e.Build, position.ArithmeticVersion)
+	}
+	return nil
+}
+
+type recomputer struct {
+	book  *Book
+	parts parts
+	buf   []byte
+}
+
+func (r *recomputer) apply(c *chunk) error {
+	for from := 0; from < len(c.changes); {
+		to, err := r.batchEnd(c, from)
+		if err != nil {
+			return err
+		}
+		if to == len(c.changes) && c.err != nil && c.more[to-1] {
+			break // the rest of the batch cannot be decoded
+		}
+		if err = r.batch(c, from, to); err != nil {
+			return err
+		}
+		from = to
+	}
+	if c.err != nil {
+		return &RecordError{Seq: c.stamps[c.failed].Seq, Reason: "cannot be decoded", Err: c.err}
+	}
+	return nil
+}
+
+// batchEnd returns the index behind the batch that begins at from. An epoch
+// record is staged alone, whatever batch it was written with.
+func (r *recomputer) batchEnd(c *chunk, from int) (int, error) {
+	for i := from; i < len(c.changes); i++ {
+		if i > from && c.changes[i].Epoch != nil {
+			return i, nil
+		}
+		if err := r.parts.check(&c.changes[i], c.stamps[i].Seq, c.more[i]); err != nil {
+			return 0, err
+		}
+		if !c.more[i] || c.changes[i].Epoch != nil {
+			return i + 1, nil
+		}
+	}
+	return len(c.changes), nil
+}
+
+// batch recomputes the records from … to−1 of c.
+func (r *recomputer) batch(c *chunk, from, to int) error {
+	b := r.book
+	stamp := c.stamps[from]
+	var s *Staged
+	if e := c.changes[from].Epoch; e != nil {
+		if err := b.recomputable(e, stamp.Seq); err != nil {
+			return err
+		}
+		s = b.StageEpoch(stamp.Time, stamp.Epoch, *e)
+	} else {
+		var err error
+		if s, err = r.stage(c, from, to); err != nil {
+			return err
+		}
+	}
+	for i := from; i < to; i++ {
+		if i-from == len(s.Changes) {
+			return &MismatchError{Seq: c.stamps[i].Seq, Reason: "the batch gives fewer changes", Recorded: bytes.Clone(c.payload(i))}
+		}
+		r.buf = position.AppendChange(r.buf[:0], &s.Changes[i-from])
+		if !bytes.Equal(r.buf, c.payload(i)) {
+			return &MismatchError{
+				Seq: c.stamps[i].Seq, Reason: "the cause gives another change",
+				Recorded: bytes.Clone(c.payload(i)), Computed: bytes.Clone(r.buf),
+			}
+		}
+	}
+	if extra := to - from; extra < len(s.Changes) {
+		return &MismatchError{
+			Seq: c.stamps[to-1].Seq + 1, Reason: "the batch gives more changes",
+			Computed: position.AppendChange(nil, &s.Changes[extra]),
+		}
+	}
+	s.epoch = stamp.Epoch
+	b.Accept(s)
+	b.head.time, b.head.epoch = c.stamps[to-1].Time, stamp.Epoch
+	return nil
+}
+
+// stage folds the causes of the records again. The window that the writer had
+// is the window that the book has, so a cause that it knows was recorded twice.
+func (r *recomputer) stage(c *chunk, from, to int) (*Staged, error) {
+	var causes []position.Mutation
+	var prints []position.Fingerprint
+	var at []uint64
+	for i := from; i < to; i++ {
+		if c.changes[i].Part == 0 {
+			causes = append(causes, c.changes[i].Cause)
+			prints = append(prints, c.prints[i])
+			at = append(at, c.stamps[i].Seq)
+		}
+	}
+	for i, m := range causes {
+		if err := m.Validate(); err != nil {
+			return nil, &MismatchError{Seq: at[i], Reason: "the cause is refused", Err: err}
+		}
+	}
+	s, err := r.book.StagePrinted(c.stamps[from].Time, causes, prints, true)
+	if err != nil {
+		seq := at[0]
+		if member, ok := err.(*MemberError); ok { //nolint:errorlint // Stage returns it bare
+			seq = at[member.Index]
+		}
+		return nil, &MismatchError{Seq: seq, Reason: "the cause is refused", Err: err}
+	}
+	for i, o := range s.Outcomes {
+		if o.Duplicate {
+			return nil, &MismatchError{Seq: at[i], Reason: fmt.Sprintf("the cause changes nothing: record %d did it", o.First)}
+		}
+	}
+	return s, nil
+}

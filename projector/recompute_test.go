@@ -1,0 +1,168 @@
+package projector_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+func TestRecomputeConfirmsWhatWasStaged(t *testing.T) {
+	o := projector.Options{Window: 60}
+	h := record(t, o, 300)
+	last := len(h.bodies) - 1
+	b := projector.New(o)
+	require.NoError(t, b.Recompute(stream(h.scribe.records)))
+	h.require(t, last, b)
+	for i := 1; i <= last; i += 17 {
+		if h.bodies[i] == nil {
+			continue
+		}
+		b, err := projector.Load(bytes.NewReader(h.bodies[i]), o)
+		require.NoError(t, err)
+		require.NoError(t, b.Recompute(stream(h.scribe.records[h.ends[i-1].Seq:])))
+		h.require(t, last, b)
+	}
+}
+
+// TestRecomputeFindsWrongArithmetic changes every record in turn as a wrong
+// build would have written it, and wants the very seq.
+func TestRecomputeFindsWrongArithmetic(t *testing.T) {
+	o := projector.Options{Window: 1000}
+	l := newScribe(o)
+	l.work(newRand(t), 120, nil)
+	var d position.Decoder
+	planted := 0
+	for i, r := range l.records {
+		c, err := d.Change(r.Payload)
+		require.NoError(t, err)
+		ulp := dec("0.000000000000000001")
+		switch {
+		case c.After != nil:
+			c.After.Cost, err = c.After.Cost.Add(ulp)
+			require.NoError(t, err)
+		case c.Instrument != nil:
+			c.Instrument.Version++
+		case c.Account != nil:
+			c.Account.Version++
+		default:
+			continue
+		}
+		planted++
+		records := slices.Clone(l.records)
+		records[i].Payload = position.AppendChange(nil, &c)
+		require.NoError(t, projector.New(o).Replay(stream(records), projector.Until{}), "a replay believes it")
+		err = projector.New(o).Recompute(stream(records))
+		require.ErrorIs(t, err, projector.ErrMismatch)
+		var m *projector.MismatchError
+		require.ErrorAs(t, err, &m)
+		require.Equal(t, r.Seq, m.Seq, err)
+		require.Equal(t, records[i].Payload, m.Recorded)
+		require.Equal(t, r.Payload, m.Computed)
+	}
+	require.Greater(t, planted, 50)
+}
+
+func TestRecomputeFindsOtherLies(t *testing.T) {
+	o := projector.Options{}
+	l := newScribe(o)
+	k := key("A", "X")
+	l.apply(t, fill("1", k, position.Buy, "1", "10", 1))
+	l.apply(t, fill("2", k, position.Sell, "3", "10", 2)) // flips: records 3 and 4
+	l.apply(t, fill("3", k, position.Buy, "1", "10", 3))
+	var d position.Decoder
+	edit := func(i int, f func(c *position.Change)) func(rs []projector.Record) []projector.Record {
+		return func(rs []projector.Record) []projector.Record {
+			c, err := d.Change(rs[i].Payload)
+			require.NoError(t, err)
+			f(&c)
+			rs[i].Payload = position.AppendChange(nil, &c)
+			return rs
+		}
+	}
+	cases := map[string]struct {
+		bend func(rs []projector.Record) []projector.Record
+		seq  uint64
+	}{
+		"more changes than recorded": {func(rs []projector.Record) []projector.Record {
+			rs = edit(2, func(c *position.Change) { c.Parts = 1 })(rs)
+			rs[2].More = false
+			return rs[:3]
+		}, 3},
+		"fewer changes than recorded": {func(rs []projector.Record) []projector.Record {
+			rs = edit(4, func(c *position.Change) { c.Parts = 2 })(rs)
+			rs[4].More = true
+			next := rs[4]
+			next.Seq, next.More = 6, false
+			return edit(5, func(c *position.Change) { c.Part = 1 })(append(rs, next))
+		}, 5},
+		"recorded twice": {func(rs []projector.Record) []projector.Record {
+			next := rs[4]
+			next.Seq = 6
+			return append(rs, next)
+		}, 6},
+		"a cause that is refused": {edit(4, func(c *position.Change) {
+			c.Cause = position.Amend{Meta: position.Meta{Ident: "z", Time: 1}, Key: key("NO", "SUCH"), NoStop: true}
+		}), 5},
+		"a cause without form": {edit(4, func(c *position.Change) {
+			f := c.Cause.(position.Fill)
+			f.Qty = dec("-1")
+			c.Cause = f
+		}), 5},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			err := projector.New(o).Recompute(stream(c.bend(slices.Clone(l.records))))
+			require.ErrorIs(t, err, projector.ErrMismatch)
+			var m *projector.MismatchError
+			require.ErrorAs(t, err, &m)
+			require.Equal(t, c.seq, m.Seq, err)
+		})
+	}
+}
+
+func TestRecomputeNamesArithmeticItDoesNotKnow(t *testing.T) {
+	o := projector.Options{}
+	l := newScribe(o)
+	k := key("A", "X")
+	l.apply(t, fill("1", k, position.Buy, "1", "10", 1))
+	l.begin(position.ArithmeticVersion + 1)
+	l.apply(t, fill("2", k, position.Buy, "1", "10", 2))
+	b := projector.New(o)
+	err := b.Recompute(stream(l.records))
+	require.ErrorIs(t, err, projector.ErrNotRecomputable)
+	require.ErrorContains(t, err, "record 3")
+	require.NotErrorIs(t, err, projector.ErrMismatch)
+
+	// Replay assigns, so it does not care; and the snapshot remembers.
+	require.NoError(t, projector.New(o).Replay(stream(l.records), projector.Until{}))
+	b, err = projector.Load(bytes.NewReader(body(t, l.book)), o)
+	require.NoError(t, err)
+	l2 := &scribe{book: b, epoch: l.epoch, clock: l.clock}
+	l2.apply(t, fill("3", k, position.Buy, "1", "10", 3))
+	b, err = projector.Load(bytes.NewReader(body(t, l.book)), o)
+	require.NoError(t, err)
+	require.ErrorIs(t, b.Recompute(stream(l2.records)), projector.ErrNotRecomputable)
+}
+
+// TestEpochInsideABatch: a writer may put the record that begins its epoch in
+// front of its first batch.
+func TestEpochInsideABatch(t *testing.T) {
+	o := projector.Options{}
+	l := newScribe(o)
+	k := key("A", "X")
+	l.apply(t, fill("1", k, position.Buy, "1", "10", 1), fill("2", k, position.Buy, "1", "10", 2))
+	l.begin(position.ArithmeticVersion)
+	l.apply(t, fill("3", k, position.Buy, "1", "10", 3), fill("4", k, position.Buy, "1", "10", 4))
+	l.records[0].More, l.records[3].More = true, true
+	b := projector.New(o)
+	require.NoError(t, b.Recompute(stream(l.records)))
+	require.Equal(t, body(t, l.book), body(t, b))
+	b = projector.New(o)
+	require.NoError(t, b.Replay(stream(l.records), projector.Until{Seq: 5}))
+	require.EqualValues(t, 3, b.Head())
+}

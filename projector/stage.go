@@ -1,0 +1,243 @@
+package projector
+
+import (
+	"fmt"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// Staged is what a mutation, a batch or an epoch would do to the head of a book.
+// Its exported members are the caller's to read.
+type Staged struct {
+	// Changes are the new ones. Once accepted, Changes[i] is record
+	// Head()+1+i; all of them but the last are followed by more of the batch.
+	Changes  []position.Change
+	Outcomes []Outcome // one per mutation
+	At       position.Time
+
+	base     uint64 // the head it was staged on
+	epoch    uint64
+	era      *position.Epoch // of an epoch record, else nil
+	folded   bool            // its images are new ones, made from those of the head
+	accepted bool
+	after    state // the head that Accept made
+
+	positions   []write[position.Position]
+	instruments []write[position.Instrument]
+	accounts    []write[position.Account]
+	entries     []position.WindowEntry
+
+	// Room for a plain fill, so that it needs one allocation.
+	room struct {
+		outcomes  [1]Outcome
+		positions [2]write[position.Position]
+		entries   [1]position.WindowEntry
+	}
+}
+
+// Outcome is what became of one mutation.
+type Outcome struct {
+	First, Last uint64 // seqs of its changes
+	Duplicate   bool   // they were made before, or it defines what is defined so already
+}
+
+// staging is the state that a mutation is folded on: the head and, over it,
+// what the batch has done so far. It implements [position.State].
+type staging struct {
+	book  *Book
+	batch bool // more than one mutation: later ones see what earlier ones did
+	// Images with a seq above this one are known to nobody but the writer and
+	// may be changed in place.
+	shared      uint64
+	positions   layer[position.Key, position.Position]
+	instruments layer[string, position.Instrument]
+	accounts    layer[string, position.Account]
+	ids         map[[16]byte]int // of a batch's members
+}
+
+func (st *staging) reset(batch bool, shared uint64) {
+	st.batch, st.shared = batch, shared
+	st.positions.reset()
+	st.instruments.reset()
+	st.accounts.reset()
+	clear(st.ids)
+}
+
+// Position implements [position.State].
+func (st *staging) Position(key position.Key) *position.Position { return st.positions.image(key) }
+
+// Instrument implements [position.State].
+func (st *staging) Instrument(name string) *position.Instrument { return st.instruments.image(name) }
+
+// Account implements [position.State].
+func (st *staging) Account(name string) *position.Account { return st.accounts.image(name) }
+
+// HasOpen implements [position.State].
+func (st *staging) HasOpen(instrument string) bool {
+	n := 0
+	if row := st.book.rows[instrument]; row != nil {
+		n = len(row.reach)
+	}
+	for _, slot := range st.positions.touched {
+		img := st.positions.images[slot]
+		if img.Key.Instrument != instrument {
+			continue
+		}
+		if img.IsOpen() {
+			n++
+		}
+		if st.book.isOpen(slot) {
+			n--
+		}
+	}
+	return n > 0
+}
+
+func (b *Book) isOpen(slot uint32) bool { return int(slot) < len(b.open) && b.open[slot].row != nil }
+
+// Stage finds out what mutations would do: all of them or, with an error, none.
+// They must have an id and a time and be valid in form; see
+// [position.Mutation]. at is the record time that their changes will get.
+//
+// A mutation that the dedupe window knows changes nothing, and its outcome is
+// that of the first time; so does a definition of an instrument that is defined
+// so already. insist lets pass what would be refused as [ErrTooOld].
+//
+// The book is not changed. To drop what was staged, forget it.
+func (b *Book) Stage(at position.Time, ms []position.Mutation, insist bool) (*Staged, error) {
+	return b.StagePrinted(at, ms, nil, insist)
+}
+
+// StagePrinted is Stage for a caller that has the fingerprints of the mutations
+// already, computed on another goroutine perhaps. With prints nil it computes
+// them.
+func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []position.Fingerprint, insist bool) (*Staged, error) {
+	s := &Staged{At: at, base: b.head.seq, folded: true}
+	s.Outcomes, s.positions, s.entries = s.room.outcomes[:0], s.room.positions[:0], s.room.entries[:0]
+	var room [1]position.Fingerprint
+	if prints == nil {
+		prints = room[:0]
+		for _, m := range ms {
+			prints = append(prints, position.FingerprintOf(m))
+		}
+	}
+	b.staging.reset(len(ms) > 1, ^uint64(0))
+	known, err := b.recognise(s, ms, prints)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range ms {
+		if s.Outcomes[i].Duplicate {
+			continue
+		}
+		err = b.member(s, i, m, prints[i], insist)
+		if known >= 0 && (err != nil || !s.Outcomes[i].Duplicate) {
+			err = fmt.Errorf("%w: %q is new, %q was applied as record %d", ErrPartlyKnown, m.ID(), ms[known].ID(), s.Outcomes[known].First)
+		}
+		if err != nil {
+			return nil, memberError(i, len(ms), err)
+		}
+	}
+	return s, nil
+}
+
+// StageEpoch gives the record that begins an incarnation of the writer. It is
+// not a mutation: it has no id and no place in the window.
+func (b *Book) StageEpoch(at position.Time, epoch uint64, e position.Epoch) *Staged {
+	return &Staged{
+		Changes: []position.Change{{Kind: position.EpochBegun, Parts: 1, Epoch: &e}},
+		At:      at,
+		base:    b.head.seq,
+		epoch:   epoch,
+		era:     &e,
+	}
+}
+
+// recognise fills in the outcomes of the members that the window knows, and
+// returns the index of one of them, −1 if there is none.
+func (b *Book) recognise(s *Staged, ms []position.Mutation, prints []position.Fingerprint) (known int, err error) {
+	known = -1
+	for i, m := range ms {
+		e, ok := b.window.Find(prints[i].ID)
+		switch {
+		case !ok:
+			s.Outcomes = append(s.Outcomes, Outcome{})
+		case e.Content != prints[i].Content:
+			return 0, memberError(i, len(ms), fmt.Errorf("%w: %q is that of record %d", ErrIDReused, m.ID(), e.First))
+		default:
+			s.Outcomes = append(s.Outcomes, Outcome{First: e.First, Last: e.Last(), Duplicate: true})
+			known = i
+		}
+	}
+	if len(ms) < 2 {
+		return known, nil
+	}
+	st := &b.staging
+	if st.ids == nil {
+		st.ids = make(map[[16]byte]int)
+	}
+	for i, m := range ms {
+		first, twice := st.ids[prints[i].ID]
+		switch {
+		case !twice:
+			st.ids[prints[i].ID] = i
+		case prints[first].Content != prints[i].Content:
+			return 0, memberError(i, len(ms), fmt.Errorf("%w: %q is that of member %d", ErrIDReused, m.ID(), first))
+		default:
+			return 0, memberError(i, len(ms), fmt.Errorf("%w: %q is member %d as well", ErrPartlyKnown, m.ID(), first))
+		}
+	}
+	return known, nil
+}
+
+// member stages a mutation that the window does not know.
+func (b *Book) member(s *Staged, i int, m position.Mutation, print position.Fingerprint, insist bool) error {
+	st := &b.staging
+	changes, err := b.rules.Fold(st, m)
+	if (err != nil || len(changes) > 0) && !insist && b.window.Forgotten(m.EventTime()) {
+		return tooOld(m, b.window.Horizon())
+	}
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		return s.repeated(st, i, m)
+	}
+	first := s.base + uint64(len(s.Changes)) + 1
+	for j := range changes {
+		if err = b.effects(s, &changes[j], first+uint64(j)); err != nil {
+			return err
+		}
+	}
+	if s.Changes == nil {
+		s.Changes = changes
+	} else {
+		s.Changes = append(s.Changes, changes...)
+	}
+	count := uint32(len(changes))
+	s.Outcomes[i] = Outcome{First: first, Last: first + uint64(count) - 1}
+	s.entries = append(s.entries, position.WindowEntry{Fingerprint: print, First: first, Time: m.EventTime(), Count: count})
+	return nil
+}
+
+// repeated is the outcome of a definition that is in force already: the record
+// that made it.
+func (s *Staged) repeated(st *staging, i int, m position.Mutation) error {
+	d, ok := m.(position.DefineInstrument)
+	if !ok {
+		return fmt.Errorf("projector: %q changes nothing, which a %s cannot", m.ID(), m.Type())
+	}
+	var seq uint64
+	if in := st.Instrument(d.Instrument); in != nil {
+		seq = in.Seq
+	}
+	s.Outcomes[i] = Outcome{First: seq, Last: seq, Duplicate: true}
+	return nil
+}
+
+func memberError(i, n int, err error) error {
+	if n == 1 {
+		return err
+	}
+	return &MemberError{Index: i, Err: err}
+}

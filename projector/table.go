@@ -1,0 +1,181 @@
+package projector
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// table holds the images of one kind, each in a slot of its own that never
+// changes. An image is immutable once it is published.
+type table[K comparable, V any] struct {
+	// index maps a key to its slot. The writer writes it under Book.mu and
+	// reads it without; everybody else reads it under Book.mu.
+	index map[K]uint32
+	// head is what the writer has accepted, by slot. Only the writer uses it.
+	head []*V
+	// pub is what readers may see; Book.mu guards it. It is never longer than
+	// head, and a slot beyond its length is a key that is not published yet.
+	pub []*V
+	// sorted is the slots in the order of their keys, as far as a view once
+	// sorted them: always a permutation of 0 … len−1.
+	sorted atomic.Pointer[[]uint32]
+}
+
+// write is one image for one slot.
+type write[V any] struct {
+	slot uint32
+	img  *V
+}
+
+// set puts an image into its slot of head; key is only looked at for a new one.
+func (t *table[K, V]) set(mu *sync.RWMutex, key K, w write[V]) {
+	if int(w.slot) < len(t.head) {
+		t.head[w.slot] = w.img
+		return
+	}
+	mu.Lock()
+	t.index[key] = w.slot
+	mu.Unlock()
+	t.head = append(t.head, w.img)
+}
+
+// publishLocked puts an image into its slot of pub.
+func (t *table[K, V]) publishLocked(w write[V]) {
+	if int(w.slot) < len(t.pub) {
+		t.pub[w.slot] = w.img
+		return
+	}
+	t.pub = append(t.pub, w.img)
+}
+
+// publishedLocked returns the published image of a key, nil when there is none.
+func (t *table[K, V]) publishedLocked(key K) *V {
+	slot, ok := t.index[key]
+	if !ok || int(slot) >= len(t.pub) {
+		return nil
+	}
+	return t.pub[slot]
+}
+
+// order returns the slots of images, a published slot slice, sorted by cmp. It
+// sorts only what was not sorted for an earlier view, and may run on any number
+// of goroutines: they find the same order.
+func (t *table[K, V]) order(images []*V, cmp func(a, b *V) int) []uint32 {
+	var known []uint32
+	if p := t.sorted.Load(); p != nil {
+		known = *p
+	}
+	if len(known) >= len(images) {
+		if len(known) == len(images) {
+			return known
+		}
+		out := make([]uint32, 0, len(images))
+		for _, slot := range known {
+			if int(slot) < len(images) {
+				out = append(out, slot)
+			}
+		}
+		return out
+	}
+	fresh := make([]uint32, 0, len(images)-len(known))
+	for slot := len(known); slot < len(images); slot++ {
+		fresh = append(fresh, uint32(slot))
+	}
+	slices.SortFunc(fresh, func(a, b uint32) int { return cmp(images[a], images[b]) })
+	out := make([]uint32, 0, len(images))
+	for len(known) > 0 && len(fresh) > 0 {
+		if cmp(images[fresh[0]], images[known[0]]) < 0 {
+			out, fresh = append(out, fresh[0]), fresh[1:]
+		} else {
+			out, known = append(out, known[0]), known[1:]
+		}
+	}
+	out = append(append(out, known...), fresh...)
+	t.sorted.Store(&out)
+	return out
+}
+
+// layer is what a mutation or batch being staged sees of a table: the head, and
+// over it what it has staged itself.
+type layer[K comparable, V any] struct {
+	table *table[K, V]
+
+	// The key looked up last and its slot, so that a plain fill costs one
+	// lookup; noSlot when it has none.
+	key   K
+	slot  uint32
+	keyed bool
+
+	added   map[K]uint32  // keys that are not in the table yet
+	images  map[uint32]*V // staged so far, in a batch
+	touched []uint32      // keys of images, in order
+}
+
+const noSlot = 1<<32 - 1
+
+// reset forgets everything staged.
+func (l *layer[K, V]) reset() {
+	l.keyed = false
+	l.touched = l.touched[:0]
+	clear(l.added)
+	clear(l.images)
+}
+
+func (l *layer[K, V]) find(key K) uint32 {
+	if l.keyed && l.key == key {
+		return l.slot
+	}
+	slot, ok := l.table.index[key]
+	if !ok {
+		if slot, ok = l.added[key]; !ok {
+			slot = noSlot
+		}
+	}
+	l.key, l.slot, l.keyed = key, slot, true
+	return slot
+}
+
+// image returns the image of a key, nil when there is none.
+func (l *layer[K, V]) image(key K) *V { return l.at(l.find(key)) }
+
+func (l *layer[K, V]) at(slot uint32) *V {
+	if len(l.images) > 0 {
+		if img, ok := l.images[slot]; ok {
+			return img
+		}
+	}
+	if int(slot) < len(l.table.head) {
+		return l.table.head[slot]
+	}
+	return nil
+}
+
+// put returns the write that gives a key its image. In a batch later members
+// see it.
+func (l *layer[K, V]) put(key K, img *V, batch bool) write[V] {
+	slot := l.find(key)
+	if slot == noSlot {
+		slot = uint32(len(l.table.head) + len(l.added))
+		if l.added == nil {
+			l.added = make(map[K]uint32)
+		}
+		l.added[key] = slot
+		l.slot = slot // find has just stored the key
+	}
+	return l.putAt(slot, img, batch)
+}
+
+// putAt is put for a slot that is known.
+func (l *layer[K, V]) putAt(slot uint32, img *V, batch bool) write[V] {
+	if batch {
+		if l.images == nil {
+			l.images = make(map[uint32]*V)
+		}
+		if _, seen := l.images[slot]; !seen {
+			l.touched = append(l.touched, slot)
+		}
+		l.images[slot] = img
+	}
+	return write[V]{slot: slot, img: img}
+}

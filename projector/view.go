@@ -1,0 +1,182 @@
+package projector
+
+import (
+	"iter"
+	"strings"
+	"sync"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// View is a book as it was published at one seq. It never changes, may be used
+// by any number of goroutines, and keeps the images that it shows alive.
+type View struct {
+	book *Book // for the indexes only: a later key has a slot beyond the slices
+	state
+	positions   []*position.Position
+	instruments []*position.Instrument
+	accounts    []*position.Account
+
+	byName func() map[string]*position.Instrument
+	digest func() [32]byte
+}
+
+// Counts say how much a view holds.
+type Counts struct {
+	Positions, Open, Instruments, Accounts, Window uint64
+}
+
+// View returns the state that was published last. It copies one pointer per
+// position, and holds up Publish for as long.
+func (b *Book) View() *View {
+	v := &View{book: b}
+	b.mu.RLock()
+	v.state = b.pub
+	v.positions = append([]*position.Position(nil), b.positions.pub...)
+	v.instruments = append([]*position.Instrument(nil), b.instruments.pub...)
+	v.accounts = append([]*position.Account(nil), b.accounts.pub...)
+	b.mu.RUnlock()
+	v.byName = sync.OnceValue(v.instrumentsByName)
+	v.digest = sync.OnceValue(v.computeDigest)
+	return v
+}
+
+// Position returns the position of a key as published last, with the current
+// mark of its instrument.
+func (b *Book) Position(key position.Key) (position.Position, bool) {
+	b.mu.RLock()
+	p := b.positions.publishedLocked(key)
+	in := b.instruments.publishedLocked(key.Instrument)
+	b.mu.RUnlock()
+	if p == nil {
+		return position.Position{}, false
+	}
+	return marked(p, in), true
+}
+
+// marked returns a position with its instrument's current mark.
+func marked(p *position.Position, in *position.Instrument) position.Position {
+	out := *p
+	if in != nil && in.MarkTime != 0 {
+		out.Mark, out.HasMark = in.Mark, true
+	}
+	return out
+}
+
+// Seq returns the record that the view includes as its last, 0 for none.
+func (v *View) Seq() uint64 { return v.seq }
+
+// Time returns the record time of that record.
+func (v *View) Time() position.Time { return v.time }
+
+// Epoch returns the epoch of that record, and what its own record says, nil if
+// there was none.
+func (v *View) Epoch() (uint64, *position.Epoch) { return v.epoch, v.era }
+
+// Counts returns how much the view holds.
+func (v *View) Counts() Counts {
+	return Counts{
+		Positions:   uint64(len(v.positions)),
+		Open:        uint64(v.open),
+		Instruments: uint64(len(v.instruments)),
+		Accounts:    uint64(len(v.accounts)),
+		Window:      uint64(v.window.Len()),
+	}
+}
+
+// Horizon returns the newest event time that the dedupe window has forgotten, 0
+// while it has forgotten nothing.
+func (v *View) Horizon() position.Time { return v.window.Horizon() }
+
+// Position returns the position of a key, with the current mark of its
+// instrument.
+func (v *View) Position(key position.Key) (position.Position, bool) {
+	v.book.mu.RLock()
+	p := pick(v.positions, v.book.positions.index, key)
+	in := pick(v.instruments, v.book.instruments.index, key.Instrument)
+	v.book.mu.RUnlock()
+	if p == nil {
+		return position.Position{}, false
+	}
+	return marked(p, in), true
+}
+
+// Positions yields all positions, flat ones included, in the order of their
+// keys, with the current marks of their instruments.
+func (v *View) Positions() iter.Seq[position.Position] {
+	return func(yield func(position.Position) bool) {
+		instruments := v.byName()
+		for _, slot := range v.book.positions.order(v.positions, byKey) {
+			p := v.positions[slot]
+			if !yield(marked(p, instruments[p.Key.Instrument])) {
+				return
+			}
+		}
+	}
+}
+
+// Instrument returns an instrument that was defined or marked.
+func (v *View) Instrument(name string) (position.Instrument, bool) {
+	v.book.mu.RLock()
+	in := pick(v.instruments, v.book.instruments.index, name)
+	v.book.mu.RUnlock()
+	if in == nil {
+		return position.Instrument{}, false
+	}
+	return *in, true
+}
+
+// Instruments yields all instruments that were defined or marked, by name.
+func (v *View) Instruments() iter.Seq[position.Instrument] {
+	return func(yield func(position.Instrument) bool) {
+		for _, slot := range v.book.instruments.order(v.instruments, byInstrument) {
+			if !yield(*v.instruments[slot]) {
+				return
+			}
+		}
+	}
+}
+
+// Account returns the cash side of an account.
+func (v *View) Account(name string) (position.Account, bool) {
+	v.book.mu.RLock()
+	a := pick(v.accounts, v.book.accounts.index, name)
+	v.book.mu.RUnlock()
+	if a == nil {
+		return position.Account{}, false
+	}
+	return *a, true
+}
+
+// Accounts yields all accounts that have had a charge of their own, by name.
+func (v *View) Accounts() iter.Seq[position.Account] {
+	return func(yield func(position.Account) bool) {
+		for _, slot := range v.book.accounts.order(v.accounts, byAccount) {
+			if !yield(*v.accounts[slot]) {
+				return
+			}
+		}
+	}
+}
+
+func pick[K comparable, V any](images []*V, index map[K]uint32, key K) *V {
+	slot, ok := index[key]
+	if !ok || int(slot) >= len(images) {
+		return nil
+	}
+	return images[slot]
+}
+
+func (v *View) instrumentsByName() map[string]*position.Instrument {
+	m := make(map[string]*position.Instrument, len(v.instruments))
+	for _, in := range v.instruments {
+		m[in.Name] = in
+	}
+	return m
+}
+
+func byKey(a, b *position.Position) int { return a.Key.Compare(b.Key) }
+
+func byInstrument(a, b *position.Instrument) int { return strings.Compare(a.Name, b.Name) }
+
+func byAccount(a, b *position.Account) int { return strings.Compare(a.Name, b.Name) }
