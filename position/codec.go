@@ -1,0 +1,94 @@
+package position
+
+import "fmt"
+
+// The binary form is protobuf, written by hand, and stricter: a value has one
+// encoding only, so equal values have equal bytes and whatever a decoder
+// accepts encodes to the same bytes again. position.proto lists the fields.
+//
+//	record  = { field }                      ascending by number
+//	field   = tag  varint                    kinds, counters, flags
+//	        | tag  8 bytes little endian     times
+//	        | tag  length  bytes             names, decimals, nested records
+//	tag     = varint(number << 3 | 0, 1 or 2)
+//	decimal = 1 to 16 bytes, two's complement, little endian, minimal
+//
+// What is zero is left out: a name "", a decimal 0, a time 0, a nested value
+// without fields. Only where absence means something else (a stop, a mark, an
+// empty list that clears) is an empty value written, and that is what proto3
+// calls optional. Every length is checked against the rest of the input and
+// against a limit before anything is allocated for it.
+
+const (
+	varintType  = 0
+	fixed64Type = 1
+	bytesType   = 2
+
+	maxBuild = 256 // bytes of Epoch.Build
+)
+
+// FormatError says which field of an encoded record was refused and why. It
+// matches [ErrFormat].
+type FormatError struct {
+	Record string // path as in position.proto, such as "change.after"
+	Field  uint32 // its number there; 0: the record as a whole
+	Reason string
+}
+
+func (e *FormatError) Error() string {
+	if e.Field == 0 {
+		return fmt.Sprintf("%s: %s %s", ErrFormat, e.Record, e.Reason)
+	}
+	return fmt.Sprintf("%s: %s, field %d %s", ErrFormat, e.Record, e.Field, e.Reason)
+}
+
+// Unwrap returns ErrFormat.
+func (e *FormatError) Unwrap() error { return ErrFormat }
+
+// AppendChange appends the binary form of a change. It allocates only when dst
+// is too small.
+func AppendChange(dst []byte, c *Change) []byte {
+	w := newWriter(dst, changeBound(c))
+	w.change(c)
+	return w.bytes()
+}
+
+// AppendMutation appends the binary form of a mutation, without its expected
+// version, which is a condition and not content.
+func AppendMutation(dst []byte, m Mutation) []byte {
+	m = valueOf(m)
+	w := newWriter(dst, mutationBound(m))
+	w.mutation(m, true)
+	return w.bytes()
+}
+
+// AppendPosition appends the binary form of a position, without its Seq.
+func AppendPosition(dst []byte, p *Position) []byte {
+	w := newWriter(dst, positionBound(p))
+	w.position(p)
+	return w.bytes()
+}
+
+// AppendInstrument appends the binary form of an instrument, without its Seq.
+func AppendInstrument(dst []byte, i *Instrument) []byte {
+	w := newWriter(dst, instrumentBound(i))
+	w.instrument(i)
+	return w.bytes()
+}
+
+// AppendAccount appends the binary form of an account, without its Seq.
+func AppendAccount(dst []byte, a *Account) []byte {
+	w := newWriter(dst, accountBound(a))
+	w.account(a)
+	return w.bytes()
+}
+
+// valueOf returns one of this package's five types for what implements
+// [Mutation] in another way: a pointer, or a struct that embeds one of them.
+func valueOf(m Mutation) Mutation {
+	switch m.(type) {
+	case nil, Fill, Mark, Charge, Amend, DefineInstrument:
+		return m
+	}
+	return m.Identified("", 0)
+}

@@ -1,0 +1,252 @@
+package position
+
+import (
+	"encoding/binary"
+	"fmt"
+	"unicode/utf8"
+)
+
+// reader walks the fields of one record, nested records included. Because the
+// order of fields is fixed, a decoder asks for one field after the other, and
+// what it did not ask for when it leaves a record is out of order or unknown.
+// The first error stays; it also ends the input, so that a decoder needs no
+// error paths.
+type reader struct {
+	b    []byte
+	i    int
+	end  int    // of the current record
+	last uint32 // number of the field that was read last in it
+	err  *FormatError
+}
+
+// newReader returns a reader of a whole record.
+func newReader(b []byte) reader {
+	r := reader{b: b, end: len(b)}
+	if len(b) > MaxChange {
+		r.fail(0, "is %d bytes long, at most %d are allowed", len(b), MaxChange)
+	}
+	return r
+}
+
+// result ends a public decoder.
+func result[T any](r *reader, name string, v T) (T, error) {
+	r.finish(name)
+	if r.err == nil {
+		return v, nil
+	}
+	var none T
+	return none, r.err
+}
+
+// at reports whether a field with a tag of one byte is next, and steps over the
+// tag.
+func (r *reader) at(tag byte) bool {
+	if r.i >= r.end || r.b[r.i] != tag {
+		return false
+	}
+	r.i++
+	r.last = uint32(tag >> 3)
+	return true
+}
+
+// at2 is at for a tag of two bytes, a field from 16 on.
+func (r *reader) at2(tag uint) bool {
+	if r.i+1 >= r.end || r.b[r.i] != byte(tag)|0x80 || r.b[r.i+1] != byte(tag>>7) {
+		return false
+	}
+	r.i += 2
+	r.last = uint32(tag >> 3)
+	return true
+}
+
+// enter steps into the nested record that is the value of the field just met
+// and returns where the outer one ends.
+func (r *reader) enter() (outer int) {
+	size := r.size(MaxChange)
+	outer = r.end
+	r.end, r.last = r.i+size, 0
+	return outer
+}
+
+// leave steps out again. name and field say what the nested record was.
+func (r *reader) leave(outer int, field uint32, name string) {
+	r.finish(name)
+	if r.err == nil {
+		r.end, r.last = outer, field
+	}
+}
+
+// leaveSome is leave for a record that is left out when it is empty.
+func (r *reader) leaveSome(outer, start int, field uint32, name string) {
+	r.leave(outer, field, name)
+	if r.i == start {
+		r.fail(field, "is empty, and would have been left out")
+	}
+}
+
+// finish checks that the current record was read to its end, and adds its name
+// to the path of an error.
+func (r *reader) finish(name string) {
+	if r.err == nil {
+		if r.i == r.end {
+			return
+		}
+		r.refuse()
+	}
+	if r.err.Record != "" {
+		name += "." + r.err.Record
+	}
+	r.err.Record = name
+}
+
+// refuse says what is wrong with a field that nobody asked for.
+func (r *reader) refuse() {
+	last := r.last
+	tag := r.varint()
+	switch number := tag >> 3; {
+	case r.err != nil:
+	case number == 0 || number > 1<<29-1:
+		r.fail(last, "is followed by the field number %d, which is out of range", number)
+	case number <= uint64(last):
+		r.fail(uint32(number), "is out of order")
+	default:
+		r.fail(uint32(number), "of wire type %d is not known to this version", tag&7)
+	}
+}
+
+func (r *reader) fail(number uint32, format string, args ...any) {
+	if r.err == nil {
+		r.err = &FormatError{Field: number, Reason: fmt.Sprintf(format, args...)}
+		r.i, r.end = 0, 0
+	}
+}
+
+func (r *reader) failHere(format string, args ...any) { r.fail(r.last, format, args...) }
+
+// varint reads a varint of minimal length.
+func (r *reader) varint() uint64 {
+	var v uint64
+	for shift := uint(0); shift < 70 && r.i < r.end; shift += 7 {
+		c := r.b[r.i]
+		r.i++
+		v |= uint64(c&0x7f) << shift
+		if c < 0x80 {
+			if c == 0 && shift > 0 || shift == 63 && c > 1 {
+				break
+			}
+			return v
+		}
+	}
+	r.failHere("holds or is followed by a number that is cut off, too large or not of minimal length")
+	return 0
+}
+
+// number reads the value of a varint field, which is never zero.
+func (r *reader) number(limit uint64) uint64 {
+	v := r.varint()
+	if r.err == nil && (v == 0 || v > limit) {
+		r.failHere("has the value %d, which is not between 1 and %d", v, limit)
+		return 0
+	}
+	return v
+}
+
+func (r *reader) time() Time {
+	if r.end-r.i < 8 {
+		r.failHere("is cut off")
+		return 0
+	}
+	t := Time(binary.LittleEndian.Uint64(r.b[r.i:]))
+	r.i += 8
+	if t == 0 {
+		r.failHere("is a zero time, which is left out")
+	}
+	return t
+}
+
+// size reads the length of a value that ends within the record and has at most
+// limit bytes.
+func (r *reader) size(limit int) int {
+	var size uint64
+	if r.i < r.end && r.b[r.i] < 0x80 {
+		size = uint64(r.b[r.i])
+		r.i++
+	} else if size = r.varint(); r.err != nil {
+		return 0
+	}
+	if left := r.end - r.i; size > uint64(left) {
+		r.failHere("is cut off: %d bytes announced, %d left", size, left)
+		return 0
+	}
+	if size > uint64(limit) {
+		r.failHere("is %d bytes long, at most %d are allowed", size, limit)
+		return 0
+	}
+	return int(size)
+}
+
+// bytes returns a part of the input.
+func (r *reader) bytes(limit int) []byte {
+	size := r.size(limit)
+	b := r.b[r.i : r.i+size]
+	r.i += size
+	return b
+}
+
+// some is bytes for a value that is left out when empty.
+func (r *reader) some(limit int) []byte {
+	b := r.bytes(limit)
+	if len(b) == 0 {
+		r.failHere("is empty, and would have been left out")
+	}
+	return b
+}
+
+// decimal reads a decimal that is not zero.
+func (r *reader) decimal() Decimal {
+	d := r.present()
+	if d == (Decimal{}) {
+		r.failHere("is a zero decimal, which is left out")
+	}
+	return d
+}
+
+// present reads a decimal that may be zero. Where the input goes on for long
+// enough it loads 16 bytes and drops those that belong to what follows.
+func (r *reader) present() Decimal {
+	size := r.size(16)
+	var lo, hi uint64
+	if b := r.b[r.i:]; len(b) >= 16 {
+		lo, hi = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:16])
+	} else {
+		var room [16]byte
+		copy(room[:], b)
+		lo, hi = binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:])
+	}
+	r.i += size
+	var d Decimal
+	if size <= 8 {
+		shift := 64 - 8*uint(size)
+		low := int64(lo<<shift) >> shift
+		d = Decimal{hi: low >> 63, lo: uint64(low)}
+	} else {
+		shift := 128 - 8*uint(size)
+		d = Decimal{hi: int64(hi<<shift) >> shift, lo: lo}
+	}
+	if decimalLen(d) != size || d.isMin() {
+		r.failHere("is no decimal of minimal length within the range")
+		return Decimal{}
+	}
+	return d
+}
+
+// string copies a string that is not empty.
+func (r *reader) string(limit int) string { return r.checked(r.some(limit)) }
+
+func (r *reader) checked(b []byte) string {
+	if !utf8.Valid(b) {
+		r.failHere("is not valid UTF-8")
+		return ""
+	}
+	return string(b)
+}

@@ -1,0 +1,102 @@
+package position_test
+
+import "github.com/moneyprinter/holdfast/position"
+
+// The samples are ordinary and edge changes of every kind, by hand. The golden
+// files hold them; see golden_test.go.
+
+const sampleTime = position.Time(1_767_323_045_000_000_006) // 2026-01-02T03:04:05.000000006Z
+
+func num(s string) position.Decimal { return position.MustParse(s) }
+
+func sampleKey() position.Key {
+	return position.Key{Account: "A", Instrument: "XBTUSD", Strategy: "trend", Leg: "long"}
+}
+
+func sampleFill() position.Fill {
+	return position.Fill{
+		Meta: position.Meta{Ident: "0197f0a4-6f2e-7c3b-9d3a-5b8d1f2c4e60", Time: sampleTime},
+		Key:  sampleKey(), Side: position.Buy, Qty: num("100"), Price: num("50000"), Fee: num("0.000002"), FeeCurrency: "XBT",
+	}
+}
+
+func samplePosition() *position.Position {
+	return &position.Position{
+		Key:   sampleKey(),
+		Terms: position.Terms{Kind: position.Inverse, Multiplier: num("1"), Base: "XBT", Quote: "USD", Settlement: "XBT"},
+		Cycle: 1, Version: 1, Qty: num("100"), Cost: num("0.002"), EntryQty: num("100"), EntryValue: num("0.002"), PeakQty: num("100"),
+		Totals: position.Totals{Fees: position.Amounts{{Currency: "XBT", Value: num("0.000002")}}},
+		High:   num("50000"), Low: num("50000"), OpenedAt: sampleTime, UpdatedAt: sampleTime,
+	}
+}
+
+// fullPosition has every field set.
+func fullPosition() *position.Position {
+	p := samplePosition()
+	p.Cycle, p.Version = 3, 300
+	p.Qty, p.Cost, p.EntryQty, p.EntryValue = num("150.5"), num("0.003004931220556318"), num("250.5"), num("0.005004931220556318")
+	p.ExitQty, p.ExitValue, p.PeakQty, p.LastEntry = num("100"), num("0.00199"), num("250.5"), num("49750.25")
+	p.Totals.Realized, p.Totals.Funding = num("-0.00001"), num("-0.000000123456789012")
+	p.Totals.Fees = position.Amounts{{Currency: "BNB", Value: num("0.01")}, {Currency: "XBT", Value: num("0.000006")}}
+	p.Totals.Charges = position.Amounts{{Currency: "XBT", Value: num("-0.5")}}
+	p.Prior = position.Totals{Realized: num("1.25"), Funding: num("0.1"), Fees: position.Amounts{{Currency: "XBT", Value: num("-0.0001")}}}
+	p.High, p.Low, p.Mark, p.HasMark = num("51000.5"), num("49000"), num("50500"), true
+	p.UpdatedAt += 1_500_000_000
+	return p
+}
+
+func samples() map[string]position.Change {
+	fill := sampleFill()
+	key := sampleKey()
+	meta := func(id string) position.Meta { return position.Meta{Ident: id, Time: sampleTime} }
+
+	increased := position.Change{
+		Kind: position.Increased, Parts: 1, Cause: fill,
+		Qty: num("100"), Value: num("0.002"), Fee: num("0.000002"), After: fullPosition(),
+	}
+	closed := fullPosition()
+	closed.Qty, closed.Cost, closed.ClosedAt = position.Decimal{}, position.Decimal{}, sampleTime
+	sell := fill
+	sell.Side, sell.Qty, sell.Fee, sell.FeeCurrency = position.Sell, num("250.5"), num("-0.000001"), ""
+
+	stop := num("0")
+	amended := fullPosition()
+	amended.Conditions = &position.Conditions{
+		Stop: num("0"), HasStop: true, Targets: []position.Decimal{num("60000"), num("0"), num("-1")},
+		Tags: []string{"swing", "é漢𝄞"}, Meta: []position.MetaItem{{Name: "note", Value: "a \"quoted\"\nline\x01"}, {Name: "signal", Value: "42"}},
+	}
+	cleared := samplePosition()
+	cleared.Conditions = &position.Conditions{}
+
+	return map[string]position.Change{
+		"fill_opened":    {Kind: position.Opened, Parts: 1, Cause: fill, Qty: num("100"), Value: num("0.002"), Fee: num("0.000002"), After: samplePosition()},
+		"fill_increased": increased,
+		"fill_reduced":   {Kind: position.Reduced, Parts: 1, Cause: sell, Qty: num("-0.000000000000000001"), Value: num("-0.005"), Realized: num("170141183460469231731.687303715884105727"), Fee: num("-0.000001"), After: fullPosition()},
+		"flip_closed":    {Kind: position.Closed, Part: 0, Parts: 2, Cause: sell, Qty: num("-150.5"), Value: num("-0.003"), Realized: num("-0.0001"), After: closed},
+		"flip_opened":    {Kind: position.Opened, Part: 1, Parts: 2, Cause: sell, Qty: num("-100"), Value: num("-0.002"), After: samplePosition()},
+		"amended": {Kind: position.Amended, Parts: 1, Cause: position.Amend{
+			Meta: meta("a-1"), Key: key, Stop: &stop, Targets: []position.Decimal{num("60000"), num("0"), num("-1")},
+			Tags: []string{"swing", "é漢𝄞"}, Metadata: map[string]string{"signal": "42", "note": "a \"quoted\"\nline\x01", "gone": ""},
+		}, After: amended},
+		"amended_cleared": {Kind: position.Amended, Parts: 1, Cause: position.Amend{
+			Meta: meta("a-2"), Key: key, NoStop: true, Targets: []position.Decimal{}, Tags: []string{}, Metadata: map[string]string{},
+		}, After: cleared},
+		"charged": {Kind: position.Charged, Parts: 1, Cause: position.Charge{
+			Meta: meta("c-1"), Key: key, Kind: position.Funding, Amount: num("-0.00001"), Currency: "XBT",
+		}, After: fullPosition()},
+		"instrument": {Kind: position.Defined, Parts: 1, Cause: position.DefineInstrument{
+			Meta: meta("i-1"), Instrument: "XBTUSD", Terms: position.Terms{Kind: position.Inverse, Base: "XBT", Quote: "USD"},
+		}, Instrument: &position.Instrument{
+			Name: "XBTUSD", Terms: samplePosition().Terms, Defined: true, Mark: num("50500"), MarkTime: sampleTime, Version: 1,
+		}},
+		"mark": {Kind: position.Marked, Parts: 1, Cause: position.Mark{Meta: meta("m-1"), Instrument: "a.b.>", Price: num("-37.63")}},
+		"account": {Kind: position.AccountSet, Parts: 1, Cause: position.Charge{
+			Meta: meta("d-1"), Key: position.Key{Account: "a.b.>"}, Kind: position.Cash, Amount: num("1000000"), Currency: "USD",
+		}, Account: &position.Account{
+			Name: "a.b.>", Balances: position.Amounts{{Currency: "EUR", Value: num("-1.5")}, {Currency: "USD", Value: num("1000000")}}, Version: 2,
+		}},
+		"epoch": {Kind: position.EpochBegun, Parts: 1, Epoch: &position.Epoch{
+			Build: "v0.2.0", Arithmetic: 1, Salt: [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+		}},
+	}
+}
