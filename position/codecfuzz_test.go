@@ -1,0 +1,77 @@
+package position_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// Whatever the bytes: no panic, and what is accepted encodes to the same bytes.
+
+func FuzzDecodeChange(f *testing.F) {
+	for _, c := range samples() {
+		f.Add(position.AppendChange(nil, &c))
+	}
+	var seen position.Decoder // with tables from earlier inputs
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := new(position.Decoder).Change(b)
+		again, err2 := seen.Change(b)
+		require.Equal(t, err == nil, err2 == nil, "the answer depends on what was read before")
+		if err != nil {
+			require.ErrorIs(t, err, position.ErrFormat)
+			return
+		}
+		require.Equal(t, c, again)
+		require.True(t, bytes.Equal(b, position.AppendChange(nil, &c)))
+		if c.Cause != nil {
+			m, err := new(position.Decoder).Mutation(position.AppendMutation(nil, c.Cause))
+			require.NoError(t, err)
+			require.Equal(t, c.Cause, m)
+			position.FingerprintOf(m)
+		}
+		position.AppendChangeJSON(nil, position.Stamp{}, &c)
+	})
+}
+
+func FuzzDecodePosition(f *testing.F) {
+	for _, c := range samples() {
+		if c.After != nil {
+			f.Add(position.AppendPosition(nil, c.After))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := new(position.Decoder).Position(b)
+		if err != nil {
+			require.ErrorIs(t, err, position.ErrFormat)
+			return
+		}
+		require.True(t, bytes.Equal(b, position.AppendPosition(nil, p)))
+		position.AppendPositionJSON(nil, p)
+	})
+}
+
+func FuzzUnmarshalMutation(f *testing.F) {
+	for _, c := range append(goodLines(), badLines()...) {
+		f.Add([]byte(c.line))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := position.UnmarshalMutation(b)
+		if err != nil {
+			require.ErrorIs(t, err, position.ErrInvalid)
+			require.Less(t, len(err.Error()), 600)
+			return
+		}
+		require.NoError(t, m.Validate())
+		line, err := position.MarshalMutation(m)
+		require.NoError(t, err)
+		again, err := position.UnmarshalMutation(line)
+		require.NoError(t, err)
+		require.Equal(t, m, again)
+		decoded, err := new(position.Decoder).Mutation(position.AppendMutation(nil, m.Identified("id", 1)))
+		require.NoError(t, err)
+		require.Equal(t, position.FingerprintOf(m).Content, position.FingerprintOf(decoded).Content)
+	})
+}

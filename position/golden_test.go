@@ -1,0 +1,90 @@
+package position_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// The golden files under testdata/v1 are format version 1, for ever: whatever
+// was written once must be read, to the same value, and written again to the
+// same bytes. They are made by
+//
+//	go test ./position -run Golden -update
+//
+// which is right after adding a sample, and never to make a failing test pass.
+//
+//nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "rewrite the golden files under position/testdata")
+
+const goldenDir = "testdata/v1"
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join(goldenDir, name)
+	if *update {
+		require.NoError(t, os.MkdirAll(goldenDir, 0o755))
+		require.NoError(t, os.WriteFile(path, got, 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got), "%s differs", path)
+}
+
+// hexLines shows bytes in a form that a diff can show.
+func hexLines(b []byte) []byte { return append([]byte(hex.EncodeToString(b)), '\n') }
+
+func indented(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	require.NoError(t, json.Indent(&out, b, "", "  "))
+	out.WriteByte('\n')
+	return out.Bytes()
+}
+
+func TestGoldenChanges(t *testing.T) {
+	stamp := position.Stamp{Seq: 42, Epoch: 3, Time: sampleTime + 1_000_000}
+	for name, c := range samples() {
+		golden(t, name+".change.hex", hexLines(position.AppendChange(nil, &c)))
+		golden(t, name+".change.json", indented(t, position.AppendChangeJSON(nil, stamp, &c)))
+
+		text, err := os.ReadFile(filepath.Join(goldenDir, name+".change.hex"))
+		require.NoError(t, err)
+		b, err := hex.DecodeString(string(bytes.TrimSpace(text)))
+		require.NoError(t, err)
+		got, err := new(position.Decoder).Change(b)
+		require.NoError(t, err, name)
+		require.Equal(t, c, got, name)
+
+		if c.Cause == nil {
+			continue
+		}
+		line, err := position.MarshalMutation(c.Cause)
+		require.NoError(t, err)
+		golden(t, name+".mutation.json", append(line, '\n'))
+		f := position.FingerprintOf(c.Cause)
+		golden(t, name+".fingerprint.hex", append(hexLines(f.ID[:]), hexLines(f.Content[:])...))
+	}
+}
+
+// Every golden file is one that the test above knows, so that a sample that is
+// taken away does not take its promise along.
+func TestGoldenFilesAreAllRead(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(goldenDir, "*.change.hex"))
+	require.NoError(t, err)
+	require.Len(t, files, len(samples()))
+}
+
+func TestGoldenSchemas(t *testing.T) {
+	golden(t, "mutation.schema.json", position.MutationSchema())
+	golden(t, "change.schema.json", position.ChangeSchema())
+	golden(t, "position.schema.json", position.PositionSchema())
+}
