@@ -1,0 +1,218 @@
+package bus
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Headers of every message on the stream.
+const (
+	HeaderSeq   = "Holdfast-Seq"
+	HeaderEpoch = "Holdfast-Epoch"
+	HeaderChain = "Holdfast-Chain" // 64 lower-case hex digits
+	HeaderID    = "Holdfast-Id"    // <lineage>:<seq>
+)
+
+// Headers of the server's publishing protocol.
+const (
+	headerExpect      = "Nats-Expected-Last-Sequence"
+	headerBatchID     = "Nats-Batch-Id"
+	headerBatchSeq    = "Nats-Batch-Sequence"
+	headerBatchCommit = "Nats-Batch-Commit"
+	headerContentType = "Content-Type"
+)
+
+const contentType = "application/json"
+
+// headerRoom bounds what the headers above take of a message, lineage and
+// subject included.
+const headerRoom = 1024
+
+// publisher writes events to the stream with one request in flight: nothing is
+// sent that could take effect before the answer to what was sent before it is
+// known.
+//
+// A single message carries the sequence that the stream must have now. A batch
+// carries it on its first message; the server stages a batch aside and checks
+// and applies it whole when the last message, which has the commit header,
+// arrives. So a batch that was cut anywhere leaves nothing, and a message or
+// batch of a relay that lost its place is refused whole. (Messages with
+// expectations of their own must not be pipelined: when one is refused, the
+// next may fit again by accident.)
+//
+// While the answer to a commit is awaited the next batch may be staged, because
+// staging has no effect; the server spends that time waiting for its disk.
+type publisher struct {
+	nc      *nats.Conn
+	stream  string
+	lineage string
+	timeout time.Duration
+	msg     nats.Msg // reused: nats.go encodes a message before Publish returns
+	vals    [8][1]string
+	hex     [64]byte
+
+	answers *nats.Subscription // gets the answers to all requests
+	inbox   string             // prefix of their subjects
+	sent    uint64             // requests sent, for reply subjects
+
+	root    string // prefix of batch ids, new with every connection
+	batches uint64 // batches opened, for ids
+	batch   string // id of the open batch, "" when none is open
+	count   int    // messages of the open batch that were staged
+}
+
+func newPublisher(nc *nats.Conn, o *Options, root string) (*publisher, error) {
+	p := &publisher{
+		nc: nc, stream: StreamName(o.Ledger), lineage: o.Lineage, timeout: o.Timeout,
+		inbox: nc.NewInbox() + ".", root: root,
+		msg: nats.Msg{Header: make(nats.Header, 10)},
+	}
+	var err error
+	if p.answers, err = nc.SubscribeSync(p.inbox + "*"); err != nil {
+		return nil, fmt.Errorf("bus: subscribe: %w", err)
+	}
+	return p, nil
+}
+
+// pending is a request whose answer is not there yet, and what it must say.
+type pending struct {
+	reply string
+	seq   uint64
+	batch string
+	count int
+}
+
+// pubAck is the server's answer to a message or to a whole batch.
+type pubAck struct {
+	Stream string    `json:"stream"`
+	Seq    uint64    `json:"seq"`
+	Batch  string    `json:"batch"`
+	Count  int       `json:"count"`
+	Error  *apiError `json:"error"`
+}
+
+// set puts one value of a header into the reused message without a new slice.
+func (p *publisher) set(slot int, key, value string) {
+	p.vals[slot][0] = value
+	p.msg.Header[key] = p.vals[slot][:]
+}
+
+// load fills the reused message with an event and the headers of every message.
+func (p *publisher) load(ev *Event) error {
+	if limit := p.nc.MaxPayload(); int64(len(ev.Body)+headerRoom) > limit {
+		return fmt.Errorf("bus: event %d has %d bytes, the server takes %d with headers: raise its max_payload", ev.Seq, len(ev.Body), limit)
+	}
+	p.msg.Subject, p.msg.Data = ev.Subject, ev.Body
+	clear(p.msg.Header)
+	seq := strconv.FormatUint(ev.Seq, 10)
+	hex.Encode(p.hex[:], ev.Chain[:])
+	p.set(0, HeaderSeq, seq)
+	p.set(1, HeaderEpoch, strconv.FormatUint(ev.Epoch, 10))
+	p.set(2, HeaderChain, string(p.hex[:]))
+	p.set(3, HeaderID, p.lineage+":"+seq)
+	p.set(4, headerContentType, contentType)
+	return nil
+}
+
+// add sends one event of a batch, the first one opens it. Nothing is waited for
+// and nothing takes effect before commit.
+func (p *publisher) add(ev *Event) error {
+	if err := p.stage(ev); err != nil {
+		return err
+	}
+	if err := p.nc.PublishMsg(&p.msg); err != nil {
+		return fmt.Errorf("bus: publish %d: %w", ev.Seq, err)
+	}
+	return nil
+}
+
+// commit sends the last event of the open batch, or a single message when none
+// is open, and returns what has to be awaited.
+func (p *publisher) commit(ev *Event) (pending, error) {
+	w := pending{seq: ev.Seq}
+	if p.batch == "" {
+		if err := p.load(ev); err != nil {
+			return w, err
+		}
+		p.set(5, headerExpect, strconv.FormatUint(ev.Seq-1, 10))
+	} else {
+		if err := p.stage(ev); err != nil {
+			return w, err
+		}
+		p.set(7, headerBatchCommit, "1")
+		w.batch, w.count = p.batch, p.count
+		p.forget()
+	}
+	p.sent++
+	w.reply = p.inbox + strconv.FormatUint(p.sent, 36)
+	p.msg.Reply = w.reply
+	err := p.nc.PublishMsg(&p.msg)
+	p.msg.Reply = ""
+	if err != nil {
+		return w, fmt.Errorf("bus: publish %d: %w", ev.Seq, err)
+	}
+	return w, nil
+}
+
+// forget drops an open batch. What was staged of it on the server is thrown away
+// there when it has heard nothing of it for some seconds.
+func (p *publisher) forget() { p.batch, p.count = "", 0 }
+
+// stage loads an event as the next message of the open batch.
+func (p *publisher) stage(ev *Event) error {
+	if err := p.load(ev); err != nil {
+		return err
+	}
+	if p.batch == "" {
+		p.batches++
+		p.batch = p.root + strconv.FormatUint(p.batches, 36)
+		p.set(7, headerExpect, strconv.FormatUint(ev.Seq-1, 10))
+	}
+	p.count++
+	p.set(5, headerBatchID, p.batch)
+	p.set(6, headerBatchSeq, strconv.Itoa(p.count))
+	return nil
+}
+
+// await returns nil when the stream has what commit sent. Answers to requests
+// that were given up before are passed over.
+func (p *publisher) await(ctx context.Context, w pending) error {
+	wctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	for {
+		msg, err := p.answers.NextMsgWithContext(wctx)
+		switch {
+		case err != nil:
+			return fmt.Errorf("bus: publish %d: %w", w.seq, err)
+		case msg.Subject != w.reply:
+			continue
+		case msg.Header.Get("Status") == "503":
+			return fmt.Errorf("bus: publish %d: %w", w.seq, nats.ErrNoResponders)
+		}
+		var ack pubAck
+		if err = json.Unmarshal(msg.Data, &ack); err != nil {
+			return fmt.Errorf("bus: publish %d: answer: %w", w.seq, err)
+		}
+		if ack.Error != nil {
+			return fmt.Errorf("bus: publish %d: %w", w.seq, ack.Error)
+		}
+		return p.check(&ack, w)
+	}
+}
+
+// check refuses an acknowledgement that does not say exactly what was asked
+// for: anything else than our own stream, at our own sequence, means that
+// somebody else has a hand in it.
+func (p *publisher) check(ack *pubAck, w pending) error {
+	if ack.Stream != p.stream || ack.Seq != w.seq || ack.Batch != w.batch || ack.Count != w.count {
+		return fmt.Errorf("bus: publish %d: answer is for seq %d, batch %q of %d, on stream %q; expected batch %q of %d on %s",
+			w.seq, ack.Seq, ack.Batch, ack.Count, ack.Stream, w.batch, w.count, p.stream)
+	}
+	return nil
+}

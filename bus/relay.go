@@ -1,0 +1,329 @@
+package bus
+
+import (
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// States of a relay, as Status gives them.
+const (
+	StateIdle       = "idle"        // Run is not at work
+	StateConnecting = "connecting"  // no connection yet
+	StateCatchingUp = "catching up" // the stream is behind the journal
+	StateLive       = "live"        // the stream has everything
+	StateRetrying   = "retrying"    // the last step failed, the next is due
+	StateStopped    = "stopped"     // stream and journal contradict each other; Rebuild is needed
+)
+
+// Status is what a relay is doing, for people and for metrics.
+type Status struct {
+	State      string `json:"state"`
+	Stream     string `json:"stream"`
+	First      uint64 `json:"first"`       // oldest sequence on the stream when it was last looked at
+	Last       uint64 `json:"last"`        // newest sequence that is known to be on the stream
+	Lag        uint64 `json:"lag"`         // durable records that are not known to be on it
+	Published  uint64 `json:"published"`   // messages acknowledged since Run began
+	Batches    uint64 `json:"batches"`     // atomic batches among them
+	Reconnects uint64 `json:"reconnects"`  // connections after the first one, made by us or by the client
+	Resyncs    uint64 `json:"resyncs"`     // looks at the stream
+	OpsSent    uint64 `json:"ops_sent"`    // announcements handed to a connection
+	OpsDropped uint64 `json:"ops_dropped"` // announcements that gave way to newer ones
+	Err        string `json:"error"`       // why it is retrying or stopped, or ""
+	StopSeq    uint64 `json:"stop_seq"`    // where stream and journal differ, when stopped
+}
+
+// A Relay carries the records of a journal to the stream of its ledger. Run
+// does the work; all methods may be called by any goroutine.
+type Relay struct {
+	src    Source
+	o      Options
+	stream string
+	ops    announcements
+
+	mu      sync.Mutex // guards the fields below
+	status  Status
+	running bool
+	rebuild []chan error       // callers of Rebuild that wait
+	nudge   context.CancelFunc // interrupts the round that is at work, so that it sees rebuild
+	linked  *nats.Conn         // for announcements; nil when there is none
+	links   int                // connections made by Connect
+	seen    uint64             // published when progressed was last asked
+}
+
+// link is a connection and what works on it. It belongs to the goroutine of Run.
+type link struct {
+	nc       *nats.Conn
+	api      *api
+	pub      *publisher
+	first    uint64 // of the stream, when last looked at
+	atomic   bool   // the stream takes atomic batches
+	batch    int    // messages of a batch, less when the server refuses that many
+	statuses chan nats.Status
+}
+
+// NewRelay returns a relay that waits for Run.
+func NewRelay(src Source, o Options) *Relay {
+	o.applyDefaults()
+	r := &Relay{src: src, o: o, stream: StreamName(o.Ledger)}
+	r.ops.init(o.OpsQueue)
+	r.status = Status{State: StateIdle, Stream: r.stream}
+	return r
+}
+
+// Run feeds the stream until ctx ends, whatever the bus does, and then returns
+// the error of ctx. It returns earlier only when it is at work already. No
+// failure of the bus ends it: it looks at the stream again and goes on from
+// what it finds, after a pause that grows and is spread by chance.
+func (r *Relay) Run(ctx context.Context) error {
+	if err := r.begin(); err != nil {
+		return err
+	}
+	opsDone := make(chan struct{})
+	opsCtx, stopOps := context.WithCancel(ctx)
+	go func() {
+		defer close(opsDone)
+		r.announceLoop(opsCtx)
+	}()
+	var l *link
+	failures := 0
+	for ctx.Err() == nil {
+		round, cancel := r.newRound(ctx)
+		var err error
+		if l, err = r.connect(round, l); err == nil {
+			err = r.round(round, l)
+		}
+		interrupted := round.Err() != nil && ctx.Err() == nil
+		cancel()
+		switch {
+		case interrupted || err == nil:
+			failures = 0
+		case errors.Is(err, ErrStopped):
+			failures = 0
+			r.standStill(ctx, err)
+		default:
+			if r.progressed() {
+				failures = 0
+			}
+			failures++
+			r.noteFailure(err, failures)
+			l = r.pause(ctx, l, failures)
+		}
+	}
+	stopOps()
+	<-opsDone
+	r.end(l)
+	return ctx.Err()
+}
+
+// round answers a rebuild that is asked for, then feeds until something fails,
+// the stream is due for a look, or the next rebuild is asked for.
+func (r *Relay) round(ctx context.Context, l *link) error {
+	if err := r.answerRebuild(ctx, l); err != nil {
+		return err
+	}
+	next, err := r.resync(ctx, l)
+	if err != nil {
+		return err
+	}
+	return r.feed(ctx, l, next)
+}
+
+func (r *Relay) begin() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running {
+		return errors.New("bus: relay is running already")
+	}
+	r.running = true
+	r.status.State = StateConnecting
+	return nil
+}
+
+func (r *Relay) end(l *link) {
+	if l != nil {
+		r.drop(l)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running = false
+	r.status.State = StateIdle
+	for _, waiter := range r.rebuild {
+		waiter <- ErrNotRunning
+	}
+	r.rebuild = nil
+}
+
+// newRound returns a context that a call of Rebuild cancels. When one is
+// waiting already the round begins anyway: answering it is its first step.
+func (r *Relay) newRound(ctx context.Context) (context.Context, context.CancelFunc) {
+	round, cancel := context.WithCancel(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.nudge = cancel
+	return round, cancel
+}
+
+// connect returns a link that is worth trying: the one given, unless it was
+// closed, or a new one.
+func (r *Relay) connect(ctx context.Context, l *link) (*link, error) {
+	if l != nil && !l.nc.IsClosed() {
+		l.pub.forget()
+		return l, nil
+	}
+	if l != nil {
+		r.drop(l)
+	}
+	nc, err := r.o.Connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("bus: connect: %w", err)
+	}
+	pub, err := newPublisher(nc, &r.o, crand.Text()[:16])
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	l = &link{
+		nc:       nc,
+		api:      &api{nc: nc, prefix: r.o.APIPrefix + ".", stream: r.stream, timeout: r.o.Timeout},
+		pub:      pub,
+		batch:    r.o.BatchCount,
+		statuses: nc.StatusChanged(nats.CONNECTED, nats.CLOSED),
+	}
+	r.noteLink(l)
+	return l, nil
+}
+
+// drop closes a link for good.
+func (r *Relay) drop(l *link) {
+	r.mu.Lock()
+	r.linked = nil
+	r.mu.Unlock()
+	l.nc.RemoveStatusListener(l.statuses)
+	l.nc.Close()
+}
+
+// pause waits before the next try: the longer the more failures there were in a
+// row, between half and the whole of it, and not longer than the connection
+// stays away. A connection that is still away afterwards is given up, because
+// it may be bound to a server that does not exist any more.
+func (r *Relay) pause(ctx context.Context, l *link, failures int) *link {
+	wait := r.o.MinBackoff << min(failures-1, 20)
+	if wait <= 0 || wait > r.o.MaxBackoff {
+		wait = r.o.MaxBackoff
+	}
+	wait = wait/2 + rand.N(wait/2+1)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	round, cancel := r.newRound(ctx)
+	defer cancel()
+	var back <-chan nats.Status
+	if l != nil {
+		drain(l.statuses)
+		if !l.nc.IsConnected() {
+			back = l.statuses
+		}
+	}
+	select {
+	case <-timer.C:
+	case <-back:
+	case <-round.Done():
+	}
+	if l != nil && !l.nc.IsConnected() {
+		r.drop(l)
+		return nil
+	}
+	return l
+}
+
+// drain forgets what a connection went through before now.
+func drain(statuses <-chan nats.Status) {
+	for {
+		select {
+		case _, open := <-statuses:
+			if !open {
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+// standStill waits until Rebuild is called or ctx ends.
+func (r *Relay) standStill(ctx context.Context, err error) {
+	var stop *StopError
+	if errors.As(err, &stop) {
+		r.o.Logger.Error("bus: relay stopped", "stream", stop.Stream, "seq", stop.Seq, "error", err)
+	}
+	r.mu.Lock()
+	r.status.State, r.status.Err = StateStopped, err.Error()
+	if stop != nil {
+		r.status.StopSeq = stop.Seq
+	}
+	r.mu.Unlock()
+	round, cancel := r.newRound(ctx)
+	defer cancel()
+	r.mu.Lock()
+	waiting := len(r.rebuild) > 0 // since before there was a round to interrupt
+	r.mu.Unlock()
+	if !waiting {
+		<-round.Done()
+	}
+}
+
+// Rebuild deletes the stream of the ledger, whatever it holds and whoever it
+// belongs to, creates it anew, and returns; the records are fed again from the
+// oldest kept one while Run goes on. Durable consumers of the old stream are
+// gone with it.
+func (r *Relay) Rebuild(ctx context.Context) error {
+	r.mu.Lock()
+	if !r.running {
+		r.mu.Unlock()
+		return ErrNotRunning
+	}
+	waiter := make(chan error, 1)
+	r.rebuild = append(r.rebuild, waiter)
+	if r.nudge != nil {
+		r.nudge()
+	}
+	r.mu.Unlock()
+	select {
+	case err := <-waiter:
+		return err
+	case <-ctx.Done():
+		// Nothing may be deleted after the caller gave up, unless it has begun.
+		r.mu.Lock()
+		r.rebuild = slices.DeleteFunc(r.rebuild, func(w chan error) bool { return w == waiter })
+		r.mu.Unlock()
+		return ctx.Err()
+	}
+}
+
+// answerRebuild rebuilds once for all that ask for it.
+func (r *Relay) answerRebuild(ctx context.Context, l *link) error {
+	r.mu.Lock()
+	waiters := r.rebuild
+	r.rebuild = nil
+	r.mu.Unlock()
+	if len(waiters) == 0 {
+		return nil
+	}
+	err := l.api.remove(ctx)
+	if err == nil || isCode(err, codeNoStream) {
+		first, _ := r.bounds()
+		_, err = l.api.create(ctx, r.streamConfig(first))
+		r.o.Logger.Warn("bus: stream rebuilt", "stream", r.stream, "first_seq", first, "error", err)
+	}
+	for _, waiter := range waiters {
+		waiter <- err
+	}
+	return err
+}

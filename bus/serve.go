@@ -1,0 +1,255 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+)
+
+// ServiceName is the name of the NATS service that answers requests; it is what
+// `nats micro info` takes.
+const ServiceName = "holdfast"
+
+// Codes of errors that Serve gives by itself. Handlers have codes of their own.
+const (
+	CodeInternal = "internal"    // the handler failed without a code
+	CodeTooLarge = "too_large"   // the request has more bytes than the endpoint takes
+	CodeBadReply = "bad_reply"   // the answer was wanted on a subject that is not an inbox
+	CodeStopping = "stopping"    // the service is being stopped
+	CodeNoAnswer = "unavailable" // given by Request: nobody answers on the subject
+)
+
+const (
+	defaultConcurrency = 128
+	defaultMaxRequest  = 1 << 20
+	pendingRequests    = 4096     // per endpoint, waiting for a free handler
+	pendingBytes       = 64 << 20 // the same, in bytes
+	stopPatience       = 5 * time.Second
+	maxErrorText       = 4096
+)
+
+// An Endpoint answers the requests on RequestSubject(ledger, Name).
+type Endpoint struct {
+	Name string // such as "position.get"
+
+	// Handle answers a request. An *Error in its error's chain gives code and
+	// text of the answer. The body is its own; ctx ends when the service is
+	// stopped and has no patience left.
+	Handle func(ctx context.Context, body []byte) ([]byte, error)
+
+	Concurrency int // requests handled at once; 0 is 128. More wait in order, some thousands at most
+	MaxRequest  int // bytes of a request; 0 is 1 MiB
+}
+
+// An Error is what a request is answered with instead of a result: a code for
+// programs and a text for people.
+type Error struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+// Error gives both.
+func (e *Error) Error() string { return "bus: " + e.Code + ": " + e.Text }
+
+// service is what runs between Serve and its stop.
+type service struct {
+	micro  micro.Service
+	ctx    context.Context //nolint:containedctx // the life of the service, made and ended by it
+	cancel context.CancelFunc
+	once   sync.Once
+
+	mu       sync.Mutex // guards stopping, and wg.Add against wg.Wait
+	stopping bool
+	wg       sync.WaitGroup // handlers at work
+}
+
+// Serve answers requests on nc until stop is called or nc is closed. It is a
+// NATS service in the sense of `nats micro`: several daemons must not serve one
+// ledger, they would share its requests. Version is shown to whoever lists the
+// service; what is not a semantic version is shown as 0.0.0.
+//
+// stop takes no new requests, lets those at work finish for a few seconds, then
+// ends their context and waits for them. It may be called twice.
+func Serve(nc *nats.Conn, ledger, version string, endpoints []Endpoint) (stop func(), err error) {
+	metadata := map[string]string{"ledger": ledger, "version": version}
+	if !semver.MatchString(version) {
+		version = "0.0.0"
+	}
+	m, err := micro.AddService(nc, micro.Config{
+		Name: ServiceName, Version: version, Metadata: metadata,
+		Description: "requests to Holdfast ledger " + ledger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bus: serve: %w", err)
+	}
+	s := &service{micro: m}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	for _, e := range endpoints {
+		name := strings.ReplaceAll(e.Name, ".", "-")
+		err = m.AddEndpoint(name, s.dispatcher(&e),
+			micro.WithEndpointSubject(RequestSubject(ledger, e.Name)),
+			micro.WithEndpointPendingLimits(pendingRequests, pendingBytes))
+		if err != nil {
+			s.stop()
+			return nil, fmt.Errorf("bus: serve %s: %w", e.Name, err)
+		}
+	}
+	return s.stop, nil
+}
+
+// semver is the form that a service's version must have.
+var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+)?(\+[0-9A-Za-z.-]+)?$`) //nolint:gochecknoglobals // compiled once, never changed
+
+// dispatcher returns what takes the requests of an endpoint off its
+// subscription. Each gets a goroutine, as long as there are slots; without one
+// the subscription waits, and its bounded queue fills.
+func (s *service) dispatcher(e *Endpoint) micro.HandlerFunc {
+	limit, largest := e.Concurrency, e.MaxRequest
+	if limit <= 0 {
+		limit = defaultConcurrency
+	}
+	if largest <= 0 {
+		largest = defaultMaxRequest
+	}
+	slots := make(chan struct{}, limit)
+	handle := e.Handle
+	return func(req micro.Request) {
+		switch {
+		case !inbox(req.Reply()):
+			return
+		case len(req.Data()) > largest:
+			refuse(req, CodeTooLarge, fmt.Sprintf("request has %d bytes, at most %d are taken", len(req.Data()), largest))
+			return
+		}
+		slots <- struct{}{}
+		if !s.enter() {
+			<-slots
+			refuse(req, CodeStopping, "the ledger is being closed")
+			return
+		}
+		go func() {
+			defer func() { <-slots; s.wg.Done() }()
+			s.answer(req, handle)
+		}()
+	}
+}
+
+// inbox says whether an answer may be sent to a subject. The server lets a
+// client name any subject for the answer, also one that it may not publish on
+// itself; so that nobody uses our rights to speak in our name, subjects with a
+// meaning are not answered to.
+func inbox(reply string) bool {
+	return reply != "" && !strings.HasPrefix(reply, "holdfast.") && !strings.HasPrefix(reply, "$")
+}
+
+func (s *service) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	s.wg.Add(1)
+	return true
+}
+
+// answer runs a handler. A panic in it is an error of this request only.
+func (s *service) answer(req micro.Request, handle func(context.Context, []byte) ([]byte, error)) {
+	defer func() {
+		if v := recover(); v != nil {
+			refuse(req, CodeInternal, fmt.Sprintf("handler panicked: %v", v))
+		}
+	}()
+	result, err := handle(s.ctx, req.Data())
+	if err == nil {
+		// Nobody is there to be told when the answer cannot be sent: whoever asked
+		// has no connection, and sees a timeout.
+		_ = req.Respond(result)
+		return
+	}
+	var known *Error
+	if errors.As(err, &known) {
+		refuse(req, known.Code, known.Text)
+		return
+	}
+	refuse(req, CodeInternal, err.Error())
+}
+
+// refuse answers with an error: in the headers of NATS services, and as a body
+// for tools that show bodies only.
+func refuse(req micro.Request, code, text string) {
+	if code == "" {
+		code = CodeInternal
+	}
+	if text == "" {
+		text = code
+	}
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+	}
+	body, err := json.Marshal(map[string]Error{"error": {Code: code, Text: text}})
+	if err != nil {
+		body = nil // strings always marshal
+	}
+	_ = req.Error(oneLine(code), oneLine(text), body)
+}
+
+// oneLine makes a text fit for a header.
+func oneLine(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, s)
+}
+
+func (s *service) stop() {
+	s.once.Do(func() {
+		// An error here means that the connection is gone, and with it the requests.
+		_ = s.micro.Stop()
+		s.mu.Lock()
+		s.stopping = true
+		s.mu.Unlock()
+		idle := make(chan struct{})
+		go func() { s.wg.Wait(); close(idle) }()
+		patience := time.NewTimer(stopPatience)
+		defer patience.Stop()
+		select {
+		case <-idle:
+		case <-patience.C:
+			s.cancel()
+			<-idle
+		}
+		s.cancel()
+	})
+}
+
+// Request asks an endpoint of a ledger and waits for the answer until ctx ends.
+// An answer that is an error is returned as *Error.
+func Request(ctx context.Context, nc *nats.Conn, ledger, endpoint string, body []byte) ([]byte, error) {
+	msg, err := nc.RequestWithContext(ctx, RequestSubject(ledger, endpoint), body)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return nil, &Error{Code: CodeNoAnswer, Text: "no daemon answers for ledger " + ledger + " on " + endpoint}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bus: request %s: %w", endpoint, err)
+	}
+	if code := msg.Header.Get(micro.ErrorCodeHeader); code != "" {
+		failed := struct {
+			Error *Error `json:"error"`
+		}{}
+		if json.Unmarshal(msg.Data, &failed) == nil && failed.Error != nil {
+			return nil, failed.Error
+		}
+		return nil, &Error{Code: code, Text: msg.Header.Get(micro.ErrorHeader)}
+	}
+	return msg.Data, nil
+}
