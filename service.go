@@ -47,6 +47,7 @@ func (l *Ledger) endpoints() []bus.Endpoint {
 		{Name: "status", Handle: func(context.Context, []byte) ([]byte, error) { return reply(l.Status()) }},
 		{Name: "verify", Handle: l.serveVerify},
 		{Name: "backup.create", Handle: func(ctx context.Context, _ []byte) ([]byte, error) { return reply(l.Snapshot(ctx)) }},
+		{Name: "bus.rebuild", Handle: l.serveRebuild},
 		{Name: "backup.list", Handle: func(context.Context, []byte) ([]byte, error) { return reply(l.Snapshots()) }},
 	}
 }
@@ -250,6 +251,14 @@ func (l *Ledger) serveVerify(ctx context.Context, body []byte) ([]byte, error) {
 		return nil, err
 	}
 	return reply(l.Verify(ctx, VerifyOptions{Deep: q.Deep}))
+}
+
+// serveRebuild makes the stream anew; the reply is the relay's state.
+func (l *Ledger) serveRebuild(ctx context.Context, _ []byte) ([]byte, error) {
+	if err := l.relay.Rebuild(ctx); err != nil {
+		return nil, coded(err)
+	}
+	return reply(l.relay.Status(), nil)
 }
 
 // ParseMoment reads a seq or an RFC 3339 time.
