@@ -43,7 +43,7 @@ func fills(n, keys int, first uint64) []position.Mutation {
 func traded(b *testing.B, keys, n int, keep bool) *scribe {
 	b.Helper()
 	l := newScribe(projector.Options{})
-	for i, m := range append(open(keys), fills(n, keys, uint64(keys))...) {
+	for i, m := range append(open(b, keys), fills(n, keys, uint64(keys))...) {
 		s, err := l.book.Stage(position.Time(i+1), []position.Mutation{m}, false)
 		require.NoError(b, err)
 		if keep {
@@ -56,10 +56,11 @@ func traded(b *testing.B, keys, n int, keep bool) *scribe {
 }
 
 // open returns one fill for each key.
-func open(keys int) []position.Mutation {
+func open(b *testing.B, keys int) []position.Mutation {
+	b.Helper()
 	ms := fills(keys, keys, 0)
 	for i := range ms {
-		f := ms[i].(position.Fill)
+		f := as[position.Fill](b, ms[i])
 		f.Account, f.Instrument, f.Strategy = fmt.Sprintf("account-%03d", i%200), fmt.Sprintf("INSTR%03d-PERP", i/200%500), fmt.Sprintf("momentum-%d", i/100_000)
 		ms[i] = f
 	}
@@ -116,7 +117,7 @@ func BenchmarkStage(b *testing.B) {
 		}
 		keysOf := make([]*position.Position, len(ms))
 		for i := range ms {
-			keysOf[i] = st.positions[ms[i].(position.Fill).Key]
+			keysOf[i] = st.positions[as[position.Fill](b, ms[i]).Key]
 		}
 		b.ReportAllocs()
 		b.ResetTimer()
@@ -227,7 +228,7 @@ func BenchmarkView(b *testing.B) {
 		}
 	})
 	b.Run("position", func(b *testing.B) {
-		k := open(1)[0].(position.Fill).Key
+		k := as[position.Fill](b, open(b, 1)[0]).Key
 		for b.Loop() {
 			if _, ok := l.book.Position(k); !ok {
 				b.Fatal("no position")

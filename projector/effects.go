@@ -48,26 +48,23 @@ func (b *Book) mark(s *Staged, m position.Mark) {
 	if row := b.rows[m.Instrument]; row != nil {
 		for i := range row.reach {
 			r := &row.reach[i]
-			if len(st.positions.images) > 0 {
-				if _, staged := st.positions.images[r.slot]; staged {
-					continue // below
-				}
-			}
-			if m.Price.Cmp(r.high) > 0 || m.Price.Cmp(r.low) < 0 {
+			if outside(m.Price, r.high, r.low) && !st.positions.staged(r.slot) {
 				b.extend(s, r.slot, b.positions.head[r.slot], m.Price)
 			}
 		}
 	}
-	// What the batch has touched already; extend does not add to it.
+	// What the batch has touched before; what was just extended is there too,
+	// and is not outside any more.
 	for _, slot := range st.positions.touched {
 		img := st.positions.images[slot]
-		if img.Key.Instrument != m.Instrument || !img.IsOpen() {
-			continue
-		}
-		if m.Price.Cmp(img.High) > 0 || m.Price.Cmp(img.Low) < 0 {
+		if img.Key.Instrument == m.Instrument && img.IsOpen() && outside(m.Price, img.High, img.Low) {
 			b.extend(s, slot, img, m.Price)
 		}
 	}
+}
+
+func outside(price, high, low position.Decimal) bool {
+	return price.Cmp(high) > 0 || price.Cmp(low) < 0
 }
 
 // extend moves an extreme of an open position to the price.

@@ -68,7 +68,7 @@ func TestLoadRoundTrip(t *testing.T) {
 
 func TestLoadRefusesEveryTruncation(t *testing.T) {
 	raw := full(t)
-	for n := range len(raw) {
+	for n := range raw {
 		_, err := projector.Load(bytes.NewReader(raw[:n]), projector.Options{})
 		require.ErrorIs(t, err, projector.ErrBody, n)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF, n)
@@ -120,7 +120,7 @@ func TestLoadRefusesDamage(t *testing.T) {
 	head := func(n int, v uint64) func(fs [][]byte) [][]byte {
 		return func(fs [][]byte) [][]byte {
 			out, rest := []byte{tagHead}, fs[0][1:]
-			for i := 0; len(rest) > 0; i++ {
+			for i := range 9 {
 				old, size := binary.Uvarint(rest)
 				if i == n {
 					old = v

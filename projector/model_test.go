@@ -2,6 +2,7 @@ package projector_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 
@@ -43,15 +44,9 @@ func newModel(o projector.Options) *model {
 func (m *model) clone() *model {
 	c := newModel(projector.Options{Rules: m.rules, Window: m.window})
 	c.seq, c.known, c.horizon = m.seq, slices.Clone(m.known), m.horizon
-	for k, v := range m.positions {
-		c.positions[k] = v
-	}
-	for k, v := range m.instruments {
-		c.instruments[k] = v
-	}
-	for k, v := range m.accounts {
-		c.accounts[k] = v
-	}
+	maps.Copy(c.positions, m.positions)
+	maps.Copy(c.instruments, m.instruments)
+	maps.Copy(c.accounts, m.accounts)
 	return c
 }
 
@@ -122,7 +117,8 @@ func (m *model) apply(ms []position.Mutation, insist bool) (*model, []projector.
 		}
 		changes, err := m.rules.Fold(next, mu)
 		if err == nil && len(changes) == 0 {
-			seq := next.instruments[mu.(position.DefineInstrument).Instrument].Seq
+			d, _ := mu.(position.DefineInstrument) // nothing else changes nothing
+			seq := next.instruments[d.Instrument].Seq
 			out[i] = projector.Outcome{First: seq, Last: seq, Duplicate: true}
 			continue
 		}
@@ -163,7 +159,7 @@ func (m *model) change(c position.Change) {
 		a.Seq = m.seq
 		m.accounts[a.Name] = a
 	default:
-		mk := c.Cause.(position.Mark)
+		mk, _ := c.Cause.(position.Mark) // nothing else has no image
 		in, ok := m.instruments[mk.Instrument]
 		if !ok {
 			in = position.Instrument{Name: mk.Instrument, Terms: m.rules.DefaultTerms()}
@@ -248,7 +244,7 @@ func TestAgainstModel(t *testing.T) {
 			if want != nil {
 				seen[want.Error()]++
 				require.Error(t, err)
-				if want != errRefused {
+				if !errors.Is(want, errRefused) {
 					require.ErrorIs(t, err, want)
 				}
 			} else {

@@ -71,12 +71,12 @@ func (c *chunk) decode(d *position.Decoder) {
 			c.failed, c.err = i, err
 			break
 		}
-		var print position.Fingerprint
+		var cause position.Fingerprint
 		if change.Part == 0 && change.Cause != nil {
-			print = position.FingerprintOf(change.Cause)
+			cause = position.FingerprintOf(change.Cause)
 		}
 		c.changes = append(c.changes, change)
-		c.prints = append(c.prints, print)
+		c.prints = append(c.prints, cause)
 	}
 	c.decoded <- struct{}{}
 }

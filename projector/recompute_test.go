@@ -109,7 +109,7 @@ func TestRecomputeFindsOtherLies(t *testing.T) {
 			c.Cause = position.Amend{Meta: position.Meta{Ident: "z", Time: 1}, Key: key("NO", "SUCH"), NoStop: true}
 		}), 5},
 		"a cause without form": {edit(4, func(c *position.Change) {
-			f := c.Cause.(position.Fill)
+			f := as[position.Fill](t, c.Cause)
 			f.Qty = dec("-1")
 			c.Cause = f
 		}), 5},

@@ -228,8 +228,8 @@ func TestReplayPassesOnTheIteratorsError(t *testing.T) {
 	broken := errors.New("disk on fire")
 	b := projector.New(projector.Options{})
 	err := b.Replay(func(yield func(projector.Record, error) bool) {
-		for r := range stream(l.records) {
-			if !yield(r, nil) {
+		for r, err := range stream(l.records) {
+			if !yield(r, err) {
 				return
 			}
 		}
@@ -251,7 +251,7 @@ func TestReplayLeavesNobodyBehind(t *testing.T) {
 	bad[10].Payload = []byte{1}
 	require.Error(t, projector.New(projector.Options{}).Replay(stream(bad), projector.Until{}))
 	require.Panics(t, func() {
-		_ = projector.New(projector.Options{}).Replay(func(yield func(projector.Record, error) bool) {
+		err := projector.New(projector.Options{}).Replay(func(yield func(projector.Record, error) bool) {
 			for i, r := range l.records {
 				if i == 2000 {
 					panic("the iterator's own")
@@ -261,5 +261,6 @@ func TestReplayLeavesNobodyBehind(t *testing.T) {
 				}
 			}
 		}, projector.Until{})
+		t.Error("unreachable", err)
 	})
 }

@@ -191,7 +191,7 @@ func (b *Book) recognise(s *Staged, ms []position.Mutation, prints []position.Fi
 }
 
 // member stages a mutation that the window does not know.
-func (b *Book) member(s *Staged, i int, m position.Mutation, print position.Fingerprint, insist bool) error {
+func (b *Book) member(s *Staged, i int, m position.Mutation, fp position.Fingerprint, insist bool) error {
 	st := &b.staging
 	changes, err := b.rules.Fold(st, m)
 	if (err != nil || len(changes) > 0) && !insist && b.window.Forgotten(m.EventTime()) {
@@ -216,7 +216,7 @@ func (b *Book) member(s *Staged, i int, m position.Mutation, print position.Fing
 	}
 	count := uint32(len(changes))
 	s.Outcomes[i] = Outcome{First: first, Last: first + uint64(count) - 1}
-	s.entries = append(s.entries, position.WindowEntry{Fingerprint: print, First: first, Time: m.EventTime(), Count: count})
+	s.entries = append(s.entries, position.WindowEntry{Fingerprint: fp, First: first, Time: m.EventTime(), Count: count})
 	return nil
 }
 

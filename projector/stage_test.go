@@ -203,26 +203,27 @@ func TestWindowForgetsAndRefusesWhatIsTooOld(t *testing.T) {
 	require.NoError(t, replayed.Replay(stream(l.records), projector.Until{}))
 	loaded, err := projector.Load(bytes.NewReader(body(t, l.book)), o)
 	require.NoError(t, err)
+	clock := l.clock
 	for name, b := range map[string]*projector.Book{"staged": l.book, "replayed": replayed, "loaded": loaded} {
 		t.Run(name, func(t *testing.T) {
-			l := &scribe{book: b, epoch: 2, clock: l.clock}
+			again := &scribe{book: b, epoch: 2, clock: clock}
 			require.Equal(t, position.Time(101), b.View().Horizon())
-			s := l.apply(t, fill("2", k, position.Buy, "1", "10", 102))
+			s := again.apply(t, fill("2", k, position.Buy, "1", "10", 102))
 			require.Equal(t, []projector.Outcome{{First: 4, Last: 4, Duplicate: true}}, s.Outcomes)
 			for _, old := range []position.Mutation{
 				fill("1", k, position.Buy, "1", "10", 101),   // forgotten, at the horizon
 				fill("0", k, position.Buy, "1", "10", 100),   // forgotten
 				fill("new", k, position.Buy, "1", "10", 101), // new, but who knows
 			} {
-				_, err := l.try([]position.Mutation{old}, false)
+				_, err := again.try([]position.Mutation{old}, false)
 				require.ErrorIs(t, err, projector.ErrTooOld)
 			}
-			s, err := l.try([]position.Mutation{fill("new", k, position.Buy, "1", "10", 101)}, true)
+			s, err := again.try([]position.Mutation{fill("new", k, position.Buy, "1", "10", 101)}, true)
 			require.NoError(t, err)
 			require.Len(t, s.Changes, 1)
-			s = l.apply(t, fill("new", k, position.Buy, "1", "10", 101))
+			s = again.apply(t, fill("new", k, position.Buy, "1", "10", 101))
 			require.True(t, s.Outcomes[0].Duplicate)
-			l.apply(t, fill("young", k, position.Buy, "1", "10", 103))
+			again.apply(t, fill("young", k, position.Buy, "1", "10", 103))
 		})
 	}
 }

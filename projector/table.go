@@ -139,6 +139,12 @@ func (l *layer[K, V]) find(key K) uint32 {
 // image returns the image of a key, nil when there is none.
 func (l *layer[K, V]) image(key K) *V { return l.at(l.find(key)) }
 
+// staged reports whether the batch has an image of the slot already.
+func (l *layer[K, V]) staged(slot uint32) bool {
+	_, ok := l.images[slot]
+	return ok
+}
+
 func (l *layer[K, V]) at(slot uint32) *V {
 	if len(l.images) > 0 {
 		if img, ok := l.images[slot]; ok {

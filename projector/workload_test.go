@@ -97,6 +97,14 @@ func (l *scribe) note(s *projector.Staged) {
 	}
 }
 
+// as asserts a type that the test itself has made sure of.
+func as[T any](tb testing.TB, v any) T {
+	tb.Helper()
+	out, ok := v.(T)
+	require.Truef(tb, ok, "%T", v)
+	return out
+}
+
 // stream yields records the way the journal may: with one payload buffer.
 func stream(records []projector.Record) iter.Seq2[projector.Record, error] {
 	return func(yield func(projector.Record, error) bool) {
