@@ -220,6 +220,9 @@ func TestLineLengthBoundary(t *testing.T) {
 			out := read(t, "x", pad+mark+end, feed.NDJSON, "")
 			require.Len(t, out, 1)
 			require.Equal(t, extra > 0, out[0].err != nil, "%d %q: %v", extra, end, out[0].err)
+			if extra > 0 {
+				require.ErrorContains(t, out[0].err, "longer than 1048576 bytes")
+			}
 		}
 	}
 }
