@@ -12,7 +12,7 @@ const Scale = 18
 // Decimal is an exact signed number: a 128-bit two's complement count of 10⁻¹⁸,
 // so |x| < 1.7·10²⁰. It is 16 bytes, allocates nothing, and equal numbers are
 // equal under ==. Sums are exact; products and quotients round once, half to
-// even, through a 256-bit or wider intermediate. What does not fit gives an
+// even, through a 256-bit intermediate. What does not fit gives an
 // error that matches [ErrOverflow].
 //
 // The count −2¹²⁷, which has no negation, is no Decimal: nothing here returns
@@ -139,22 +139,12 @@ func Mul3(a, b, c Decimal) (Decimal, error) {
 	p := product(a, b)
 	m := c.Abs()
 	z := uint256.Int{m.lo, uint64(m.hi)}
+	if p.BitLen()+z.BitLen() > 256 {
+		return Decimal{}, overflow("product") // at least 2²⁵⁵ / 10³⁶, above 2¹³⁵
+	}
+	p.Mul(&p, &z)
 	scale := oneSquared()
-	if p.BitLen()+z.BitLen() <= 256 {
-		p.Mul(&p, &z)
-		return roundedQuo128(&p, scale[1], scale[0], neg)
-	}
-	// The product needs up to 381 bits; the quotient may still fit.
-	var q uint256.Int
-	if _, over := q.MulDivOverflow(&p, &z, &scale); over {
-		return Decimal{}, overflow("product")
-	}
-	// rest = p·z − q·scale, exact modulo 2²⁵⁶ because it is below scale.
-	var rest, back uint256.Int
-	rest.Mul(&p, &z)
-	back.Mul(&q, &scale)
-	rest.Sub(&rest, &back)
-	return halfEven(&q, &rest, &scale, neg)
+	return roundedQuo128(&p, scale[1], scale[0], neg)
 }
 
 // quo3 returns a / (b · c), rounded once, half to even. It fails where the
@@ -266,18 +256,13 @@ func divWord(x2, x1, x0, z1, z0 uint64) (q, r1, r0 uint64) {
 	return q, r1, r0
 }
 
+// roundedQuo divides by any z below 2²⁵⁵.
 func roundedQuo(x, z *uint256.Int, neg bool) (Decimal, error) {
 	var q, rest uint256.Int
 	q.DivMod(x, z, &rest)
-	return halfEven(&q, &rest, z, neg)
-}
-
-// halfEven rounds the quotient q with remainder rest of a division by z, which
-// is below 2²⁵⁵.
-func halfEven(q, rest, z *uint256.Int, neg bool) (Decimal, error) {
-	rest.Lsh(rest, 1)
+	rest.Lsh(&rest, 1)
 	if c := rest.Cmp(z); c > 0 || c == 0 && q[0]&1 == 1 {
-		q.AddUint64(q, 1)
+		q.AddUint64(&q, 1)
 	}
 	if q[2] != 0 || q[3] != 0 || q[1] > maxHi {
 		return Decimal{}, overflow("product or quotient")
@@ -313,4 +298,3 @@ func (c *calc) keep(d Decimal, err error) Decimal {
 func (c *calc) add(a, b Decimal) Decimal       { return c.keep(a.Add(b)) }
 func (c *calc) sub(a, b Decimal) Decimal       { return c.keep(a.Sub(b)) }
 func (c *calc) mulQuo(a, b, d Decimal) Decimal { return c.keep(MulQuo(a, b, d)) }
-func (c *calc) mul3(a, b, d Decimal) Decimal   { return c.keep(Mul3(a, b, d)) }

@@ -22,48 +22,49 @@ func parse[T string | []byte](s T) (Decimal, error) {
 	if len(s) > 0 && (s[0] == '-' || s[0] == '+') {
 		i, neg = 1, s[0] == '-'
 	}
-	// The integer part needs 68 bits, over and whole; the fraction one word.
-	var over, whole, frac uint64
-	start := i
-	for ; i < len(s) && s[i]-'0' <= 9; i++ {
-		carry, low := bits.Mul64(whole, 10)
-		whole, carry = addDigit(carry, low, s[i])
-		if over = over*10 + carry; over > 9 {
-			return Decimal{}, outOfRange(string(s))
-		}
+	over, whole, ints := integer(s, i)
+	if over > 9 {
+		return Decimal{}, outOfRange(string(s))
 	}
-	digits := i - start
+	i += ints
+	var frac uint64
+	fracs := 0
 	if i < len(s) && s[i] == '.' {
-		i++
-		start = i
-		for ; i < len(s) && i-start < Scale && s[i]-'0' <= 9; i++ {
-			frac = frac*10 + uint64(s[i]-'0')
-		}
-		digits += i - start
-		frac *= powerOfTen(Scale - (i - start))
-		for ; i < len(s) && i-start >= Scale && s[i]-'0' <= 9; i++ {
-			if s[i] != '0' {
-				return Decimal{}, invalid("number", "%q has more than %d fractional digits", clip(string(s)), Scale)
-			}
-		}
+		frac, fracs = fraction(s, i+1)
+		i += 1 + fracs
 	}
-	if digits == 0 || i != len(s) {
-		return Decimal{}, invalid("number", "%q is not a plain decimal", clip(string(s)))
+	if i != len(s) || ints+fracs == 0 {
+		return Decimal{}, invalid("number", "%q is not a plain decimal of at most %d fractional digits", clip(string(s)), Scale)
 	}
 	hi, lo := bits.Mul64(whole, one)
-	lo, c1 := bits.Add64(lo, frac, 0)
-	hi, c2 := bits.Add64(hi, over*one, c1) // at most 9·10¹⁸
-	if c2 != 0 || hi > maxHi {
+	lo, carry := bits.Add64(lo, frac, 0)
+	hi += over*one + carry // below 10¹⁸ + 9·10¹⁸ + 2
+	if hi > maxHi {
 		return Decimal{}, outOfRange(string(s))
 	}
 	return signed(hi, lo, neg), nil
 }
 
-// addDigit adds a decimal digit to a two-word number and returns the words low
-// first.
-func addDigit(hi, lo uint64, digit byte) (newLo, newHi uint64) {
-	newLo, carry := bits.Add64(lo, uint64(digit-'0'), 0)
-	return newLo, hi + carry
+// integer reads digits from s[i:] and returns their value in two words. It
+// stops early where the upper word passes 9, which is out of range.
+func integer[T string | []byte](s T, i int) (over, whole uint64, n int) {
+	for ; i+n < len(s) && s[i+n]-'0' <= 9 && over <= 9; n++ {
+		high, low := bits.Mul64(whole, 10)
+		sum, carry := bits.Add64(low, uint64(s[i+n]-'0'), 0)
+		over, whole = over*10+high+carry, sum
+	}
+	return over, whole, n
+}
+
+// fraction reads digits from s[i:] as a count of 10⁻¹⁸, and zeros after them.
+func fraction[T string | []byte](s T, i int) (count uint64, n int) {
+	for ; i+n < len(s) && n < Scale && s[i+n]-'0' <= 9; n++ {
+		count = count*10 + uint64(s[i+n]-'0')
+	}
+	count *= powerOfTen(Scale - n)
+	for ; i+n < len(s) && n >= Scale && s[i+n] == '0'; n++ {
+	}
+	return count, n
 }
 
 // powerOfTen returns 10ⁿ for n up to [Scale].

@@ -2,7 +2,6 @@ package position_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -102,13 +101,16 @@ func TestFoldRedefinition(t *testing.T) {
 	require.NoError(t, s.Apply(define(position.Linear, "", "", "", "")), "what it is by default may be said")
 	require.Equal(t, position.Defined, s.last[0].Kind)
 	refused(t, s, define(position.Inverse, "", "", "", "USD"), position.ErrInstrumentInUse, "X")
+	require.NoError(t, s.Apply(buy("1", "100")))
+	require.False(t, s.image(key).HasMark, "an instrument without a mark has none")
+	require.NoError(t, s.Apply(sell("1", "100")))
 	require.NoError(t, s.Apply(mark("107")))
 	require.NoError(t, s.Apply(with(sell("1", "110"), "1", "")))
 
 	require.NoError(t, s.Apply(define(position.Linear, "10", "", "EUR", "")))
 	require.Equal(t, uint64(2), s.instruments["X"].Version)
 	require.Equal(t, "107", s.instruments["X"].Mark.String())
-	wants(t, s.image(key), figs{"settlement": "USD", "realized": "10", "avg_exit": "110"})
+	wants(t, s.image(key), figs{"settlement": "USD", "realized": "10", "avg_exit": "105"})
 	require.NoError(t, s.Apply(charge(position.Funding, "-2", "USD")))
 
 	// The next cycle is settled in another currency: the profit of the earlier
@@ -117,6 +119,16 @@ func TestFoldRedefinition(t *testing.T) {
 	wants(t, s.image(key), figs{
 		"settlement": "EUR", "cost": "50", "prior_realized": "0", "prior_funding": "0", "prior_charges": "8 USD", "prior_fees": "1 USD", "life_charges": "8 USD",
 	})
+}
+
+// An instrument that is known by its mark only was not defined yet.
+func TestFoldDefinitionAfterMark(t *testing.T) {
+	t.Parallel()
+	s := newMemory(position.Rules{})
+	require.NoError(t, s.Apply(mark("5")))
+	require.NoError(t, s.Apply(define(position.Linear, "", "", "", "")))
+	require.Len(t, s.last, 1)
+	require.True(t, s.instruments["X"].Defined)
 }
 
 func TestFoldAmend(t *testing.T) {
@@ -243,19 +255,19 @@ func TestFoldUnknownMutation(t *testing.T) {
 func TestFoldChangeAmounts(t *testing.T) {
 	t.Parallel()
 	s := newMemory(position.Rules{})
-	require.NoError(t, s.Apply(buy("0.3", "1")))
-	f := with(sell("0.7", "0.100000000000000001"), "0.000000000000000001", "")
+	require.NoError(t, s.Apply(buy("0.5", "1")))
+	f := with(sell("1", "0.100000000000000001"), "0.000000000000000001", "")
 	require.NoError(t, s.Apply(f))
 	require.Len(t, s.last, 2)
 	closed, opened := s.last[0], s.last[1]
-	require.Equal(t, "-0.3", closed.Qty.String())
-	require.Equal(t, "-0.4", opened.Qty.String())
+	require.Equal(t, "-0.5", closed.Qty.String())
+	require.Equal(t, "-0.5", opened.Qty.String())
+	// Halves of an odd count would both round down.
 	require.Equal(t, "0", closed.Fee.String())
 	require.Equal(t, "0.000000000000000001", opened.Fee.String())
-	// The whole is −0.0700000000000000007, rounded once.
-	require.Equal(t, "-0.03", closed.Value.String())
-	require.Equal(t, "-0.040000000000000001", opened.Value.String())
-	require.Equal(t, "-0.27", closed.Realized.String())
+	require.Equal(t, "-0.05", closed.Value.String())
+	require.Equal(t, "-0.050000000000000001", opened.Value.String())
+	require.Equal(t, "-0.45", closed.Realized.String())
 	require.Equal(t, "0", opened.Realized.String())
 	require.Equal(t, closed.Cause, opened.Cause)
 	cause, ok := opened.Cause.(position.Fill)
@@ -268,7 +280,7 @@ func TestFoldChangeAmounts(t *testing.T) {
 func TestAmounts(t *testing.T) {
 	t.Parallel()
 	var a position.Amounts
-	for _, c := range strings.Split("M A Z M", " ") {
+	for _, c := range []string{"M", "A", "Z", "M"} {
 		var err error
 		a, err = a.Plus(c, dec("1"))
 		require.NoError(t, err)

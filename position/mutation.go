@@ -136,7 +136,7 @@ func (m Mark) expected() (Key, *uint64) { return Key{}, nil }
 
 // Validate checks the form.
 func (m Mark) Validate() error {
-	if err := m.Meta.validate(); err != nil {
+	if err := m.validate(); err != nil {
 		return err
 	}
 	if m.ExpectVersion != nil {
@@ -321,7 +321,7 @@ func (d DefineInstrument) expected() (Key, *uint64) { return Key{}, nil }
 
 // Validate checks the form.
 func (d DefineInstrument) Validate() error {
-	if err := d.Meta.validate(); err != nil {
+	if err := d.validate(); err != nil {
 		return err
 	}
 	if d.ExpectVersion != nil {
