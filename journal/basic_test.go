@@ -30,6 +30,11 @@ func payload(seq uint64) []byte {
 // add commits groups of the given sizes; every record's time is its seq.
 func add(t testing.TB, j *journal.Journal, groups ...int) {
 	t.Helper()
+	addSome(t, j, payload, groups...)
+}
+
+func addSome(t testing.TB, j *journal.Journal, payload func(uint64) []byte, groups ...int) {
+	t.Helper()
 	seq := j.Last().Seq
 	for _, n := range groups {
 		b := j.NewBatch()

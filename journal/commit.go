@@ -107,8 +107,8 @@ func (b *Batch) Len() int { return len(b.entries) }
 // Size returns the bytes that the batch will take in the segments.
 func (b *Batch) Size() int { return b.size }
 
-// Commit writes the batch and returns when it, and the name of every segment
-// that it began, are durable. Batches are committed in the order in which they
+// Commit writes the batch and returns when it is durable, and with it the name
+// of every segment that it began, in the directory and in MARK. Batches are committed in the order in which they
 // were filled, by one goroutine; the next one may be filled meanwhile. The
 // first error is final: the outcome of this batch is unknown, and this and
 // every later call returns it. The batch must not be used again.
@@ -151,6 +151,12 @@ func (j *Journal) Commit(b *Batch) error {
 	j.head, j.active = last, next.first
 	j.sealed = append(j.sealed, full...)
 	j.mu.Unlock()
+	if len(full) > 0 {
+		// Nothing but MARK could tell later that the new segment is missing.
+		if err := j.SaveMark(); err != nil {
+			return j.fail("mark", err)
+		}
+	}
 	j.recycle(b)
 	return nil
 }

@@ -61,13 +61,14 @@
 //
 // MARK is replaced as a whole (temporary file, fsync, rename, fsync of the
 // directory): before the first segment exists, by every Open before it appends,
-// before a trim removes anything, by [Journal.SaveMark], and by Close.
+// before a trim removes anything, by a commit that has begun a segment, by
+// [Journal.SaveMark], and by Close.
 //
 // # Why nothing acknowledged is lost
 //
 // Commit returns nil after the frames were written, the last segment was
-// fsynced, and, if a segment was begun, the directory was; the log fsyncs a
-// full segment before it makes the next one. The first error is final, so that
+// fsynced, and, if a segment was begun, the directory was and MARK names it; the
+// log fsyncs a full segment before it makes the next one. The first error is final, so that
 // nothing is ever written behind bytes whose fate is unknown.
 //
 // A crash can therefore leave: (1) everything up to some commit and any part of

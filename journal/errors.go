@@ -91,7 +91,7 @@ func (e *DamageError) Is(target error) bool { return target == ErrDamaged }
 // FailedError is the first error of a journal's write side and its last word.
 // It matches [ErrFailed] and the cause.
 type FailedError struct {
-	Op  string // "write", "sync", "directory" or "order"
+	Op  string // "write", "sync", "directory", "mark" or "order"
 	Err error
 }
 

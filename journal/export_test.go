@@ -114,3 +114,6 @@ func DecodeMark(b []byte) (again []byte, last uint64, reason string) {
 	}
 	return m.encode(), m.last, ""
 }
+
+// Checksum is the checksum of frames and MARK.
+func Checksum(b []byte) uint32 { return checksum(b) }

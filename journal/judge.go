@@ -14,8 +14,9 @@ func (s *survey) judge() error {
 		return s.damages[0]
 	}
 	file, off, seq := s.place()
-	if len(s.segs) == 0 && s.mark.first > 1 {
-		return s.damaged(file, off, seq, "every segment is missing")
+	if n := len(s.segs); n == 0 && s.mark.first > 1 || s.mark.tail > 0 && (n == 0 || s.segs[n-1].first < s.mark.tail) {
+		seq = max(s.mark.tail, s.mark.first)
+		return s.damaged(segmentPath(seq), 0, seq, "the newest segment that MARK knows of is missing")
 	}
 	lost := s.keep.Seq + 1 // the first record that a cut would take away
 	if s.known >= lost {
@@ -62,9 +63,6 @@ func (s *survey) judgeMark(file string, off int64, seq uint64) error {
 		if seg.marked.Epoch > m.epoch {
 			return s.damaged(markName, 32, m.last, "the record that it names is of a later epoch")
 		}
-	}
-	if n := len(s.segs); m.tail > 0 && (n == 0 || s.segs[n-1].first < m.tail) {
-		return s.damaged(segmentPath(m.tail), 0, m.tail, "the newest segment that MARK knows of is missing")
 	}
 	return nil
 }

@@ -110,15 +110,23 @@ func readMark(dir string) (m mark, found bool, err error) {
 	}
 	m, offset, reason := decodeMark(b)
 	if reason != "" {
-		return mark{}, true, &DamageError{
-			File: markName, Offset: offset, Reason: reason,
-			Plan: "put MARK back from a copy of the ledger made since it was last closed; " +
-				"without one, have the journal verified and trusted on its own (Options.TrustJournal): " +
-				"records that were removed from either end cannot be noticed then",
-		}
+		return mark{}, true, badMark(offset, reason)
 	}
 	return m, true, nil
 }
+
+func badMark(offset int64, reason string) *DamageError {
+	return &DamageError{
+		File: markName, Offset: offset, Reason: reason,
+		Plan: "nothing was changed; put MARK back from a copy of the ledger made since it was last closed; " +
+			"without one, have the journal verified and trusted on its own (Options.TrustJournal): " +
+			"records that were removed from either end cannot be noticed then",
+	}
+}
+
+// noMark is the damage of segments without a MARK, which was durable before
+// the first of them was made.
+func noMark() *DamageError { return badMark(0, "missing beside segments") }
 
 func writeMark(dir string, m *mark) error {
 	err := replaceFile(filepath.Join(dir, markName), filepath.Join(dir, markTemp), m.encode())

@@ -47,12 +47,17 @@ func (r *Reader) list() ([]segmentFile, mark, error) {
 	if err != nil {
 		return nil, m, err
 	}
-	if !found {
-		m = mark{first: 1, noBase: true}
-		if len(segs) > 0 {
-			m.first = segs[0].first
-			m.last = m.first - 1
+	if !found && len(segs) > 0 {
+		if _, found, err = readMark(r.dir); found { // a writer has just begun
+			return r.list()
 		}
+		if err == nil {
+			err = noMark()
+		}
+		return nil, m, err
+	}
+	if !found {
+		m = mark{first: 1}
 	}
 	for len(segs) > 0 && segs[0].first < m.first {
 		segs = segs[1:]

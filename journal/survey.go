@@ -66,12 +66,7 @@ func (s *survey) base(segs []segmentFile, trust bool) error {
 		s.mark = mark{first: 1}
 		return nil
 	case !trust:
-		return &DamageError{
-			File: markName, Reason: "missing beside segments, and it was there before the first of them",
-			Plan: "put MARK back from a copy of the ledger made since it was last closed; " +
-				"without one, have the journal verified and trusted on its own (Options.TrustJournal): " +
-				"records that were removed from either end cannot be noticed then",
-		}
+		return noMark()
 	}
 	s.mark = mark{first: 1}
 	if len(segs) > 0 && segs[0].first > 1 {

@@ -1,0 +1,227 @@
+package journal_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+// stride is 1, or n when the race
+// detector is on or the tests are short.
+func stride(n int) int {
+	if raceEnabled || testing.Short() {
+		return n
+	}
+	return 1
+}
+
+// eachCopy runs f for the numbers below n on copies of a ledger, side by side.
+func eachCopy(t *testing.T, from string, n, step int, f func(dir string, i int) error) {
+	t.Helper()
+	var (
+		next  atomic.Int64
+		wg    sync.WaitGroup
+		first atomic.Pointer[error]
+	)
+	for range runtime.GOMAXPROCS(0) {
+		dir := filepath.Join(fastDir(t), "ledger")
+		require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
+		wg.Go(func() {
+			for first.Load() == nil {
+				i := int(next.Add(1)-1) * step
+				if i >= n {
+					return
+				}
+				if err := f(dir, i); err != nil {
+					err = fmt.Errorf("number %d: %w", i, err)
+					first.CompareAndSwap(nil, &err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := first.Load(); err != nil {
+		require.NoError(t, *err)
+	}
+}
+
+// flip inverts a bit of a file and returns how to undo it.
+func flip(path string, bit int) (undo func() error, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	do := func() error {
+		var b [1]byte
+		if _, err := f.ReadAt(b[:], int64(bit/8)); err != nil {
+			return err
+		}
+		b[0] ^= 1 << (bit % 8)
+		_, err := f.WriteAt(b[:], int64(bit/8))
+		return err
+	}
+	return func() error {
+		err := do()
+		if closeErr := f.Close(); err == nil {
+			err = closeErr
+		}
+		return err
+	}, do()
+}
+
+// refusedAt opens a damaged ledger and says what was wrong with the refusal.
+func refusedAt(dir, file string, offset int64) error {
+	j, err := journal.Open(dir, journal.Options{SegmentSize: ledgerSegment})
+	if err == nil {
+		return fmt.Errorf("accepted: %+v, %w", j.Recovery(), j.Close())
+	}
+	bad, ok := err.(*journal.DamageError) //nolint:errorlint // joined with nothing here
+	if !ok {
+		if joined, is := err.(interface{ Unwrap() []error }); is && len(joined.Unwrap()) == 1 { //nolint:errorlint // see above
+			bad, ok = joined.Unwrap()[0].(*journal.DamageError) //nolint:errorlint // see above
+		}
+	}
+	if !ok {
+		return fmt.Errorf("not a damage: %w", err)
+	}
+	if bad.File != file {
+		return fmt.Errorf("damage of %s was found in %s: %w", file, bad.File, err)
+	}
+	if offset >= 0 && (bad.Offset > offset || bad.Offset < offset-journal.HeaderSize-64) {
+		return fmt.Errorf("damage at %d was found at %d: %w", offset, bad.Offset, err)
+	}
+	return nil
+}
+
+// Every single bit of a ledger of three segments that are crossed by groups of
+// 64, with MARK: of the cleanly closed one nothing is accepted, and of the one
+// that was not closed neither, because one bit is never a torn write.
+func TestEveryBit(t *testing.T) {
+	l := makeLedger(t, func(seq uint64) []byte { return []byte{byte(seq)} }, 64, 64)
+	for name, from := range map[string]string{"clean": l.clean, "unclean": l.unclean} {
+		paths := segments(t, from)
+		require.Len(t, paths, 3)
+		step := stride(97)
+		if name == "unclean" {
+			step = max(step, 5)
+		}
+		for _, path := range append(paths, filepath.Join(from, "MARK")) {
+			file, err := filepath.Rel(from, path)
+			require.NoError(t, err)
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			t.Run(name+"/"+filepath.Base(path), func(t *testing.T) {
+				eachCopy(t, from, int(info.Size())*8, step, func(dir string, bit int) error {
+					undo, err := flip(filepath.Join(dir, file), bit)
+					if err != nil {
+						return err
+					}
+					at := int64(bit / 8)
+					if filepath.Base(file) == "MARK" {
+						at = -1
+					}
+					if err = refusedAt(dir, file, at); err != nil {
+						return err
+					}
+					if bit%61 == 0 && at >= 0 {
+						if recs, readErr := tryRead(dir, 0); readErr == nil {
+							return fmt.Errorf("the reader accepted it and returned %d records", len(recs))
+						}
+					}
+					return undo()
+				})
+			})
+		}
+	}
+}
+
+// Every length of the last segment: after a clean end refused with the place;
+// otherwise the longest prefix, if it holds all that MARK knows, and an
+// appendable journal.
+func TestEveryCut(t *testing.T) {
+	l := newLedger(t, 32)
+	path, es := lastSegment(t, l.clean)
+	base := filepath.Base(path)
+	size := es[len(es)-1].end
+	t.Run("clean", func(t *testing.T) {
+		eachCopy(t, l.clean, size, stride(7), func(dir string, n int) error {
+			p := filepath.Join(dir, "journal", base)
+			whole, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			if err = os.Truncate(p, int64(n)); err != nil {
+				return err
+			}
+			if err = refusedAt(dir, "journal/"+base, int64(n)); err != nil {
+				return err
+			}
+			return os.WriteFile(p, whole, 0o600)
+		})
+	})
+	t.Run("unclean", func(t *testing.T) {
+		eachCopy(t, l.unclean, size, stride(31), func(dir string, n int) error {
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+			if err := os.CopyFS(dir, os.DirFS(l.unclean)); err != nil {
+				return err
+			}
+			if err := os.Truncate(filepath.Join(dir, "journal", base), int64(n)); err != nil {
+				return err
+			}
+			last := l.third - 1
+			whole := false
+			for _, e := range es {
+				if e.end <= n {
+					last = e.rec.Seq
+					whole = e.end == n
+				}
+			}
+			if last < l.known {
+				return refusedAt(dir, "journal/"+base, int64(n))
+			}
+			return cutAndAppend(dir, last, whole)
+		})
+	})
+}
+
+func cutAndAppend(dir string, last uint64, whole bool) error {
+	j, err := journal.Open(dir, journal.Options{SegmentSize: ledgerSegment})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = j.Close() }()
+	if rec := j.Recovery(); j.Durable() != last || (rec.CutFrom == 0) != whole {
+		return fmt.Errorf("ends with %d instead of %d: %+v", j.Durable(), last, rec)
+	}
+	b := j.NewBatch()
+	b.Append(payload(last+1), 0, 0)
+	if err = j.Commit(b); err != nil {
+		return err
+	}
+	if err = j.Close(); err != nil {
+		return err
+	}
+	recs, err := tryRead(dir, 0)
+	if err != nil {
+		return err
+	}
+	for i, r := range recs {
+		if r.Seq != uint64(i+1) || string(r.Payload) != string(payload(r.Seq)) {
+			return fmt.Errorf("record %d is %d %q", i+1, r.Seq, r.Payload)
+		}
+	}
+	if len(recs) != int(last)+1 {
+		return fmt.Errorf("%d records instead of %d", len(recs), last+1)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package journal_test
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+// fastDir returns a directory in memory where there is one: what these tests
+// try by the thousand is the rule, not the disk.
+func fastDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "holdfast-journal-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+// ledger makes a ledger of three segments, two of which are crossed by groups,
+// in dir/clean, and a copy of it as it was just before it was closed, in
+// dir/unclean. MARK of the copy knows what was durable when the third segment
+// was begun; the two last groups are in that segment and above MARK.
+type ledger struct {
+	clean, unclean string
+	last           uint64
+	third          uint64 // first seq of the third segment
+	known          uint64 // by MARK of unclean
+}
+
+const ledgerSegment = 4096
+
+func newLedger(t testing.TB, group int) ledger {
+	t.Helper()
+	return makeLedger(t, payload, group, group, group)
+}
+
+// makeLedger makes a ledger of the given groups and two small ones.
+func makeLedger(t testing.TB, payload func(uint64) []byte, groups ...int) ledger {
+	t.Helper()
+	dir := fastDir(t)
+	l := ledger{clean: filepath.Join(dir, "clean"), unclean: filepath.Join(dir, "unclean")}
+	j := open(t, l.clean, journal.Options{SegmentSize: ledgerSegment})
+	addSome(t, j, payload, groups...)
+	l.known = j.Durable()
+	l.third, _ = j.TailMirror()
+	addSome(t, j, payload, 10, 10)
+	l.last = j.Durable()
+	require.NoError(t, os.CopyFS(l.unclean, os.DirFS(l.clean)))
+	require.NoError(t, j.Close())
+	return l
+}
+
+// entry is a frame's place in a segment.
+type entry struct {
+	at, frame, end int
+	rec            journal.Record
+}
+
+// entries takes a segment apart; it must be good to the end.
+func entries(t testing.TB, path string, first uint64) []entry {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	recs, end, reason, err := journal.ScanBytes(b, first)
+	require.NoError(t, err)
+	require.Empty(t, reason)
+	require.EqualValues(t, len(b), end)
+	var out []entry
+	at := 0
+	for _, r := range recs {
+		_, n := binary.Uvarint(b[at:])
+		size := n + journal.HeaderSize + len(r.Payload)
+		out = append(out, entry{at: at, frame: at + n, end: at + size, rec: r})
+		at += size
+	}
+	return out
+}
+
+// lastSegment returns the newest segment that holds records.
+func lastSegment(t testing.TB, dir string) (path string, es []entry) {
+	t.Helper()
+	paths := segments(t, dir)
+	path = paths[len(paths)-1]
+	var first uint64
+	for _, c := range filepath.Base(path) {
+		first = first*10 + uint64(c-'0')
+	}
+	return path, entries(t, path, first)
+}
+
+func edit(t testing.TB, path string, f func([]byte) []byte) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, f(b), 0o600))
+}
+
+func reseal(frame []byte) {
+	r, reason := journal.DecodeFrame(frame)
+	_ = r
+	if reason == "" {
+		return
+	}
+	binary.LittleEndian.PutUint32(frame, journal.Checksum(frame[4:]))
+}
+
+func withPrefix(frame []byte) []byte {
+	return append(binary.AppendUvarint(nil, uint64(len(frame))), frame...)
+}
