@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// app is what all verbs share: the streams and the persistent flags.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	dir      string
+	server   string
+	creds    string
+	ledger   string
+	output   string
+	logLevel string
+	quiet    bool
+
+	log *slog.Logger
+	// running is set when flags and arguments were accepted: what fails from
+	// then on is no mistake in the command line.
+	running bool
+}
+
+// The forms of output.
+const (
+	asTable  = "table"
+	asJSON   = "json"
+	asNDJSON = "ndjson"
+	asCSV    = "csv"
+)
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, log: slog.New(slog.DiscardHandler)}
+	root := a.root()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	code := a.exitCode(err)
+	a.complain(cmd, err, code)
+	return code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "holdfast",
+		Short: "Flight recorder and state keeper for trading positions",
+		Long: `Holdfast keeps the positions of a trading engine. Every change is on disk,
+checksummed and chained, before it is acknowledged; after any crash the same
+positions come back; any past moment can be asked for; everything that happens
+is on NATS.
+
+Verbs work on a directory (--dir) or, with --server, ask a running daemon.
+Reading verbs work on the directory even while a daemon holds it.
+
+Exit codes: 0 ok, 1 error, 2 usage, 3 damage found, 5 ledger in use.`,
+		Example: `  holdfast serve --ingest fills.ndjson
+  holdfast ingest fills.ndjson && holdfast positions
+  holdfast verify --deep`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.prepare() },
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	p := root.PersistentFlags()
+	p.StringVar(&a.dir, "dir", envOr("HOLDFAST_DIR", "./holdfast-data"), "directory of the ledger (env HOLDFAST_DIR)")
+	p.StringVar(&a.server, "server", "", "NATS URL of a daemon to ask instead of the directory, such as nats://127.0.0.1:4222")
+	p.StringVar(&a.creds, "creds", "", "credentials for --server: a context file such as DIR/nats/writer.json, or a .creds file")
+	p.StringVar(&a.ledger, "ledger", "", "with --server: name of the ledger, needed only when several answer there")
+	p.StringVarP(&a.output, "output", "o", asTable, "form of results: table, json, ndjson or csv")
+	p.StringVar(&a.logLevel, "log-level", "", "what is logged to standard error: debug, info, warn or error (default: info for serve, else warn)")
+	p.BoolVarP(&a.quiet, "quiet", "q", false, "no progress, and only errors are logged")
+	root.AddCommand(
+		a.serveCmd(), a.ingestCmd(), a.positionsCmd(), a.historyCmd(), a.tailCmd(), a.replayCmd(), a.statusCmd(),
+		a.verifyCmd(), a.backupCmd(), a.busCmd(), a.schemaCmd(), a.versionCmd(),
+	)
+	return root
+}
+
+// prepare checks the persistent flags and makes the logger.
+func (a *app) prepare() error {
+	if !slices.Contains([]string{asTable, asJSON, asNDJSON, asCSV}, a.output) {
+		return usagef("--output %q: choose table, json, ndjson or csv", a.output)
+	}
+	level := slog.LevelWarn
+	if a.logLevel != "" {
+		if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+			return usagef("--log-level %q: choose debug, info, warn or error", a.logLevel)
+		}
+	}
+	a.setLog(level)
+	if a.dir == "" {
+		return usagef("--dir is empty: name the directory of a ledger")
+	}
+	return nil
+}
+
+// setLog makes the logger; --quiet leaves only errors.
+func (a *app) setLog(level slog.Level) {
+	if a.quiet {
+		level = slog.LevelError
+	}
+	a.log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+func envOr(name, value string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return value
+}
+
+// verb sets what a command does. From here on an error is one of the run, not
+// of the command line.
+func (a *app) verb(cmd *cobra.Command, do func(ctx context.Context, args []string) error) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a.running = true
+		return do(cmd.Context(), args)
+	}
+	return cmd
+}
+
+// group makes a command that only holds others.
+func (a *app) group(cmd *cobra.Command, members ...*cobra.Command) *cobra.Command {
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = m.Name()
+	}
+	cmd.AddCommand(members...)
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return usagef("%s needs one of: %s", cmd.CommandPath(), strings.Join(names, ", "))
+	}
+	return cmd
+}
+
+// here refuses --server for verbs that work on files only.
+func (a *app) here(verb string) error {
+	if a.server != "" {
+		return usagef("%s works on the directory: use --dir instead of --server", verb)
+	}
+	return nil
+}
+
+// notef writes one line for people to standard error, unless --quiet.
+func (a *app) notef(format string, args ...any) {
+	if !a.quiet {
+		_, _ = fmt.Fprintf(a.stderr, format+"\n", args...) // nobody is left to tell
+	}
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+func (a *app) busCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bus",
+		Short: "Look at the ledger's stream, or build it again",
+		Long: `The stream on NATS holds one message for each record of the journal, under the
+same number. It follows the journal by itself; a stream that contradicts it is
+left alone and reported until 'bus rebuild' is asked for.`,
+		Example: "  holdfast bus status\n  holdfast bus rebuild",
+	}
+	return a.group(cmd, a.busStatusCmd(), a.busRebuildCmd())
+}
+
+func (a *app) busStatusCmd() *cobra.Command {
+	f := natsFlags{listen: embedded.NoListen}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how far the stream follows the journal",
+		Long: `Asks the daemon (--server, or the one that holds --dir) how far its stream follows
+the journal. Where no daemon runs, the ledger and its bus are opened for the
+moment, which lets the stream catch up.
+
+Exit code 1 when the stream contradicts the journal.`,
+		Example: "  holdfast bus status -o json",
+		Args:    cobra.NoArgs,
+	}
+	f.flags(cmd)
+	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		st, err := a.busStatus(ctx, &f)
+		if err != nil {
+			return err
+		}
+		if err := a.printBus(st); err != nil {
+			return err
+		}
+		if st.State == bus.StateStopped {
+			return fmt.Errorf("holdfast: the stream contradicts the journal at seq %d: 'holdfast bus rebuild' makes a new one", st.StopSeq)
+		}
+		return nil
+	})
+}
+
+func (a *app) printBus(st bus.Status) error {
+	if a.output != asTable {
+		return a.printJSON(st)
+	}
+	return describe(a.stdout, []pair{
+		{"stream", st.Stream},
+		{"state", st.State},
+		{"holds", fmt.Sprintf("seq %d to %d", st.First, st.Last)},
+		{"behind", fmt.Sprintf("%d records", st.Lag)},
+		{"trouble", orDash(st.Err)},
+	})
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// findDaemon asks the daemon that holds the directory, if there is one: its
+// credentials lie there as well.
+func (a *app) findDaemon() {
+	if h, held := journal.ReadHolder(a.dir); a.server == "" && held {
+		a.server = h.Reach
+	}
+}
+
+// busStatus asks the daemon, or opens what is needed.
+func (a *app) busStatus(ctx context.Context, f *natsFlags) (bus.Status, error) {
+	a.findDaemon()
+	if a.server != "" {
+		st, err := a.status(ctx)
+		switch {
+		case err != nil:
+			return bus.Status{}, err
+		case st.Bus == nil:
+			return bus.Status{}, fmt.Errorf("holdfast: the daemon runs without a bus")
+		}
+		return *st.Bus, nil
+	}
+	var st bus.Status
+	err := a.withBus(ctx, f, "bus status", func(l *holdfast.Ledger) error {
+		st = settled(ctx, l)
+		return nil
+	})
+	return st, err
+}
+
+// withBus opens the ledger and its bus for one verb.
+func (a *app) withBus(ctx context.Context, f *natsFlags, verb string, do func(*holdfast.Ledger) error) (err error) {
+	if err := a.checkFree(); err != nil {
+		return err
+	}
+	r, err := a.reader()
+	if err != nil {
+		return err
+	}
+	h, err := a.startBus(f, r.Identity().Name)
+	if err != nil {
+		return err
+	}
+	defer closing(houseCloser{h}, &err)
+	l, err := a.openQuietly(ctx, verb, func(o *holdfast.Options) {
+		o.Bus = h.options(f)
+		o.Bus.Serve = false
+	})
+	if err != nil {
+		return err
+	}
+	defer closing(l, &err)
+	return do(l)
+}
+
+// settleFor bounds how long a relay may take to catch up here.
+const settleFor = 10 * time.Minute
+
+// settled waits until the relay has caught up, stands still or is in trouble for
+// a while, and returns its state.
+func settled(ctx context.Context, l *holdfast.Ledger) bus.Status {
+	ctx, cancel := context.WithTimeout(ctx, settleFor)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	retries := 0
+	for {
+		s := l.Relay().Status()
+		if s.State == bus.StateRetrying {
+			retries++
+		}
+		if s.State == bus.StateLive && s.Lag == 0 || s.State == bus.StateStopped || retries > 250 {
+			return s
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return s
+		}
+	}
+}
+
+func (a *app) busRebuildCmd() *cobra.Command {
+	f := natsFlags{listen: embedded.NoListen}
+	cmd := &cobra.Command{
+		Use:   "rebuild",
+		Short: "Delete the stream and feed it again from the journal",
+		Long: `Deletes the ledger's stream and feeds a new one, from the oldest kept record on:
+the way out when the stream was purged or holds what this ledger did not write.
+The journal is not touched. Consumers must be made again.
+
+A running daemon is asked (--server, or the one that holds --dir); where none
+runs, the ledger and its bus are opened for the moment.`,
+		Example: "  holdfast bus rebuild\n  holdfast bus rebuild --nats nats://nats-1:4222 --nats-creds daemon.creds",
+		Args:    cobra.NoArgs,
+	}
+	f.flags(cmd)
+	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		a.findDaemon()
+		if a.server != "" {
+			return a.withRemote(ctx, func(r *remote) error {
+				b, err := r.call(ctx, "bus.rebuild", nil)
+				if err != nil {
+					return err
+				}
+				var st bus.Status
+				if err := json.Unmarshal(b, &st); err != nil {
+					return fmt.Errorf("holdfast: unexpected answer: %w", err)
+				}
+				return a.printBus(st)
+			})
+		}
+		return a.withBus(ctx, &f, "bus rebuild", func(l *holdfast.Ledger) error {
+			settled(ctx, l) // it must have found out what it rebuilds
+			if err := l.Relay().Rebuild(ctx); err != nil {
+				return err
+			}
+			return a.printBus(settled(ctx, l))
+		})
+	})
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/snapshotter"
+)
+
+// The exit codes; scripts rely on them.
+const (
+	exitOK     = 0
+	exitError  = 1
+	exitUsage  = 2
+	exitDamage = 3
+	exitInUse  = 5
+)
+
+// errFindings ends verify when it found damage; the report says which.
+var errFindings = errors.New("damage found")
+
+// usageError is a mistake in the command line.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error {
+	return &usageError{text: fmt.Sprintf(format, args...)}
+}
+
+// exitCode says what an error means to a script.
+func (a *app) exitCode(err error) int {
+	var usage *usageError
+	switch {
+	case errors.As(err, &usage) || !a.running:
+		return exitUsage
+	case errors.Is(err, holdfast.ErrInUse) || errors.Is(err, embedded.ErrInUse):
+		return exitInUse
+	case isDamage(err):
+		return exitDamage
+	}
+	return exitError
+}
+
+func isDamage(err error) bool {
+	for _, target := range []error{
+		errFindings, holdfast.ErrDamaged, snapshotter.ErrDamaged,
+		projector.ErrMismatch, projector.ErrRecord, projector.ErrBody,
+	} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
+
+// complain prints an error and what to do next.
+func (a *app) complain(cmd *cobra.Command, err error, code int) {
+	text := err.Error()
+	if !strings.HasPrefix(text, "holdfast:") {
+		text = "holdfast: " + text
+	}
+	var held *journal.InUseError
+	switch {
+	case errors.As(err, &held):
+		text = a.inUse(cmd, held.Holder)
+	case code == exitUsage:
+		text += fmt.Sprintf("\nRun '%s --help' for usage.", cmd.CommandPath())
+	case code == exitDamage && cmd.Name() != "verify":
+		text += fmt.Sprintf("\nNothing was changed. Run 'holdfast verify --dir %s' for every finding.", a.dir)
+	case errors.Is(err, context.Canceled):
+		text = "holdfast: interrupted"
+	}
+	_, _ = fmt.Fprintln(a.stderr, text) // nobody is left to tell
+}
+
+// inUse says who holds the ledger and how to reach it.
+func (a *app) inUse(cmd *cobra.Command, h journal.Holder) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "holdfast: the ledger in %s is in use", a.dir)
+	if h.PID == 0 {
+		b.WriteString(" by another process that is just starting; try again")
+		return b.String()
+	}
+	fmt.Fprintf(&b, " by '%s' (pid %d", h.Verb, h.PID)
+	if !h.Since.IsZero() {
+		fmt.Fprintf(&b, ", since %s", h.Since.UTC().Format(time.RFC3339))
+	}
+	b.WriteString(")")
+	if h.Reach != "" {
+		fmt.Fprintf(&b, ", which answers at %s", h.Reach)
+	}
+	if h.Reach != "" && remoteVerb(cmd) {
+		fmt.Fprintf(&b, "\nSend the verb to it: %s --server %s --creds %s …",
+			cmd.CommandPath(), h.Reach, filepath.Join(a.dir, "nats", "writer.json"))
+	} else {
+		b.WriteString("\nWait until it ends, or stop it.")
+	}
+	b.WriteString("\nReading verbs (positions, history, tail, replay, status, verify) work on --dir meanwhile.")
+	return b.String()
+}
+
+// remoteVerb reports whether a verb that writes can be sent to a daemon.
+func remoteVerb(cmd *cobra.Command) bool {
+	switch cmd.CommandPath() {
+	case "holdfast ingest", "holdfast backup create", "holdfast bus rebuild":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+type historyFlags struct {
+	selection
+	span
+
+	records bool
+	limit   int
+}
+
+func (a *app) historyCmd() *cobra.Command {
+	var f historyFlags
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "Print the changes of positions in order",
+		Long: `Prints one row per change, oldest first: what was done, why, what it realised and
+the whole position after it (all of it with -o json, ndjson or csv).
+
+--from and --to take a seq or a record time. Records that belong to no position
+(marks, instruments, accounts, epochs) are left out unless --records is given.`,
+		Example: `  holdfast history --account A --instrument XBTUSD
+  holdfast history --from 2026-01-02T00:00:00Z --limit 100 -o ndjson
+  holdfast history --records --from 5000 --to 5010`,
+		Args: cobra.NoArgs,
+	}
+	f.selection.flags(cmd)
+	f.span.flags(cmd)
+	cmd.Flags().BoolVar(&f.records, "records", false, "records that belong to no position too")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many changes, the oldest; 0 is all")
+	return a.verb(cmd, func(ctx context.Context, _ []string) error { return a.history(ctx, &f) })
+}
+
+func (a *app) history(ctx context.Context, f *historyFlags) error {
+	filter, err := f.filter(&f.selection)
+	if err != nil {
+		return err
+	}
+	if f.limit < 0 {
+		return usagef("--limit %d: give 0 for all or a positive number", f.limit)
+	}
+	filter.Records = f.records
+	if a.server != "" {
+		if f.records {
+			return usagef("--records works on the directory: use --dir instead of --server")
+		}
+		return a.withRemote(ctx, func(r *remote) error {
+			return a.printChanges(r.history(ctx, &f.selection, &f.span), f.limit)
+		})
+	}
+	r, err := a.reader()
+	if err != nil {
+		return err
+	}
+	return a.printChanges(encoded(r.History(ctx, filter)), f.limit)
+}
+
+// encoded turns changes into their JSON, which stays valid until the next step.
+func encoded(entries iter.Seq2[holdfast.Entry, error]) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		var buf []byte
+		for e, err := range entries {
+			if err == nil {
+				buf = position.AppendChangeJSON(buf[:0], e.Stamp, &e.Change)
+			}
+			if !yield(buf, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (a *app) printChanges(changes iter.Seq2[[]byte, error], limit int) error {
+	s := newSheet(a, changeTable(), changeFile())
+	for raw, err := range changes {
+		if err != nil {
+			_ = s.flush() // the error is what matters
+			return err
+		}
+		if err := s.add(raw); err != nil {
+			return err
+		}
+		if s.n == limit {
+			break
+		}
+	}
+	return s.end("no changes")
+}
+
+// history asks page by page until nothing more comes.
+func (r *remote) history(ctx context.Context, sel *selection, sp *span) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		q := remoteQuery{Account: sel.account, Instrument: sel.instrument, Strategy: sel.strategy, From: sp.from, At: sp.to}
+		for {
+			b, err := r.call(ctx, "history", q)
+			var rows []json.RawMessage
+			if err == nil {
+				rows, err = rawRows(b)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			var last struct {
+				Seq uint64 `json:"seq"`
+			}
+			for _, raw := range rows {
+				if !yield(raw, nil) {
+					return
+				}
+			}
+			if len(rows) == 0 {
+				return
+			}
+			if err := json.Unmarshal(rows[len(rows)-1], &last); err != nil {
+				yield(nil, fmt.Errorf("holdfast: unexpected answer: %w", err))
+				return
+			}
+			q.From = strconv.FormatUint(last.Seq+1, 10)
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+)
+
+// inputFlags say how files of mutations are read.
+type inputFlags struct {
+	format, mapping string
+	skipInvalid     bool
+	insist          bool
+}
+
+func (f *inputFlags) flags(cmd *cobra.Command) {
+	p := cmd.Flags()
+	p.StringVar(&f.format, "format", "auto", "form of the files: auto, ndjson, csv or hyperliquid")
+	p.StringVar(&f.mapping, "map", "", "csv: member=Column pairs, such as account=Account,instrument=Coin,price=Execution Price")
+	p.BoolVar(&f.skipInvalid, "skip-invalid", false, "report bad lines and go on, instead of stopping at the first")
+	p.BoolVar(&f.insist, "insist", false, "apply mutations that are older than the remembered ids; you vouch that they are new")
+}
+
+type ingestFlags struct {
+	openFlags
+	inputFlags
+
+	ack, dryRun bool
+}
+
+func (a *app) ingestCmd() *cobra.Command {
+	var f ingestFlags
+	cmd := &cobra.Command{
+		Use:   "ingest FILE…|-",
+		Short: "Apply the mutations of files, creating the ledger if need be",
+		Long: `Applies the mutations of one or more files, or of standard input (-), in order. A
+mutation that was applied before counts as a duplicate and changes nothing, so a
+run that was cut short is simply repeated.
+
+Without --skip-invalid the first bad line ends the run: it is named with file,
+line and reason, nothing of it is written, and what came before stays applied.
+Up to 1024 lines are in flight, so when a line is refused for what the ledger
+holds (an id reused, an unknown position) the lines just after it may be applied
+already; they are counted. With --skip-invalid bad lines are reported on standard
+error and counted as rejected, and the exit code is 0.
+
+--dry-run reads every line, checks its form, and folds it on a copy of the
+ledger's state in memory, duplicates included: it counts what a real run would,
+and writes nothing. It works while a daemon holds the ledger.
+
+--ack prints {"id":…,"seq":…} for each mutation once it is durable, in order.
+With -o json the last line of output is {"read","applied","duplicates",
+"rejected","last_seq"}.
+
+With --server the mutations are sent to a daemon.`,
+		Example: `  holdfast ingest fills.ndjson
+  holdfast ingest --format hyperliquid hyperliquid_fills.csv
+  holdfast ingest --map account=Account,instrument=Coin,side=Side,qty=Size,price=Price,id=Trade,time=Time fills.csv
+  zcat fills.ndjson.gz | holdfast ingest --skip-invalid -o json -`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("ingest needs a file, or - for standard input")
+			}
+			return nil
+		},
+	}
+	f.inputFlags.flags(cmd)
+	cmd.Flags().BoolVar(&f.ack, "ack", false, "print id and seq of each mutation once it is durable")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "read, check and count without writing")
+	f.creation(cmd)
+	f.running(cmd)
+	return a.verb(cmd, func(ctx context.Context, args []string) error { return a.ingest(ctx, &f, args) })
+}
+
+func (a *app) ingest(ctx context.Context, f *ingestFlags, files []string) (err error) {
+	in, err := a.openInput(&f.inputFlags, files)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	o, err := a.options(&f.openFlags, "ingest")
+	if err != nil {
+		return err
+	}
+	run := &ingestion{app: a, in: in, skip: f.skipInvalid, ack: f.ack}
+	switch {
+	case f.dryRun:
+		if err = a.here("ingest --dry-run"); err != nil {
+			return err
+		}
+		if run.to, err = a.rehearsal(ctx, o, f.insist); err != nil {
+			return err
+		}
+	case a.server != "":
+		if f.insist {
+			return usagef("--insist works on the directory: use --dir instead of --server")
+		}
+		r, err := a.dial(ctx)
+		if err != nil {
+			return err
+		}
+		defer r.close()
+		run.to = newRemoteTarget(r)
+	default:
+		l, err := holdfast.Open(ctx, a.dir, o)
+		if err != nil {
+			return err
+		}
+		defer closing(l, &err)
+		run.to = localTarget{ledger: l, insist: f.insist}
+	}
+	err = run.run(ctx)
+	if perr := a.printCounts(run, f.ack); err == nil {
+		err = perr
+	}
+	return err
+}
+
+// input is the files to read, opened and checked before anything is applied.
+type input struct {
+	sources []source
+	format  feed.Format
+	mapping feed.Mapping
+	total   int64 // bytes; 0 when not known
+}
+
+type source struct {
+	name string
+	r    io.Reader
+	feed *feed.Feed // nil for standard input, which is looked at when it is its turn
+	c    io.Closer  // the same
+}
+
+// openInput opens all files at once, so that a missing one stops the run before
+// anything is applied.
+func (a *app) openInput(f *inputFlags, files []string) (*input, error) {
+	in := &input{}
+	var err error
+	if in.format, err = feed.ParseFormat(f.format); err != nil {
+		return nil, usagef("--format: %v", err)
+	}
+	if in.mapping, err = feed.ParseMapping(f.mapping); err != nil {
+		return nil, usagef("--map: %v", err)
+	}
+	known, stdin := true, 0
+	for _, name := range files {
+		if name == "-" {
+			known = false
+			if stdin++; stdin > 1 {
+				in.close()
+				return nil, usagef("standard input (-) can be read once only")
+			}
+			in.sources = append(in.sources, source{name: "standard input", r: a.stdin})
+			continue
+		}
+		file, size, err := openFile(name)
+		if err != nil {
+			in.close()
+			return nil, err
+		}
+		in.total += size
+		in.sources = append(in.sources, source{name: name, r: file, c: file})
+		last := &in.sources[len(in.sources)-1]
+		if last.feed, err = feed.Open(name, file, in.format, in.mapping); err != nil {
+			in.close()
+			return nil, fmt.Errorf("holdfast: %w", err)
+		}
+	}
+	if !known {
+		in.total = 0
+	}
+	return in, nil
+}
+
+func openFile(name string) (*os.File, int64, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, fmt.Errorf("holdfast: %w", err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = fmt.Errorf("holdfast: %s is a directory: name the files in it", name)
+	case info.Mode().IsRegular() && info.Size() == 0:
+		err = fmt.Errorf("holdfast: %s is empty: there is nothing to apply", name)
+	default:
+		return f, info.Size(), nil
+	}
+	return nil, 0, errors.Join(err, f.Close())
+}
+
+func (in *input) close() {
+	for _, s := range in.sources {
+		if s.c != nil {
+			_ = s.c.Close() // opened for reading
+		}
+	}
+}
+
+// counts is the end of an ingestion.
+type counts struct {
+	Read       uint64 `json:"read"`
+	Applied    uint64 `json:"applied"`
+	Duplicates uint64 `json:"duplicates"`
+	Rejected   uint64 `json:"rejected"`
+	LastSeq    uint64 `json:"last_seq"`
+}
+
+// printCounts ends the output of ingest. With --ack the acknowledgements are
+// the result, and people read the counts on standard error.
+func (a *app) printCounts(run *ingestion, acks bool) error {
+	c := run.counts()
+	switch {
+	case a.output == asJSON || a.output == asNDJSON:
+		_, err := fmt.Fprintf(a.stdout, `{"read":%d,"applied":%d,"duplicates":%d,"rejected":%d,"last_seq":%d}`+"\n",
+			c.Read, c.Applied, c.Duplicates, c.Rejected, c.LastSeq)
+		return err
+	case acks:
+		a.notef("%s", c)
+		return nil
+	case a.output == asCSV:
+		_, err := fmt.Fprintf(a.stdout, "read,applied,duplicates,rejected,last_seq\n%d,%d,%d,%d,%d\n", c.Read, c.Applied, c.Duplicates, c.Rejected, c.LastSeq)
+		return err
+	}
+	_, err := fmt.Fprintln(a.stdout, c)
+	return err
+}
+
+func (c counts) String() string {
+	return fmt.Sprintf("%d read, %d applied, %d duplicates, %d rejected; last seq %d", c.Read, c.Applied, c.Duplicates, c.Rejected, c.LastSeq)
+}

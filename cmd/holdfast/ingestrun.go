@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// window is how many mutations of one ingestion are in flight at most.
+const window = 1024
+
+// maxReports is how many bad lines are shown; all are counted.
+const maxReports = 100
+
+// target is what mutations are applied to.
+type target interface {
+	// begin hands a mutation over, in order, and returns what waits for its
+	// result.
+	begin(ctx context.Context, m position.Mutation) (pending, error)
+}
+
+// pending waits for the result of one mutation.
+type pending interface {
+	Wait(ctx context.Context) (holdfast.Result, error)
+}
+
+// ingestion is one run over the files: a goroutine reads and parses, the
+// caller's hands over, a third takes the results, in order.
+type ingestion struct {
+	app  *app
+	in   *input
+	to   target
+	skip bool
+	ack  bool
+
+	read, applied, duplicates, rejected, lastSeq, bytes atomic.Uint64
+	reported                                            int // bad lines shown; see report
+}
+
+// row is a line of the input on its way.
+type row struct {
+	file string
+	line int
+	m    position.Mutation
+	err  error // of the line, or what ended the reading
+	free bool  // comes from the feed itself, such as a definition; not counted
+}
+
+// errStopped ends an ingestion whose bad line was reported already.
+var errStopped = errors.New("stopped at the first bad line; what came before it stays applied (--skip-invalid goes on)")
+
+func (g *ingestion) counts() counts {
+	return counts{g.read.Load(), g.applied.Load(), g.duplicates.Load(), g.rejected.Load(), g.lastSeq.Load()}
+}
+
+// flight is a mutation that was handed over.
+type flight struct {
+	row row
+	p   pending
+}
+
+func (g *ingestion) run(ctx context.Context) error {
+	show := g.app.startProgress("ingest", func() (int64, int64, string) {
+		c := g.counts()
+		return int64(g.bytes.Load()), g.in.total, fmt.Sprintf("%d lines, %d applied, %d duplicates, %d rejected", c.Read, c.Applied, c.Duplicates, c.Rejected)
+	})
+	defer show.stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	rows := make(chan row, window)
+	go g.readAll(ctx, rows)
+	flights := make(chan flight, window)
+	settled := make(chan error, 1)
+	go func() {
+		err := g.settle(flights, cancel)
+		cancel(err) // after an error nothing more is handed over
+		settled <- err
+		for range flights { // what was handed over meanwhile
+		}
+	}()
+	err := g.submit(ctx, rows, flights)
+	close(flights)
+	if serr := <-settled; serr != nil {
+		err = serr
+	}
+	return err
+}
+
+// submit hands rows over until they end, one is bad, or ctx ends.
+func (g *ingestion) submit(ctx context.Context, rows <-chan row, flights chan<- flight) error {
+	for {
+		var r row
+		var ok bool
+		select {
+		case r, ok = <-rows:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if !ok {
+			return nil
+		}
+		var broken *inputError
+		if !r.free && !errors.As(r.err, &broken) {
+			g.read.Add(1)
+		}
+		f := flight{row: r}
+		if r.err == nil {
+			var err error
+			f.p, err = g.to.begin(ctx, r.m)
+			switch {
+			case err == nil:
+			case refusal(err):
+				f.row.err = err
+			default:
+				return err
+			}
+		}
+		select {
+		case flights <- f: // a bad line too, so that it is reported in its place
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if f.row.err != nil && (!g.skip || !refusal(f.row.err)) {
+			return nil // settle reports it when its turn comes
+		}
+	}
+}
+
+// settle takes the results in order. It returns at the first error that is no
+// refusal; the caller drains the channel. A refusal without --skip-invalid stops
+// the handing over, and what was in flight is settled.
+func (g *ingestion) settle(flights <-chan flight, stop context.CancelCauseFunc) error {
+	var line []byte
+	var first error
+	for f := range flights {
+		res, err := holdfast.Result{}, f.row.err
+		if err == nil {
+			res, err = f.p.Wait(context.Background()) // it was handed over: its fate matters even after an interrupt
+		}
+		if err == nil {
+			g.count(f.row, res)
+			if g.ack {
+				line = appendAck(line[:0], f.row.m.ID(), res.Last)
+				_, err = g.app.stdout.Write(line)
+			}
+			if err != nil {
+				return fmt.Errorf("holdfast: print acknowledgement: %w", err)
+			}
+			continue
+		}
+		var input *inputError
+		switch {
+		case errors.As(err, &input):
+			return err
+		case !refusal(err):
+			return fmt.Errorf("%s: %w", f.row.place(), err)
+		}
+		g.rejected.Add(1)
+		g.report(f.row, err)
+		if !g.skip {
+			first = errStopped
+			stop(first)
+		}
+	}
+	return first
+}
+
+func (g *ingestion) count(r row, res holdfast.Result) {
+	if g.lastSeq.Load() < res.Last {
+		g.lastSeq.Store(res.Last)
+	}
+	switch {
+	case r.free:
+	case res.Duplicate:
+		g.duplicates.Add(1)
+	default:
+		g.applied.Add(1)
+	}
+}
+
+// report names a bad line. It is called by settle only.
+func (g *ingestion) report(r row, err error) {
+	if g.reported++; g.reported > maxReports {
+		if g.reported == maxReports+1 {
+			_, _ = fmt.Fprintln(g.app.stderr, "holdfast: more bad lines follow; they are counted as rejected")
+		}
+		return
+	}
+	var bad *feed.LineError
+	if !errors.As(err, &bad) { // which names its place itself
+		err = fmt.Errorf("%s: %w", r.place(), err)
+	}
+	_, _ = fmt.Fprintf(g.app.stderr, "holdfast: %s\n", strings.TrimPrefix(err.Error(), "feed: ")) // nobody is left to tell
+}
+
+func (r row) place() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
+
+// refusal reports whether an error concerns one mutation only.
+func refusal(err error) bool {
+	var bad *feed.LineError
+	var far *remoteError
+	var input *inputError
+	if errors.As(err, &input) {
+		return false
+	}
+	if errors.As(err, &bad) {
+		return true
+	}
+	if errors.As(err, &far) {
+		return far.refused()
+	}
+	for _, target := range []error{
+		holdfast.ErrInvalid, holdfast.ErrVersionConflict, holdfast.ErrUnknownInstrument, holdfast.ErrUnknownPosition,
+		holdfast.ErrInstrumentInUse, holdfast.ErrTooLarge, holdfast.ErrIDReused, holdfast.ErrTooOld,
+	} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendAck appends a line of --ack.
+func appendAck(dst []byte, id string, seq uint64) []byte {
+	quoted, err := json.Marshal(id)
+	if err != nil { // a validated id is valid UTF-8
+		quoted = []byte(`""`)
+	}
+	dst = append(dst, `{"id":`...)
+	dst = append(dst, quoted...)
+	return fmt.Appendf(dst, ",\"seq\":%d}\n", seq)
+}
+
+// readAll parses all sources into rows.
+func (g *ingestion) readAll(ctx context.Context, rows chan<- row) {
+	defer close(rows)
+	for _, s := range g.in.sources {
+		if !g.readOne(ctx, s, rows) {
+			return
+		}
+	}
+}
+
+// readOne parses one source; false ends the reading.
+func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool {
+	send := func(r row) bool {
+		r.file = s.name
+		select {
+		case rows <- r:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	f := s.feed
+	if f == nil {
+		var err error
+		if f, err = feed.Open(s.name, s.r, g.in.format, g.in.mapping); err != nil {
+			return send(row{err: &inputError{err}}) && false
+		}
+	}
+	base := g.bytes.Load()
+	for {
+		e, err := f.Next()
+		g.bytes.Store(base + uint64(max(f.Offset(), 0)))
+		if errors.Is(err, io.EOF) {
+			return true
+		}
+		var bad *feed.LineError
+		if err != nil && !errors.As(err, &bad) {
+			return send(row{line: e.Line, err: &inputError{err}}) && false
+		}
+		r := row{line: e.Line, m: e.Mutation, err: err, free: e.Implied}
+		if err == nil {
+			r.m, r.err = identified(e.Mutation)
+		}
+		if !send(r) {
+			return false
+		}
+	}
+}
+
+// inputError is what ended the reading of a source; no mutation is to blame.
+type inputError struct{ err error }
+
+func (e *inputError) Error() string { return e.err.Error() }
+func (e *inputError) Unwrap() error { return e.err }
+
+// identified gives a mutation an id and a time where it has none, so that the
+// acknowledgement can name it.
+func identified(m position.Mutation) (position.Mutation, error) {
+	if m.ID() != "" && m.EventTime() != 0 {
+		return m, nil
+	}
+	u, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: make mutation id: %w", err)
+	}
+	at, err := position.At(time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: clock: %w", err)
+	}
+	return m.Identified(u.String(), at), nil
+}

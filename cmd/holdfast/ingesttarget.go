@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// localTarget applies to a ledger that this process has open.
+type localTarget struct {
+	ledger *holdfast.Ledger
+	insist bool
+}
+
+func (t localTarget) begin(ctx context.Context, m position.Mutation) (pending, error) {
+	if t.insist {
+		return settledBy(t.ledger.ApplyWith(ctx, m, holdfast.ApplyOptions{Insist: true}))
+	}
+	f, err := t.ledger.ApplyAsync(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// settledResult is a result that is known already.
+type settledResult struct{ res holdfast.Result }
+
+// Wait returns the result.
+func (s settledResult) Wait(context.Context) (holdfast.Result, error) { return s.res, nil }
+
+func settledBy(res holdfast.Result, err error) (pending, error) {
+	if err != nil {
+		return nil, err
+	}
+	return settledResult{res}, nil
+}
+
+// rehearsalTarget folds on a copy of the state in memory.
+type rehearsalTarget struct {
+	book   *projector.Book
+	insist bool
+}
+
+// rehearsal copies the state of the directory, or begins an empty one.
+func (a *app) rehearsal(ctx context.Context, o holdfast.Options, insist bool) (target, error) {
+	r, err := a.reader()
+	if errors.Is(err, holdfast.ErrNotLedger) {
+		return &rehearsalTarget{projector.New(projector.Options{Rules: o.Rules}), insist}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v, err := r.AsOf(ctx, holdfast.Moment{})
+	if err != nil {
+		return nil, err
+	}
+	var body bytes.Buffer
+	if _, err := v.WriteTo(&body); err != nil {
+		return nil, fmt.Errorf("holdfast: copy the state: %w", err)
+	}
+	book, err := projector.Load(&body, projector.Options{Rules: r.Identity().Rules()})
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: copy the state: %w", err)
+	}
+	return &rehearsalTarget{book, insist}, nil
+}
+
+func (t *rehearsalTarget) begin(_ context.Context, m position.Mutation) (pending, error) {
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	at, err := position.At(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	s, err := t.book.Stage(max(at, t.book.HeadTime()), []position.Mutation{m}, t.insist)
+	if err != nil {
+		return nil, err
+	}
+	t.book.Accept(s)
+	t.book.Publish(s)
+	o := s.Outcomes[0]
+	return settledResult{holdfast.Result{First: o.First, Last: o.Last, Duplicate: o.Duplicate}}, nil
+}
+
+// remoteTarget sends mutations to a daemon, one request each. The daemon works
+// on several requests at once, so only what cannot disturb each other is in
+// flight together: mutations of one instrument, or of one account's cash, wait
+// for the one before.
+type remoteTarget struct {
+	r     *remote
+	lanes map[string]*remoteFlight // the last one of each lane
+}
+
+func newRemoteTarget(r *remote) target {
+	return &remoteTarget{r: r, lanes: make(map[string]*remoteFlight)}
+}
+
+// remoteFlight is a request and its answer. res and err are set before done is
+// closed.
+type remoteFlight struct {
+	done chan struct{}
+	res  holdfast.Result
+	err  error
+}
+
+// Wait implements [pending].
+func (f *remoteFlight) Wait(ctx context.Context) (holdfast.Result, error) {
+	select {
+	case <-f.done:
+		return f.res, f.err
+	case <-ctx.Done():
+		return holdfast.Result{}, ctx.Err()
+	}
+}
+
+func (t *remoteTarget) begin(ctx context.Context, m position.Mutation) (pending, error) {
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	body, err := position.MarshalMutation(m)
+	if err != nil {
+		return nil, err
+	}
+	lane := laneOf(m)
+	before := t.lanes[lane]
+	f := &remoteFlight{done: make(chan struct{})}
+	t.lanes[lane] = f
+	go func() {
+		defer close(f.done)
+		if before != nil {
+			<-before.done
+		}
+		// What was begun is carried through, also after an interrupt.
+		f.res, f.err = t.r.apply(context.WithoutCancel(ctx), body)
+	}()
+	return f, nil
+}
+
+func laneOf(m position.Mutation) string {
+	switch m := m.(type) {
+	case position.Fill:
+		return m.Instrument
+	case position.Mark:
+		return m.Instrument
+	case position.Charge:
+		if m.Instrument == "" {
+			return "\x00" + m.Account // no name holds a control character
+		}
+		return m.Instrument
+	case position.Amend:
+		return m.Instrument
+	case position.DefineInstrument:
+		return m.Instrument
+	}
+	return ""
+}
+
+// apply sends one mutation.
+func (r *remote) apply(ctx context.Context, body []byte) (holdfast.Result, error) {
+	b, err := r.send(ctx, "apply", body)
+	if err != nil {
+		return holdfast.Result{}, err
+	}
+	var v struct {
+		First, Seq uint64
+		Duplicate  bool
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return holdfast.Result{}, fmt.Errorf("holdfast: unexpected answer: %w", err)
+	}
+	return holdfast.Result{First: v.First, Last: v.Seq, Duplicate: v.Duplicate}, nil
+}

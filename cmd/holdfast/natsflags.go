@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/bus/embedded"
+)
+
+// natsFlags say which bus a ledger publishes on: a server in this process, or
+// an existing one.
+type natsFlags struct {
+	listen   string
+	url      string
+	creds    string
+	nkey     string
+	user     string
+	password string
+	ca       string
+	cert     string
+	key      string
+	replicas int
+}
+
+func (f *natsFlags) flags(cmd *cobra.Command) {
+	p := cmd.Flags()
+	p.StringVar(&f.url, "nats", "", "URL of an existing NATS server or cluster to publish on, instead of the embedded one")
+	p.StringVar(&f.creds, "nats-creds", "", "with --nats: a .creds file or a context file")
+	p.StringVar(&f.nkey, "nats-nkey", "", "with --nats: file with an nkey seed")
+	p.StringVar(&f.user, "nats-user", "", "with --nats: user")
+	p.StringVar(&f.password, "nats-password", envOr("HOLDFAST_NATS_PASSWORD", ""), "with --nats: password (env HOLDFAST_NATS_PASSWORD)")
+	p.StringVar(&f.ca, "nats-ca", "", "with --nats: file with the root certificates")
+	p.StringVar(&f.cert, "nats-cert", "", "with --nats: file with the client certificate")
+	p.StringVar(&f.key, "nats-key", "", "with --nats: file with the key of the client certificate")
+	p.IntVar(&f.replicas, "nats-replicas", 1, "with --nats: replicas of the stream, when it is created")
+	// A secret in the environment must not be shown as a default by --help.
+	p.Lookup("nats-password").DefValue = ""
+}
+
+// house is the bus of one process. close stops what was started for it.
+type house struct {
+	connect func(ctx context.Context) (*nats.Conn, error)
+	reach   string // what clients connect to; without secrets
+	creds   []embedded.Credential
+	close   func() error
+}
+
+// startBus prepares the bus of a ledger. Nothing is dialled yet.
+func (a *app) startBus(f *natsFlags, ledger string) (*house, error) {
+	if f.url != "" {
+		return a.existingBus(f)
+	}
+	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(a.dir, "nats"), Listen: f.listen, Ledger: ledger, Logger: a.busLog()})
+	if err != nil {
+		return nil, err
+	}
+	return &house{connect: s.Connect, reach: s.URL(), creds: s.Credentials(), close: s.Close}, nil
+}
+
+// busLog keeps the embedded server's chatter out of the daemon's own log.
+func (a *app) busLog() *slog.Logger { return a.log.With("from", "nats-server") }
+
+func (a *app) existingBus(f *natsFlags) (*house, error) {
+	c := natsContext{User: f.user, Password: f.password, NKey: f.nkey, CA: f.ca, Cert: f.cert, Key: f.key}
+	if f.creds != "" {
+		var err error
+		if c, err = readContext(f.creds); err != nil {
+			return nil, err
+		}
+	}
+	own, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	options := append(bus.ConnectOptions("holdfast", a.log), own...)
+	target := f.url
+	return &house{
+		connect: func(context.Context) (*nats.Conn, error) { return nats.Connect(target, options...) },
+		reach:   withoutSecrets(target),
+		close:   func() error { return nil },
+	}, nil
+}
+
+// withoutSecrets takes user info out of a list of URLs.
+func withoutSecrets(list string) string {
+	parts := strings.Split(list, ",")
+	for i, p := range parts {
+		if u, err := url.Parse(strings.TrimSpace(p)); err == nil {
+			u.User = nil
+			parts[i] = u.String()
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// busText tells in one line what the relay is doing.
+func busText(s *bus.Status) string {
+	text := fmt.Sprintf("%s: stream %s holds %d to %d, %d behind", s.State, s.Stream, s.First, s.Last, s.Lag)
+	if s.Err != "" {
+		text += ": " + s.Err
+	}
+	return text
+}
+
+// busOptions are those of a ledger on this bus.
+func (h *house) options(f *natsFlags) *holdfast.BusOptions {
+	return &holdfast.BusOptions{Connect: h.connect, Replicas: f.replicas, Serve: true}
+}

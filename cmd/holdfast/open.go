@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// openFlags are the options of a ledger that a writing verb opens or creates.
+type openFlags struct {
+	name, costMethod, currency string
+	strict                     bool
+	segment                    string
+	interval                   time.Duration
+	every                      uint64
+	keep                       int
+	retain                     time.Duration
+	phaseLog                   bool
+}
+
+// creation adds the flags that are fixed when the ledger is created.
+func (f *openFlags) creation(cmd *cobra.Command) {
+	p := cmd.Flags()
+	p.StringVar(&f.name, "name", "", `name of a new ledger, in subjects and in the stream's name (default "main")`)
+	p.StringVar(&f.costMethod, "cost-method", "", `cost method of a new ledger: average (default "average")`)
+	p.StringVar(&f.currency, "default-currency", "", `settlement of undefined instruments in a new ledger (default "USD")`)
+	p.BoolVar(&f.strict, "strict-instruments", false, "new ledger: refuse instruments that were not defined")
+}
+
+// running adds the flags that may differ from run to run.
+func (f *openFlags) running(cmd *cobra.Command) {
+	p := cmd.Flags()
+	p.StringVar(&f.segment, "segment-size", "4MiB", "size of a journal segment")
+	p.DurationVar(&f.interval, "backup-interval", 5*time.Minute, "time between automatic snapshots; 0 turns them off")
+	p.Uint64Var(&f.every, "backup-every", 1<<20, "make a snapshot after so many records as well")
+	p.IntVar(&f.keep, "backup-max", 24, "how many snapshots are kept")
+	p.DurationVar(&f.retain, "journal-retain", 30*24*time.Hour, "age below which journal records are never trimmed; 0 trims up to the oldest kept snapshot")
+	p.BoolVar(&f.phaseLog, "phase-log", false, "log the phases of the work to standard error, for fault drills")
+	_ = p.MarkHidden("phase-log") // it was defined in the line above
+}
+
+// options turns the flags into options of the ledger.
+func (a *app) options(f *openFlags, verb string) (holdfast.Options, error) {
+	o := holdfast.Options{
+		Name: f.name, Verb: verb, Logger: a.log, SnapshotEvery: f.every, SnapshotKeep: f.keep,
+		SnapshotInterval: f.interval, Retain: f.retain,
+		Rules: position.Rules{DefaultCurrency: f.currency, StrictInstruments: f.strict},
+	}
+	if f.costMethod != "" && f.costMethod != position.Average.String() {
+		return o, usagef("--cost-method %q: this version knows average", f.costMethod)
+	}
+	if f.interval <= 0 {
+		o.SnapshotInterval = -1
+	}
+	if f.retain <= 0 {
+		o.Retain = -1
+	}
+	if f.segment != "" {
+		n, err := parseSize(f.segment)
+		if err != nil || n < 4<<10 || n > 1<<30 {
+			return o, usagef("--segment-size %q: give 4KiB to 1GiB, such as 4MiB", f.segment)
+		}
+		o.SegmentSize = int(n)
+	}
+	if f.phaseLog {
+		o.Phase = phaseLog(a.stderr)
+	}
+	return o, nil
+}
+
+// phaseLog writes one line as each phase begins and ends.
+func phaseLog(w io.Writer) func(string, bool) {
+	var mu sync.Mutex
+	return func(name string, begin bool) {
+		word := "end"
+		if begin {
+			word = "begin"
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = io.WriteString(w, "phase "+name+" "+word+"\n") // a drill that stops listening ends the process anyway
+	}
+}
+
+// parseSize reads a number of bytes with an optional suffix.
+func parseSize(s string) (int64, error) {
+	digits := strings.TrimRight(s, "KMGiBkmgb")
+	unit := map[string]int64{"": 1, "b": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "g": 1 << 30, "gib": 1 << 30}
+	factor, ok := unit[strings.ToLower(s[len(digits):])]
+	n, err := strconv.ParseInt(digits, 10, 32)
+	if err != nil || !ok {
+		return 0, fmt.Errorf("%q is no size", s)
+	}
+	return n * factor, nil
+}
+
+// quiet is a ledger opened for one short verb, without snapshots of its own.
+func (a *app) openQuietly(ctx context.Context, verb string, change func(*holdfast.Options)) (*holdfast.Ledger, error) {
+	if _, err := a.reader(); err != nil { // never create a ledger for a verb that needs one
+		return nil, err
+	}
+	o := holdfast.Options{Verb: verb, Logger: a.log, SnapshotInterval: -1, SnapshotEvery: 1 << 62}
+	if change != nil {
+		change(&o)
+	}
+	return holdfast.Open(ctx, a.dir, o)
+}
+
+// reader opens the directory for reading.
+func (a *app) reader() (*holdfast.Reader, error) {
+	return holdfast.OpenReader(a.dir)
+}
+
+// checkFree refuses a directory that another process holds or that is no place
+// for a ledger, before anything is started for it.
+func (a *app) checkFree() error {
+	if h, held := journal.ReadHolder(a.dir); held {
+		return &journal.InUseError{Holder: h}
+	}
+	entries, err := os.ReadDir(a.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	foreign := ""
+	for _, e := range entries {
+		switch e.Name() {
+		case "ledger.json":
+			return nil
+		case "LOCK", "MARK", "MARK.tmp", "journal", "quarantine", "backups", "nats":
+		default:
+			if !durable.IsTemp(e.Name()) {
+				foreign = e.Name()
+			}
+		}
+	}
+	if foreign != "" {
+		return fmt.Errorf("%w: %s holds %q and no ledger.json: name an empty or new directory with --dir", holdfast.ErrNotLedger, a.dir, foreign)
+	}
+	return nil
+}
+
+// ledgerName is the name of the ledger in the directory, or the one that a new
+// ledger will get.
+func (a *app) ledgerName(f *openFlags) (string, error) {
+	r, err := a.reader()
+	switch {
+	case err == nil:
+		return r.Identity().Name, nil
+	case !errors.Is(err, holdfast.ErrNotLedger):
+		return "", err
+	case f.name != "":
+		return f.name, nil
+	}
+	return "main", nil
+}
+
+// closing closes a ledger and keeps the first error.
+func closing(l io.Closer, err *error) {
+	if cerr := l.Close(); *err == nil {
+		*err = cerr
+	}
+}
+
+// infoByDefault logs a daemon's steps unless --log-level says otherwise.
+func (a *app) infoByDefault() {
+	if a.logLevel == "" {
+		a.setLog(slog.LevelInfo)
+	}
+}

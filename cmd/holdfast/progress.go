@@ -1,0 +1,96 @@
+package main
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// How often a bar is drawn, and a line is printed where there is no terminal.
+const (
+	barEvery  = 100 * time.Millisecond
+	lineEvery = 5 * time.Second
+)
+
+// progress shows how far a long verb is, on standard error.
+type progress struct {
+	quit, gone chan struct{}
+}
+
+// startProgress shows what look returns until stop is called: how much is done
+// of how much (0 when that is not known), and a line about it.
+func (a *app) startProgress(what string, look func() (done, total int64, line string)) *progress {
+	p := &progress{quit: make(chan struct{}), gone: make(chan struct{})}
+	switch {
+	case a.quiet:
+		close(p.gone)
+	case isTerminal(a.stderr):
+		go p.bar(a.stderr, what, look)
+	default:
+		go p.lines(a, what, look)
+	}
+	return p
+}
+
+// stop ends the display and waits until it is gone. It may be called twice.
+func (p *progress) stop() {
+	select {
+	case <-p.quit:
+	default:
+		close(p.quit)
+	}
+	<-p.gone
+}
+
+func (p *progress) bar(w io.Writer, what string, look func() (int64, int64, string)) {
+	defer close(p.gone)
+	bar := progressbar.NewOptions64(
+		-1,
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(30),
+		progressbar.OptionThrottle(barEvery), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetRenderBlankState(false), progressbar.OptionSpinnerType(14),
+	)
+	tick := time.NewTicker(barEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			done, total, line := look()
+			if total > 0 && bar.GetMax64() != total {
+				bar.ChangeMax64(total)
+			}
+			bar.Describe(what + ": " + line)
+			_ = bar.Set64(min(done, max(total-1, 0))) // the full bar is cleared by stop; a display has no say
+		case <-p.quit:
+			_ = bar.Finish() // clears the line
+			return
+		}
+	}
+}
+
+func (p *progress) lines(a *app, what string, look func() (int64, int64, string)) {
+	defer close(p.gone)
+	tick := time.NewTicker(lineEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			done, total, line := look()
+			if total > 0 {
+				a.notef("%s: %d%%, %s", what, done*100/total, line)
+			} else {
+				a.notef("%s: %s", what, line)
+			}
+		case <-p.quit:
+			return
+		}
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

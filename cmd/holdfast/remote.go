@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/moneyprinter/holdfast/bus"
+)
+
+// remote is a daemon that is asked over NATS.
+type remote struct {
+	nc     *nats.Conn
+	ledger string
+	// denied ends with the server's words when the credentials do not allow what
+	// was tried: NATS says so beside the request, which would wait for ever.
+	denied context.Context //nolint:containedctx // lives as long as the connection
+}
+
+// natsContext is what a credentials file may hold: the form that the nats
+// command line keeps its contexts in.
+type natsContext struct {
+	URL         string `json:"url"`
+	User        string `json:"user"`
+	Password    string `json:"password"`
+	Token       string `json:"token"`
+	Creds       string `json:"creds"`
+	NKey        string `json:"nkey"`
+	InboxPrefix string `json:"inbox_prefix"`
+	CA          string `json:"ca"`
+	Cert        string `json:"cert"`
+	Key         string `json:"key"`
+}
+
+func readContext(path string) (natsContext, error) {
+	var c natsContext
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return c, fmt.Errorf("holdfast: --creds: %w", err)
+	}
+	if strings.HasSuffix(path, ".creds") {
+		return natsContext{Creds: path}, nil
+	}
+	if err = json.Unmarshal(b, &c); err != nil {
+		return c, fmt.Errorf("holdfast: --creds %s: %w: expected a context file such as nats/writer.json, or a .creds file", path, err)
+	}
+	return c, nil
+}
+
+// options turns a context into options of nats.go.
+func (c *natsContext) options() ([]nats.Option, error) {
+	var out []nats.Option
+	if c.User != "" {
+		out = append(out, nats.UserInfo(c.User, c.Password))
+	}
+	if c.Token != "" {
+		out = append(out, nats.Token(c.Token))
+	}
+	if c.Creds != "" {
+		out = append(out, nats.UserCredentials(c.Creds))
+	}
+	if c.NKey != "" {
+		o, err := nats.NkeyOptionFromSeed(c.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("holdfast: nkey %s: %w", c.NKey, err)
+		}
+		out = append(out, o)
+	}
+	if c.InboxPrefix != "" {
+		out = append(out, nats.CustomInboxPrefix(c.InboxPrefix))
+	}
+	if c.CA != "" {
+		out = append(out, nats.RootCAs(c.CA))
+	}
+	if c.Cert != "" {
+		out = append(out, nats.ClientCert(c.Cert, c.Key))
+	}
+	return out, nil
+}
+
+// context returns the credentials to use: those of --creds, else those in the
+// URL, else those that the directory keeps for the same URL.
+func (a *app) context() (natsContext, error) {
+	if a.creds != "" {
+		return readContext(a.creds)
+	}
+	u, err := url.Parse(a.server)
+	if err == nil && u.User == nil {
+		c, err := readContext(filepath.Join(a.dir, "nats", "writer.json"))
+		if err == nil && c.URL == a.server {
+			return c, nil
+		}
+	}
+	return natsContext{}, nil
+}
+
+// dial connects to the daemon at --server.
+func (a *app) dial(ctx context.Context) (*remote, error) {
+	c, err := a.context()
+	if err != nil {
+		return nil, err
+	}
+	options, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	denied, deny := context.WithCancelCause(context.WithoutCancel(ctx))
+	nc, err := nats.Connect(a.server, append(
+		options, nats.Name("holdfast cli"), nats.Timeout(5*time.Second), nats.MaxReconnects(3),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				deny(err)
+			}
+		}))...)
+	switch {
+	case errors.Is(err, nats.ErrAuthorization):
+		return nil, fmt.Errorf("holdfast: %s refuses the credentials: give --creds DIR/nats/writer.json of the daemon's directory", a.server)
+	case err != nil:
+		return nil, fmt.Errorf("holdfast: --server %s: %w: is the daemon running there?", a.server, err)
+	}
+	r := &remote{nc: nc, ledger: a.ledger, denied: denied}
+	if r.ledger == "" {
+		if r.ledger, err = discover(ctx, nc); err != nil {
+			nc.Close()
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *remote) close() { r.nc.Close() }
+
+// discoverFor is how long further answers are awaited after the first.
+const discoverFor = 100 * time.Millisecond
+
+// discover asks which ledger is served here. Every daemon answers, so a second
+// name shows within a moment.
+func discover(ctx context.Context, nc *nats.Conn) (string, error) {
+	inbox := nc.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		return "", fmt.Errorf("holdfast: --server: %w", err)
+	}
+	defer func() { _ = sub.Unsubscribe() }() // the connection outlives it only for this verb
+	if err = nc.PublishRequest("$SRV.INFO.holdfast", inbox, nil); err != nil {
+		return "", fmt.Errorf("holdfast: --server: %w", err)
+	}
+	found, wait := "", 5*time.Second
+	for {
+		msg, err := next(ctx, sub, wait)
+		if errors.Is(err, nats.ErrTimeout) && found != "" || errors.Is(err, context.DeadlineExceeded) && found != "" {
+			return found, nil
+		}
+		if err != nil || msg.Header.Get("Status") == "503" {
+			return "", errors.New("holdfast: no ledger is served there: start 'holdfast serve', or check --server")
+		}
+		name, ok := servedLedger(msg.Data)
+		if !ok {
+			continue
+		}
+		if found != "" && name != found {
+			return "", usagef("several ledgers are served there, %s and %s among them: choose one with --ledger", found, name)
+		}
+		found, wait = name, discoverFor
+	}
+}
+
+func next(ctx context.Context, sub *nats.Subscription, wait time.Duration) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return sub.NextMsgWithContext(ctx)
+}
+
+// servedLedger reads the ledger's name from what a service says of itself.
+func servedLedger(info []byte) (string, bool) {
+	var v struct {
+		Metadata map[string]string `json:"metadata"`
+	}
+	if json.Unmarshal(info, &v) != nil {
+		return "", false
+	}
+	name := v.Metadata["ledger"]
+	return name, name != ""
+}
+
+// call asks an endpoint.
+func (r *remote) call(ctx context.Context, endpoint string, query any) ([]byte, error) {
+	var body []byte
+	if query != nil {
+		var err error
+		if body, err = json.Marshal(query); err != nil {
+			return nil, fmt.Errorf("holdfast: encode request: %w", err)
+		}
+	}
+	return r.send(ctx, endpoint, body)
+}
+
+// send asks an endpoint with a finished body.
+func (r *remote) send(ctx context.Context, endpoint string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // verify and backups take their time
+	defer cancel()
+	defer context.AfterFunc(r.denied, cancel)()
+	b, err := bus.Request(ctx, r.nc, r.ledger, endpoint, body)
+	var failed *bus.Error
+	switch {
+	case err == nil:
+		return b, nil
+	case r.denied.Err() != nil:
+		return nil, fmt.Errorf("holdfast: these credentials may not ask for %s: give --creds DIR/nats/writer.json: %w", endpoint, context.Cause(r.denied))
+	case errors.As(err, &failed) && failed.Code == bus.CodeNoAnswer:
+		return nil, fmt.Errorf("holdfast: ledger %q is not served at %s, or these credentials may not ask it for %s: check --ledger and --creds",
+			r.ledger, r.nc.ConnectedUrlRedacted(), endpoint)
+	case errors.As(err, &failed):
+		return nil, &remoteError{failed}
+	}
+	return nil, fmt.Errorf("holdfast: ask %s: %w", endpoint, err)
+}
+
+// remoteError is what the daemon refused and why.
+type remoteError struct{ answer *bus.Error }
+
+func (e *remoteError) Error() string { return e.answer.Text }
+
+// refused reports whether the daemon refused this one mutation, so that others
+// may still be applied.
+func (e *remoteError) refused() bool {
+	return strings.HasPrefix(e.answer.Code, "4") || e.answer.Code == bus.CodeTooLarge
+}
+
+// remoteQuery is what the daemon's endpoints take.
+type remoteQuery struct {
+	Account    string `json:"account,omitempty"`
+	Instrument string `json:"instrument,omitempty"`
+	Strategy   string `json:"strategy,omitempty"`
+	All        bool   `json:"all,omitempty"`
+	At         string `json:"at,omitempty"`
+	From       string `json:"from,omitempty"`
+	Limit      int    `json:"limit,omitempty"`
+	Deep       bool   `json:"deep,omitempty"`
+}
+
+// withRemote runs do with a connection to the daemon.
+func (a *app) withRemote(ctx context.Context, do func(*remote) error) error {
+	r, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	return do(r)
+}

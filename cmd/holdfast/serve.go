@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/bus/embedded"
+)
+
+type serveFlags struct {
+	openFlags
+	inputFlags
+	natsFlags
+
+	http   string
+	ingest []string
+}
+
+// failureCheck is how often a daemon looks whether its journal failed.
+const failureCheck = 200 * time.Millisecond
+
+// nowhere is the address that turns a listener off.
+const nowhere = "none"
+
+func (a *app) serveCmd() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the daemon: the ledger, its bus, its request API",
+		Long: `Opens the ledger, creating it if need be, publishes every change on NATS and
+answers requests there, until it is told to stop (SIGINT, SIGTERM: exit 0). When
+it is ready it prints one line for each way in.
+
+The bus is a NATS server inside the process, with generated credentials in
+DIR/nats/reader.json and writer.json, or with --nats an existing one. With
+--nats-listen none there is no bus. Port 0 means any free port.
+
+The HTTP address answers GET /healthz, /status, /positions, /verify and /metrics.
+
+A journal that cannot be written any more ends the process with exit code 1:
+restart it, the next opening repairs what a crash can leave.`,
+		Example: `  holdfast serve --ingest testdata/market.ndjson
+  holdfast serve --dir /var/lib/holdfast --nats nats://nats-1:4222,nats://nats-2:4222 --nats-creds daemon.creds
+  nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.>'`,
+		Args: cobra.NoArgs,
+	}
+	f.creation(cmd)
+	f.running(cmd)
+	p := cmd.Flags()
+	p.StringVar(&f.listen, "nats-listen", embedded.DefaultListen, "address of the embedded NATS server, or none")
+	f.natsFlags.flags(cmd)
+	p.StringVar(&f.http, "http", "127.0.0.1:8420", "address of the HTTP endpoints, or none")
+	p.StringArrayVar(&f.ingest, "ingest", nil, "file to apply after the start; may be repeated")
+	f.inputFlags.flags(cmd)
+	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		a.infoByDefault()
+		return a.serve(ctx, &f)
+	})
+}
+
+// daemon is what serve runs.
+type daemon struct {
+	app    *app
+	ledger *holdfast.Ledger
+	bus    *house // nil without one
+	web    *http.Server
+	webURL string
+}
+
+func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
+	if err := a.here("serve"); err != nil {
+		return err
+	}
+	var in *input
+	if len(f.ingest) > 0 {
+		if in, err = a.openInput(&f.inputFlags, f.ingest); err != nil {
+			return err
+		}
+		defer in.close()
+	}
+	d := &daemon{app: a}
+	defer func() {
+		if cerr := d.stop(); err == nil {
+			err = cerr
+		}
+	}()
+	if err := d.start(ctx, f); err != nil {
+		return err
+	}
+	if err := d.announce(); err != nil {
+		return err
+	}
+	if in != nil {
+		if err := d.ingest(ctx, f, in); err != nil {
+			return err
+		}
+	}
+	return d.wait(ctx)
+}
+
+// start binds the addresses and opens the ledger.
+func (d *daemon) start(ctx context.Context, f *serveFlags) error {
+	a := d.app
+	if err := a.checkFree(); err != nil {
+		return err
+	}
+	o, err := a.options(&f.openFlags, "serve")
+	if err != nil {
+		return err
+	}
+	name, err := a.ledgerName(&f.openFlags)
+	if err != nil {
+		return err
+	}
+	web, err := listenHTTP(ctx, f.http)
+	if err != nil {
+		return err
+	}
+	if host, ok := strings.CutSuffix(f.listen, ":-1"); ok { // nats-server's own way to say any port
+		f.listen = host + ":0"
+	}
+	if f.url != "" || f.listen != nowhere {
+		if d.bus, err = a.startBus(&f.natsFlags, name); err != nil {
+			return errors.Join(err, closeListener(web))
+		}
+		o.Bus, o.Reach = d.bus.options(&f.natsFlags), d.bus.reach
+	}
+	if d.ledger, err = holdfast.Open(ctx, a.dir, o); err != nil {
+		return errors.Join(err, closeListener(web))
+	}
+	if web != nil {
+		d.webURL = "http://" + web.Addr().String()
+		d.web = newWeb(a, d.ledger)
+		go func() {
+			if err := d.web.Serve(web); !errors.Is(err, http.ErrServerClosed) {
+				a.log.Error("HTTP ended", "err", err)
+			}
+		}()
+	}
+	return nil
+}
+
+func listenHTTP(ctx context.Context, addr string) (net.Listener, error) {
+	if addr == nowhere {
+		return nil, nil //nolint:nilnil // no listener is what was asked for
+	}
+	if host, ok := strings.CutSuffix(addr, ":-1"); ok {
+		addr = host + ":0"
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: --http %s: %w: choose another address, or none", addr, err)
+	}
+	return l, nil
+}
+
+func closeListener(l net.Listener) error {
+	if l == nil {
+		return nil
+	}
+	return l.Close()
+}
+
+// ready is what serve prints when it can be used.
+type ready struct {
+	Ledger      string            `json:"ledger"`
+	Dir         string            `json:"dir"`
+	PID         int               `json:"pid"`
+	Nats        string            `json:"nats,omitempty"`
+	Stream      string            `json:"stream,omitempty"`
+	Subjects    string            `json:"subjects,omitempty"`
+	Credentials map[string]string `json:"credentials,omitempty"`
+	HTTP        string            `json:"http,omitempty"`
+}
+
+func (d *daemon) announce() error {
+	r := ready{Ledger: d.ledger.Identity().Name, Dir: d.app.dir, PID: os.Getpid(), HTTP: d.webURL}
+	var lines []pair
+	if d.bus != nil {
+		r.Nats, r.Stream, r.Subjects = d.bus.reach, bus.StreamName(r.Ledger), bus.EventFilter(r.Ledger)
+		r.Credentials = make(map[string]string, len(d.bus.creds))
+		lines = append(lines, pair{"nats", fmt.Sprintf("%s  stream %s, subjects %s", r.Nats, r.Stream, r.Subjects)})
+		for _, c := range d.bus.creds {
+			r.Credentials[c.User] = c.File
+			lines = append(lines, pair{c.User, c.File})
+		}
+	}
+	if r.HTTP != "" {
+		lines = append(lines, pair{"http", r.HTTP})
+	}
+	if d.app.output != asTable {
+		a := *d.app
+		a.output = asNDJSON // one line, so that a script can wait for it
+		return a.printJSON(r)
+	}
+	return describe(d.app.stdout, append(lines, pair{"ready", fmt.Sprintf("ledger %s in %s, pid %d", r.Ledger, r.Dir, r.PID)}))
+}
+
+// ingest applies files while the daemon serves, and shows the positions.
+func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
+	run := &ingestion{app: d.app, in: in, skip: f.skipInvalid, to: localTarget{ledger: d.ledger, insist: f.insist}}
+	err := run.run(ctx)
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // told to stop: what is missing is applied by the next run
+	}
+	if perr := d.app.printCounts(run, false); err == nil {
+		err = perr
+	}
+	if err != nil {
+		return err
+	}
+	return d.app.printPositions(d.ledger.View(), &positionsFlags{})
+}
+
+// wait returns nil when ctx ends, or the error that ended the journal.
+func (d *daemon) wait(ctx context.Context) error {
+	tick := time.NewTicker(failureCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := d.ledger.Err(); err != nil {
+				return fmt.Errorf("holdfast: the journal failed; restart to repair and go on: %w", err)
+			}
+		}
+	}
+}
+
+// stop ends everything in the reverse order of start.
+func (d *daemon) stop() error {
+	var errs []error
+	if d.web != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		if d.web.Shutdown(ctx) != nil {
+			errs = append(errs, d.web.Close()) // a verification that takes longer is broken off
+		}
+		cancel()
+	}
+	for _, c := range []io.Closer{ledgerCloser{d.ledger}, houseCloser{d.bus}} {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+type ledgerCloser struct{ l *holdfast.Ledger }
+
+// Close closes the ledger, if there is one.
+func (c ledgerCloser) Close() error {
+	if c.l == nil {
+		return nil
+	}
+	return c.l.Close()
+}
+
+type houseCloser struct{ h *house }
+
+// Close stops the bus, if there is one.
+func (c houseCloser) Close() error {
+	if c.h == nil {
+		return nil
+	}
+	return c.h.close()
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast"
+)
+
+func (a *app) statusCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Describe the ledger",
+		Long: `Prints what the ledger holds: its first and last record, open positions, digest,
+snapshots, accounts, and who holds it. With --server the daemon's own view, bus
+included.`,
+		Example: `  holdfast status
+  holdfast status --server nats://127.0.0.1:4222 -o json`,
+		Args: cobra.NoArgs,
+	}
+	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		st, err := a.status(ctx)
+		if err != nil {
+			return err
+		}
+		if a.output != asTable {
+			return a.printJSON(st)
+		}
+		return describe(a.stdout, statusPairs(st))
+	})
+}
+
+// status asks the daemon or reads the directory.
+func (a *app) status(ctx context.Context) (holdfast.Status, error) {
+	var st holdfast.Status
+	if a.server != "" {
+		err := a.withRemote(ctx, func(r *remote) error {
+			b, err := r.call(ctx, "status", nil)
+			if err == nil {
+				err = json.Unmarshal(b, &st)
+			}
+			return err
+		})
+		return st, err
+	}
+	r, err := a.reader()
+	if err != nil {
+		return st, err
+	}
+	v, err := r.AsOf(ctx, holdfast.Moment{})
+	if err != nil {
+		return st, err
+	}
+	return r.StatusOf(v)
+}
+
+func statusPairs(s holdfast.Status) []pair {
+	out := []pair{
+		{"ledger", fmt.Sprintf("%s (%s), created %s", s.Name, s.ID, s.Created)},
+		{"directory", s.Dir},
+		{"records", fmt.Sprintf("%d to %d, epoch %d, %s", s.First, s.Last, s.Epoch, byteText(s.Bytes))},
+		{"newest", s.Time},
+		{"positions", fmt.Sprintf("%d open of %d", s.Open, s.Positions)},
+		{"digest", s.Digest},
+		{"snapshots", strconv.Itoa(s.Snapshots)},
+	}
+	if s.Newest != "" {
+		out = append(out, pair{"newest snapshot", fmt.Sprintf("%s (seq %d)", s.Newest, s.Snapshot)})
+	}
+	for _, acc := range s.Accounts {
+		parts := make([]string, 0, len(acc.Balances))
+		for _, ccy := range sortedKeys(acc.Balances) {
+			parts = append(parts, acc.Balances[ccy]+" "+ccy)
+		}
+		out = append(out, pair{"account " + acc.Account, strings.Join(parts, ", ")})
+	}
+	switch {
+	case s.Holder == nil:
+		out = append(out, pair{"holder", "nobody"})
+	case s.Holder.Reach != "":
+		out = append(out, pair{"holder", fmt.Sprintf("%s (pid %d), at %s", s.Holder.Verb, s.Holder.PID, s.Holder.Reach)})
+	default:
+		out = append(out, pair{"holder", fmt.Sprintf("%s (pid %d)", s.Holder.Verb, s.Holder.PID)})
+	}
+	if s.Bus != nil {
+		out = append(out, pair{"bus", busText(s.Bus)})
+	}
+	if s.Failure != "" {
+		out = append(out, pair{"failure", s.Failure})
+	}
+	return out
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// byteText shows a size for people.
+func byteText(n int64) string {
+	for _, u := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= u.size {
+			return fmt.Sprintf("%d.%d %s", n/u.size, n%u.size*10/u.size, u.name)
+		}
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+// journalBytes is the size of the journal's files.
+func journalBytes(dir string) int64 {
+	entries, err := os.ReadDir(filepath.Join(dir, "journal"))
+	if err != nil {
+		return 0
+	}
+	var n int64
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			n += info.Size()
+		}
+	}
+	return n
+}

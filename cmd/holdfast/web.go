@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// web answers the daemon's HTTP endpoints. All of them only read.
+type web struct {
+	app    *app
+	ledger *holdfast.Ledger
+	// verifying is held while a verification runs: one at a time.
+	verifying sync.Mutex
+}
+
+func newWeb(a *app, l *holdfast.Ledger) *http.Server {
+	w := &web{app: a, ledger: l}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", w.healthz)
+	mux.HandleFunc("GET /status", w.status)
+	mux.HandleFunc("GET /positions", w.positions)
+	mux.HandleFunc("GET /verify", w.verify)
+	mux.HandleFunc("GET /metrics", w.metrics)
+	return &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+}
+
+func (w *web) healthz(rw http.ResponseWriter, _ *http.Request) {
+	if err := w.ledger.Err(); err != nil {
+		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(rw, "ok\n") // the client may be gone
+}
+
+// answer writes a value as JSON, or the error.
+func answer[T any](rw http.ResponseWriter, v T, err error) {
+	var b []byte
+	if err == nil {
+		b, err = json.MarshalIndent(v, "", "  ")
+	}
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	_, _ = rw.Write(append(b, '\n')) // the client may be gone
+}
+
+func (w *web) status(rw http.ResponseWriter, _ *http.Request) {
+	st, err := w.ledger.Status()
+	answer(rw, st, err)
+}
+
+func (w *web) positions(rw http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	f := positionsFlags{selection: selection{q.Get("account"), q.Get("instrument"), q.Get("strategy")}, all: truth(q.Get("all"))}
+	v := w.ledger.View()
+	if q.Get("as_of") != "" {
+		at, err := holdfast.ParseMoment(q.Get("as_of"))
+		if err == nil {
+			v, err = w.ledger.AsOf(r.Context(), at)
+		}
+		if err != nil {
+			http.Error(rw, err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	_ = writePositions(rw, v, &f) // the client may be gone
+}
+
+func writePositions(w io.Writer, v *projector.View, f *positionsFlags) error {
+	out := bufio.NewWriterSize(w, 1<<16)
+	var buf []byte
+	lead := "["
+	for p := range v.Positions() {
+		if (!f.all && !p.IsOpen()) || !f.selects(p.Key) {
+			continue
+		}
+		buf = position.AppendPositionJSON(append(buf[:0], lead...), &p)
+		lead = ",\n "
+		if _, err := out.Write(buf); err != nil {
+			return err
+		}
+	}
+	if lead == "[" {
+		_, _ = out.WriteString("[") // its error comes with Flush
+	}
+	_, _ = out.WriteString("]\n") // the same
+	return out.Flush()
+}
+
+func truth(s string) bool { return s == "1" || s == "true" }
+
+func (w *web) verify(rw http.ResponseWriter, r *http.Request) {
+	if !w.verifying.TryLock() {
+		http.Error(rw, "a verification is running already", http.StatusTooManyRequests)
+		return
+	}
+	defer w.verifying.Unlock()
+	// It takes as long as it takes; the client's going away ends it.
+	if err := http.NewResponseController(rw).SetWriteDeadline(time.Time{}); err != nil {
+		w.app.log.Debug("no write deadline", "err", err)
+	}
+	rep, err := w.ledger.Verify(r.Context(), holdfast.VerifyOptions{Deep: truth(r.URL.Query().Get("deep"))})
+	answer(rw, rep, err)
+}
+
+// metrics writes the text format of Prometheus.
+func (w *web) metrics(rw http.ResponseWriter, _ *http.Request) {
+	v := w.ledger.View()
+	n := v.Counts()
+	var failed, snapshot, lag, published uint64
+	if w.ledger.Err() != nil {
+		failed = 1
+	}
+	if list, err := w.ledger.Snapshots(); err == nil && len(list) > 0 {
+		snapshot = list[0].Seq
+	}
+	if relay := w.ledger.Relay(); relay != nil {
+		s := relay.Status()
+		lag, published = s.Lag, s.Last
+	}
+	rw.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	for _, m := range []struct {
+		name, kind, help string
+		value            uint64
+	}{
+		{"holdfast_seq", "counter", "Newest durable record.", v.Seq()},
+		{"holdfast_bus_seq", "counter", "Newest record on the stream.", published},
+		{"holdfast_bus_lag", "gauge", "Durable records that are not on the stream yet.", lag},
+		{"holdfast_positions_open", "gauge", "Positions that are not flat.", n.Open},
+		{"holdfast_positions", "gauge", "Keys that ever had a fill.", n.Positions},
+		{"holdfast_snapshot_seq", "counter", "Record that the newest snapshot stands on.", snapshot},
+		{"holdfast_journal_bytes", "gauge", "Size of the journal's files.", uint64(max(journalBytes(w.app.dir), 0))},
+		{"holdfast_failed", "gauge", "1 once the journal has failed.", failed},
+	} {
+		// The client may be gone.
+		_, _ = fmt.Fprintf(rw, "# HELP %s %s\n# TYPE %s %s\n%s{ledger=%q} %d\n",
+			m.name, m.help, m.name, m.kind, m.name, w.ledger.Identity().Name, m.value)
+	}
+}
