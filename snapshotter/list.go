@@ -57,7 +57,7 @@ func (s *Snapshotter) head(name string, seq uint64) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read from
 	snap := Snapshot{Name: name, Size: size}
 	b, err := readAt(f, name, 0, min(headerSize, size))
 	if err != nil {

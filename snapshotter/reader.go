@@ -33,7 +33,7 @@ func (s *Snapshotter) Verify(name string) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // only read from
 	if err = r.drain(); err != nil {
 		return Snapshot{}, err
 	}

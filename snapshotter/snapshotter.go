@@ -158,18 +158,23 @@ func (s *Snapshotter) writeDurably(ctx context.Context, name string, header []by
 	if err != nil {
 		return 0, err
 	}
-	if err = os.Rename(temp, filepath.Join(s.dir, name)); err != nil {
+	final := filepath.Join(s.dir, name)
+	if err = os.Rename(temp, final); err != nil {
 		return 0, err
 	}
 	done = true
-	return size, durable.SyncDir(s.dir)
+	if err = durable.SyncDir(s.dir); err != nil {
+		s.discard(final) // the name may not outlive a crash, so it must not count now
+		return 0, err
+	}
+	return size, nil
 }
 
-// discard removes a temporary file after a failure; what cannot be removed is
-// left to Prune.
-func (s *Snapshotter) discard(temp string) {
-	if err := os.Remove(temp); err != nil {
-		s.o.Logger.Warn("temporary file of a failed snapshot left behind", "file", filepath.Base(temp), "err", err)
+// discard removes a file after a failure; a temporary one that cannot be removed
+// is left to Prune.
+func (s *Snapshotter) discard(path string) {
+	if err := os.Remove(path); err != nil {
+		s.o.Logger.Warn("file of a failed snapshot left behind", "file", filepath.Base(path), "err", err)
 	}
 }
 
@@ -183,7 +188,7 @@ func (s *Snapshotter) readBack(ctx context.Context, name string, sum [32]byte) (
 	if err != nil {
 		return 0, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // only read from
 	if r.trailer.sum != sum {
 		return 0, &DamageError{File: name, Offset: 0, Reason: "what was read back is not what was written"}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"slices"
 )
@@ -57,7 +58,7 @@ func (w *world) golden() ([]byte, error) {
 	}
 	for k, h := range w.book.positions {
 		life := holding{now: h.now, before: h.before}
-		life.before.fees, life.before.charges = clone(h.before.fees), clone(h.before.charges)
+		life.before.fees, life.before.charges = maps.Clone(h.before.fees), maps.Clone(h.before.charges)
 		life.closeSums()
 		f.Positions = append(f.Positions, goldenPosition{
 			Account: k.account, Instrument: k.instrument, Strategy: k.strategy, Leg: k.leg, Settlement: h.product.settlement,
@@ -79,14 +80,6 @@ func (w *world) golden() ([]byte, error) {
 	e.SetIndent("", " ")
 	err := e.Encode(f)
 	return b.Bytes(), err
-}
-
-func clone(m money) money {
-	out := money{}
-	for c, v := range m {
-		out[c] = v
-	}
-	return out
 }
 
 // texts writes sums, without those that are zero.

@@ -38,8 +38,7 @@ type LineError struct {
 
 func (e *LineError) Error() string {
 	reason := strings.TrimPrefix(strings.TrimPrefix(e.Err.Error(), "feed: "), "position: ")
-	var refused *position.FieldError
-	if errors.As(e.Err, &refused) {
+	if refused, ok := errors.AsType[*position.FieldError](e.Err); ok {
 		reason = strings.TrimPrefix(reason, refused.Field+" ")
 	}
 	if e.Field != "" {
@@ -51,23 +50,23 @@ func (e *LineError) Error() string {
 // Unwrap returns ErrLine and the reason.
 func (e *LineError) Unwrap() []error { return []error{ErrLine, e.Err} }
 
-// fieldErr is a refusal of one member, on its way to a LineError.
-type fieldErr struct {
+// memberError is a refusal of one member, on its way to a LineError.
+type memberError struct {
 	field string
 	err   error
 }
 
-func (e *fieldErr) Error() string { return e.field + " " + e.err.Error() }
-func (e *fieldErr) Unwrap() error { return e.err }
+func (e *memberError) Error() string { return e.field + " " + e.err.Error() }
+func (e *memberError) Unwrap() error { return e.err }
 
 func bad(field, format string, args ...any) error {
-	return &fieldErr{field: field, err: fmt.Errorf(format, args...)}
+	return &memberError{field: field, err: fmt.Errorf(format, args...)}
 }
 
 // lineError places err, which may know the member, on a line.
 func lineError(file string, line int, err error) *LineError {
 	e := &LineError{File: file, Line: line, Err: err}
-	var known *fieldErr
+	var known *memberError
 	var refused *position.FieldError
 	switch {
 	case errors.As(err, &known):

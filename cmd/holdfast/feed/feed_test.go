@@ -162,7 +162,7 @@ func TestUnsuitableInputs(t *testing.T) {
 
 	dir, err := os.Open(t.TempDir())
 	require.NoError(t, err)
-	defer dir.Close()
+	defer func() { _ = dir.Close() }() // only read from
 	_, err = feed.Open("there", dir, feed.Auto, feed.Mapping{})
 	require.ErrorIs(t, err, feed.ErrDirectory)
 	require.ErrorContains(t, err, "there")
@@ -229,7 +229,7 @@ func TestLineLengthBoundary(t *testing.T) {
 
 func TestPipeIsReadAsItIsWritten(t *testing.T) {
 	r, w := io.Pipe()
-	defer r.Close()
+	defer func() { _ = r.Close() }() // only read from
 	opened := make(chan *feed.Feed)
 	go func() {
 		f, err := feed.Open("-", r, feed.Auto, feed.Mapping{})

@@ -126,12 +126,12 @@ func (f *fills) read(l *line) (position.Mutation, []position.Mutation, error) {
 			continue // no fee, or no such column
 		}
 		if *d, err = position.Parse(text); err != nil {
-			return nil, nil, &fieldErr{field: memberName(m), err: err}
+			return nil, nil, &memberError{field: memberName(m), err: err}
 		}
 	}
 	if f.from[when].bound {
 		if x.Time, err = parseTime(f.text(row, when), f.layout); err != nil {
-			return nil, nil, &fieldErr{field: memberName(when), err: err}
+			return nil, nil, &memberError{field: memberName(when), err: err}
 		}
 	}
 	x.Ident, err = f.id(row, l)

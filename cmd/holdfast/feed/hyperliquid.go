@@ -65,11 +65,11 @@ func (h *hyperliquid) read(l *line) (position.Mutation, []position.Mutation, err
 		member string
 	}{{&x.Price, hlPrice, "price"}, {&x.Qty, hlSize, "qty"}, {&x.Fee, hlFee, "fee"}, {&start, hlStart, "start_position"}} {
 		if *n.to, err = parseSpreadsheet(get(n.column)); err != nil {
-			return nil, nil, &fieldErr{field: n.member, err: err}
+			return nil, nil, &memberError{field: n.member, err: err}
 		}
 	}
 	if x.Time, err = h.time(get(hlTime)); err != nil {
-		return nil, nil, &fieldErr{field: "time", err: err}
+		return nil, nil, &memberError{field: "time", err: err}
 	}
 	for _, i := range []int{hlHash, hlOrder} {
 		if get(i) == "" {

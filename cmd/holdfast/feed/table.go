@@ -76,7 +76,7 @@ func (t *table) cut(text string) ([]string, error) {
 	for {
 		var field string
 		var err error
-		more := false
+		var more bool
 		if strings.HasPrefix(text, `"`) {
 			field, text, err = cutQuoted(text[1:])
 			if err != nil {
