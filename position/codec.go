@@ -48,39 +48,34 @@ func (e *FormatError) Unwrap() error { return ErrFormat }
 // AppendChange appends the binary form of a change. It allocates only when dst
 // is too small.
 func AppendChange(dst []byte, c *Change) []byte {
-	w := newWriter(dst, changeBound(c))
-	w.change(c)
-	return w.bytes()
+	w, n := roomFor(dst, changeBound(c))
+	return w[:w.change(n, c)]
 }
 
 // AppendMutation appends the binary form of a mutation, without its expected
 // version, which is a condition and not content.
 func AppendMutation(dst []byte, m Mutation) []byte {
 	m = valueOf(m)
-	w := newWriter(dst, mutationBound(m))
-	w.mutation(m, true)
-	return w.bytes()
+	w, n := roomFor(dst, mutationBound(m))
+	return w[:w.mutation(n, m, true)]
 }
 
 // AppendPosition appends the binary form of a position, without its Seq.
 func AppendPosition(dst []byte, p *Position) []byte {
-	w := newWriter(dst, positionBound(p))
-	w.position(p)
-	return w.bytes()
+	w, n := roomFor(dst, positionBound(p))
+	return w[:w.position(n, p)]
 }
 
 // AppendInstrument appends the binary form of an instrument, without its Seq.
 func AppendInstrument(dst []byte, i *Instrument) []byte {
-	w := newWriter(dst, instrumentBound(i))
-	w.instrument(i)
-	return w.bytes()
+	w, n := roomFor(dst, instrumentBound(i))
+	return w[:w.instrument(n, i)]
 }
 
 // AppendAccount appends the binary form of an account, without its Seq.
 func AppendAccount(dst []byte, a *Account) []byte {
-	w := newWriter(dst, accountBound(a))
-	w.account(a)
-	return w.bytes()
+	w, n := roomFor(dst, accountBound(a))
+	return w[:w.account(n, a)]
 }
 
 // valueOf returns one of this package's five types for what implements

@@ -2,6 +2,7 @@ package position_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,7 +173,7 @@ func TestNewerFormatIsRefusedByName(t *testing.T) {
 	b := position.AppendChange(nil, &c)
 	var d position.Decoder
 
-	_, err := d.Change(append(b[:len(b):len(b)], 13<<3|2, 1, 'x'))
+	_, err := d.Change(append(slices.Clip(b), 13<<3|2, 1, 'x'))
 	require.ErrorIs(t, err, position.ErrFormat)
 	require.EqualError(t, err, "position: bad encoding: change, field 13 of wire type 2 is not known to this version")
 	var fe *position.FormatError

@@ -52,15 +52,9 @@ func (d *Decoder) fill(r *reader) Fill {
 			f.Side = Sell
 		}
 	}
-	if r.at(5<<3 | bytesType) {
-		f.Qty = r.decimal()
-	}
-	if r.at(6<<3 | bytesType) {
-		f.Price = r.decimal()
-	}
-	if r.at(7<<3 | bytesType) {
-		f.Fee = r.decimal()
-	}
+	r.decimal(5<<3|bytesType, &f.Qty)
+	r.decimal(6<<3|bytesType, &f.Price)
+	r.decimal(7<<3|bytesType, &f.Fee)
 	if r.at(8<<3 | bytesType) {
 		f.FeeCurrency = d.name(r)
 	}
@@ -72,9 +66,7 @@ func (d *Decoder) mark(r *reader) Mark {
 	if r.at(4<<3 | bytesType) {
 		m.Instrument = d.name(r)
 	}
-	if r.at(5<<3 | bytesType) {
-		m.Price = r.decimal()
-	}
+	r.decimal(5<<3|bytesType, &m.Price)
 	return m
 }
 
@@ -86,9 +78,7 @@ func (d *Decoder) charge(r *reader) Charge {
 	if r.at(4<<3 | varintType) {
 		c.Kind = ChargeKind(r.number(uint64(Cash)))
 	}
-	if r.at(5<<3 | bytesType) {
-		c.Amount = r.decimal()
-	}
+	r.decimal(5<<3|bytesType, &c.Amount)
 	if r.at(6<<3 | bytesType) {
 		c.Currency = d.name(r)
 	}

@@ -49,18 +49,10 @@ func (d *Decoder) change(r *reader, c *Change) {
 		c.Cause = d.mutation(r)
 		r.leave(outer, 4, "cause")
 	}
-	if r.at(5<<3 | bytesType) {
-		c.Qty = r.decimal()
-	}
-	if r.at(6<<3 | bytesType) {
-		c.Value = r.decimal()
-	}
-	if r.at(7<<3 | bytesType) {
-		c.Realized = r.decimal()
-	}
-	if r.at(8<<3 | bytesType) {
-		c.Fee = r.decimal()
-	}
+	r.decimal(5<<3|bytesType, &c.Qty)
+	r.decimal(6<<3|bytesType, &c.Value)
+	r.decimal(7<<3|bytesType, &c.Realized)
+	r.decimal(8<<3|bytesType, &c.Fee)
 	if r.at(9<<3 | bytesType) {
 		outer := r.enter()
 		c.After = new(Position)
@@ -132,30 +124,14 @@ func (d *Decoder) position(r *reader, p *Position) {
 	if r.at(4<<3 | varintType) {
 		p.Version = r.number(1<<64 - 1)
 	}
-	if r.at(5<<3 | bytesType) {
-		p.Qty = r.decimal()
-	}
-	if r.at(6<<3 | bytesType) {
-		p.Cost = r.decimal()
-	}
-	if r.at(7<<3 | bytesType) {
-		p.EntryQty = r.decimal()
-	}
-	if r.at(8<<3 | bytesType) {
-		p.ExitQty = r.decimal()
-	}
-	if r.at(9<<3 | bytesType) {
-		p.EntryValue = r.decimal()
-	}
-	if r.at(10<<3 | bytesType) {
-		p.ExitValue = r.decimal()
-	}
-	if r.at(11<<3 | bytesType) {
-		p.PeakQty = r.decimal()
-	}
-	if r.at(12<<3 | bytesType) {
-		p.LastEntry = r.decimal()
-	}
+	r.decimal(5<<3|bytesType, &p.Qty)
+	r.decimal(6<<3|bytesType, &p.Cost)
+	r.decimal(7<<3|bytesType, &p.EntryQty)
+	r.decimal(8<<3|bytesType, &p.ExitQty)
+	r.decimal(9<<3|bytesType, &p.EntryValue)
+	r.decimal(10<<3|bytesType, &p.ExitValue)
+	r.decimal(11<<3|bytesType, &p.PeakQty)
+	r.decimal(12<<3|bytesType, &p.LastEntry)
 	d.positionRest(r, p)
 }
 
@@ -166,11 +142,9 @@ func (d *Decoder) positionRest(r *reader, p *Position) {
 	if r.at(14<<3 | bytesType) {
 		d.totals(r, &p.Prior, 14, "prior")
 	}
-	if r.at(15<<3 | bytesType) {
-		p.High = r.decimal()
-	}
+	r.decimal(15<<3|bytesType, &p.High)
 	if r.at2(16<<3 | bytesType) {
-		p.Low = r.decimal()
+		r.readDecimal(&p.Low)
 	}
 	if r.at2(17<<3 | bytesType) {
 		p.Mark, p.HasMark = r.present(), true
@@ -194,12 +168,8 @@ func (d *Decoder) positionRest(r *reader, p *Position) {
 func (d *Decoder) totals(r *reader, t *Totals, field uint32, name string) {
 	outer := r.enter()
 	start := r.i
-	if r.at(1<<3 | bytesType) {
-		t.Realized = r.decimal()
-	}
-	if r.at(2<<3 | bytesType) {
-		t.Funding = r.decimal()
-	}
+	r.decimal(1<<3|bytesType, &t.Realized)
+	r.decimal(2<<3|bytesType, &t.Funding)
 	t.Fees = d.amounts(r, 3)
 	t.Charges = d.amounts(r, 4)
 	r.leaveSome(outer, start, field, name)
@@ -214,9 +184,7 @@ func (d *Decoder) amounts(r *reader, field uint32) Amounts {
 		if r.at(1<<3 | bytesType) {
 			x.Currency = d.name(r)
 		}
-		if r.at(2<<3 | bytesType) {
-			x.Value = r.decimal()
-		}
+		r.decimal(2<<3|bytesType, &x.Value)
 		switch {
 		case r.err != nil || r.i < r.end: // leave tells
 		case x.Value.IsZero():
@@ -295,9 +263,7 @@ func (d *Decoder) instrument(r *reader) *Instrument {
 	if r.at(3<<3 | varintType) {
 		i.Defined = r.number(1) == 1
 	}
-	if r.at(4<<3 | bytesType) {
-		i.Mark = r.decimal()
-	}
+	r.decimal(4<<3|bytesType, &i.Mark)
 	if r.at(5<<3 | fixed64Type) {
 		i.MarkTime = r.time()
 	}

@@ -2,87 +2,90 @@ package position
 
 import "slices"
 
-func (w *writer) change(c *Change) {
-	w.number(1, uint64(c.Kind))
-	w.number(2, uint64(c.Part))
-	w.number(3, uint64(c.Parts))
+func (w wire) change(n int, c *Change) int {
+	n = w.number(n, 1, uint64(c.Kind))
+	n = w.number(n, 2, uint64(c.Part))
+	n = w.number(n, 3, uint64(c.Parts))
 	if c.Cause != nil {
-		start := w.open(4)
-		w.mutation(valueOf(c.Cause), true)
-		w.close(start)
+		start := w.open(n, 4, 1)
+		n = w.mutation(start, valueOf(c.Cause), true)
+		n = w.close(start, n, 1)
 	}
-	w.decimal(5, c.Qty)
-	w.decimal(6, c.Value)
-	w.decimal(7, c.Realized)
-	w.decimal(8, c.Fee)
+	n = w.decimal(n, 5, c.Qty)
+	n = w.decimal(n, 6, c.Value)
+	n = w.decimal(n, 7, c.Realized)
+	n = w.decimal(n, 8, c.Fee)
 	if c.After != nil {
-		start := w.openLong(9)
-		w.position(c.After)
-		w.closeLong(start)
+		start := w.open(n, 9, 2)
+		n = w.position(start, c.After)
+		n = w.close(start, n, 2)
 	}
 	if c.Instrument != nil {
-		start := w.open(10)
-		w.instrument(c.Instrument)
-		w.close(start)
+		start := w.open(n, 10, 1)
+		n = w.instrument(start, c.Instrument)
+		n = w.close(start, n, 1)
 	}
 	if c.Account != nil {
-		start := w.open(11)
-		w.account(c.Account)
-		w.close(start)
+		start := w.open(n, 11, 1)
+		n = w.account(start, c.Account)
+		n = w.close(start, n, 1)
 	}
 	if c.Epoch != nil {
-		start := w.open(12)
-		w.epoch(c.Epoch)
-		w.close(start)
+		start := w.open(n, 12, 1)
+		n = w.epoch(start, c.Epoch)
+		n = w.close(start, n, 1)
 	}
+	return n
 }
 
 // mutation writes the one member of the oneof. Without whole, id and time are
 // left out: what remains is the content that duplicates are compared by.
-func (w *writer) mutation(m Mutation, whole bool) {
+func (w wire) mutation(n int, m Mutation, whole bool) int {
 	switch m := m.(type) {
 	case Fill:
-		start := w.open(1)
-		w.meta(m.Meta, whole)
-		w.key(3, &m.Key)
-		w.number(4, sideNumber(m.Side))
-		w.decimal(5, m.Qty)
-		w.decimal(6, m.Price)
-		w.decimal(7, m.Fee)
-		w.text(8, m.FeeCurrency)
-		w.close(start)
+		start := w.open(n, 1, 1)
+		n = w.meta(start, m.Meta, whole)
+		n = w.key(n, 3, &m.Key)
+		n = w.number(n, 4, sideNumber(m.Side))
+		n = w.decimal(n, 5, m.Qty)
+		n = w.decimal(n, 6, m.Price)
+		n = w.decimal(n, 7, m.Fee)
+		n = w.text(n, 8, m.FeeCurrency)
+		n = w.close(start, n, 1)
 	case Mark:
-		start := w.open(2)
-		w.meta(m.Meta, whole)
-		w.text(4, m.Instrument)
-		w.decimal(5, m.Price)
-		w.close(start)
+		start := w.open(n, 2, 1)
+		n = w.meta(start, m.Meta, whole)
+		n = w.text(n, 4, m.Instrument)
+		n = w.decimal(n, 5, m.Price)
+		n = w.close(start, n, 1)
 	case Charge:
-		start := w.open(3)
-		w.meta(m.Meta, whole)
-		w.key(3, &m.Key)
-		w.number(4, uint64(m.Kind))
-		w.decimal(5, m.Amount)
-		w.text(6, m.Currency)
-		w.close(start)
+		start := w.open(n, 3, 1)
+		n = w.meta(start, m.Meta, whole)
+		n = w.key(n, 3, &m.Key)
+		n = w.number(n, 4, uint64(m.Kind))
+		n = w.decimal(n, 5, m.Amount)
+		n = w.text(n, 6, m.Currency)
+		n = w.close(start, n, 1)
 	case Amend:
-		start := w.open(4)
-		w.amend(&m, whole)
-		w.close(start)
+		start := w.open(n, 4, 1)
+		n = w.amend(start, &m, whole)
+		n = w.close(start, n, 1)
 	case DefineInstrument:
-		start := w.open(5)
-		w.meta(m.Meta, whole)
-		w.text(4, m.Instrument)
-		w.terms(5, &m.Terms)
-		w.close(start)
+		start := w.open(n, 5, 1)
+		n = w.meta(start, m.Meta, whole)
+		n = w.text(n, 4, m.Instrument)
+		n = w.terms(n, 5, &m.Terms)
+		n = w.close(start, n, 1)
 	}
+	return n
 }
 
-func (w *writer) meta(m Meta, whole bool) {
+func (w wire) meta(n int, m Meta, whole bool) int {
 	if whole {
-		w.text(1, m.Ident)
-		w.time(2, m.Time)
+		n = w.text(n, 1, m.Ident)
+		n = w.time(n, 2, m.Time)
 	}
+	return n
 }
 
 // The numbers of Side differ from its Go values because an enum of protobuf
@@ -102,35 +105,39 @@ func sideNumber(s Side) uint64 {
 	return 0
 }
 
-func (w *writer) amend(a *Amend, whole bool) {
-	w.meta(a.Meta, whole)
-	w.key(3, &a.Key)
+func (w wire) amend(n int, a *Amend, whole bool) int {
+	n = w.meta(n, a.Meta, whole)
+	n = w.key(n, 3, &a.Key)
 	if a.Stop != nil {
-		w.present(4, *a.Stop)
+		n = w.present(n, 4, *a.Stop)
 	}
-	w.flag(5, a.NoStop)
+	n = w.flag(n, 5, a.NoStop)
 	if a.Targets != nil {
-		start := w.open(6)
+		start := w.open(n, 6, 1)
+		n = start
 		for _, d := range a.Targets {
-			w.present(1, d)
+			n = w.present(n, 1, d)
 		}
-		w.close(start)
+		n = w.close(start, n, 1)
 	}
 	if a.Tags != nil {
-		start := w.open(7)
+		start := w.open(n, 7, 1)
+		n = start
 		for _, s := range a.Tags {
-			w.element(1, s)
+			n = w.element(n, 1, s)
 		}
-		w.close(start)
+		n = w.close(start, n, 1)
 	}
 	if a.Metadata != nil {
-		start := w.open(8)
+		start := w.open(n, 8, 1)
+		n = start
 		var room [MaxMeta]string
 		for _, name := range metaNames(room[:0], a.Metadata) {
-			w.metaItem(1, name, a.Metadata[name])
+			n = w.metaItem(n, 1, name, a.Metadata[name])
 		}
-		w.close(start)
+		n = w.close(start, n, 1)
 	}
+	return n
 }
 
 // metaNames appends the sorted names, so that a map has one encoding.
@@ -142,127 +149,136 @@ func metaNames(dst []string, m map[string]string) []string {
 	return dst
 }
 
-func (w *writer) metaItem(field uint, name, value string) {
-	start := w.open(field)
-	w.text(1, name)
-	w.text(2, value)
-	w.close(start)
+func (w wire) metaItem(n int, field uint, name, value string) int {
+	start := w.open(n, field, 1)
+	n = w.text(start, 1, name)
+	n = w.text(n, 2, value)
+	n = w.close(start, n, 1)
+	return n
 }
 
-func (w *writer) key(field uint, k *Key) {
+func (w wire) key(n int, field uint, k *Key) int {
 	if *k == (Key{}) {
-		return
+		return n
 	}
-	start := w.open(field)
-	w.text(1, k.Account)
-	w.text(2, k.Instrument)
-	w.text(3, k.Strategy)
-	w.text(4, k.Leg)
-	w.close(start)
+	start := w.open(n, field, 1)
+	n = w.text(start, 1, k.Account)
+	n = w.text(n, 2, k.Instrument)
+	n = w.text(n, 3, k.Strategy)
+	n = w.text(n, 4, k.Leg)
+	n = w.close(start, n, 1)
+	return n
 }
 
-func (w *writer) terms(field uint, t *Terms) {
+func (w wire) terms(n int, field uint, t *Terms) int {
 	if *t == (Terms{}) {
-		return
+		return n
 	}
-	start := w.open(field)
-	w.number(1, uint64(t.Kind))
-	w.decimal(2, t.Multiplier)
-	w.text(3, t.Base)
-	w.text(4, t.Quote)
-	w.text(5, t.Settlement)
-	w.close(start)
+	start := w.open(n, field, 1)
+	n = w.number(start, 1, uint64(t.Kind))
+	n = w.decimal(n, 2, t.Multiplier)
+	n = w.text(n, 3, t.Base)
+	n = w.text(n, 4, t.Quote)
+	n = w.text(n, 5, t.Settlement)
+	n = w.close(start, n, 1)
+	return n
 }
 
-func (w *writer) position(p *Position) {
-	w.key(1, &p.Key)
-	w.terms(2, &p.Terms)
-	w.number(3, p.Cycle)
-	w.number(4, p.Version)
-	w.decimal(5, p.Qty)
-	w.decimal(6, p.Cost)
-	w.decimal(7, p.EntryQty)
-	w.decimal(8, p.ExitQty)
-	w.decimal(9, p.EntryValue)
-	w.decimal(10, p.ExitValue)
-	w.decimal(11, p.PeakQty)
-	w.decimal(12, p.LastEntry)
-	w.totals(13, &p.Totals)
-	w.totals(14, &p.Prior)
-	w.decimal(15, p.High)
-	w.decimal(16, p.Low)
+func (w wire) position(n int, p *Position) int {
+	n = w.key(n, 1, &p.Key)
+	n = w.terms(n, 2, &p.Terms)
+	n = w.number(n, 3, p.Cycle)
+	n = w.number(n, 4, p.Version)
+	n = w.decimal(n, 5, p.Qty)
+	n = w.decimal(n, 6, p.Cost)
+	n = w.decimal(n, 7, p.EntryQty)
+	n = w.decimal(n, 8, p.ExitQty)
+	n = w.decimal(n, 9, p.EntryValue)
+	n = w.decimal(n, 10, p.ExitValue)
+	n = w.decimal(n, 11, p.PeakQty)
+	n = w.decimal(n, 12, p.LastEntry)
+	n = w.totals(n, 13, &p.Totals)
+	n = w.totals(n, 14, &p.Prior)
+	n = w.decimal(n, 15, p.High)
+	n = w.decimal(n, 16, p.Low)
 	if p.HasMark {
-		w.present(17, p.Mark)
+		n = w.present(n, 17, p.Mark)
 	}
-	w.time(18, p.OpenedAt)
-	w.time(19, p.ClosedAt)
-	w.time(20, p.UpdatedAt)
+	n = w.time(n, 18, p.OpenedAt)
+	n = w.time(n, 19, p.ClosedAt)
+	n = w.time(n, 20, p.UpdatedAt)
 	if p.Conditions != nil {
-		start := w.open(21)
-		w.conditions(p.Conditions)
-		w.close(start)
+		start := w.open(n, 21, 1)
+		n = w.conditions(start, p.Conditions)
+		n = w.close(start, n, 1)
 	}
+	return n
 }
 
-func (w *writer) totals(field uint, t *Totals) {
+func (w wire) totals(n int, field uint, t *Totals) int {
 	if t.Realized.IsZero() && t.Funding.IsZero() && len(t.Fees) == 0 && len(t.Charges) == 0 {
-		return
+		return n
 	}
-	start := w.open(field)
-	w.decimal(1, t.Realized)
-	w.decimal(2, t.Funding)
-	w.amounts(3, t.Fees)
-	w.amounts(4, t.Charges)
-	w.close(start)
+	start := w.open(n, field, 1)
+	n = w.decimal(start, 1, t.Realized)
+	n = w.decimal(n, 2, t.Funding)
+	n = w.amounts(n, 3, t.Fees)
+	n = w.amounts(n, 4, t.Charges)
+	n = w.close(start, n, 1)
+	return n
 }
 
-func (w *writer) amounts(field uint, a Amounts) {
+func (w wire) amounts(n int, field uint, a Amounts) int {
 	for i := range a {
-		start := w.open(field)
-		w.text(1, a[i].Currency)
-		w.decimal(2, a[i].Value)
-		w.close(start)
+		start := w.open(n, field, 1)
+		n = w.text(start, 1, a[i].Currency)
+		n = w.decimal(n, 2, a[i].Value)
+		n = w.close(start, n, 1)
 	}
+	return n
 }
 
-func (w *writer) conditions(c *Conditions) {
+func (w wire) conditions(n int, c *Conditions) int {
 	if c.HasStop {
-		w.present(1, c.Stop)
+		n = w.present(n, 1, c.Stop)
 	}
 	for _, d := range c.Targets {
-		w.present(2, d)
+		n = w.present(n, 2, d)
 	}
 	for _, s := range c.Tags {
-		w.element(3, s)
+		n = w.element(n, 3, s)
 	}
 	for i := range c.Meta {
-		w.metaItem(4, c.Meta[i].Name, c.Meta[i].Value)
+		n = w.metaItem(n, 4, c.Meta[i].Name, c.Meta[i].Value)
 	}
+	return n
 }
 
-func (w *writer) instrument(i *Instrument) {
-	w.text(1, i.Name)
-	w.terms(2, &i.Terms)
-	w.flag(3, i.Defined)
-	w.decimal(4, i.Mark)
-	w.time(5, i.MarkTime)
-	w.number(6, i.Version)
+func (w wire) instrument(n int, i *Instrument) int {
+	n = w.text(n, 1, i.Name)
+	n = w.terms(n, 2, &i.Terms)
+	n = w.flag(n, 3, i.Defined)
+	n = w.decimal(n, 4, i.Mark)
+	n = w.time(n, 5, i.MarkTime)
+	n = w.number(n, 6, i.Version)
+	return n
 }
 
-func (w *writer) account(a *Account) {
-	w.text(1, a.Name)
-	w.amounts(2, a.Balances)
-	w.number(3, a.Version)
+func (w wire) account(n int, a *Account) int {
+	n = w.text(n, 1, a.Name)
+	n = w.amounts(n, 2, a.Balances)
+	n = w.number(n, 3, a.Version)
+	return n
 }
 
-func (w *writer) epoch(e *Epoch) {
-	w.text(1, e.Build)
-	w.number(2, uint64(e.Arithmetic))
+func (w wire) epoch(n int, e *Epoch) int {
+	n = w.text(n, 1, e.Build)
+	n = w.number(n, 2, uint64(e.Arithmetic))
 	if e.Salt != [16]byte{} {
-		w.tag(3, bytesType)
-		w.varint(uint64(len(e.Salt)))
-		w.n += copy(w.b[w.n:], e.Salt[:])
+		n = w.varint(w.tag(n, 3, bytesType), uint64(len(e.Salt)))
+		n += copy(w[n:], e.Salt[:])
 	}
+	return n
 }
 
 // The bound functions return at least the encoded size. They are sums of

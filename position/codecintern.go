@@ -118,9 +118,7 @@ func (d *Decoder) termsOf(r *reader) Terms {
 	if r.at(1<<3 | varintType) {
 		t.Kind = InstrumentKind(r.number(uint64(Option)))
 	}
-	if r.at(2<<3 | bytesType) {
-		t.Multiplier = r.decimal()
-	}
+	r.decimal(2<<3|bytesType, &t.Multiplier)
 	if r.at(3<<3 | bytesType) {
 		t.Base = d.name(r)
 	}

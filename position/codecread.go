@@ -202,28 +202,45 @@ func (r *reader) some(limit int) []byte {
 	return b
 }
 
-// decimal reads a decimal that is not zero.
-func (r *reader) decimal() Decimal {
-	d := r.present()
-	if d == (Decimal{}) {
+// decimal reads a field with a tag of one byte, if it is next: a decimal that
+// is not zero. Most decimals lie well within the input and take the short way
+// in readDecimal.
+func (r *reader) decimal(tag byte, d *Decimal) {
+	if r.i < r.end && r.b[r.i] == tag {
+		r.i++
+		r.last = uint32(tag >> 3)
+		r.readDecimal(d)
+	}
+}
+
+func (r *reader) readDecimal(d *Decimal) {
+	if *d = r.present(); *d == (Decimal{}) {
 		r.failHere("is a zero decimal, which is left out")
 	}
-	return d
 }
 
 // present reads a decimal that may be zero. Where the input goes on for long
 // enough it loads 16 bytes and drops those that belong to what follows.
 func (r *reader) present() Decimal {
-	size := r.size(16)
-	var lo, hi uint64
-	if b := r.b[r.i:]; len(b) >= 16 {
-		lo, hi = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:16])
-	} else {
-		var room [16]byte
-		copy(room[:], b)
-		lo, hi = binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:])
+	i := r.i
+	if i+17 > len(r.b) || int(r.b[i]) > 16 || i+1+int(r.b[i]) > r.end {
+		return r.lastDecimal()
 	}
-	r.i += size
+	size := int(r.b[i])
+	b := r.b[i+1 : i+17]
+	r.i = i + 1 + size
+	return r.decimalOf(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]), size)
+}
+
+// lastDecimal is present near the end of the input, and for bad lengths.
+func (r *reader) lastDecimal() Decimal {
+	var room [16]byte
+	size := copy(room[:], r.bytes(16))
+	return r.decimalOf(binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:]), size)
+}
+
+// decimalOf returns the decimal that the first size of 16 bytes stand for.
+func (r *reader) decimalOf(lo, hi uint64, size int) Decimal {
 	var d Decimal
 	if size <= 8 {
 		shift := 64 - 8*uint(size)

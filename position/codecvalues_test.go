@@ -87,7 +87,7 @@ func (s valueSource) time() position.Time {
 	if s.IntN(6) == 0 {
 		return 0
 	}
-	return position.Time(1 + s.Int64N(1<<63-1)%(9_214_646_399_999_999_999))
+	return position.Time(1 + s.Int64N(9_214_646_399_999_999_999))
 }
 
 func (s valueSource) key() position.Key {

@@ -6,13 +6,10 @@ import (
 	"slices"
 )
 
-// writer fills a buffer whose capacity was made large enough beforehand by one
-// of the bound functions, so that the fields need no growth checks. b is the
-// caller's slice up to its capacity, n the bytes written.
-type writer struct {
-	b []byte
-	n int
-}
+// wire is a buffer whose length was made large enough beforehand by one of the
+// bound functions, so that the fields need no growth checks. Each method writes
+// at n and returns where it ended; the position travels in a register.
+type wire []byte
 
 // Upper bounds of what one field takes, tag and length included. slack is what
 // a decimal may touch, but not use, past its end.
@@ -23,89 +20,88 @@ const (
 	slack        = 24
 )
 
-func newWriter(dst []byte, bound int) writer {
-	n := len(dst)
+// roomFor returns dst with its spare capacity as a buffer, and where to begin.
+func roomFor(dst []byte, bound int) (w wire, n int) {
+	n = len(dst)
 	dst = slices.Grow(dst, bound+slack)
-	return writer{b: dst[:cap(dst)], n: n}
+	return dst[:cap(dst)], n
 }
-
-func (w *writer) bytes() []byte { return w.b[:w.n] }
 
 // tag writes a tag of a field below 2048.
-func (w *writer) tag(field, kind uint) {
+func (w wire) tag(n int, field, kind uint) int {
 	t := field<<3 | kind
 	if t < 0x80 {
-		w.b[w.n] = byte(t)
-		w.n++
-		return
+		w[n] = byte(t)
+		return n + 1
 	}
-	w.b[w.n+1] = byte(t >> 7)
-	w.b[w.n] = byte(t) | 0x80
-	w.n += 2
+	w[n+1] = byte(t >> 7)
+	w[n] = byte(t) | 0x80
+	return n + 2
 }
 
-func (w *writer) varint(v uint64) {
+func (w wire) varint(n int, v uint64) int {
 	for v >= 0x80 {
-		w.b[w.n] = byte(v) | 0x80
-		w.n++
+		w[n] = byte(v) | 0x80
+		n++
 		v >>= 7
 	}
-	w.b[w.n] = byte(v)
-	w.n++
+	w[n] = byte(v)
+	return n + 1
 }
 
-func (w *writer) number(field uint, v uint64) {
+func (w wire) number(n int, field uint, v uint64) int {
 	if v == 0 {
-		return
+		return n
 	}
-	w.tag(field, varintType)
-	w.varint(v)
+	return w.varint(w.tag(n, field, varintType), v)
 }
 
-func (w *writer) flag(field uint, v bool) {
-	if v {
-		w.number(field, 1)
+func (w wire) flag(n int, field uint, v bool) int {
+	if !v {
+		return n
 	}
+	return w.number(n, field, 1)
 }
 
-func (w *writer) time(field uint, t Time) {
+func (w wire) time(n int, field uint, t Time) int {
 	if t == 0 {
-		return
+		return n
 	}
-	w.tag(field, fixed64Type)
-	binary.LittleEndian.PutUint64(w.b[w.n:], uint64(t))
-	w.n += 8
+	n = w.tag(n, field, fixed64Type)
+	binary.LittleEndian.PutUint64(w[n:], uint64(t))
+	return n + 8
 }
 
-func (w *writer) text(field uint, s string) {
-	if s != "" {
-		w.element(field, s)
+func (w wire) text(n int, field uint, s string) int {
+	if s == "" {
+		return n
 	}
+	return w.element(n, field, s)
 }
 
 // element writes a string even when it is empty, as a member of a list.
-func (w *writer) element(field uint, s string) {
-	w.tag(field, bytesType)
-	w.varint(uint64(len(s)))
-	w.n += copy(w.b[w.n:], s)
+func (w wire) element(n int, field uint, s string) int {
+	n = w.varint(w.tag(n, field, bytesType), uint64(len(s)))
+	return n + copy(w[n:], s)
 }
 
-func (w *writer) decimal(field uint, d Decimal) {
-	if d != (Decimal{}) {
-		w.present(field, d)
+func (w wire) decimal(n int, field uint, d Decimal) int {
+	if d == (Decimal{}) {
+		return n
 	}
+	return w.present(n, field, d)
 }
 
 // present writes a decimal even when it is zero. It stores 16 bytes and keeps
 // those that count.
-func (w *writer) present(field uint, d Decimal) {
-	w.tag(field, bytesType)
+func (w wire) present(n int, field uint, d Decimal) int {
+	n = w.tag(n, field, bytesType)
 	size := decimalLen(d)
-	b := w.b[w.n : w.n+17]
+	b := w[n : n+17]
 	b[0] = byte(size)
 	binary.LittleEndian.PutUint64(b[1:9], d.lo)
 	binary.LittleEndian.PutUint64(b[9:17], uint64(d.hi))
-	w.n += 1 + size
+	return n + 1 + size
 }
 
 // decimalLen returns the bytes of the shortest two's complement form, 0 for
@@ -120,44 +116,23 @@ func decimalLen(d Decimal) int {
 	return 8 + bits.Len64(uint64(d.hi^d.hi>>63))/8 + 1
 }
 
-// open starts a nested record of up to 127 bytes; close makes room for a
-// longer length when it turns out to need one.
-func (w *writer) open(field uint) int {
-	w.tag(field, bytesType)
-	w.n++
-	return w.n
+// open starts a nested record whose length is expected to take size bytes, and
+// returns where its fields begin; close writes the length, and moves the fields
+// if it takes more bytes or fewer.
+func (w wire) open(n int, field uint, size int) int {
+	return w.tag(n, field, bytesType) + size
 }
 
-func (w *writer) close(start int) {
-	size := w.n - start
-	if size < 0x80 {
-		w.b[start-1] = byte(size)
-		return
+func (w wire) close(start, n, size int) int {
+	length := n - start
+	if size == 1 && length < 0x80 {
+		w[start-1] = byte(length)
+		return n
 	}
-	extra := (bits.Len(uint(size))+6)/7 - 1
-	copy(w.b[start+extra:], w.b[start:w.n])
-	end := w.n + extra
-	w.n = start - 1
-	w.varint(uint64(size))
-	w.n = end
-}
-
-// openLong and closeLong are the same for a record that usually has a length
-// of two bytes.
-func (w *writer) openLong(field uint) int {
-	w.tag(field, bytesType)
-	w.n += 2
-	return w.n
-}
-
-func (w *writer) closeLong(start int) {
-	size := w.n - start
-	if size >= 0x80 && size < 1<<14 {
-		w.b[start-2] = byte(size) | 0x80
-		w.b[start-1] = byte(size >> 7)
-		return
+	if need := (bits.Len(uint(length)|1) + 6) / 7; need != size {
+		copy(w[start-size+need:], w[start:n])
+		n += need - size
 	}
-	copy(w.b[start-1:], w.b[start:w.n])
-	w.n--
-	w.close(start - 1)
+	w.varint(start-size, uint64(length))
+	return n
 }

@@ -16,14 +16,13 @@ type Fingerprint struct {
 // too.
 func FingerprintOf(m Mutation) Fingerprint {
 	m = valueOf(m)
-	var room [512]byte // a fill with names of usual length fits
-	w := newWriter(room[:0], mutationBound(m))
-	w.mutation(m, false)
+	var buf [512]byte // a fill with names of usual length fits
+	w, n := roomFor(buf[:0], mutationBound(m))
 
 	var f Fingerprint
-	content := sha256.Sum256(w.bytes())
+	content := sha256.Sum256(w[:w.mutation(n, m, false)])
 	copy(f.Content[:], content[:])
-	id := sha256.Sum256(append(room[:0], m.ID()...))
+	id := sha256.Sum256(append(buf[:0], m.ID()...))
 	copy(f.ID[:], id[:])
 	return f
 }

@@ -21,8 +21,6 @@ import (
 //	go test ./position -run Golden -update
 //
 // which is right after adding a sample, and never to make a failing test pass.
-//
-//nolint:gochecknoglobals // a flag of the test binary
 var update = flag.Bool("update", false, "rewrite the golden files under position/testdata")
 
 const goldenDir = "testdata/v1"

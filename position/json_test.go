@@ -244,12 +244,6 @@ func TestAppendJSONKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestSchemasAreStable(t *testing.T) {
-	require.Equal(t, position.MutationSchema(), position.MutationSchema())
-	require.Equal(t, position.ChangeSchema(), position.ChangeSchema())
-	require.Equal(t, position.PositionSchema(), position.PositionSchema())
-}
-
 func BenchmarkUnmarshalMutation(b *testing.B) {
 	line := goodLines()[1].line
 	b.ReportAllocs()

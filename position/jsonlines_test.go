@@ -172,7 +172,7 @@ func badValues() []inputLine {
 		{"limit", fillWith("price", `"170000000000000000000"`), "price 170000000000000000000 is out of range: |x| must stay below 1.7e20", ""},
 		{"negative limit", fillWith("price", `"-170000000000000000000"`), "is out of range", ""},
 		{"above the limit, below the type's", fillWith("price", `"170141183460469231731.68"`), "is out of range", ""},
-		{"19 fractional digits", fillWith("price", `"0.1234567890123456789"`), "price \"0.1234567890123456789\" has more than 18 fractional digits", ""},
+		{"19 fractional digits", fillWith("price", `"0.1234567890123456789"`), "at most 18 fractional digits", ""},
 		{"65 bytes of digits", fillWith("price", quoted(strings.Repeat("0", 64)+"1")), "65 bytes long, at most 64", ""},
 		{"zero quantity", fillWith("qty", `"0.00"`), "qty must be positive", ""},
 		{"negative quantity", fillWith("qty", `"-1"`), "qty must be positive", ""},

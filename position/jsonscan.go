@@ -249,16 +249,16 @@ type textError string
 func (e textError) Error() string { return string(e) }
 
 const (
-	badUTF8      textError = "is not valid UTF-8"
-	badEscape    textError = "contains a malformed escape"
-	badSurrogate textError = "contains half of a surrogate pair"
+	errUTF8      textError = "is not valid UTF-8"
+	errEscape    textError = "contains a malformed escape"
+	errSurrogate textError = "contains half of a surrogate pair"
 )
 
 // unquote returns the text of a string with its quotes. Unless it has escapes
 // it is a part of the input.
 func unquote(b string) (string, error) {
 	if len(b) < 2 {
-		return "", badEscape
+		return "", errEscape
 	}
 	b = b[1 : len(b)-1]
 	var all byte
@@ -268,7 +268,7 @@ func unquote(b string) (string, error) {
 		escapes = escapes || b[i] == '\\'
 	}
 	if all >= utf8.RuneSelf && !utf8.ValidString(b) {
-		return "", badUTF8
+		return "", errUTF8
 	}
 	if !escapes {
 		return b, nil
@@ -293,7 +293,7 @@ func unquote(b string) (string, error) {
 // escape decodes the escape that b starts with and returns its length.
 func escape(b string) (r rune, size int, err error) {
 	if len(b) < 2 {
-		return 0, 0, badEscape
+		return 0, 0, errEscape
 	}
 	switch b[1] {
 	case '"', '\\', '/':
@@ -311,7 +311,7 @@ func escape(b string) (r rune, size int, err error) {
 	case 'u':
 		return unicodeEscape(b)
 	}
-	return 0, 0, badEscape
+	return 0, 0, errEscape
 }
 
 func unicodeEscape(b string) (r rune, size int, err error) {
@@ -321,10 +321,10 @@ func unicodeEscape(b string) (r rune, size int, err error) {
 	}
 	low, err := hex4(b[6:])
 	if err != nil {
-		return 0, 0, badSurrogate
+		return 0, 0, errSurrogate
 	}
 	if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
-		return 0, 0, badSurrogate
+		return 0, 0, errSurrogate
 	}
 	return r, 12, nil
 }
@@ -332,7 +332,7 @@ func unicodeEscape(b string) (r rune, size int, err error) {
 // hex4 reads the \uXXXX that b starts with.
 func hex4(b string) (rune, error) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-		return 0, badEscape
+		return 0, errEscape
 	}
 	var r rune
 	for _, c := range []byte(b[2:6]) {
@@ -344,7 +344,7 @@ func hex4(b string) (rune, error) {
 		case c >= 'A' && c <= 'F':
 			r = r<<4 | rune(c-'A'+10)
 		default:
-			return 0, badEscape
+			return 0, errEscape
 		}
 	}
 	return r, nil

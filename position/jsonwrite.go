@@ -14,12 +14,13 @@ type jsonWriter struct{ b []byte }
 
 // name starts a member.
 func (w *jsonWriter) name(name string) {
-	if w.b[len(w.b)-1] != '{' {
-		w.b = append(w.b, ',')
+	b := w.b
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
 	}
-	w.b = append(w.b, '"')
-	w.b = append(w.b, name...)
-	w.b = append(w.b, '"', ':')
+	b = append(b, '"')
+	b = append(b, name...)
+	w.b = append(b, '"', ':')
 }
 
 func (w *jsonWriter) raw(s string) { w.b = append(w.b, s...) }
@@ -52,9 +53,7 @@ func (w *jsonWriter) decimal(name string, d Decimal) {
 }
 
 func (w *jsonWriter) quoteDecimal(d Decimal) {
-	w.b = append(w.b, '"')
-	w.b = d.AppendText(w.b)
-	w.b = append(w.b, '"')
+	w.b = append(d.AppendText(append(w.b, '"')), '"')
 }
 
 // figure writes null for what is not known.
@@ -73,15 +72,13 @@ func (w *jsonWriter) time(name string, t Time) {
 		w.raw("null")
 		return
 	}
-	w.b = append(w.b, '"')
-	w.b = t.Std().AppendFormat(w.b, time.RFC3339Nano)
-	w.b = append(w.b, '"')
+	w.b = append(t.Std().AppendFormat(append(w.b, '"'), time.RFC3339Nano), '"')
 }
 
 // quote writes a string. What is not valid UTF-8 becomes U+FFFD; names never
 // are, because Validate refuses them.
 func (w *jsonWriter) quote(s string) {
-	w.b = append(w.b, '"')
+	b := append(w.b, '"')
 	done := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -97,21 +94,23 @@ func (w *jsonWriter) quote(s string) {
 				continue
 			}
 		}
-		w.b = append(w.b, s[done:i]...)
-		switch {
-		case c >= utf8.RuneSelf:
-			w.raw("\uFFFD")
-		case c == '"' || c == '\\':
-			w.b = append(w.b, '\\', c)
-		default:
-			w.raw(`\u00`)
-			w.b = hex.AppendEncode(w.b, []byte{c})
-		}
+		b = appendEscape(append(b, s[done:i]...), c)
 		i += size
 		done = i
 	}
-	w.b = append(w.b, s[done:]...)
-	w.b = append(w.b, '"')
+	b = append(b, s[done:]...)
+	w.b = append(b, '"')
+}
+
+// appendEscape writes a byte that cannot stand in a string as it is.
+func appendEscape(b []byte, c byte) []byte {
+	switch {
+	case c >= utf8.RuneSelf:
+		return append(b, "\uFFFD"...)
+	case c == '"' || c == '\\':
+		return append(b, '\\', c)
+	}
+	return hex.AppendEncode(append(b, `\u00`...), []byte{c})
 }
 
 func (w *jsonWriter) amounts(name string, a Amounts) {

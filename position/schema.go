@@ -2,6 +2,7 @@ package position
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 )
 
@@ -49,9 +50,7 @@ func PositionSchema() []byte {
 // ChangeSchema returns the JSON Schema of [AppendChangeJSON].
 func ChangeSchema() []byte {
 	defs := outputDefs()
-	for name, def := range inputDefs() {
-		defs[name] = def
-	}
+	maps.Copy(defs, inputDefs())
 	defs["position"], defs["instrument"], defs["account"] = positionNode(), instrumentNode(), accountNode()
 	var causes []any
 	for i := range forms {

@@ -1,5 +1,7 @@
 package position
 
+import "maps"
+
 // column is a member that is always there.
 type column struct {
 	name  string
@@ -13,10 +15,8 @@ type columns []column
 func (c columns) object() node {
 	properties, required := node{}, []string{}
 	for _, m := range c {
-		p := node{"description": m.about}
-		for k, v := range m.value {
-			p[k] = v
-		}
+		p := maps.Clone(m.value)
+		p["description"] = m.about
 		properties[m.name] = p
 		required = append(required, m.name)
 	}
