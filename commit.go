@@ -122,7 +122,7 @@ func (s *stager) tryAdd(g *group, req *request) error {
 	s.last = max(s.last, now)
 	staged, err := s.l.book.Stage(s.last, req.ms, req.insist)
 	if err == nil && len(staged.Changes) > 0 && !s.began {
-		if err := s.begin(g); err != nil {
+		if err = s.begin(g); err != nil {
 			return err
 		}
 		staged, err = s.l.book.Stage(s.last, req.ms, req.insist)

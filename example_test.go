@@ -19,14 +19,14 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a scratch directory
 	ctx := context.Background()
 
 	ledger, err := holdfast.Open(ctx, dir, holdfast.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer ledger.Close()
+	defer ledger.Close() //nolint:errcheck // everything applied is durable already
 
 	at, err := position.At(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	if err != nil {
@@ -63,13 +63,13 @@ func ExampleReader_History() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a scratch directory
 	ctx := context.Background()
 	ledger, err := holdfast.Open(ctx, dir, holdfast.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer ledger.Close()
+	defer ledger.Close() //nolint:errcheck // everything applied is durable already
 	for i, f := range []struct{ side, qty, price string }{{"buy", "3", "100"}, {"sell", "5", "104"}} {
 		side := position.Buy
 		if f.side == "sell" {
@@ -102,13 +102,13 @@ func ExampleErrVersionConflict() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a scratch directory
 	ctx := context.Background()
 	ledger, err := holdfast.Open(ctx, dir, holdfast.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer ledger.Close()
+	defer ledger.Close() //nolint:errcheck // everything applied is durable already
 	isNew := uint64(0)
 	for range 2 {
 		_, err = ledger.Apply(ctx, position.Fill{

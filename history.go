@@ -59,10 +59,24 @@ func (r *Reader) History(ctx context.Context, f Filter) iter.Seq2[Entry, error] 
 			yield(Entry{}, fmt.Errorf("holdfast: %w", err))
 			return
 		}
-		from := max(f.From.Seq, log.First())
-		if f.From.Seq != 0 {
-			from = f.From.Seq
+		for e, err := range entries(ctx, log, f.From.Seq) {
+			if err != nil {
+				yield(Entry{}, fmt.Errorf("holdfast: %w", err))
+				return
+			}
+			if !f.To.covers(e.Stamp) {
+				return
+			}
+			if f.From.started(e.Stamp) && f.selects(e) && !yield(e, nil) {
+				return
+			}
 		}
+	}
+}
+
+// entries decodes the records from a seq on, 0 for the oldest kept.
+func entries(ctx context.Context, log *journal.Reader, from uint64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
 		var d position.Decoder
 		for rec, err := range log.Records(from) {
 			var e Entry
@@ -73,27 +87,13 @@ func (r *Reader) History(ctx context.Context, f Filter) iter.Seq2[Entry, error] 
 			if err == nil {
 				err = ctx.Err()
 			}
-			if err != nil {
-				yield(Entry{}, fmt.Errorf("holdfast: %w", err))
-				return
+			if e.Change.After != nil {
+				e.Change.After.Seq = e.Seq // not stored
 			}
-			if !f.To.covers(e.Stamp) {
+			if !yield(e, err) || err != nil {
 				return
-			}
-			if f.From.started(e.Stamp) && f.selects(e) {
-				stamp(&e)
-				if !yield(e, nil) {
-					return
-				}
 			}
 		}
-	}
-}
-
-// stamp copies the seq, which is not stored, into the after-image.
-func stamp(e *Entry) {
-	if e.Change.After != nil {
-		e.Change.After.Seq = e.Seq
 	}
 }
 

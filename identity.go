@@ -97,7 +97,7 @@ func readIdentity(dir string) (Identity, error) {
 		return Identity{}, fmt.Errorf("holdfast: %w", err)
 	}
 	var id Identity
-	if err := json.Unmarshal(b, &id); err != nil {
+	if err = json.Unmarshal(b, &id); err != nil {
 		return Identity{}, &IdentityError{File: path, Reason: "is not valid JSON: " + err.Error()}
 	}
 	switch {

@@ -50,11 +50,11 @@ func quiet() holdfast.Options {
 	return holdfast.Options{SnapshotInterval: -1, SegmentSize: 16 << 10, Now: newClock().Now}
 }
 
-func open(t testing.TB, dir string, o holdfast.Options) *holdfast.Ledger {
-	t.Helper()
-	l, err := holdfast.Open(t.Context(), dir, o)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.Close()) })
+func open(tb testing.TB, dir string, o holdfast.Options) *holdfast.Ledger {
+	tb.Helper()
+	l, err := holdfast.Open(tb.Context(), dir, o)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, l.Close()) })
 	return l
 }
 
@@ -83,17 +83,17 @@ func randomFills(seed uint64, n int) []position.Mutation {
 	return out
 }
 
-func applyAll(t testing.TB, l *holdfast.Ledger, ms []position.Mutation) (last uint64) {
-	t.Helper()
+func applyAll(tb testing.TB, l *holdfast.Ledger, ms []position.Mutation) (last uint64) {
+	tb.Helper()
 	futures := make([]*holdfast.Future, len(ms))
 	for i, m := range ms {
-		f, err := l.ApplyAsync(t.Context(), m)
-		require.NoError(t, err)
+		f, err := l.ApplyAsync(tb.Context(), m)
+		require.NoError(tb, err)
 		futures[i] = f
 	}
 	for _, f := range futures {
-		r, err := f.Wait(t.Context())
-		require.NoError(t, err)
+		r, err := f.Wait(tb.Context())
+		require.NoError(tb, err)
 		last = max(last, r.Last)
 	}
 	return last
@@ -278,8 +278,8 @@ func TestSnapshotsTrimAndFallBack(t *testing.T) {
 	_, err = l.AsOf(t.Context(), holdfast.Moment{Seq: 10})
 	require.ErrorIs(t, err, holdfast.ErrTrimmed)
 	for _, s := range list {
-		v, err := l.AsOf(t.Context(), holdfast.Moment{Seq: s.Seq})
-		require.NoError(t, err)
+		v, asOfErr := l.AsOf(t.Context(), holdfast.Moment{Seq: s.Seq})
+		require.NoError(t, asOfErr)
 		require.Equal(t, digests[s.Seq], v.Digest())
 	}
 	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
@@ -345,8 +345,10 @@ func TestSameDigestUnderOtherSchedules(t *testing.T) {
 	ms := randomFills(3, 800)
 	var want [32]byte
 	for i, o := range []holdfast.Options{
-		{SegmentSize: 8 << 10}, {SegmentSize: 1 << 20},
-		{SegmentSize: 8 << 10, SnapshotEvery: 50, Retain: -1, SnapshotKeep: 1}, {SegmentSize: 64 << 10, SnapshotEvery: 7},
+		{SegmentSize: 8 << 10},
+		{SegmentSize: 1 << 20},
+		{SegmentSize: 8 << 10, SnapshotEvery: 50, Retain: -1, SnapshotKeep: 1},
+		{SegmentSize: 64 << 10, SnapshotEvery: 7},
 	} {
 		o.SnapshotInterval, o.Now = -1, newClock().Now
 		dir := t.TempDir()

@@ -25,7 +25,7 @@ func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
 		if id, err = readIdentity(dir); err != nil {
 			return nil, nil, err
 		}
-		if err := id.matches(o); err != nil {
+		if err = id.matches(o); err != nil {
 			return nil, nil, err
 		}
 	} else if id, err = newIdentity(o); err != nil {
@@ -55,7 +55,7 @@ func claim(r *Reader, wal *journal.Journal, o Options) (*Reader, error) {
 	id, err := readIdentity(r.dir)
 	switch {
 	case err == nil:
-		if err := id.matches(o); err != nil {
+		if err = id.matches(o); err != nil {
 			return nil, err
 		}
 		return newReader(r.dir, id, o), nil

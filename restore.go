@@ -34,7 +34,7 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 	if err != nil {
 		return Restored{}, err
 	}
-	if entries, _ := os.ReadDir(to); exists || len(entries) > 0 { //nolint:errcheck // a missing directory is fine
+	if entries, _ := os.ReadDir(to); exists || len(entries) > 0 { // a missing directory is fine
 		return Restored{}, fmt.Errorf("%w: %s is not empty: a restore never overwrites, name a new directory", ErrInvalid, to)
 	}
 	v, err := r.AsOf(ctx, at)

@@ -70,9 +70,20 @@ func coded(err error) error {
 		err  error
 		code string
 	}{
-		{ErrInvalid, "400"}, {ErrTooMany, "400"}, {ErrTooLarge, "400"}, {ErrUnknownPosition, "404"}, {ErrUnknownInstrument, "404"},
-		{ErrTrimmed, "410"}, {ErrVersionConflict, "409"}, {ErrIDReused, "409"}, {ErrPartlyKnown, "409"}, {ErrTooOld, "409"},
-		{ErrInstrumentInUse, "409"}, {ErrOutcomeUnknown, "504"}, {ErrFailed, "503"}, {ErrClosed, "503"},
+		{ErrInvalid, "400"},
+		{ErrTooMany, "400"},
+		{ErrTooLarge, "400"},
+		{ErrUnknownPosition, "404"},
+		{ErrUnknownInstrument, "404"},
+		{ErrTrimmed, "410"},
+		{ErrVersionConflict, "409"},
+		{ErrIDReused, "409"},
+		{ErrPartlyKnown, "409"},
+		{ErrTooOld, "409"},
+		{ErrInstrumentInUse, "409"},
+		{ErrOutcomeUnknown, "504"},
+		{ErrFailed, "503"},
+		{ErrClosed, "503"},
 	} {
 		if errors.Is(err, c.err) {
 			code = c.code

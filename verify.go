@@ -145,22 +145,28 @@ func (r *Reader) verifyState(ctx context.Context, rep *VerifyReport, o VerifyOpt
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
-	if err := r.countChanges(ctx, log, rep); err != nil {
+	if err = r.countChanges(ctx, log, rep); err != nil {
 		rep.find(err)
 		return ctx.Err()
 	}
-	if !o.Deep {
-		book, base, err := r.base(log, Moment{Seq: rep.Last})
-		if err == nil {
-			err = book.Replay(r.records(ctx, log, base), projector.Until{Seq: rep.Last})
-		}
-		if err != nil {
-			rep.find(err)
-			return ctx.Err()
-		}
-		rep.digest(book)
-		return nil
+	if o.Deep {
+		return r.recompute(ctx, log, rep, o, good)
 	}
+	book, base, err := r.base(log, Moment{Seq: rep.Last})
+	if err == nil {
+		err = book.Replay(r.records(ctx, log, base), projector.Until{Seq: rep.Last})
+	}
+	if err != nil {
+		rep.find(err)
+		return ctx.Err()
+	}
+	rep.digest(book)
+	return nil
+}
+
+// recompute derives the state from the causes of all kept changes, and passes
+// through every good snapshot on the way.
+func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *VerifyReport, o VerifyOptions, good []snapshotter.Snapshot) error {
 	book, base, err := r.oldest(log, good)
 	if err != nil {
 		rep.find(err)
@@ -203,14 +209,12 @@ func (r *Reader) oldest(log *journal.Reader, good []snapshotter.Snapshot) (*proj
 	if log.First() <= 1 {
 		return projector.New(r.opts), anchor{}, nil
 	}
-	for i := len(good) - 1; i >= 0; i-- {
-		book, err := r.load(log, good[i])
-		if err != nil {
-			return nil, anchor{}, err
-		}
-		return book, anchor{seq: good[i].Seq, chain: good[i].Chain}, nil
+	if len(good) == 0 {
+		return nil, anchor{}, fmt.Errorf("%w: the oldest kept record is %d and no snapshot before it is usable", ErrTrimmed, log.First())
 	}
-	return nil, anchor{}, fmt.Errorf("%w: the oldest kept record is %d and no snapshot before it is usable", ErrTrimmed, log.First())
+	s := good[len(good)-1]
+	book, err := r.load(log, s)
+	return book, anchor{seq: s.Seq, chain: s.Chain}, err
 }
 
 // countChanges counts the records that are not the epochs' own.

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"fmt"
-
 	"path/filepath"
 )
 
