@@ -72,8 +72,8 @@ func badRecord(seq uint64, format string, args ...any) error {
 }
 
 // MismatchError says which record a recomputation does not confirm. Recorded
-// and Computed are the encodings that differ; one of them is nil where the other
-// has no counterpart. It matches [ErrMismatch].
+// and Computed are the encodings that differ, nil where something else is wrong.
+// It matches [ErrMismatch].
 type MismatchError struct {
 	Seq      uint64
 	Reason   string

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -34,8 +36,12 @@ func (e *BodyError) Unwrap() []error {
 	return []error{ErrBody}
 }
 
-// reserve bounds what is allocated on the word of a count alone.
-const reserve = 1 << 16
+// What is allocated on the word of a count alone is bounded: room for so many at
+// first, and for so many times as many as have really come.
+const (
+	reserve     = 1 << 14
+	reserveMore = 16
+)
 
 // Load returns the book whose view wrote r, ready for readers and writer. A
 // window that is smaller than the one written forgets what does not fit. It
@@ -83,6 +89,7 @@ type loader struct {
 	last        uint64 // seq of the newest window entry so far
 
 	instruments, accounts, positions, window uint64 // still to come
+	wanted, reserved                         uint64 // positions in all, and those there is room for
 }
 
 // next reads one record and puts it into the book.
@@ -169,10 +176,20 @@ func (l *loader) head() error {
 	b.head.seq, b.head.time, b.head.epoch = n[1], position.Time(n[2]), n[3]
 	b.window.Forget(position.Time(n[4]))
 	l.instruments, l.accounts, l.positions, l.window = n[5], n[6], n[7], n[8]
-	b.positions.index = make(map[position.Key]uint32, min(l.positions, reserve))
-	b.positions.head = make([]*position.Position, 0, min(l.positions, reserve))
-	b.open = make([]openRef, 0, min(l.positions, reserve))
+	l.wanted = l.positions
+	l.makeRoom(reserve)
 	return nil
+}
+
+// makeRoom makes room for n positions or as many as there are.
+func (l *loader) makeRoom(n uint64) {
+	l.reserved = min(n, l.wanted)
+	t := &l.book.positions
+	index := make(map[position.Key]uint32, l.reserved)
+	maps.Copy(index, t.index)
+	t.index = index
+	t.head = slices.Grow(t.head, int(l.reserved)-len(t.head))
+	l.book.open = slices.Grow(l.book.open, int(l.reserved)-len(l.book.open))
 }
 
 func (l *loader) instrument() error {
@@ -224,6 +241,9 @@ func (l *loader) position() error {
 	t := &l.book.positions
 	if n := len(t.head); n > 0 && byKey(t.head[n-1], p) >= 0 {
 		return l.bad("position %s is out of order", p.Key)
+	}
+	if n := uint64(len(t.head)); n == l.reserved {
+		l.makeRoom(reserveMore * n)
 	}
 	w := write[position.Position]{slot: uint32(len(t.head)), img: p}
 	t.set(&l.book.mu, p.Key, w)

@@ -137,6 +137,10 @@ func TestLoadRefusesDamage(t *testing.T) {
 			return fs
 		}
 	}
+	// both bends twice, to get past a check that another one would hide.
+	both := func(a, b func(fs [][]byte) [][]byte) func(fs [][]byte) [][]byte {
+		return func(fs [][]byte) [][]byte { return b(a(fs)) }
+	}
 	cases := map[string]func(fs [][]byte) [][]byte{
 		"no head":                   drop(tagHead),
 		"two heads":                 twice(tagHead),
@@ -152,6 +156,14 @@ func TestLoadRefusesDamage(t *testing.T) {
 		"sections swapped":          swap(tagAccount),
 		"the window lost":           drop(tagWindow),
 		"the window doubled":        twice(tagWindow),
+		"instruments counted twice": both(twice(tagInstrument), head(5, 3)),
+		"accounts counted twice":    both(twice(tagAccount), head(6, 2)),
+		"positions counted twice":   both(twice(tagPosition), head(7, 3)),
+		"the window counted twice":  both(twice(tagWindow), head(8, 10)),
+		"entries in disorder":       poke(tagWindow, 32, 7, 0, 0, 0, 0, 0, 0, 0),
+		"an entry past the head":    poke(tagWindow, 4*52+48, 50),
+		"an entry that wraps":       both(poke(tagWindow, 4*52+32, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), poke(tagWindow, 4*52+48, 5)),
+		"an image past the head":    poke(tagPosition, 0, 99),
 		"no end":                    drop(tagEnd),
 		"two ends":                  twice(tagEnd),
 		"a newer format":            head(0, 2),

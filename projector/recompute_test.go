@@ -85,34 +85,35 @@ func TestRecomputeFindsOtherLies(t *testing.T) {
 		}
 	}
 	cases := map[string]struct {
-		bend func(rs []projector.Record) []projector.Record
-		seq  uint64
+		bend   func(rs []projector.Record) []projector.Record
+		seq    uint64
+		reason string
 	}{
 		"more changes than recorded": {func(rs []projector.Record) []projector.Record {
 			rs = edit(2, func(c *position.Change) { c.Parts = 1 })(rs)
 			rs[2].More = false
 			return rs[:3]
-		}, 3},
+		}, 3, "another change"},
 		"fewer changes than recorded": {func(rs []projector.Record) []projector.Record {
 			rs = edit(4, func(c *position.Change) { c.Parts = 2 })(rs)
 			rs[4].More = true
 			next := rs[4]
 			next.Seq, next.More = 6, false
 			return edit(5, func(c *position.Change) { c.Part = 1 })(append(rs, next))
-		}, 5},
+		}, 5, "another change"},
 		"recorded twice": {func(rs []projector.Record) []projector.Record {
 			next := rs[4]
 			next.Seq = 6
 			return append(rs, next)
-		}, 6},
+		}, 6, "record 5 did it"},
 		"a cause that is refused": {edit(4, func(c *position.Change) {
 			c.Cause = position.Amend{Meta: position.Meta{Ident: "z", Time: 1}, Key: key("NO", "SUCH"), NoStop: true}
-		}), 5},
+		}), 5, "unknown position"},
 		"a cause without form": {edit(4, func(c *position.Change) {
 			f := as[position.Fill](t, c.Cause)
 			f.Qty = dec("-1")
 			c.Cause = f
-		}), 5},
+		}), 5, "qty must be positive"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -121,8 +122,27 @@ func TestRecomputeFindsOtherLies(t *testing.T) {
 			var m *projector.MismatchError
 			require.ErrorAs(t, err, &m)
 			require.Equal(t, c.seq, m.Seq, err)
+			require.ErrorContains(t, err, c.reason)
 		})
 	}
+	half := slices.Clone(l.records)
+	half[3].Payload = []byte{0xff}
+	var at *projector.RecordError
+	require.ErrorAs(t, projector.New(o).Recompute(stream(half)), &at, "half a batch is not compared")
+	require.EqualValues(t, 4, at.Seq)
+
+	// Without an epoch record the stamps alone tell the epoch.
+	late := slices.Clone(l.records[1:])
+	for i := range late {
+		late[i].Seq--
+	}
+	replayed, recomputed := projector.New(o), projector.New(o)
+	require.NoError(t, replayed.Replay(stream(late), projector.Until{}))
+	require.NoError(t, recomputed.Recompute(stream(late)))
+	require.Equal(t, body(t, replayed), body(t, recomputed))
+	epoch, era := replayed.View().Epoch()
+	require.EqualValues(t, 1, epoch)
+	require.Nil(t, era)
 }
 
 func TestRecomputeNamesArithmeticItDoesNotKnow(t *testing.T) {
