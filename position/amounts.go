@@ -50,9 +50,6 @@ func (a Amounts) Plus(currency string, v Decimal) (Amounts, error) {
 		return a, err
 	}
 	if sum.IsZero() {
-		if len(a) == 1 {
-			return nil, nil
-		}
 		return slices.Concat(a[:i], a[i+1:]), nil
 	}
 	out := make(Amounts, len(a))

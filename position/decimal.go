@@ -182,9 +182,9 @@ func product(a, b Decimal) uint256.Int {
 	h3, l3 := bits.Mul64(uint64(x.hi), uint64(y.hi))
 	p1, c1 := bits.Add64(h0, l1, 0)
 	p1, c2 := bits.Add64(p1, l2, 0)
-	p2, c3 := bits.Add64(h1, h2, c1)
-	p2, c4 := bits.Add64(p2, l3, c2)
-	return uint256.Int{p0, p1, p2, h3 + c3 + c4}
+	// The upper halves are below 2⁶³, so the sum of what they carry fits.
+	p2, c3 := bits.Add64(h1+h2+c1+c2, l3, 0)
+	return uint256.Int{p0, p1, p2, h3 + c3}
 }
 
 // roundedQuo64 divides by one word, which every product of two decimals does.

@@ -206,6 +206,11 @@ func TestDecimalWideProduct(t *testing.T) {
 		checkTriple(t, big1, big2, small)
 		checkTriple(t, small, big1, big2)
 	}
+	// 6·a·b just passes 2²⁵⁶, so a product that wrapped would look small.
+	limit := new(big.Int).Lsh(big.NewInt(1), 256)
+	b := new(big.Int).Quo(limit, new(big.Int).Mul(bigMax, big.NewInt(6)))
+	checkTriple(t, bigMax, b, big.NewInt(6))
+	checkTriple(t, bigMax, b.Add(b, big.NewInt(1)), big.NewInt(6))
 	got, err := position.Mul3(dec("170141183460469231731"), dec("170141183460469231731"), dec("0.000000000000000001"))
 	require.ErrorIs(t, err, position.ErrOverflow)
 	require.True(t, got.IsZero())

@@ -34,7 +34,10 @@ func parse[T string | []byte](s T) (Decimal, error) {
 		i += 1 + fracs
 	}
 	if i != len(s) || ints+fracs == 0 {
-		return Decimal{}, invalid("number", "%q is not a plain decimal of at most %d fractional digits", clip(string(s)), Scale)
+		if fracs >= Scale && s[i]-'0' <= 9 {
+			return Decimal{}, invalid("number", "%q is too fine: at most %d fractional digits are allowed", clip(string(s)), Scale)
+		}
+		return Decimal{}, invalid("number", "%q is not a plain decimal", clip(string(s)))
 	}
 	hi, lo := bits.Mul64(whole, one)
 	lo, carry := bits.Add64(lo, frac, 0)

@@ -111,7 +111,7 @@ func (t *Terms) average(qty, cost Decimal) (Decimal, bool) {
 	} else {
 		avg, err = quo3(cost, qty, t.Multiplier)
 	}
-	return avg, err == nil && !qty.IsZero()
+	return avg, err == nil
 }
 
 // profit returns what a quantity with a cost gains when it is closed at a price.

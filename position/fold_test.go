@@ -173,6 +173,7 @@ func TestFoldSpot(t *testing.T) {
 	checkFolds(t, []foldCase{
 		{"fee in base lowers what was bought", muts(def, with(buy("1", "2000"), "0.001", "ETH")), figs{
 			"qty": "0.999", "cost": "2000", "fees": "0.001 ETH", "entry_qty": "0.999", "peak_qty": "0.999", "net": "0",
+			"mfe": "0", "mae": "2",
 		}, kinds(position.Opened)},
 		{"fee in base raises what was sold", muts(def, buy("2", "2000"), with(sell("1", "2100"), "0.001", "ETH")), figs{
 			"qty": "0.999", "exit_qty": "1.001", "cost": "1998", "realized": "98", "exit_value": "2100",
