@@ -29,7 +29,7 @@ type proof struct {
 // not say so, because the pages of one group may reach the disk in any order.
 func searchProof(r io.ReaderAt, size, off int64, lost uint64) (proof, error) {
 	var (
-		buf    = make([]byte, blockSize+MaxFrame+maxPrefix)
+		buf    = make([]byte, min(blockSize+MaxFrame+maxPrefix, size-off))
 		budget = int64(checksumLimit)
 		left   = int64(searchLimit)
 	)

@@ -117,3 +117,10 @@ func DecodeMark(b []byte) (again []byte, last uint64, reason string) {
 
 // Checksum is the checksum of frames and MARK.
 func Checksum(b []byte) uint32 { return checksum(b) }
+
+// Prove looks in a segment that lies in memory for a frame behind off that was
+// written when seq lost was durable.
+func Prove(b []byte, off int64, lost uint64) (seq uint64, found bool, err error) {
+	p, err := searchProof(bytes.NewReader(b), int64(len(b)), off, lost)
+	return p.seq, p.found, err
+}

@@ -1,0 +1,120 @@
+package journal_test
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+func goldenSegments(t testing.TB) map[uint64][]byte {
+	t.Helper()
+	out := map[uint64][]byte{}
+	for _, path := range segments(t, filepath.Join("testdata", "v1")) {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		var first uint64
+		for _, c := range filepath.Base(path) {
+			first = first*10 + uint64(c-'0')
+		}
+		out[first] = b
+	}
+	require.NotEmpty(t, out)
+	return out
+}
+
+// FuzzFrame: whatever a frame decodes to encodes to the same bytes, but for the
+// chain value, which needs the record before it.
+func FuzzFrame(f *testing.F) {
+	for first, b := range goldenSegments(f) {
+		recs, _, _, _ := journal.ScanBytes(b, first)
+		for _, r := range recs {
+			f.Add(journal.EncodeFrame(&r, [32]byte{}))
+		}
+	}
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sealed := append([]byte(nil), b...)
+		if len(sealed) > journal.HeaderSize {
+			// Past the checksum, where a fuzzer does not get by itself.
+			binary.LittleEndian.PutUint32(sealed, journal.Checksum(sealed[4:]))
+		}
+		for _, frame := range [][]byte{b, sealed} {
+			r, reason := journal.DecodeFrame(frame)
+			if reason != "" {
+				continue
+			}
+			again := journal.EncodeFrame(&r, [32]byte{})
+			require.Equal(t, frame[4:40], again[4:40])
+			require.Equal(t, frame[journal.HeaderSize:], again[journal.HeaderSize:])
+			require.Less(t, r.Synced, r.Seq)
+			require.NotEmpty(t, r.Payload)
+		}
+	})
+}
+
+// FuzzSegment: the records that a scanner accepts make up exactly the bytes in
+// front of the place where it stops, in order and chained.
+func FuzzSegment(f *testing.F) {
+	for first, b := range goldenSegments(f) {
+		f.Add(b, first)
+		f.Add(append(b[:len(b)/2:len(b)/2], b...), first)
+		f.Add(append(b[:len(b):len(b)], 0, 0, 0), first)
+	}
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, uint64(1))
+	f.Add([]byte{0x80, 0x80, 0x40}, uint64(1))
+	f.Fuzz(func(t *testing.T, b []byte, first uint64) {
+		if first == 0 || first+1 == 0 {
+			return
+		}
+		recs, end, reason, err := journal.ScanBytes(b, first)
+		require.NoError(t, err)
+		require.Equal(t, reason == "", end == int64(len(b)))
+		at, prev := int64(0), [32]byte{}
+		for i := range recs {
+			r := recs[i]
+			require.Equal(t, first+uint64(i), r.Seq)
+			chain := r.Chain
+			frame := journal.EncodeFrame(&r, prev)
+			if i > 0 {
+				require.Equal(t, chain, r.Chain, "the chain goes on")
+				entry := withPrefix(frame)
+				require.Equal(t, entry, b[at:at+int64(len(entry))])
+			}
+			at += int64(len(withPrefix(frame)))
+			prev = chain
+		}
+		require.Equal(t, end, at)
+		if end < int64(len(b)) {
+			// Neither of these may panic or take long.
+			head := journal.Head{Seq: first + uint64(len(recs)) - 1, Chain: prev}
+			_ = journal.OneByte(b[end:], head)
+			_, _, err = journal.Prove(b, end, head.Seq+1)
+			require.NoError(t, err)
+		}
+	})
+}
+
+// FuzzMark: a MARK that is accepted is the one that its content encodes to.
+func FuzzMark(f *testing.F) {
+	b, err := os.ReadFile(filepath.Join("testdata", "v1", "MARK"))
+	require.NoError(f, err)
+	f.Add(b)
+	f.Add(b[:50])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sealed := append([]byte(nil), b...)
+		if len(sealed) == journal.MarkSize {
+			binary.LittleEndian.PutUint32(sealed[journal.MarkSize-4:], journal.Checksum(sealed[:journal.MarkSize-4]))
+		}
+		for _, m := range [][]byte{b, sealed} {
+			again, _, reason := journal.DecodeMark(m)
+			if reason == "" {
+				require.Equal(t, m, again)
+			}
+		}
+	})
+}

@@ -1,0 +1,302 @@
+package journal_test
+
+import (
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+func TestCursorFollows(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{SegmentSize: 700})
+	r, err := journal.OpenReader(dir)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, r.First())
+	head, err := r.Last()
+	require.NoError(t, err)
+	require.Zero(t, head.Seq)
+	c := r.Cursor(0)
+	defer func() { require.NoError(t, c.Close()) }()
+	_, err = c.Next(math.MaxUint64)
+	require.ErrorIs(t, err, io.EOF)
+	want := uint64(0)
+	for n := range 40 {
+		add(t, j, 1+n%5)
+		for want < j.Durable() {
+			_, err = c.Next(want)
+			require.ErrorIs(t, err, io.EOF, "nothing beyond the limit")
+			rec, nextErr := c.Next(j.Durable())
+			require.NoError(t, nextErr)
+			want++
+			require.Equal(t, want, rec.Seq)
+			require.Equal(t, payload(want), rec.Payload)
+		}
+		for range 2 {
+			_, err = c.Next(math.MaxUint64)
+			require.ErrorIs(t, err, io.EOF)
+		}
+		if n%7 == 0 {
+			require.NoError(t, c.Close(), "a closed cursor goes on where it was")
+		}
+	}
+	head, err = r.Last()
+	require.NoError(t, err)
+	require.Equal(t, j.Last(), head)
+	mid := r.Cursor(want / 2)
+	rec, err := mid.Next(math.MaxUint64)
+	require.NoError(t, err)
+	require.Equal(t, want/2, rec.Seq)
+	require.NoError(t, mid.Close())
+	ahead := r.Cursor(want + 3)
+	_, err = ahead.Next(math.MaxUint64)
+	require.ErrorIs(t, err, io.EOF)
+	add(t, j, 5)
+	rec, err = ahead.Next(math.MaxUint64)
+	require.NoError(t, err)
+	require.Equal(t, want+3, rec.Seq)
+	require.NoError(t, ahead.Close())
+
+	// Trimmed behind its back: what it has passed does not matter.
+	_, err = c.Next(math.MaxUint64)
+	require.NoError(t, err)
+	_, err = j.Trim(j.Durable(), 0)
+	require.NoError(t, err)
+	add(t, j, 9)
+	n := 0
+	for {
+		if _, err = c.Next(math.MaxUint64); err != nil {
+			break
+		}
+		n++
+	}
+	require.ErrorIs(t, err, io.EOF)
+	require.Equal(t, 13, n)
+}
+
+// An atomic batch shows when all of it is there, to a cursor and to Records,
+// also across segments.
+func TestAtomicBatchesShowWhole(t *testing.T) {
+	l := newLedger(t, 32)
+	spanBatch(t, l.unclean)
+	r, err := journal.OpenReader(l.unclean)
+	require.NoError(t, err)
+	head, err := r.Last()
+	require.NoError(t, err)
+	require.Equal(t, l.last, head.Seq)
+	require.Len(t, read(t, l.unclean, 0), int(l.last))
+	c := r.Cursor(l.last)
+	defer func() { require.NoError(t, c.Close()) }()
+	_, err = c.Next(math.MaxUint64)
+	require.NoError(t, err)
+	_, err = c.Next(math.MaxUint64)
+	require.ErrorIs(t, err, io.EOF)
+
+	// The batch is finished.
+	paths := segments(t, l.unclean)
+	recs := entries(t, paths[len(paths)-1], l.last+3)
+	end := recs[0].rec
+	rec := journal.Record{Seq: end.Seq + 1, Synced: end.Synced, Epoch: end.Epoch, Time: end.Time, Payload: payload(end.Seq + 1)}
+	edit(t, paths[len(paths)-1], func(b []byte) []byte {
+		return append(b, withPrefix(journal.EncodeFrame(&rec, end.Chain))...)
+	})
+	for i := range uint64(4) {
+		got, nextErr := c.Next(math.MaxUint64)
+		require.NoError(t, nextErr)
+		require.Equal(t, l.last+1+i, got.Seq)
+	}
+	require.Len(t, read(t, l.unclean, 0), int(l.last)+4)
+	require.Len(t, read(t, l.unclean, l.last+2), 3)
+	j := open(t, l.unclean, journal.Options{})
+	require.Equal(t, l.last+4, j.Durable())
+}
+
+// A cursor that has read what a recovery cuts afterwards must say so.
+func TestCursorAfterRecovery(t *testing.T) {
+	l := newLedger(t, 32)
+	r, err := journal.OpenReader(l.unclean)
+	require.NoError(t, err)
+	before, after := r.Cursor(l.last-5), r.Cursor(l.last-5)
+	defer func() { require.NoError(t, errors.Join(before.Close(), after.Close())) }()
+	_, err = before.Next(math.MaxUint64)
+	require.NoError(t, err)
+	for range 6 {
+		_, err = after.Next(math.MaxUint64)
+		require.NoError(t, err)
+	}
+	require.NoError(t, before.Close(), "so that it has read nothing ahead")
+	path, es := lastSegment(t, l.unclean)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(path, path+"x"))
+	require.NoError(t, os.WriteFile(path, b[:es[len(es)-3].end+20], 0o600))
+	require.NoError(t, os.Remove(path+"x"))
+	j := open(t, l.unclean, journal.Options{})
+	require.Equal(t, l.last-2, j.Durable())
+	n := 0
+	for ; ; n++ {
+		if _, err = before.Next(math.MaxUint64); err != nil {
+			break
+		}
+	}
+	require.ErrorIs(t, err, io.EOF)
+	require.Equal(t, 3, n)
+	_, err = after.Next(math.MaxUint64)
+	require.ErrorIs(t, err, journal.ErrRewound)
+	add(t, j, 6)
+	_, err = after.Next(math.MaxUint64)
+	require.ErrorIs(t, err, journal.ErrRewound, "another record has the seq now")
+}
+
+// Readers beside a writer that appends, changes segments, trims and saves MARK
+// never see damage, gaps or half batches.
+func TestReadersBesideWriter(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{SegmentSize: 4000})
+	add(t, j, 50)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	loop := func(f func()) {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					f()
+				}
+			}
+		})
+	}
+	r, err := journal.OpenReader(dir)
+	require.NoError(t, err)
+	fail := make(chan error, 16)
+	report := func(err error) {
+		select {
+		case fail <- err:
+		default:
+		}
+	}
+	c := r.Cursor(0)
+	want := uint64(1)
+	loop(func() {
+		rec, err := c.Next(math.MaxUint64)
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if gone := (*journal.TrimmedError)(nil); errors.As(err, &gone) {
+			want = gone.Earliest
+			_ = c.Close()
+			c = r.Cursor(want)
+			return
+		}
+		if err != nil || rec.Seq != want || string(rec.Payload) != string(payload(want)) {
+			report(errors.Join(err, errors.New("cursor")))
+		}
+		want++
+	})
+	loop(func() {
+		prev, last := uint64(0), journal.Record{}
+		for rec, err := range r.Records(0) {
+			if errors.Is(err, journal.ErrTrimmed) {
+				return
+			}
+			if err != nil || prev != 0 && rec.Seq != prev+1 {
+				report(errors.Join(err, errors.New("records")))
+				return
+			}
+			prev, last = rec.Seq, rec
+		}
+		if last.Flags&journal.More != 0 {
+			report(errors.New("half a batch"))
+		}
+	})
+	loop(func() {
+		rep, err := journal.Check(dir)
+		if err != nil || len(rep.Damages) > 0 {
+			report(errors.Join(err, errors.New("check"), errors.Join(asErrors(rep.Damages)...)))
+		}
+	})
+	var writer atomic.Pointer[journal.Journal]
+	writer.Store(j)
+	loop(func() { _ = writer.Load().SaveMark() })
+	seq := j.Durable()
+	for n := range 300 {
+		b := j.NewBatch()
+		for i := range 12 {
+			seq++
+			f := journal.Flags(0)
+			if n%2 == 0 && i < 11 {
+				f = journal.More
+			}
+			b.Append(payload(seq), f, int64(seq))
+		}
+		require.NoError(t, j.Commit(b))
+		if n%40 == 39 {
+			_, err = j.Trim(seq-1000, 0)
+			require.NoError(t, err)
+		}
+		if n%100 == 99 {
+			require.NoError(t, j.Close())
+			j = open(t, dir, journal.Options{SegmentSize: 4000})
+			writer.Store(j)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	require.NoError(t, c.Close())
+	select {
+	case err = <-fail:
+		require.NoError(t, err)
+	default:
+	}
+}
+
+func asErrors(in []*journal.DamageError) []error {
+	var out []error
+	for _, e := range in {
+		out = append(out, e)
+	}
+	return out
+}
+
+// Leaving an iteration early leaves nothing running.
+func TestRecordsStopEarly(t *testing.T) {
+	l := newLedger(t, 64)
+	r, err := journal.OpenReader(l.clean)
+	require.NoError(t, err)
+	for range 20 {
+		for rec, err := range r.Records(3) {
+			require.NoError(t, err)
+			if rec.Seq == 5 {
+				break
+			}
+		}
+	}
+}
+
+func TestCheckReportsEverything(t *testing.T) {
+	l := newLedger(t, 32)
+	paths := segments(t, l.clean)
+	for _, i := range []int{0, 1} {
+		edit(t, paths[i], func(b []byte) []byte { b[500] ^= 1; return b })
+	}
+	rep, err := journal.Check(l.clean)
+	require.NoError(t, err)
+	require.Len(t, rep.Damages, 2)
+	require.Equal(t, "journal/"+filepath.Base(paths[0]), rep.Damages[0].File)
+	require.Equal(t, "journal/"+filepath.Base(paths[1]), rep.Damages[1].File)
+	edit(t, filepath.Join(l.clean, "MARK"), func(b []byte) []byte { b[0] ^= 1; return b })
+	rep, err = journal.Check(l.clean)
+	require.NoError(t, err)
+	require.Len(t, rep.Damages, 3)
+}
