@@ -105,6 +105,9 @@ func (l *Ledger) submit(ctx context.Context, req *request) error {
 		if err != nil {
 			return memberError(i, len(req.ms), err)
 		}
+		if a, ok := m.(position.Amend); ok {
+			m = a.Clone() // the caller may go on to change its slices
+		}
 		if req.ms[i], err = l.identify(m); err != nil {
 			return err
 		}

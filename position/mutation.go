@@ -1,5 +1,10 @@
 package position
 
+import (
+	"maps"
+	"slices"
+)
+
 // Mutation is one thing that the engine says happened: a [Fill], [Mark],
 // [Charge], [Amend] or [DefineInstrument]. Values, not pointers, implement it.
 type Mutation interface {
@@ -262,6 +267,17 @@ func (Amend) Type() string { return "amend" }
 // Identified returns a copy with id and time filled in where absent.
 func (a Amend) Identified(id string, at Time) Mutation {
 	a.Meta = a.identified(id, at)
+	return a
+}
+
+// Clone returns a copy that shares no slice or map with a.
+func (a Amend) Clone() Amend {
+	a.Targets, a.Tags = slices.Clone(a.Targets), slices.Clone(a.Tags)
+	a.Metadata = maps.Clone(a.Metadata)
+	if a.Stop != nil {
+		stop := *a.Stop
+		a.Stop = &stop
+	}
 	return a
 }
 

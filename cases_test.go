@@ -1,27 +1,51 @@
-package position_test
+package holdfast_test
 
 import (
 	"encoding/json"
 	"fmt"
 	"maps"
 	"math/big"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 // Position arithmetic of other projects' test suites, as numbers: fills in,
-// figures out. The runner sees nothing but these two methods.
-type ledger interface {
-	Apply(m position.Mutation) error
-	Position(key position.Key) (position.Position, bool)
+// figures out, through the public API of a ledger on disk.
+type ledger struct {
+	*holdfast.Ledger
+	tb testing.TB
 }
 
-func newLedger(*testing.T) ledger { return newMemory(position.Rules{}) }
+func newLedger(tb testing.TB) ledger {
+	tb.Helper()
+	return ledger{Ledger: open(tb, tb.TempDir(), quiet()), tb: tb}
+}
+
+// Apply applies one mutation.
+func (l ledger) Apply(m position.Mutation) error {
+	_, err := l.Ledger.Apply(l.tb.Context(), m)
+	return err
+}
+
+// shared reads a file of the data that is handed out beside the repository.
+func shared(tb testing.TB, elem ...string) []byte {
+	tb.Helper()
+	path := filepath.Join(append([]string{"..", "shared"}, elem...)...)
+	b, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		tb.Skipf("%s is not there: it is not part of the repository", path)
+	}
+	require.NoError(tb, err)
+	return b
+}
 
 // waiting lists every case that does not pass, with what it waits for or the
 // policy that answers it otherwise.

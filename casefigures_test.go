@@ -1,4 +1,4 @@
-package position_test
+package holdfast_test
 
 import (
 	"encoding/json"
