@@ -14,11 +14,11 @@ import (
 )
 
 // open opens a ledger and closes it when the test ends.
-func open(t testing.TB, dir string, o journal.Options) *journal.Journal {
-	t.Helper()
+func open(tb testing.TB, dir string, o journal.Options) *journal.Journal {
+	tb.Helper()
 	j, err := journal.Open(dir, o)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = j.Close() })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = j.Close() })
 	return j
 }
 
@@ -28,34 +28,34 @@ func payload(seq uint64) []byte {
 }
 
 // add commits groups of the given sizes; every record's time is its seq.
-func add(t testing.TB, j *journal.Journal, groups ...int) {
-	t.Helper()
-	addSome(t, j, payload, groups...)
+func add(tb testing.TB, j *journal.Journal, groups ...int) {
+	tb.Helper()
+	addSome(tb, j, payload, groups...)
 }
 
-func addSome(t testing.TB, j *journal.Journal, payload func(uint64) []byte, groups ...int) {
-	t.Helper()
+func addSome(tb testing.TB, j *journal.Journal, payload func(uint64) []byte, groups ...int) {
+	tb.Helper()
 	seq := j.Last().Seq
 	for _, n := range groups {
 		b := j.NewBatch()
 		for range n {
 			seq++
 			got, _ := b.Append(payload(seq), 0, int64(seq))
-			require.Equal(t, seq, got)
+			require.Equal(tb, seq, got)
 		}
-		require.NoError(t, j.Commit(b))
-		require.Equal(t, seq, j.Durable())
+		require.NoError(tb, j.Commit(b))
+		require.Equal(tb, seq, j.Durable())
 	}
 }
 
 // read returns the records from seq on and checks that they are what add wrote.
-func read(t testing.TB, dir string, from uint64) []journal.Record {
-	t.Helper()
+func read(tb testing.TB, dir string, from uint64) []journal.Record {
+	tb.Helper()
 	recs, err := tryRead(dir, from)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	for i := range recs {
-		require.Equal(t, max(from, 1)+uint64(i), recs[i].Seq)
-		require.Equal(t, payload(recs[i].Seq), recs[i].Payload)
+		require.Equal(tb, max(from, 1)+uint64(i), recs[i].Seq)
+		require.Equal(tb, payload(recs[i].Seq), recs[i].Payload)
 	}
 	return recs
 }
@@ -76,18 +76,18 @@ func tryRead(dir string, from uint64) ([]journal.Record, error) {
 }
 
 // segments returns the paths of the segments, oldest first.
-func segments(t testing.TB, dir string) []string {
-	t.Helper()
+func segments(tb testing.TB, dir string) []string {
+	tb.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return names
 }
 
 // copyLedger copies a ledger into a new directory.
-func copyLedger(t testing.TB, dir string) string {
-	t.Helper()
-	to := filepath.Join(t.TempDir(), "ledger")
-	require.NoError(t, os.CopyFS(to, os.DirFS(dir)))
+func copyLedger(tb testing.TB, dir string) string {
+	tb.Helper()
+	to := filepath.Join(tb.TempDir(), "ledger")
+	require.NoError(tb, os.CopyFS(to, os.DirFS(dir)))
 	return to
 }
 
@@ -120,9 +120,15 @@ func TestOpenAppendReopen(t *testing.T) {
 	require.Len(t, recs, 11)
 	require.EqualValues(t, 1, recs[8].Epoch)
 	require.EqualValues(t, 2, recs[9].Epoch)
-	require.EqualValues(t, []uint64{0, 1, 1, 1, 1, 1, 6, 6, 6, 9, 9}, column(recs, func(r journal.Record) uint64 { return r.Synced }))
+	require.Equal(t, []uint64{0, 1, 1, 1, 1, 1, 6, 6, 6, 9, 9}, column(recs, func(r journal.Record) uint64 { return r.Synced }))
 	require.Equal(t, j.Last().Chain, recs[10].Chain)
 	require.Len(t, read(t, dir, 7), 5)
+	var own []journal.Record
+	for rec, err := range j.Records(4) {
+		require.NoError(t, err)
+		own = append(own, rec)
+	}
+	require.Equal(t, recs[3:], own)
 	require.Empty(t, read(t, dir, 12))
 }
 

@@ -18,6 +18,7 @@ type Cursor struct {
 	r        *Reader
 	next     uint64 // seq of the next record to be returned
 	returned Head   // of the last one that was
+	trusted  uint64 // last seq whose chain value was verified before
 	mark     mark
 	file     *os.File
 	seg      segmentFile
@@ -79,24 +80,28 @@ func (c *Cursor) fill() error {
 		}
 		var rec Record
 		err := c.scan.next(&rec)
-		var bad *flaw
-		switch {
-		case err == nil:
-			if err = c.take(&rec); err != nil || c.ready > 0 {
-				return err
-			}
-		case errors.Is(err, io.EOF):
-			if err = c.advance(nil); err != nil {
-				return err
-			}
-		case errors.As(err, &bad):
-			if err = c.advance(bad); err != nil {
-				return err
-			}
-		default:
-			return fmt.Errorf("journal: read %s: %w", c.seg.name(), err)
+		if err == nil {
+			err = c.take(&rec)
+		} else {
+			err = c.stopped(err)
+		}
+		if err != nil || c.ready > 0 {
+			return err
 		}
 	}
+}
+
+// stopped returns nil when there is more to read than where the scanner
+// stopped.
+func (c *Cursor) stopped(err error) error {
+	var bad *flaw
+	switch {
+	case errors.Is(err, io.EOF):
+		return c.advance(nil)
+	case errors.As(err, &bad):
+		return c.advance(bad)
+	}
+	return fmt.Errorf("journal: read %s: %w", c.seg.name(), err)
 }
 
 // take puts a record into the queue, unless it stands before the next one.
@@ -148,7 +153,7 @@ func (c *Cursor) open(first uint64) error {
 	}
 	seg.size = info.Size()
 	s := newScanner(f, seg.size, first)
-	s.fresh = true
+	s.fresh, s.trusted = true, c.trusted
 	if c.scan != nil && c.scan.prev.Seq == first-1 {
 		s.prev, s.linked = c.scan.prev, c.scan.linked
 	} else {
@@ -244,7 +249,7 @@ func (c *Cursor) end(bad *flaw) error {
 		next := c.scan.prev.Seq + 1
 		switch {
 		case bad != nil:
-			return s.damaged(c.seg.name(), bad.off, bad.seq, bad.reason+", in a segment that was synced before the next one was made")
+			return s.damaged(c.seg.name(), bad.off, bad.seq, bad.reason+inSealed)
 		case slices.ContainsFunc(segs, func(f segmentFile) bool { return f.first == next }):
 			return nil
 		}

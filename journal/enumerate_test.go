@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,13 +84,8 @@ func refusedAt(dir, file string, offset int64) error {
 	if err == nil {
 		return fmt.Errorf("accepted: %+v, %w", j.Recovery(), j.Close())
 	}
-	bad, ok := err.(*journal.DamageError) //nolint:errorlint // joined with nothing here
-	if !ok {
-		if joined, is := err.(interface{ Unwrap() []error }); is && len(joined.Unwrap()) == 1 { //nolint:errorlint // see above
-			bad, ok = joined.Unwrap()[0].(*journal.DamageError) //nolint:errorlint // see above
-		}
-	}
-	if !ok {
+	var bad *journal.DamageError
+	if !errors.As(err, &bad) {
 		return fmt.Errorf("not a damage: %w", err)
 	}
 	if bad.File != file {

@@ -135,8 +135,19 @@ func decodeFrame(frame []byte, r *Record) (reason string, sound bool) {
 	return "", true
 }
 
-// follows says why r cannot stand behind prev, or nothing.
+// follows says why r, which is in frame, cannot stand behind prev, or nothing.
 func (c *chainer) follows(prev *Head, r *Record, frame []byte) string {
+	if bad := ordered(prev, r); bad != "" {
+		return bad
+	}
+	if c.link(&prev.Chain, frame) != r.Chain {
+		return "chain does not continue"
+	}
+	return ""
+}
+
+// ordered is follows without the chain.
+func ordered(prev *Head, r *Record) string {
 	switch {
 	case r.Seq != prev.Seq+1:
 		return fmt.Sprintf("seq %d behind seq %d", r.Seq, prev.Seq)
@@ -144,8 +155,6 @@ func (c *chainer) follows(prev *Head, r *Record, frame []byte) string {
 		return fmt.Sprintf("epoch %d behind epoch %d", r.Epoch, prev.Epoch)
 	case r.Time < prev.Time && prev.Seq > 0:
 		return "record time runs backwards"
-	case c.link(&prev.Chain, frame) != r.Chain:
-		return "chain does not continue"
 	}
 	return ""
 }

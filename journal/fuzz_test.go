@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,19 +12,19 @@ import (
 	"github.com/moneyprinter/holdfast/journal"
 )
 
-func goldenSegments(t testing.TB) map[uint64][]byte {
-	t.Helper()
+func goldenSegments(tb testing.TB) map[uint64][]byte {
+	tb.Helper()
 	out := map[uint64][]byte{}
-	for _, path := range segments(t, filepath.Join("testdata", "v1")) {
+	for _, path := range segments(tb, filepath.Join("testdata", "v1")) {
 		b, err := os.ReadFile(path)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		var first uint64
 		for _, c := range filepath.Base(path) {
 			first = first*10 + uint64(c-'0')
 		}
 		out[first] = b
 	}
-	require.NotEmpty(t, out)
+	require.NotEmpty(tb, out)
 	return out
 }
 
@@ -63,7 +64,7 @@ func FuzzSegment(f *testing.F) {
 	for first, b := range goldenSegments(f) {
 		f.Add(b, first)
 		f.Add(append(b[:len(b)/2:len(b)/2], b...), first)
-		f.Add(append(b[:len(b):len(b)], 0, 0, 0), first)
+		f.Add(append(slices.Clip(b), 0, 0, 0), first)
 	}
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, uint64(1))
 	f.Add([]byte{0x80, 0x80, 0x40}, uint64(1))

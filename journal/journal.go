@@ -136,7 +136,8 @@ func Open(dir string, o Options) (*Journal, error) {
 	}
 	j, err := open(dir, o)
 	if err != nil {
-		return nil, errors.Join(err, l.release())
+		_ = l.release() // the kernel gives the lock free in any case
+		return nil, err
 	}
 	j.lock = l
 	if o.Now != nil {

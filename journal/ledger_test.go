@@ -13,13 +13,13 @@ import (
 
 // fastDir returns a directory in memory where there is one: what these tests
 // try by the thousand is the rule, not the disk.
-func fastDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "holdfast-journal-")
+func fastDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "holdfast-journal-") //nolint:usetesting // TempDir is on a disk
 	if err != nil {
-		return t.TempDir()
+		return tb.TempDir()
 	}
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	tb.Cleanup(func() { require.NoError(tb, os.RemoveAll(dir)) })
 	return dir
 }
 
@@ -36,24 +36,24 @@ type ledger struct {
 
 const ledgerSegment = 4096
 
-func newLedger(t testing.TB, group int) ledger {
-	t.Helper()
-	return makeLedger(t, payload, group, group, group)
+func newLedger(tb testing.TB, group int) ledger {
+	tb.Helper()
+	return makeLedger(tb, payload, group, group, group)
 }
 
 // makeLedger makes a ledger of the given groups and two small ones.
-func makeLedger(t testing.TB, payload func(uint64) []byte, groups ...int) ledger {
-	t.Helper()
-	dir := fastDir(t)
+func makeLedger(tb testing.TB, payload func(uint64) []byte, groups ...int) ledger {
+	tb.Helper()
+	dir := fastDir(tb)
 	l := ledger{clean: filepath.Join(dir, "clean"), unclean: filepath.Join(dir, "unclean")}
-	j := open(t, l.clean, journal.Options{SegmentSize: ledgerSegment})
-	addSome(t, j, payload, groups...)
+	j := open(tb, l.clean, journal.Options{SegmentSize: ledgerSegment})
+	addSome(tb, j, payload, groups...)
 	l.known = j.Durable()
 	l.third, _ = j.TailMirror()
-	addSome(t, j, payload, 10, 10)
+	addSome(tb, j, payload, 10, 10)
 	l.last = j.Durable()
-	require.NoError(t, os.CopyFS(l.unclean, os.DirFS(l.clean)))
-	require.NoError(t, j.Close())
+	require.NoError(tb, os.CopyFS(l.unclean, os.DirFS(l.clean)))
+	require.NoError(tb, j.Close())
 	return l
 }
 
@@ -64,14 +64,14 @@ type entry struct {
 }
 
 // entries takes a segment apart; it must be good to the end.
-func entries(t testing.TB, path string, first uint64) []entry {
-	t.Helper()
+func entries(tb testing.TB, path string, first uint64) []entry {
+	tb.Helper()
 	b, err := os.ReadFile(path)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	recs, end, reason, err := journal.ScanBytes(b, first)
-	require.NoError(t, err)
-	require.Empty(t, reason)
-	require.EqualValues(t, len(b), end)
+	require.NoError(tb, err)
+	require.Empty(tb, reason)
+	require.EqualValues(tb, len(b), end)
 	var out []entry
 	at := 0
 	for _, r := range recs {
@@ -84,22 +84,22 @@ func entries(t testing.TB, path string, first uint64) []entry {
 }
 
 // lastSegment returns the newest segment that holds records.
-func lastSegment(t testing.TB, dir string) (path string, es []entry) {
-	t.Helper()
-	paths := segments(t, dir)
+func lastSegment(tb testing.TB, dir string) (path string, es []entry) {
+	tb.Helper()
+	paths := segments(tb, dir)
 	path = paths[len(paths)-1]
 	var first uint64
 	for _, c := range filepath.Base(path) {
 		first = first*10 + uint64(c-'0')
 	}
-	return path, entries(t, path, first)
+	return path, entries(tb, path, first)
 }
 
-func edit(t testing.TB, path string, f func([]byte) []byte) {
-	t.Helper()
+func edit(tb testing.TB, path string, f func([]byte) []byte) {
+	tb.Helper()
 	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, f(b), 0o600))
+	require.NoError(tb, err)
+	require.NoError(tb, os.WriteFile(path, f(b), 0o600))
 }
 
 func reseal(frame []byte) {

@@ -140,19 +140,19 @@ func limited(dir string, o journal.Options) error {
 }
 
 // start runs the test binary as a child.
-func start(t testing.TB, what, dir string) (*exec.Cmd, *bufio.Scanner) {
-	t.Helper()
+func start(tb testing.TB, what, dir string) (*exec.Cmd, *bufio.Scanner) {
+	tb.Helper()
 	exe, err := os.Executable()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), childEnv+"="+what, childEnv+"_DIR="+dir)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
+	require.NoError(tb, err)
+	require.NoError(tb, cmd.Start())
+	tb.Cleanup(func() {
 		_ = in.Close()
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -161,18 +161,18 @@ func start(t testing.TB, what, dir string) (*exec.Cmd, *bufio.Scanner) {
 }
 
 // line returns the next line of a child.
-func line(t testing.TB, out *bufio.Scanner) string {
-	t.Helper()
-	require.True(t, out.Scan(), "the child ended: %v", out.Err())
+func line(tb testing.TB, out *bufio.Scanner) string {
+	tb.Helper()
+	require.True(tb, out.Scan(), "the child ended: %v", out.Err())
 	return out.Text()
 }
 
-func number(t testing.TB, text, before string) uint64 {
-	t.Helper()
+func number(tb testing.TB, text, before string) uint64 {
+	tb.Helper()
 	rest, ok := strings.CutPrefix(text, before+" ")
-	require.True(t, ok, text)
+	require.True(tb, ok, text)
 	first, _, _ := strings.Cut(rest, " ")
 	n, err := strconv.ParseUint(first, 10, 64)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return n
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Reader reads the records of a ledger, beside a writer or without one. It
@@ -91,8 +92,8 @@ func (r *Reader) Last() (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	for i := len(segs) - 1; i >= 0; i-- {
-		c := r.Cursor(segs[i].first)
+	for _, seg := range slices.Backward(segs) {
+		c := r.Cursor(seg.first)
 		last, err := c.drain()
 		_ = c.Close()
 		if err != nil || last.Seq != 0 {

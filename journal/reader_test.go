@@ -189,7 +189,7 @@ func TestReadersBesideWriter(t *testing.T) {
 	c := r.Cursor(0)
 	want := uint64(1)
 	loop(func() {
-		rec, err := c.Next(math.MaxUint64)
+		rec, err := c.Next(math.MaxUint64) //nolint:govet // another goroutine's
 		if errors.Is(err, io.EOF) {
 			return
 		}
@@ -221,7 +221,7 @@ func TestReadersBesideWriter(t *testing.T) {
 		}
 	})
 	loop(func() {
-		rep, err := journal.Check(dir)
+		rep, err := journal.Check(dir) //nolint:govet // another goroutine's
 		if err != nil || len(rep.Damages) > 0 {
 			report(errors.Join(err, errors.New("check"), errors.Join(asErrors(rep.Damages)...)))
 		}

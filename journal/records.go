@@ -28,14 +28,24 @@ type block struct {
 // Segments are read and verified side by side. It ends with what is there; an
 // atomic batch that is not whole is not part of it. A record before the first
 // one kept gives a [TrimmedError], damage a [DamageError], and both end it.
-func (r *Reader) Records(from uint64) iter.Seq2[Record, error] {
+func (r *Reader) Records(from uint64) iter.Seq2[Record, error] { return r.records(from, 0) }
+
+// Records is [Reader.Records] for the holder of the ledger: what Open has
+// verified keeps its chain values without having them computed again, which is
+// most of the work. Every checksum is verified anew. Records that are not
+// durable yet may be among the last ones.
+func (j *Journal) Records(from uint64) iter.Seq2[Record, error] {
+	return (&Reader{dir: j.dir}).records(from, j.recovery.Last.Seq)
+}
+
+func (r *Reader) records(from, trusted uint64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		segs, m, err := r.from(from)
 		if err != nil {
 			yield(Record{}, err)
 			return
 		}
-		p := &pass{r: r, next: max(from, m.first), mark: m, yield: yield}
+		p := &pass{r: r, next: max(from, m.first), trusted: trusted, mark: m, yield: yield}
 		// All but the newest segment are complete and are read in parallel.
 		// The newest one may be growing, which is a cursor's business.
 		n := len(segs)
@@ -43,6 +53,7 @@ func (r *Reader) Records(from uint64) iter.Seq2[Record, error] {
 			return
 		}
 		c := r.Cursor(p.next)
+		c.trusted = trusted
 		defer func() { _ = c.Close() }()
 		if n > 1 {
 			c.mark, c.whole = m, p.whole
@@ -58,14 +69,16 @@ func (r *Reader) Records(from uint64) iter.Seq2[Record, error] {
 
 // pass is one iteration of Records.
 type pass struct {
-	r     *Reader
-	next  uint64
-	mark  mark
-	prev  Head // the last record seen
-	whole Head // the last one seen that ends an atomic batch
-	held  []Record
-	yield func(Record, error) bool
-	chain chainer
+	r    *Reader
+	next uint64
+	mark mark
+	// trusted is the last seq whose chain value was verified before.
+	trusted uint64
+	prev    Head // the last record seen
+	whole   Head // the last one seen that ends an atomic batch
+	held    []Record
+	yield   func(Record, error) bool
+	chain   chainer
 }
 
 // take yields a record when its atomic batch is whole.
@@ -131,7 +144,7 @@ func (p *pass) sealed(segs []segmentFile) bool {
 			}
 			wg.Go(func() {
 				defer func() { <-slots }()
-				readLane(segs[i], lanes[i], stop)
+				readLane(segs[i], p.trusted, lanes[i], stop)
 			})
 		}
 	})
@@ -156,14 +169,8 @@ func (p *pass) sealed(segs []segmentFile) bool {
 func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
 	for b := range lane {
 		if b.opening != nil {
-			prev, known := p.prev, p.prev.Seq != 0
-			if !known {
-				prev, known = p.mark.before(seg.first)
-			}
-			if known {
-				if bad := p.chain.follows(&prev, &b.recs[0], b.opening); bad != "" {
-					b = block{err: &flaw{seq: seg.first, reason: bad}}
-				}
+			if bad := p.link(seg, &b); bad != "" {
+				b = block{err: &flaw{seq: seg.first, reason: bad}}
 			}
 		}
 		for i := range b.recs {
@@ -171,29 +178,41 @@ func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
 				return false
 			}
 		}
-		if b.err == nil {
-			continue
+		if b.err != nil {
+			p.yield(Record{}, p.explain(seg, b.err))
+			return false
 		}
-		var bad *flaw
-		err := b.err
-		if errors.As(err, &bad) {
-			s := survey{known: p.mark.last}
-			err = s.damaged(seg.name(), bad.off, bad.seq,
-				bad.reason+", in a segment that was synced before the next one was made")
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			if err = p.r.missing(seg.first, seg.first, err); err == nil {
-				err = &TrimmedError{Seq: seg.first, Earliest: p.r.First()}
-			}
-		}
-		p.yield(Record{}, err)
-		return false
 	}
 	return true
 }
 
+func (p *pass) link(seg *segmentFile, b *block) string {
+	prev, known := p.prev, p.prev.Seq != 0
+	if !known {
+		prev, known = p.mark.before(seg.first)
+	}
+	if !known {
+		return ""
+	}
+	return p.chain.follows(&prev, &b.recs[0], b.opening)
+}
+
+// explain says what it means that a sealed segment could not be read.
+func (p *pass) explain(seg *segmentFile, err error) error {
+	if bad, ok := errors.AsType[*flaw](err); ok {
+		s := survey{known: p.mark.last}
+		return s.damaged(seg.name(), bad.off, bad.seq, bad.reason+inSealed)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = p.r.missing(seg.first, seg.first, err); err == nil {
+			err = &TrimmedError{Seq: seg.first, Earliest: p.r.First()}
+		}
+	}
+	return err
+}
+
 // readLane verifies one segment and hands its records over block by block.
-func readLane(seg segmentFile, lane chan<- block, stop <-chan struct{}) {
+func readLane(seg segmentFile, trusted uint64, lane chan<- block, stop <-chan struct{}) {
 	defer close(lane)
 	send := func(b block) bool {
 		select {
@@ -210,7 +229,7 @@ func readLane(seg segmentFile, lane chan<- block, stop <-chan struct{}) {
 	}
 	defer func() { _ = f.Close() }()
 	s := newScanner(f, seg.size, seg.first)
-	s.fresh = true
+	s.fresh, s.trusted = true, trusted
 	var b block
 	for size := int64(0); ; {
 		var rec Record

@@ -32,6 +32,8 @@ type scanner struct {
 	// linked says that all of prev is known; otherwise only its seq is, and
 	// the first record's link to it is for the caller to check.
 	linked bool
+	// trusted is the last seq whose chain value was verified before.
+	trusted uint64
 	// fresh says that every block gets a buffer of its own, so that records
 	// stay valid.
 	fresh bool
@@ -73,6 +75,8 @@ func (s *scanner) next(rec *Record) error {
 	reason, sound := decodeFrame(frame, &got)
 	if reason == "" {
 		switch {
+		case s.linked && want <= s.trusted:
+			reason = ordered(&s.prev, &got)
 		case s.linked:
 			reason = s.chain.follows(&s.prev, &got, frame)
 		case got.Seq != want:
@@ -144,17 +148,8 @@ func scanSegment(r io.ReaderAt, f segmentFile, asked uint64) (segmentScan, error
 	var rec Record
 	for {
 		at := s.off
-		err := s.next(&rec)
-		var bad *flaw
-		switch {
-		case err == nil:
-		case errors.Is(err, io.EOF):
-			return out, nil
-		case errors.As(err, &bad):
-			out.flaw = bad
-			return out, nil
-		default:
-			return out, fmt.Errorf("journal: read %s: %w", f.name(), err)
+		if err := s.next(&rec); err != nil {
+			return out, out.stop(err)
 		}
 		if out.records == 0 {
 			out.opening = append([]byte(nil), s.frame...)
@@ -168,4 +163,17 @@ func scanSegment(r io.ReaderAt, f segmentFile, asked uint64) (segmentScan, error
 			out.marked, out.markedAt, out.markedEnd = s.prev, at, s.off
 		}
 	}
+}
+
+// stop takes what ended the scan: the end, a flaw, or an error.
+func (s *segmentScan) stop(err error) error {
+	var bad *flaw
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case errors.As(err, &bad):
+		s.flaw = bad
+		return nil
+	}
+	return fmt.Errorf("journal: read %s: %w", s.name(), err)
 }

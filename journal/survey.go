@@ -117,6 +117,7 @@ func scanFile(f segmentFile, asked uint64) (segmentScan, error) {
 // judge.
 func (s *survey) connect() {
 	head, linked := s.mark.before(s.mark.first)
+	s.keep = Head{Seq: s.mark.first - 1, Chain: s.mark.base}
 	var c chainer
 	for i := range s.segs {
 		seg := &s.segs[i]
@@ -126,17 +127,11 @@ func (s *survey) connect() {
 				head.Seq+1, seg.first-1))
 			linked = false
 		}
-		if linked && seg.records > 0 {
-			var rec Record
-			if bad, _ := decodeFrame(seg.opening, &rec); bad == "" {
-				if bad = c.follows(&head, &rec, seg.opening); bad != "" {
-					s.damage(seg.name(), 0, seg.first, bad)
-				}
-			}
+		if linked {
+			s.link(&c, &head, seg)
 		}
 		if seg.flaw != nil && i < len(s.segs)-1 {
-			s.damage(seg.name(), seg.flaw.off, seg.flaw.seq,
-				seg.flaw.reason+", in a segment that was synced before the next one was made")
+			s.damage(seg.name(), seg.flaw.off, seg.flaw.seq, seg.flaw.reason+inSealed)
 		}
 		linked = seg.flaw == nil
 		if seg.records > 0 || seg.first > head.Seq+1 {
@@ -149,10 +144,25 @@ func (s *survey) connect() {
 	if s.last = head; s.last.Seq < s.mark.first {
 		s.last.Time = 0
 	}
-	if s.keep.Seq == 0 {
-		s.keep = Head{Seq: s.mark.first - 1, Chain: s.mark.base}
+}
+
+// link checks the link of a segment's first record to the record before it.
+func (s *survey) link(c *chainer, head *Head, seg *segmentScan) {
+	var rec Record
+	if seg.records == 0 {
+		return
+	}
+	bad, _ := decodeFrame(seg.opening, &rec)
+	if bad == "" {
+		bad = c.follows(head, &rec, seg.opening)
+	}
+	if bad != "" {
+		s.damage(seg.name(), 0, seg.first, bad)
 	}
 }
+
+// inSealed ends the reason of a flaw that no crash can have left.
+const inSealed = ", in a segment that was synced before the next one was made"
 
 func (s *survey) damage(file string, off int64, seq uint64, reason string) {
 	s.damages = append(s.damages, s.damaged(file, off, seq, reason))
