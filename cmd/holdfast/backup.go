@@ -285,6 +285,9 @@ read: history is never rewound.`,
 				return err
 			}
 		}
+		if err := reached(a.dir, at); err != nil {
+			return err
+		}
 		res, err := r.Restore(ctx, at, to, name, holdfast.Options{Logger: a.log})
 		if err != nil {
 			return err

@@ -197,11 +197,20 @@ func (g *ingestion) report(r row, err error) {
 		}
 		return
 	}
+	text := plain(err.Error())
 	var bad *feed.LineError
 	if !errors.As(err, &bad) { // which names its place itself
-		err = fmt.Errorf("%s: %w", r.place(), err)
+		text = r.place() + ": " + text
 	}
-	_, _ = fmt.Fprintf(g.app.stderr, "holdfast: %s\n", strings.TrimPrefix(err.Error(), "feed: ")) // nobody is left to tell
+	_, _ = fmt.Fprintln(g.app.stderr, "holdfast: "+text) // nobody is left to tell
+}
+
+// plain takes the names of packages off the front of an error's text.
+func plain(text string) string {
+	for _, name := range []string{"holdfast: ", "feed: ", "position: ", "projector: "} {
+		text = strings.TrimPrefix(text, name)
+	}
+	return text
 }
 
 func (r row) place() string { return fmt.Sprintf("%s:%d", r.file, r.line) }

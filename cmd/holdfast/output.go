@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -12,17 +13,16 @@ import (
 
 // printJSON prints one value, indented for people unless ndjson is asked for.
 func (a *app) printJSON(v any) error {
-	var b []byte
-	var err error
-	if a.output == asNDJSON {
-		b, err = json.Marshal(v)
-	} else {
-		b, err = json.MarshalIndent(v, "", "  ")
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // subjects end in >
+	if a.output != asNDJSON {
+		e.SetIndent("", "  ")
 	}
-	if err != nil {
+	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("holdfast: encode result: %w", err)
 	}
-	_, err = a.stdout.Write(append(b, '\n'))
+	_, err := a.stdout.Write(b.Bytes())
 	return err
 }
 

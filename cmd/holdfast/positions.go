@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -59,6 +59,9 @@ func (a *app) positions(ctx context.Context, f *positionsFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := reached(a.dir, at); err != nil {
+		return err
+	}
 	v, err := r.AsOf(ctx, at)
 	if err != nil {
 		return err
@@ -67,6 +70,25 @@ func (a *app) positions(ctx context.Context, f *positionsFlags) error {
 		return a.printAccounts(v, f)
 	}
 	return a.printPositions(v, f)
+}
+
+// reached refuses a seq that the journal does not hold yet.
+func reached(dir string, at holdfast.Moment) error {
+	if at.Seq == 0 {
+		return nil
+	}
+	log, err := journal.OpenReader(dir)
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	last, err := log.Last()
+	if err == nil && last.Seq < at.Seq {
+		err = fmt.Errorf("seq %d is not there yet, the newest is %d", at.Seq, last.Seq)
+	}
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	return nil
 }
 
 // printPositions prints those of a view.
@@ -181,14 +203,4 @@ func (a *app) accountSheet(rows []accountRow, account string) error {
 		}
 	}
 	return s.end("no account has a balance")
-}
-
-// heading prints a line above a table on standard output; nothing in the other
-// forms.
-func (a *app) heading(text string) error {
-	if a.output != asTable {
-		return nil
-	}
-	_, err := io.WriteString(a.stdout, text+"\n")
-	return err
 }

@@ -98,6 +98,7 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 	if err := d.start(ctx, f); err != nil {
 		return err
 	}
+	d.reached(ctx)
 	if err := d.announce(); err != nil {
 		return err
 	}
@@ -170,6 +171,36 @@ func closeListener(l net.Listener) error {
 		return nil
 	}
 	return l.Close()
+}
+
+// busPatience is how long the bus may take before the daemon says that it is
+// ready without it.
+const busPatience = 5 * time.Second
+
+// reached waits until the request API is offered: the relay's first look at its
+// stream comes after that on the same connection. A bus that is down is no
+// reason not to begin.
+func (d *daemon) reached(ctx context.Context) {
+	if d.bus == nil {
+		return
+	}
+	patience := time.NewTimer(busPatience)
+	defer patience.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		if s := d.ledger.Relay().Status(); s.Resyncs > 0 || s.State == bus.StateStopped {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-patience.C:
+			d.app.log.Warn("bus not reached yet; events and requests follow when it is", "url", d.bus.reach)
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // ready is what serve prints when it can be used.

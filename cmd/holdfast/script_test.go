@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+// The verbs are tested as scripts: each runs the real command in processes of
+// its own. TestMain makes this test binary stand in for it.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"holdfast": func() { os.Exit(mainCode()) },
+		"bigline":  bigLine,
+	})
+}
+
+// bigLine prints a good fill, one whose account is 10 MB long, and a good one.
+func bigLine() {
+	fill := `{"type":"fill","id":"%s","account":"%s","instrument":"X","side":"buy","qty":"1","price":"10","time":"2026-01-02T03:04:05Z"}` + "\n"
+	fmt.Printf(fill, "big-1", "A")
+	fmt.Printf(fill, "big-2", strings.Repeat("x", 10<<20))
+	fmt.Printf(fill, "big-3", "A")
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": code, "members": members, "flip": flip, "ready": awaitDaemon, "lines": lines, "cut": cut,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// code N CMD ARGS… runs a command and compares its exit code.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N command args…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// members FILE NAME… checks that the JSON in a file is an object, or holds one
+// first, with at least these members. A dot leads into a member.
+func members(ts *testscript.TestScript, neg bool, args []string) {
+	text := ts.ReadFile(args[0])
+	var v any
+	if err := json.NewDecoder(strings.NewReader(text)).Decode(&v); err != nil {
+		ts.Fatalf("%s is not JSON: %v", args[0], err)
+	}
+	if list, ok := v.([]any); ok {
+		if len(list) == 0 {
+			ts.Fatalf("%s is an empty array", args[0])
+		}
+		v = list[0]
+	}
+	for _, name := range args[1:] {
+		at := v
+		for part := range strings.SplitSeq(name, ".") {
+			object, ok := at.(map[string]any)
+			if ok {
+				at, ok = object[part]
+			}
+			if ok == neg {
+				ts.Fatalf("%s: member %s: present %v", args[0], name, ok)
+			}
+		}
+	}
+}
+
+// flip GLOB OFFSET flips a bit in the middle byte, or at an offset, of the one
+// file that matches.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	path := one(ts, args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	at := len(b) / 2
+	if len(args) > 1 {
+		at, err = strconv.Atoi(args[1])
+		ts.Check(err)
+	}
+	b[at] ^= 0x10
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// cut GLOB N takes the last N bytes off the one file that matches.
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	path := one(ts, args[0])
+	info, err := os.Stat(path)
+	ts.Check(err)
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.Truncate(path, info.Size()-int64(n)))
+}
+
+func one(ts *testscript.TestScript, glob string) string {
+	found, err := filepath.Glob(ts.MkAbs(glob))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%s matches %d files, want 1", glob, len(found))
+	}
+	return found[0]
+}
+
+// lines FILE N compares the number of lines.
+func lines(ts *testscript.TestScript, _ bool, args []string) {
+	if got := strings.Count(ts.ReadFile(args[0]), "\n"); strconv.Itoa(got) != args[1] {
+		ts.Fatalf("%s has %d lines, want %s", args[0], got, args[1])
+	}
+}
+
+// ready DIR waits until a daemon holds the directory and answers requests, and
+// puts its URL into $NATS.
+func awaitDaemon(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := answers(ctx, dir)
+		if err == nil {
+			h, _ := journal.ReadHolder(dir)
+			ts.Setenv("NATS", h.Reach)
+			ts.Setenv("PID", strconv.Itoa(h.PID))
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			ts.Fatalf("no daemon on %s: %v", dir, err)
+		}
+	}
+}
+
+func answers(ctx context.Context, dir string) error {
+	h, held := journal.ReadHolder(dir)
+	if !held || h.Reach == "" {
+		return errors.New("not held by a daemon")
+	}
+	c, err := readContext(filepath.Join(dir, "nats", "reader.json"))
+	if err != nil {
+		return err
+	}
+	nc, err := nats.Connect(h.Reach, nats.UserInfo(c.User, c.Password))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	b, err := bus.Request(ctx, nc, "main", "status", nil)
+	if err == nil && !strings.Contains(string(b), `"state":"live"`) {
+		err = errors.New("the relay is not live yet")
+	}
+	return err
+}
