@@ -108,6 +108,7 @@ func (s *stager) add(g *group, req *request) {
 		return
 	}
 	if err := s.tryAdd(g, req); err != nil {
+		s.l.refusals.Add(1)
 		req.finish(err)
 		return
 	}

@@ -59,12 +59,13 @@ func (r *Reader) History(ctx context.Context, f Filter) iter.Seq2[Entry, error] 
 			yield(Entry{}, fmt.Errorf("holdfast: %w", err))
 			return
 		}
+		end := r.newestShown()
 		for e, err := range entries(ctx, log, f.From.Seq) {
 			if err != nil {
 				yield(Entry{}, fmt.Errorf("holdfast: %w", err))
 				return
 			}
-			if !f.To.covers(e.Stamp) {
+			if !f.To.covers(e.Stamp) || e.Seq > end {
 				return
 			}
 			if f.From.started(e.Stamp) && f.selects(e) && !yield(e, nil) {

@@ -105,6 +105,8 @@ func readIdentity(dir string) (Identity, error) {
 		return Identity{}, fmt.Errorf("%w: %s has format %d, this build knows up to %d: use a newer holdfast", ErrNotLedger, path, id.Format, identityFormat)
 	case id.Sum != id.digest():
 		return Identity{}, &IdentityError{File: path, Reason: "does not match its checksum"}
+	case id.CostMethod != position.Average.String():
+		return Identity{}, fmt.Errorf("%w: %s names cost method %q, which this build does not know: use a newer holdfast", ErrNotLedger, path, id.CostMethod)
 	}
 	again, err := json.MarshalIndent(id, "", "  ")
 	if err != nil {

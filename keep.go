@@ -27,16 +27,13 @@ func (l *Ledger) keep(ctx context.Context) {
 	}
 	mark := time.NewTicker(markEvery)
 	defer mark.Stop()
+	saved := l.wal.Durable()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-mark.C:
-			if l.Err() == nil {
-				if err := l.wal.SaveMark(); err != nil {
-					l.log.Error("mark not saved", "err", err)
-				}
-			}
+			saved = l.second(saved)
 			continue
 		case <-tick:
 		case <-l.due:
@@ -48,6 +45,27 @@ func (l *Ledger) keep(ctx context.Context) {
 			l.log.Error("snapshot failed", "err", err)
 		}
 	}
+}
+
+// second does what is due once a second: MARK follows the journal, and the bus
+// hears, coalesced, what was saved and how much was refused. It returns the seq
+// that was announced last.
+func (l *Ledger) second(saved uint64) uint64 {
+	if n := l.refusals.Swap(0); n > 0 {
+		l.announce("error.validation", map[string]uint64{"refused": n})
+	}
+	if l.Err() != nil {
+		return saved
+	}
+	if err := l.wal.SaveMark(); err != nil {
+		l.log.Error("mark not saved", "err", err)
+		l.announce("error", map[string]string{"error": err.Error()})
+	}
+	if last := l.wal.Durable(); last != saved {
+		l.announce("state.saved", map[string]uint64{"seq": last, "records": last - saved})
+		return last
+	}
+	return saved
 }
 
 // Snapshot writes a snapshot of the durable state, verifies it, prunes old ones

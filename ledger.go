@@ -45,6 +45,9 @@ type Ledger struct {
 	snapshotting sync.Mutex
 	lastSnapshot atomic.Uint64
 
+	// refusals counts what was refused since the keeper last reported it.
+	refusals atomic.Uint64
+
 	// sending is held for reading while a request is put into the queue, and for
 	// writing by Close, so that nothing is queued after the stager stopped.
 	sending sync.RWMutex
@@ -80,6 +83,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		queue: make(chan *request, queueSize), groups: make(chan *group), synced: make(chan struct{}, 1),
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1),
 	}
+	r.bound = wal.Durable
 	if list, err := r.Snapshots(); err == nil && len(list) > 0 {
 		l.lastSnapshot.Store(list[0].Seq)
 	}

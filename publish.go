@@ -134,6 +134,32 @@ func (l *Ledger) announce(what string, body any) {
 	l.relay.Announce(what, b)
 }
 
+// Verify is [Reader.Verify]; its outcome is announced on the bus.
+func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
+	rep, err := l.Reader.Verify(ctx, o)
+	switch {
+	case err != nil:
+		l.announce("error", map[string]string{"error": err.Error()})
+	case rep.OK():
+		l.announce("state.validated", rep)
+	default:
+		l.log.Error("damage found", "findings", len(rep.Findings), "first", rep.Findings[0].Reason)
+		l.announce("state.corrupted", rep)
+	}
+	return rep, err
+}
+
+// Restore is [Reader.Restore]; its outcome is announced on the bus.
+func (l *Ledger) Restore(ctx context.Context, at Moment, to, name string, o Options) (Restored, error) {
+	r, err := l.Reader.Restore(ctx, at, to, name, o)
+	if err != nil {
+		l.announce("error.recovery", map[string]string{"error": err.Error()})
+		return r, err
+	}
+	l.announce("backup.restored", r)
+	return r, nil
+}
+
 // announceRecovery reports what Open found.
 func (l *Ledger) announceRecovery() {
 	r := l.wal.Recovery()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"math"
 	"path/filepath"
 
 	"github.com/moneyprinter/holdfast/journal"
@@ -16,11 +17,15 @@ import (
 
 // Reader reads a ledger's directory without a lock and without writing, beside
 // a live writer or after it. Its methods may be called from any goroutine.
+//
+// Beside a live writer of another process it may see records that are written
+// and not yet synced; the writer's own [Ledger] shows only what is durable.
 type Reader struct {
 	dir   string
 	id    Identity
 	opts  projector.Options
 	snaps *snapshotter.Snapshotter
+	bound func() uint64 // the newest seq to show; nil: all there is
 }
 
 // OpenReader opens a ledger for reading. A directory without a ledger gives
@@ -189,10 +194,14 @@ func (r *Reader) records(ctx context.Context, log *journal.Reader, after anchor)
 			yield(projector.Record{}, err)
 			return
 		}
-		if last.Seq <= after.seq {
+		end := min(last.Seq, r.newestShown())
+		if end <= after.seq {
 			return
 		}
 		for rec, err := range log.Records(after.seq + 1) {
+			if err == nil && rec.Seq > end {
+				return
+			}
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -201,6 +210,14 @@ func (r *Reader) records(ctx context.Context, log *journal.Reader, after anchor)
 			}
 		}
 	}
+}
+
+// newestShown is the newest seq that readers may see.
+func (r *Reader) newestShown() uint64 {
+	if r.bound == nil {
+		return math.MaxUint64
+	}
+	return r.bound()
 }
 
 func projected(rec journal.Record) projector.Record {
