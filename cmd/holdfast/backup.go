@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
-	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -106,31 +105,33 @@ with --server; otherwise the directory is opened for the moment.`,
 		Example: "  holdfast backup create\n  holdfast backup create --server nats://127.0.0.1:4222 --creds holdfast-data/nats/writer.json",
 		Args:    cobra.NoArgs,
 	}
-	return a.verb(cmd, func(ctx context.Context, _ []string) (err error) {
-		if a.server != "" {
-			return a.withRemote(ctx, func(r *remote) error {
-				b, err := r.call(ctx, "backup.create", nil)
-				if err != nil {
-					return err
-				}
-				s, err := remoteSnapshot(b)
-				if err != nil {
-					return err
-				}
-				return a.printBackup(rowOf(s))
-			})
-		}
-		l, err := a.openQuietly(ctx, "backup create", nil)
-		if err != nil {
-			return err
-		}
-		defer closing(l, &err)
-		s, err := l.Snapshot(ctx)
+	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		s, err := a.createBackup(ctx)
 		if err != nil {
 			return err
 		}
 		return a.printBackup(rowOf(s))
 	})
+}
+
+// createBackup asks the daemon or opens the ledger.
+func (a *app) createBackup(ctx context.Context) (s snapshotter.Snapshot, err error) {
+	if a.server != "" {
+		err = a.withRemote(ctx, func(r *remote) error {
+			b, cerr := r.call(ctx, "backup.create", nil)
+			if cerr == nil {
+				s, cerr = remoteSnapshot(b)
+			}
+			return cerr
+		})
+		return s, err
+	}
+	l, err := a.openQuietly(ctx, "backup create", nil)
+	if err != nil {
+		return s, err
+	}
+	defer closing(l, &err)
+	return l.Snapshot(ctx)
 }
 
 // remoteSnapshot decodes what a daemon says of a snapshot.
@@ -157,40 +158,43 @@ func (a *app) backupListCmd() *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
-		rows := []backupRow{}
-		if a.server != "" {
-			return a.withRemote(ctx, func(r *remote) error {
-				b, err := r.call(ctx, "backup.list", nil)
-				if err != nil {
-					return err
-				}
-				list, err := rawRows(b)
-				if err != nil {
-					return err
-				}
-				for _, raw := range list {
-					s, err := remoteSnapshot(raw)
-					if err != nil {
-						return err
-					}
-					rows = append(rows, rowOf(s))
-				}
-				return a.printBackups(rows)
-			})
-		}
-		r, err := a.reader()
+		list, err := a.listBackups(ctx)
 		if err != nil {
 			return err
 		}
-		list, err := r.Snapshots()
-		if err != nil {
-			return err
-		}
-		for _, s := range list {
-			rows = append(rows, rowOf(s))
+		rows := make([]backupRow, len(list))
+		for i, s := range list {
+			rows[i] = rowOf(s)
 		}
 		return a.printBackups(rows)
 	})
+}
+
+// listBackups asks the daemon or reads the directory.
+func (a *app) listBackups(ctx context.Context) (list []snapshotter.Snapshot, err error) {
+	if a.server == "" {
+		r, rerr := a.reader()
+		if rerr != nil {
+			return nil, rerr
+		}
+		return r.Snapshots()
+	}
+	err = a.withRemote(ctx, func(r *remote) error {
+		b, cerr := r.call(ctx, "backup.list", nil)
+		if cerr != nil {
+			return cerr
+		}
+		raws, cerr := rawRows(b)
+		for _, raw := range raws {
+			s, derr := remoteSnapshot(raw)
+			if derr != nil {
+				return derr
+			}
+			list = append(list, s)
+		}
+		return cerr
+	})
+	return list, err
 }
 
 func (a *app) backupVerifyCmd() *cobra.Command {
@@ -211,32 +215,19 @@ digest it was written with. Exit code 3 when one is damaged.`,
 			return err
 		}
 		if len(names) == 0 {
-			list, err := r.Snapshots()
-			if err != nil {
-				return err
+			list, lerr := r.Snapshots()
+			if lerr != nil {
+				return lerr
 			}
 			for _, s := range list {
 				names = append(names, s.Name)
 			}
 		}
-		rows, bad := make([]backupRow, 0, len(names)), 0
-		for _, name := range names {
-			s, err := r.VerifySnapshot(name)
-			switch {
-			case err == nil:
-			case isDamage(err):
-				bad++
-			default:
-				return err
-			}
-			row := rowOf(s)
-			row.Name, row.Verified = name, err == nil
-			if err != nil {
-				row.Damage = err.Error()
-			}
-			rows = append(rows, row)
+		rows, bad, err := verifyBackups(r, names)
+		if err == nil {
+			err = a.printBackups(rows)
 		}
-		if err := a.printBackups(rows); err != nil {
+		if err != nil {
 			return err
 		}
 		if bad > 0 {
@@ -246,137 +237,21 @@ digest it was written with. Exit code 3 when one is damaged.`,
 	})
 }
 
-func (a *app) backupRestoreCmd() *cobra.Command {
-	var to, asOf, name string
-	cmd := &cobra.Command{
-		Use:   "restore [NAME] --to DIR",
-		Short: "Make a new ledger from a snapshot or a past moment",
-		Long: `Makes a new ledger in another, empty directory, with the state of a snapshot
-(NAME), of a moment (--as-of, a seq or record time) or of now. The new ledger has
-an identity and a stream of its own and names its parent. The source is only
-read: history is never rewound.`,
-		Example: `  holdfast backup restore --to ./restored
-  holdfast backup restore --as-of 2026-01-02T00:00:00Z --to ./restored --name main_2`,
-		Args: cobra.MaximumNArgs(1),
-	}
-	cmd.Flags().StringVar(&to, "to", "", "directory of the new ledger (required)")
-	cmd.Flags().StringVar(&asOf, "as-of", "", "restore the state at a seq or record time")
-	cmd.Flags().StringVar(&name, "name", "", "name of the new ledger (default: the parent's with a suffix)")
-	_ = cmd.MarkFlagRequired("to") // it was defined above
-	return a.verb(cmd, func(ctx context.Context, args []string) error {
-		if err := a.here("backup restore"); err != nil {
-			return err
-		}
-		at, err := moment("as-of", asOf)
+// verifyBackups checks the named snapshots and counts the damaged ones.
+func verifyBackups(r *holdfast.Reader, names []string) (rows []backupRow, bad int, err error) {
+	for _, name := range names {
+		s, verr := r.VerifySnapshot(name)
+		row := rowOf(s)
+		row.Name, row.Verified = name, verr == nil
 		switch {
-		case err != nil:
-			return err
-		case to == "":
-			return usagef("--to is empty: name the directory of the new ledger")
-		case asOf != "" && len(args) == 1:
-			return usagef("give a snapshot or --as-of, not both")
+		case verr == nil:
+		case isDamage(verr):
+			bad++
+			row.Damage = verr.Error()
+		default:
+			return nil, bad, verr
 		}
-		r, err := a.reader()
-		if err != nil {
-			return err
-		}
-		if len(args) == 1 {
-			if at, err = r.SnapshotMoment(args[0]); err != nil {
-				return err
-			}
-		}
-		if err := reached(a.dir, at); err != nil {
-			return err
-		}
-		res, err := r.Restore(ctx, at, to, name, holdfast.Options{Logger: a.log})
-		if err != nil {
-			return err
-		}
-		if a.output != asTable {
-			return a.printJSON(res)
-		}
-		return describe(a.stdout, []pair{
-			{"ledger", fmt.Sprintf("%s (%s)", res.Name, res.ID)},
-			{"directory", res.Dir},
-			{"parent", res.Parent},
-			{"seq", strconv.FormatUint(res.Seq, 10)},
-			{"digest", res.Digest},
-		})
-	})
-}
-
-func (a *app) backupPruneCmd() *cobra.Command {
-	var keep int
-	cmd := &cobra.Command{
-		Use:   "prune",
-		Short: "Remove old snapshots and trim the journal behind the oldest kept one",
-		Long: `Removes snapshots beyond --keep, never the newest, and then whole journal segments
-that lie before the oldest kept snapshot and are older than the retention of 30
-days. The ledger must not be held by a daemon, which prunes by itself.`,
-		Example: "  holdfast backup prune --keep 3",
-		Args:    cobra.NoArgs,
+		rows = append(rows, row)
 	}
-	cmd.Flags().IntVar(&keep, "keep", 24, "how many snapshots to keep")
-	return a.verb(cmd, func(ctx context.Context, _ []string) (err error) {
-		if err := a.here("backup prune"); err != nil {
-			return err
-		}
-		if keep < 1 {
-			return usagef("--keep %d: at least the newest snapshot is kept", keep)
-		}
-		l, err := a.openQuietly(ctx, "backup prune", func(o *holdfast.Options) { o.SnapshotKeep = keep })
-		if err != nil {
-			return err
-		}
-		defer closing(l, &err)
-		before, err := l.Snapshots()
-		if err != nil {
-			return err
-		}
-		if err := l.Prune(); err != nil {
-			return err
-		}
-		after, err := l.Snapshots()
-		if err != nil {
-			return err
-		}
-		first, err := firstKept(a.dir)
-		if err != nil {
-			return err
-		}
-		removed := missingFrom(before, after)
-		if a.output != asTable {
-			return a.printJSON(map[string]any{"removed": removed, "kept": len(after), "first": first})
-		}
-		for _, name := range removed {
-			if _, err := fmt.Fprintln(a.stdout, "removed "+name); err != nil {
-				return err
-			}
-		}
-		_, err = fmt.Fprintf(a.stdout, "%d removed, %d kept; the journal begins at seq %d\n", len(removed), len(after), first)
-		return err
-	})
-}
-
-func firstKept(dir string) (uint64, error) {
-	log, err := journal.OpenReader(dir)
-	if err != nil {
-		return 0, fmt.Errorf("holdfast: %w", err)
-	}
-	return log.First(), nil
-}
-
-// missingFrom names what is in before and not in after.
-func missingFrom(before, after []snapshotter.Snapshot) []string {
-	kept := make(map[string]bool, len(after))
-	for _, s := range after {
-		kept[s.Name] = true
-	}
-	gone := []string{}
-	for _, s := range before {
-		if !kept[s.Name] {
-			gone = append(gone, s.Name)
-		}
-	}
-	return gone
+	return rows, bad, nil
 }

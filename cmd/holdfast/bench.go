@@ -62,13 +62,13 @@ type benchReport struct {
 
 // callersRow compares the two sides for one number of callers.
 type callersRow struct {
-	Callers int       `json:"callers"`
-	Pairs   int       `json:"pairs"`
-	Ledger  side      `json:"ledger"`
-	Raw     side      `json:"raw"`
-	Ratio   thousands `json:"ratio"` // median of the pairs' ratios
-	Low     thousands `json:"ratio_min"`
-	High    thousands `json:"ratio_max"`
+	Callers int         `json:"callers"`
+	Pairs   int         `json:"pairs"`
+	Ledger  side        `json:"ledger"`
+	Raw     side        `json:"raw"`
+	Ratio   json.Number `json:"ratio"` // median of the pairs' ratios
+	Low     json.Number `json:"ratio_min"`
+	High    json.Number `json:"ratio_max"`
 }
 
 // side is one side's runs: the median of each figure, and the extremes of the
@@ -85,15 +85,11 @@ type side struct {
 // thousands is a ratio in thousandths.
 type thousands int64
 
-func (t thousands) String() string { return fmt.Sprintf("%d.%02d", (t+5)/1000, (t+5)/10%100) }
-
-// MarshalJSON implements [json.Marshaler]: a plain number.
-func (t thousands) MarshalJSON() ([]byte, error) {
-	return fmt.Appendf(nil, "%d.%03d", t/1000, t%1000), nil
-}
+// number is the ratio for JSON.
+func (t thousands) number() json.Number { return json.Number(fmt.Sprintf("%d.%03d", t/1000, t%1000)) }
 
 func (a *app) bench(ctx context.Context, f *benchFlags) (err error) {
-	if err := a.here("bench"); err != nil {
+	if err = a.here("bench"); err != nil {
 		return err
 	}
 	length, err := time.ParseDuration(f.seconds + "s")

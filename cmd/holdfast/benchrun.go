@@ -97,12 +97,12 @@ func (b *bench) compare(ctx context.Context, callers []int, pairs int) (rows []c
 	}
 	defer closing(l, &err)
 	apply := func() error {
-		_, err := l.Apply(ctx, b.fill())
-		return err
+		_, aerr := l.Apply(ctx, b.fill())
+		return aerr
 	}
 	// Every position is opened, which is not what is measured, and the size of a
 	// record becomes known.
-	if err := b.warmUp(ctx, l); err != nil {
+	if err = b.warmUp(ctx, l); err != nil {
 		return nil, err
 	}
 	b.bytes = journalBytes(dir) / int64(l.View().Seq())
@@ -168,7 +168,7 @@ func (b *bench) pairs(ctx context.Context, callers, pairs int, ledger, raw func(
 	slices.Sort(ratios)
 	return callersRow{
 		Callers: callers, Pairs: pairs, Ledger: sideOf(mine), Raw: sideOf(theirs),
-		Ratio: thousands(middle(ratios)), Low: thousands(ratios[0]), High: thousands(ratios[len(ratios)-1]),
+		Ratio: thousands(middle(ratios)).number(), Low: thousands(ratios[0]).number(), High: thousands(ratios[len(ratios)-1]).number(),
 	}, nil
 }
 

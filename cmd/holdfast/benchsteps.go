@@ -124,7 +124,7 @@ func (b *bench) journal(encoded [][]byte) (write, sync stepCost, err error) {
 // embedded server.
 func (b *bench) publish(ctx context.Context, n int) (cost stepCost, err error) {
 	dir := filepath.Join(b.dir, "published")
-	if _, err := b.fillLedger(ctx, dir, n); err != nil {
+	if err = b.fillLedger(ctx, dir, n); err != nil {
 		return cost, err
 	}
 	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(b.dir, "nats"), Listen: embedded.NoListen, Ledger: "main"})
@@ -158,11 +158,11 @@ func (b *bench) publish(ctx context.Context, n int) (cost stepCost, err error) {
 	}
 }
 
-// fillLedger makes a ledger of n fills and returns its last seq.
-func (b *bench) fillLedger(ctx context.Context, dir string, n int) (last uint64, err error) {
+// fillLedger makes a ledger of n fills.
+func (b *bench) fillLedger(ctx context.Context, dir string, n int) (err error) {
 	l, err := holdfast.Open(ctx, dir, b.scratchOptions())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer closing(l, &err)
 	futures := make(chan *holdfast.Future, window)
@@ -170,22 +170,22 @@ func (b *bench) fillLedger(ctx context.Context, dir string, n int) (last uint64,
 	go func() {
 		var first error
 		for f := range futures {
-			if _, err := f.Wait(ctx); err != nil && first == nil {
-				first = err
+			if _, werr := f.Wait(ctx); werr != nil && first == nil {
+				first = werr
 			}
 		}
 		failed <- first
 	}()
 	for range n {
-		f, err := l.ApplyAsync(ctx, b.fill())
-		if err != nil {
+		f, aerr := l.ApplyAsync(ctx, b.fill())
+		if aerr != nil {
 			close(futures)
-			return 0, errors.Join(err, <-failed)
+			return errors.Join(aerr, <-failed)
 		}
 		futures <- f
 	}
 	close(futures)
-	return l.View().Seq(), <-failed
+	return <-failed
 }
 
 // recoverReport is how fast a ledger opens from its journal alone.
@@ -198,7 +198,7 @@ type recoverReport struct {
 func (b *bench) recovery(ctx context.Context, n int) (*recoverReport, error) {
 	b.app.notef("bench: recovery of %d changes", n)
 	dir := filepath.Join(b.dir, "recovered")
-	if _, err := b.fillLedger(ctx, dir, n); err != nil {
+	if err := b.fillLedger(ctx, dir, n); err != nil {
 		return nil, err
 	}
 	began := time.Now()

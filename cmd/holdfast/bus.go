@@ -98,7 +98,7 @@ func (a *app) busStatus(ctx context.Context, f *natsFlags) (bus.Status, error) {
 	}
 	var st bus.Status
 	err := a.withBus(ctx, f, "bus status", func(l *holdfast.Ledger) error {
-		st = settled(ctx, l)
+		st = settled(ctx, l, false, 0)
 		return nil
 	})
 	return st, err
@@ -106,7 +106,7 @@ func (a *app) busStatus(ctx context.Context, f *natsFlags) (bus.Status, error) {
 
 // withBus opens the ledger and its bus for one verb.
 func (a *app) withBus(ctx context.Context, f *natsFlags, verb string, do func(*holdfast.Ledger) error) (err error) {
-	if err := a.checkFree(); err != nil {
+	if err = a.checkFree(); err != nil {
 		return err
 	}
 	r, err := a.reader()
@@ -133,8 +133,9 @@ func (a *app) withBus(ctx context.Context, f *natsFlags, verb string, do func(*h
 const settleFor = 10 * time.Minute
 
 // settled waits until the relay has caught up, stands still or is in trouble for
-// a while, and returns its state.
-func settled(ctx context.Context, l *holdfast.Ledger) bus.Status {
+// a while, and returns its state. After a rebuild, what it was before does not
+// count: it must have looked at the stream more often than looks.
+func settled(ctx context.Context, l *holdfast.Ledger, rebuilt bool, looks uint64) bus.Status {
 	ctx, cancel := context.WithTimeout(ctx, settleFor)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -145,7 +146,8 @@ func settled(ctx context.Context, l *holdfast.Ledger) bus.Status {
 		if s.State == bus.StateRetrying {
 			retries++
 		}
-		if s.State == bus.StateLive && s.Lag == 0 || s.State == bus.StateStopped || retries > 250 {
+		still := s.State == bus.StateLive && s.Lag == 0 || s.State == bus.StateStopped
+		if still && (!rebuilt || s.Resyncs > looks) || retries > 250 {
 			return s
 		}
 		select {
@@ -187,11 +189,11 @@ runs, the ledger and its bus are opened for the moment.`,
 			})
 		}
 		return a.withBus(ctx, &f, "bus rebuild", func(l *holdfast.Ledger) error {
-			settled(ctx, l) // it must have found out what it rebuilds
+			before := settled(ctx, l, false, 0) // it must be connected
 			if err := l.Relay().Rebuild(ctx); err != nil {
 				return err
 			}
-			return a.printBus(settled(ctx, l))
+			return a.printBus(settled(ctx, l, true, before.Resyncs))
 		})
 	})
 }

@@ -104,17 +104,10 @@ func (r *remote) history(ctx context.Context, sel *selection, sp *span) iter.Seq
 	return func(yield func([]byte, error) bool) {
 		q := remoteQuery{Account: sel.account, Instrument: sel.instrument, Strategy: sel.strategy, From: sp.from, At: sp.to}
 		for {
-			b, err := r.call(ctx, "history", q)
-			var rows []json.RawMessage
-			if err == nil {
-				rows, err = rawRows(b)
-			}
+			rows, next, err := r.page(ctx, q)
 			if err != nil {
 				yield(nil, err)
 				return
-			}
-			var last struct {
-				Seq uint64 `json:"seq"`
 			}
 			for _, raw := range rows {
 				if !yield(raw, nil) {
@@ -124,11 +117,25 @@ func (r *remote) history(ctx context.Context, sel *selection, sp *span) iter.Seq
 			if len(rows) == 0 {
 				return
 			}
-			if err := json.Unmarshal(rows[len(rows)-1], &last); err != nil {
-				yield(nil, fmt.Errorf("holdfast: unexpected answer: %w", err))
-				return
-			}
-			q.From = strconv.FormatUint(last.Seq+1, 10)
+			q.From = strconv.FormatUint(next, 10)
 		}
 	}
+}
+
+// page asks for some changes and returns the seq to go on from.
+func (r *remote) page(ctx context.Context, q remoteQuery) (rows []json.RawMessage, next uint64, err error) {
+	b, err := r.call(ctx, "history", q)
+	if err == nil {
+		rows, err = rawRows(b)
+	}
+	if err != nil || len(rows) == 0 {
+		return nil, 0, err
+	}
+	var last struct {
+		Seq uint64 `json:"seq"`
+	}
+	if err = json.Unmarshal(rows[len(rows)-1], &last); err != nil {
+		return nil, 0, fmt.Errorf("holdfast: unexpected answer: %w", err)
+	}
+	return rows, last.Seq + 1, nil
 }

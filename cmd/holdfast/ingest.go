@@ -71,7 +71,7 @@ With --server the mutations are sent to a daemon.`,
 			return nil
 		},
 	}
-	f.inputFlags.flags(cmd)
+	f.flags(cmd)
 	cmd.Flags().BoolVar(&f.ack, "ack", false, "print id and seq of each mutation once it is durable")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "read, check and count without writing")
 	f.creation(cmd)
@@ -90,37 +90,51 @@ func (a *app) ingest(ctx context.Context, f *ingestFlags, files []string) (err e
 		return err
 	}
 	run := &ingestion{app: a, in: in, skip: f.skipInvalid, ack: f.ack}
-	switch {
-	case f.dryRun:
-		if err = a.here("ingest --dry-run"); err != nil {
-			return err
-		}
-		if run.to, err = a.rehearsal(ctx, o, f.insist); err != nil {
-			return err
-		}
-	case a.server != "":
-		if f.insist {
-			return usagef("--insist works on the directory: use --dir instead of --server")
-		}
-		r, err := a.dial(ctx)
-		if err != nil {
-			return err
-		}
-		defer r.close()
-		run.to = newRemoteTarget(r)
-	default:
-		l, err := holdfast.Open(ctx, a.dir, o)
-		if err != nil {
-			return err
-		}
-		defer closing(l, &err)
-		run.to = localTarget{ledger: l, insist: f.insist}
+	end, err := a.aim(ctx, run, f, o)
+	if err != nil {
+		return err
 	}
+	defer closing(end, &err)
 	err = run.run(ctx)
 	if perr := a.printCounts(run, f.ack); err == nil {
 		err = perr
 	}
 	return err
+}
+
+// closer is a function as an [io.Closer].
+type closer func() error
+
+// Close calls the function.
+func (c closer) Close() error { return c() }
+
+// aim sets what the mutations are applied to, and returns what ends it.
+func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfast.Options) (io.Closer, error) {
+	switch {
+	case f.dryRun:
+		if err := a.here("ingest --dry-run"); err != nil {
+			return nil, err
+		}
+		to, err := a.rehearsal(ctx, o, f.insist)
+		run.to = to
+		return closer(func() error { return nil }), err
+	case a.server != "":
+		if f.insist {
+			return nil, usagef("--insist works on the directory: use --dir instead of --server")
+		}
+		r, err := a.dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		run.to = newRemoteTarget(r)
+		return closer(func() error { r.close(); return nil }), nil
+	}
+	l, err := holdfast.Open(ctx, a.dir, o)
+	if err != nil {
+		return nil, err
+	}
+	run.to = localTarget{ledger: l, insist: f.insist}
+	return l, nil
 }
 
 // input is the files to read, opened and checked before anything is applied.

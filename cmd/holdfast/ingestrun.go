@@ -198,8 +198,7 @@ func (g *ingestion) report(r row, err error) {
 		return
 	}
 	text := plain(err.Error())
-	var bad *feed.LineError
-	if !errors.As(err, &bad) { // which names its place itself
+	if _, ok := errors.AsType[*feed.LineError](err); !ok { // which names its place itself
 		text = r.place() + ": " + text
 	}
 	_, _ = fmt.Fprintln(g.app.stderr, "holdfast: "+text) // nobody is left to tell
@@ -217,16 +216,13 @@ func (r row) place() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
 
 // refusal reports whether an error concerns one mutation only.
 func refusal(err error) bool {
-	var bad *feed.LineError
-	var far *remoteError
-	var input *inputError
-	if errors.As(err, &input) {
+	if _, ok := errors.AsType[*inputError](err); ok {
 		return false
 	}
-	if errors.As(err, &bad) {
+	if _, ok := errors.AsType[*feed.LineError](err); ok {
 		return true
 	}
-	if errors.As(err, &far) {
+	if far, ok := errors.AsType[*remoteError](err); ok {
 		return far.refused()
 	}
 	for _, target := range []error{

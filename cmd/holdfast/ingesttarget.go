@@ -63,7 +63,7 @@ func (a *app) rehearsal(ctx context.Context, o holdfast.Options, insist bool) (t
 		return nil, err
 	}
 	var body bytes.Buffer
-	if _, err := v.WriteTo(&body); err != nil {
+	if _, err = v.WriteTo(&body); err != nil {
 		return nil, fmt.Errorf("holdfast: copy the state: %w", err)
 	}
 	book, err := projector.Load(&body, projector.Options{Rules: r.Identity().Rules()})

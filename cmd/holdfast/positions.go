@@ -59,7 +59,7 @@ func (a *app) positions(ctx context.Context, f *positionsFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := reached(a.dir, at); err != nil {
+	if err = reached(a.dir, at); err != nil {
 		return err
 	}
 	v, err := r.AsOf(ctx, at)

@@ -62,8 +62,8 @@ func (p *progress) bar(w io.Writer, what string, look func() (int64, int64, stri
 			if total > 0 && bar.GetMax64() != total {
 				bar.ChangeMax64(total)
 			}
-			bar.Describe(what + ": " + line)
 			_ = bar.Set64(min(done, max(total-1, 0))) // the full bar is cleared by stop; a display has no say
+			bar.Describe(what + ": " + line)          // draws, which the line above may put off
 		case <-p.quit:
 			_ = bar.Finish() // clears the line
 			return

@@ -79,7 +79,7 @@ type daemon struct {
 }
 
 func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
-	if err := a.here("serve"); err != nil {
+	if err = a.here("serve"); err != nil {
 		return err
 	}
 	var in *input
@@ -95,15 +95,15 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 			err = cerr
 		}
 	}()
-	if err := d.start(ctx, f); err != nil {
+	if err = d.start(ctx, f); err != nil {
 		return err
 	}
 	d.reached(ctx)
-	if err := d.announce(); err != nil {
+	if err = d.announce(); err != nil {
 		return err
 	}
 	if in != nil {
-		if err := d.ingest(ctx, f, in); err != nil {
+		if err = d.ingest(ctx, f, in); err != nil {
 			return err
 		}
 	}

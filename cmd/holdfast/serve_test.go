@@ -117,8 +117,8 @@ func TestServeEvents(t *testing.T) {
 
 	const n = 20
 	for i := range n {
-		b, err := bus.Request(t.Context(), writer, "main", "apply", []byte(fillLine(string(rune('a'+i)), "1.5")))
-		require.NoError(t, err)
+		b, aerr := bus.Request(t.Context(), writer, "main", "apply", []byte(fillLine(string(rune('a'+i)), "1.5")))
+		require.NoError(t, aerr)
 		var got struct{ Seq uint64 }
 		require.NoError(t, json.Unmarshal(b, &got))
 		require.Equal(t, uint64(i+2), got.Seq, "seq 1 is the epoch's record")
@@ -149,8 +149,8 @@ func TestServeEvents(t *testing.T) {
 	seq := uint64(0)
 	for msg := range batch.Messages() {
 		seq++
-		meta, err := msg.Metadata()
-		require.NoError(t, err)
+		meta, merr := msg.Metadata()
+		require.NoError(t, merr)
 		require.Equal(t, seq, meta.Sequence.Stream, "stream sequence is the journal's")
 		check(&nats.Msg{Data: msg.Data(), Header: msg.Headers()}, seq)
 		require.NoError(t, msg.Ack())

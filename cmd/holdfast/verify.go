@@ -57,8 +57,7 @@ func (a *app) verify(ctx context.Context, deep bool) (*holdfast.VerifyReport, er
 		})
 	}
 	r, err := a.reader()
-	var id *holdfast.IdentityError
-	if errors.As(err, &id) { // without its identity nothing else can be checked
+	if id, ok := errors.AsType[*holdfast.IdentityError](err); ok { // without its identity nothing else can be checked
 		return &holdfast.VerifyReport{
 			Deep: deep, Notices: []holdfast.Finding{},
 			Findings: []holdfast.Finding{{File: id.File, Reason: id.Reason, Plan: "put the file back from a copy of the ledger"}},
