@@ -286,6 +286,23 @@ func TestDecoderForgetsAndGoesOn(t *testing.T) {
 	}
 }
 
+// A replay meets the same names, keys and terms over and over; only what each
+// record owns may be allocated: id, mutation, position and its sets of fees.
+func TestDecoderAllocatesNoNameTwice(t *testing.T) {
+	c := benchChanges()["fill"]
+	other := *c.After
+	other.Key.Account = "B"
+	one, two := position.AppendChange(nil, &c), position.AppendPosition(nil, &other)
+	var d position.Decoder
+	allocs := testing.AllocsPerRun(50, func() {
+		_, err := d.Change(one)
+		require.NoError(t, err)
+		_, err = d.Position(two)
+		require.NoError(t, err)
+	})
+	require.LessOrEqual(t, allocs, 5.0+3.0)
+}
+
 func TestFingerprint(t *testing.T) {
 	base := sampleFill()
 	want := position.FingerprintOf(base)

@@ -3,6 +3,7 @@ package position_test
 import (
 	"bytes"
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -79,6 +80,25 @@ func TestLinesAreBounded(t *testing.T) {
 	padded := fillWith() + strings.Repeat(" ", position.MaxLine-len(fillWith()))
 	_, err := position.UnmarshalMutation([]byte(padded))
 	require.NoError(t, err)
+}
+
+// What is kept of a line is its values, not the line.
+func TestMutationsDoNotHoldTheirLine(t *testing.T) {
+	padding := strings.Repeat(" ", position.MaxLine/2)
+	var before, after runtime.MemStats
+	kept := make([]position.Mutation, 40)
+	line := []byte(fillWith("strategy", `"s"`, "fee_currency", `"USD"`) + padding)
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range kept {
+		var err error
+		kept[i], err = position.UnmarshalMutation(line)
+		require.NoError(t, err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(len(kept)*len(line)/4))
+	runtime.KeepAlive(kept)
 }
 
 func TestUnmarshalReadsEveryMember(t *testing.T) {
