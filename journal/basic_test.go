@@ -229,7 +229,7 @@ func TestTailMirror(t *testing.T) {
 	for _, limit := range []int{1, 90, 100, 128, 1000, 1 << 20} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			dir := t.TempDir()
-			for _, size := range []int{limit, limit * 3, limit/3 + 1, limit} {
+			for _, size := range []int{limit, limit * 3, limit/3 + 1, 1 << 20, 150, 1 << 20, 1, limit} {
 				j := open(t, dir, journal.Options{SegmentSize: size})
 				for i := range 12 {
 					add(t, j, 1+i*i%7)
@@ -239,6 +239,10 @@ func TestTailMirror(t *testing.T) {
 					first, bytes := j.TailMirror()
 					require.Equal(t, fmt.Sprintf("%020d", first), filepath.Base(segs[len(segs)-1]))
 					require.Equal(t, info.Size(), bytes)
+					for i, s := range j.Sealed() {
+						require.Equal(t, fmt.Sprintf("%020d", s[0]), filepath.Base(segs[i]))
+						require.Equal(t, fmt.Sprintf("%020d", s[1]+1), filepath.Base(segs[i+1]))
+					}
 				}
 				require.NoError(t, j.Close())
 			}

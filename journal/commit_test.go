@@ -160,6 +160,22 @@ func TestTrim(t *testing.T) {
 	require.Contains(t, rep.Damages[0].Reason, "chain")
 }
 
+// Not even when the segment behind the newest record is empty.
+func TestTrimKeepsTheNewestRecord(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{SegmentSize: 1})
+	add(t, j, 5)
+	removed, err := j.Trim(1<<60, 0)
+	require.NoError(t, err)
+	require.Len(t, removed, 4)
+	last := j.Last()
+	require.NoError(t, j.Close())
+	j = open(t, dir, journal.Options{SegmentSize: 1})
+	require.Equal(t, last, j.Last())
+	add(t, j, 2)
+	require.Len(t, read(t, dir, 5), 3)
+}
+
 // A trim whose unlink fails is not the journal's end, and is finished later.
 func TestTrimThatFails(t *testing.T) {
 	if os.Geteuid() == 0 {

@@ -240,6 +240,12 @@ func fileDamages() []damage {
 		e := es[len(es)-1]
 		r := journal.Record{Seq: e.rec.Seq + 1, Synced: e.rec.Seq, Epoch: 1, Time: e.rec.Time, Payload: []byte("more")}
 		return append(b, withPrefix(journal.EncodeFrame(&r, e.rec.Chain))...), refused(path, e.end, "closed behind")
+	})}, damage{name: "another last record", clean: true, corrupt: tail(func(_ *testing.T, b []byte, es []entry, path string) ([]byte, verdict) {
+		e := es[len(es)-1]
+		r := e.rec
+		r.Payload = append([]byte("x"), r.Payload...)
+		frame := journal.EncodeFrame(&r, es[len(es)-2].rec.Chain)
+		return append(b[:e.at], withPrefix(frame)...), refused(path, e.at, "MARK")
 	})}, damage{name: "a hole in the last record", clean: true, corrupt: tail(func(_ *testing.T, b []byte, es []entry, path string) ([]byte, verdict) {
 		e := es[len(es)-1]
 		zero(b[e.frame : e.frame+30])

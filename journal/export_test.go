@@ -64,6 +64,14 @@ func (j *Journal) TailMirror() (first uint64, size int64) {
 	return j.tail.first, int64(j.tail.bytes)
 }
 
+// Sealed returns the first and the last seq of each sealed segment.
+func (j *Journal) Sealed() (out [][2]uint64) {
+	for _, s := range j.sealed {
+		out = append(out, [2]uint64{s.first, s.last.Seq})
+	}
+	return out
+}
+
 // EncodeFrame returns the frame of r behind the chain value prev.
 func EncodeFrame(r *Record, prev [32]byte) []byte {
 	var c chainer

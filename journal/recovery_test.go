@@ -186,7 +186,7 @@ type scene struct {
 	name        string
 	prepare     func(t *testing.T, dir string)
 	first, last uint64
-	cut         bool
+	cut         int // files in quarantine/
 }
 
 func scenes(l ledger) []scene {
@@ -196,12 +196,12 @@ func scenes(l ledger) []scene {
 			require.NoError(t, os.RemoveAll(dir))
 		}},
 		{name: "unclean", first: 1, last: l.last, prepare: func(*testing.T, string) {}},
-		{name: "torn", first: 1, last: l.last - 1, cut: true, prepare: func(t *testing.T, dir string) {
+		{name: "torn", first: 1, last: l.last - 1, cut: 1, prepare: func(t *testing.T, dir string) {
 			t.Helper()
 			path, es := lastSegment(t, dir)
 			require.NoError(t, os.Truncate(path, int64(es[len(es)-1].end-5)))
 		}},
-		{name: "atomic batch over three segments", first: 1, last: l.last, cut: true, prepare: spanBatch},
+		{name: "atomic batch over three segments", first: 1, last: l.last, cut: 3, prepare: spanBatch},
 		{name: "interrupted trim", first: l.third, last: l.last, prepare: func(t *testing.T, dir string) {
 			t.Helper()
 			keep := filepath.Join(t.TempDir(), "keep")
@@ -292,8 +292,8 @@ func requireScene(t *testing.T, dir string, s scene) {
 	require.Empty(t, rep.Notices)
 	kept, err := filepath.Glob(filepath.Join(dir, "quarantine", "*"))
 	require.NoError(t, err)
-	require.Equal(t, s.cut, len(kept) > 0, "%v", kept)
-	if !s.cut {
+	require.Len(t, kept, s.cut, "what is kept twice is kept once")
+	if s.cut == 0 {
 		return
 	}
 	// Whatever was cut is there, byte for byte.
@@ -306,4 +306,47 @@ func requireScene(t *testing.T, dir string, s scene) {
 	for seq := s.last + 1; seq <= s.last+3 && s.name != "torn"; seq++ {
 		require.Contains(t, all.String(), string(payload(seq)))
 	}
+}
+
+// An epoch is never handed out twice, even if nothing of it is left.
+func TestEpochs(t *testing.T) {
+	dir := t.TempDir()
+	for epoch := range uint64(3) {
+		j := open(t, dir, journal.Options{})
+		require.Equal(t, epoch+1, j.Epoch())
+		require.NoError(t, j.Close())
+	}
+	j := open(t, dir, journal.Options{})
+	add(t, j, 1)
+	torn := copyLedger(t, dir)
+	path, es := lastSegment(t, torn)
+	require.EqualValues(t, 4, es[0].rec.Epoch)
+	require.NoError(t, os.Truncate(path, 50))
+	j = open(t, torn, journal.Options{})
+	require.Zero(t, j.Durable())
+	require.EqualValues(t, 5, j.Epoch())
+}
+
+// A segment that is whole in itself but belongs to another history is found
+// where it meets its neighbour.
+func TestForeignMiddle(t *testing.T) {
+	l := newLedger(t, 32)
+	path := segments(t, l.clean)[1]
+	var first uint64
+	_, err := fmt.Sscanf(filepath.Base(path), "%d", &first)
+	require.NoError(t, err)
+	var b []byte
+	prev := [32]byte{1}
+	for _, e := range entries(t, path, first) {
+		r := e.rec
+		b = append(b, withPrefix(journal.EncodeFrame(&r, prev))...)
+		prev = r.Chain
+	}
+	require.NoError(t, os.WriteFile(path, b, 0o600))
+	requireRefused(t, l.clean, refused(path, 0, "chain"))
+	_, err = tryRead(l.clean, 3)
+	var bad *journal.DamageError
+	require.ErrorAs(t, err, &bad)
+	require.Equal(t, "journal/"+filepath.Base(path), bad.File)
+	require.Zero(t, bad.Offset)
 }
