@@ -1,7 +1,7 @@
 package position
 
 import (
-	"fmt"
+	"strconv"
 	"unicode"
 	"unicode/utf8"
 
@@ -53,8 +53,11 @@ func (k Key) Compare(o Key) int {
 // CycleID returns the id of one cycle of the position: UUIDv5 over the key and the cycle
 // number, so that a rebuild from the same mutations gives the same ids.
 func (k Key) CycleID(cycle uint64) uuid.UUID {
-	name := fmt.Sprintf("%q/%q/%q/%q/%d", k.Account, k.Instrument, k.Strategy, k.Leg, cycle)
-	return uuid.NewSHA1(uuid.NameSpaceOID, []byte("holdfast/position/"+name))
+	name := append(make([]byte, 0, 256), "holdfast/position/"...)
+	for _, part := range [...]string{k.Account, k.Instrument, k.Strategy, k.Leg} {
+		name = append(strconv.AppendQuote(name, part), '/')
+	}
+	return uuid.NewSHA1(uuid.NameSpaceOID, strconv.AppendUint(name, cycle, 10))
 }
 
 func (k Key) validate() error {
