@@ -97,8 +97,12 @@ type Journal struct {
 	log      appender
 	tail     tail
 
+	// trimMu is held by a trim from its first look to its end, and by Close.
+	trimMu sync.Mutex
+
 	// markMu is held while MARK is written, so that an older one cannot
-	// overtake a newer one. Lock order: commitMu, markMu, mu.
+	// overtake a newer one. A commit that begins a segment waits for it, so it
+	// is held for nothing else. Lock order: commitMu, trimMu, markMu, mu.
 	markMu sync.Mutex
 	saved  mark // the MARK on disk; guarded by markMu
 
@@ -315,6 +319,8 @@ func (j *Journal) saveMark(m mark) error {
 func (j *Journal) Close() error {
 	j.commitMu.Lock()
 	defer j.commitMu.Unlock()
+	j.trimMu.Lock()
+	defer j.trimMu.Unlock()
 	j.markMu.Lock()
 	defer j.markMu.Unlock()
 	j.mu.Lock()

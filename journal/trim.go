@@ -13,8 +13,8 @@ import (
 // trim that was interrupted is finished by the next Open, and a segment that
 // someone else removed is still missed.
 func (j *Journal) Trim(before uint64, olderThan int64) (removed []string, err error) {
-	j.markMu.Lock()
-	defer j.markMu.Unlock()
+	j.trimMu.Lock()
+	defer j.trimMu.Unlock()
 	if err = j.usable(); err != nil {
 		return nil, err
 	}
@@ -24,17 +24,9 @@ func (j *Journal) Trim(before uint64, olderThan int64) (removed []string, err er
 	}
 	j.o.Phase("trim", true)
 	defer j.o.Phase("trim", false)
-	last := old[len(old)-1].last
-	m := j.currentMark()
-	if last.Seq+1 > m.first { // not so after a trim that failed half-way
-		m.first, m.base, m.noBase = last.Seq+1, last.Chain, false
-	}
-	if err = j.saveMark(m); err != nil {
+	if err = j.moveFirst(old[len(old)-1].last); err != nil {
 		return nil, err
 	}
-	j.mu.Lock()
-	j.first, j.base, j.noBase = m.first, m.base, m.noBase
-	j.mu.Unlock()
 	dir := filepath.Join(j.dir, journalDir)
 	for _, s := range old {
 		if err = os.Remove(filepath.Join(dir, segmentBase(s.first))); err != nil {
@@ -51,8 +43,26 @@ func (j *Journal) Trim(before uint64, olderThan int64) (removed []string, err er
 	if err != nil {
 		return removed, fmt.Errorf("journal: trim: %w", err)
 	}
-	j.o.Logger.Info("journal trimmed", "first", m.first, "segments", len(removed))
+	j.o.Logger.Info("journal trimmed", "first", j.First(), "segments", len(removed))
 	return removed, nil
+}
+
+// moveFirst makes the record behind last the first one, in MARK and then here.
+func (j *Journal) moveFirst(last Head) error {
+	j.markMu.Lock()
+	defer j.markMu.Unlock()
+	m := j.currentMark()
+	if last.Seq < m.first {
+		return nil // a trim that failed half-way has done it
+	}
+	m.first, m.base, m.noBase = last.Seq+1, last.Chain, false
+	if err := j.saveMark(m); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.first, j.base, j.noBase = m.first, m.base, m.noBase
+	return nil
 }
 
 // trimmable returns the oldest sealed segments that a trim may remove.
