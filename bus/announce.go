@@ -102,11 +102,11 @@ func (r *Relay) Announce(what string, body []byte) {
 // announceLoop sends what is announced until ctx ends, then what is left.
 func (r *Relay) announceLoop(ctx context.Context) {
 	for {
-		nc := r.sendAnnouncements()
+		r.sendAnnouncements()
 		select {
 		case <-r.ops.woken:
 		case <-ctx.Done():
-			if nc = r.sendAnnouncements(); nc != nil {
+			if nc := r.sendAnnouncements(); nc != nil {
 				// At the end nobody can do anything about what does not get out.
 				_ = nc.FlushTimeout(flushTimeout)
 			}

@@ -16,7 +16,7 @@ import (
 // reports messages per second, for the batch that every server takes and for
 // the one that ours takes.
 func BenchmarkRelay(b *testing.B) {
-	for _, batch := range []int{1000, embedded.MaxBatch} {
+	for _, batch := range []int{1000, bus.EmbeddedBatch} {
 		b.Run(fmt.Sprintf("backlog/batch=%d", batch), func(b *testing.B) {
 			benchmarkBacklog(b, batch)
 		})
@@ -54,7 +54,7 @@ func benchmarkBacklog(b *testing.B, batch int) {
 	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "msgs/s")
 	b.StopTimer()
 	cancel()
-	<-done
+	require.ErrorIs(b, <-done, context.Canceled)
 }
 
 // benchmarkLive measures the way of one event from the journal to the stream
@@ -78,5 +78,5 @@ func benchmarkLive(b *testing.B) {
 	}
 	b.StopTimer()
 	cancel()
-	<-done
+	require.ErrorIs(b, <-done, context.Canceled)
 }

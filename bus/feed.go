@@ -59,12 +59,12 @@ func (r *Relay) trim(ctx context.Context, l *link, next uint64) (uint64, error) 
 func (r *Relay) publish(ctx context.Context, l *link, next uint64) (uint64, error) {
 	_, last := r.bounds()
 	if l.atomic && last-next+1 >= uint64(r.o.Crossover) {
-		next, err := r.publishBatches(ctx, l, next, last)
+		after, err := r.publishBatches(ctx, l, next, last)
 		if isCode(err, codeTooLarge) && l.batch > safeBatch {
 			r.o.Logger.Info("bus: the server takes smaller batches only", "batch", safeBatch)
 			l.batch = safeBatch
 		}
-		return next, err
+		return after, err
 	}
 	for ev, err := range r.src.Events(ctx, next) {
 		if err != nil {
@@ -87,19 +87,6 @@ func (r *Relay) publish(ctx context.Context, l *link, next uint64) (uint64, erro
 		}
 	}
 	return next, nil
-}
-
-// held is the newest event of a batch: it is sent when the next one is there,
-// or as the one that commits the batch.
-type held struct {
-	Event
-	body []byte
-}
-
-func (h *held) set(ev *Event) {
-	h.Event = *ev
-	h.body = append(h.body[:0], ev.Body...) // the source may reuse its own
-	h.Body = h.body
 }
 
 // publishBatches sends the events from next to last in atomic batches.

@@ -58,7 +58,7 @@ func Follow(ctx context.Context, nc *nats.Conn, ledger string, from uint64) iter
 }
 
 // errDone says that the caller has left its loop.
-var errDone = errors.New("bus: done") //nolint:gochecknoglobals // a sentinel of this file
+var errDone = errors.New("bus: done")
 
 // follower is the state of one Follow.
 type follower struct {

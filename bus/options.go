@@ -42,6 +42,14 @@ const (
 	defaultBatchMem = 4 << 20
 )
 
+// The embedded server is known by the beginning of its name, and takes larger
+// batches: each batch costs a server some ten milliseconds whatever its size,
+// so larger ones carry a backlog faster.
+const (
+	EmbeddedName  = "holdfast-"
+	EmbeddedBatch = 4000
+)
+
 // Options configure a relay. Ledger, Lineage and Connect must be set; every
 // other field may be zero.
 type Options struct {
@@ -60,7 +68,7 @@ type Options struct {
 	MaxBytes  int64         // the same, in bytes
 
 	Crossover  int           // backlog from which atomic batches are used; 0 is 150
-	BatchCount int           // most messages of a batch; 0 is 1000, which is also used where a server refuses more
+	BatchCount int           // most messages of a batch; 0 is 4000 on an embedded server, else 1000, which is also used where a server refuses more
 	BatchBytes int           // most bytes of a batch, unless a single message is larger; 0 is 4 MiB
 	Timeout    time.Duration // of one request; 0 is 5 s
 	Check      time.Duration // how often the stream is looked at when nothing fails; 0 is 10 s
@@ -81,9 +89,6 @@ func (o *Options) applyDefaults() {
 	}
 	if o.Crossover <= 0 {
 		o.Crossover = 150
-	}
-	if o.BatchCount <= 0 {
-		o.BatchCount = safeBatch
 	}
 	if o.BatchBytes <= 0 {
 		o.BatchBytes = defaultBatchMem

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,23 +52,31 @@ type Relay struct {
 	mu      sync.Mutex // guards the fields below
 	status  Status
 	running bool
-	rebuild []chan error       // callers of Rebuild that wait
-	nudge   context.CancelFunc // interrupts the round that is at work, so that it sees rebuild
-	linked  *nats.Conn         // for announcements; nil when there is none
-	links   int                // connections made by Connect
-	seen    uint64             // published when progressed was last asked
+	rebuild []chan error            // callers of Rebuild that wait
+	nudge   context.CancelCauseFunc // interrupts the round that is at work
+	linked  *nats.Conn              // for announcements; nil when there is none
+	links   int                     // connections made by Connect
+	seen    uint64                  // published when progressed was last asked
 }
 
 // link is a connection and what works on it. It belongs to the goroutine of Run.
 type link struct {
-	nc       *nats.Conn
-	api      *api
-	pub      *publisher
-	first    uint64 // of the stream, when last looked at
-	atomic   bool   // the stream takes atomic batches
-	batch    int    // messages of a batch, less when the server refuses that many
-	statuses chan nats.Status
+	nc      *nats.Conn
+	api     *api
+	pub     *publisher
+	first   uint64           // of the stream, when last looked at
+	atomic  bool             // the stream takes atomic batches
+	batch   int              // messages of a batch, less when the server refuses that many
+	back    chan nats.Status // tells when the connection is there again
+	lost    chan nats.Status // tells when it is not
+	watched chan struct{}    // closed when nothing listens to lost any more
 }
+
+// Reasons to interrupt a round.
+var (
+	errRebuild      = errors.New("bus: rebuild asked for")
+	errDisconnected = errors.New("bus: connection lost")
+)
 
 // NewRelay returns a relay that waits for Run.
 func NewRelay(src Source, o Options) *Relay {
@@ -98,10 +107,13 @@ func (r *Relay) Run(ctx context.Context) error {
 		round, cancel := r.newRound(ctx)
 		var err error
 		if l, err = r.connect(round, l); err == nil {
-			err = r.round(round, l)
+			err = r.round(ctx, round, l)
 		}
-		interrupted := round.Err() != nil && ctx.Err() == nil
-		cancel()
+		if err != nil && errors.Is(context.Cause(round), errDisconnected) {
+			err = errDisconnected // not the timeout or the refusal that it led to
+		}
+		interrupted := errors.Is(context.Cause(round), errRebuild)
+		cancel(nil)
 		switch {
 		case interrupted || err == nil:
 			failures = 0
@@ -113,8 +125,8 @@ func (r *Relay) Run(ctx context.Context) error {
 				failures = 0
 			}
 			failures++
-			r.noteFailure(err, failures)
-			l = r.pause(ctx, l, failures)
+			r.noteFailure(ctx, err, failures)
+			l = r.pause(ctx, r.unstick(l, err), failures)
 		}
 	}
 	stopOps()
@@ -124,16 +136,17 @@ func (r *Relay) Run(ctx context.Context) error {
 }
 
 // round answers a rebuild that is asked for, then feeds until something fails,
-// the stream is due for a look, or the next rebuild is asked for.
-func (r *Relay) round(ctx context.Context, l *link) error {
+// the stream is due for a look, or the next rebuild is asked for. Only the
+// feeding is interrupted by that, a rebuild is not.
+func (r *Relay) round(ctx, feeding context.Context, l *link) error {
 	if err := r.answerRebuild(ctx, l); err != nil {
 		return err
 	}
-	next, err := r.resync(ctx, l)
+	next, err := r.resync(feeding, l)
 	if err != nil {
 		return err
 	}
-	return r.feed(ctx, l, next)
+	return r.feed(feeding, l, next)
 }
 
 func (r *Relay) begin() error {
@@ -161,10 +174,11 @@ func (r *Relay) end(l *link) {
 	r.rebuild = nil
 }
 
-// newRound returns a context that a call of Rebuild cancels. When one is
-// waiting already the round begins anyway: answering it is its first step.
-func (r *Relay) newRound(ctx context.Context) (context.Context, context.CancelFunc) {
-	round, cancel := context.WithCancel(ctx)
+// newRound returns a context that ends when Rebuild is called or the connection
+// is lost. When a rebuild is waiting already the round begins anyway: answering
+// it is its first step.
+func (r *Relay) newRound(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	round, cancel := context.WithCancelCause(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.nudge = cancel
@@ -191,14 +205,29 @@ func (r *Relay) connect(ctx context.Context, l *link) (*link, error) {
 		return nil, err
 	}
 	l = &link{
-		nc:       nc,
-		api:      &api{nc: nc, prefix: r.o.APIPrefix + ".", stream: r.stream, timeout: r.o.Timeout},
-		pub:      pub,
-		batch:    r.o.BatchCount,
-		statuses: nc.StatusChanged(nats.CONNECTED, nats.CLOSED),
+		nc:      nc,
+		api:     &api{nc: nc, prefix: r.o.APIPrefix + ".", stream: r.stream, timeout: r.o.Timeout},
+		pub:     pub,
+		batch:   r.batchCount(nc),
+		back:    nc.StatusChanged(nats.CONNECTED, nats.CLOSED),
+		lost:    nc.StatusChanged(nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED),
+		watched: make(chan struct{}),
 	}
+	go r.watch(l)
 	r.noteLink(l)
 	return l, nil
+}
+
+// batchCount returns how many messages a batch may have on a connection.
+func (r *Relay) batchCount(nc *nats.Conn) int {
+	switch {
+	case r.o.BatchCount > 0:
+		return r.o.BatchCount
+	case strings.HasPrefix(nc.ConnectedServerName(), EmbeddedName):
+		return EmbeddedBatch
+	default:
+		return safeBatch
+	}
 }
 
 // drop closes a link for good.
@@ -206,8 +235,23 @@ func (r *Relay) drop(l *link) {
 	r.mu.Lock()
 	r.linked = nil
 	r.mu.Unlock()
-	l.nc.RemoveStatusListener(l.statuses)
+	l.nc.RemoveStatusListener(l.back)
+	l.nc.RemoveStatusListener(l.lost)
+	<-l.watched
 	l.nc.Close()
+}
+
+// watch interrupts the round at work when its connection is lost: the client
+// would let a request wait for an answer that cannot come any more.
+func (r *Relay) watch(l *link) {
+	defer close(l.watched)
+	for range l.lost {
+		r.mu.Lock()
+		if r.linked == l.nc && r.nudge != nil {
+			r.nudge(errDisconnected)
+		}
+		r.mu.Unlock()
+	}
 }
 
 // pause waits before the next try: the longer the more failures there were in a
@@ -223,12 +267,12 @@ func (r *Relay) pause(ctx context.Context, l *link, failures int) *link {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	round, cancel := r.newRound(ctx)
-	defer cancel()
+	defer cancel(nil)
 	var back <-chan nats.Status
 	if l != nil {
-		drain(l.statuses)
+		drain(l.back)
 		if !l.nc.IsConnected() {
-			back = l.statuses
+			back = l.back
 		}
 	}
 	select {
@@ -241,6 +285,20 @@ func (r *Relay) pause(ctx context.Context, l *link, failures int) *link {
 		return nil
 	}
 	return l
+}
+
+// unstick gives up a connection that does not even answer a ping: a hop on the
+// way may have stopped passing anything on without closing it. Only after a
+// timeout is it asked, and a server that is merely slow keeps it.
+func (r *Relay) unstick(l *link, err error) *link {
+	if l == nil || !errors.Is(err, context.DeadlineExceeded) || !l.nc.IsConnected() {
+		return l
+	}
+	if l.nc.FlushTimeout(r.o.Timeout) == nil {
+		return l
+	}
+	r.drop(l)
+	return nil
 }
 
 // drain forgets what a connection went through before now.
@@ -270,7 +328,7 @@ func (r *Relay) standStill(ctx context.Context, err error) {
 	}
 	r.mu.Unlock()
 	round, cancel := r.newRound(ctx)
-	defer cancel()
+	defer cancel(nil)
 	r.mu.Lock()
 	waiting := len(r.rebuild) > 0 // since before there was a round to interrupt
 	r.mu.Unlock()
@@ -292,7 +350,7 @@ func (r *Relay) Rebuild(ctx context.Context) error {
 	waiter := make(chan error, 1)
 	r.rebuild = append(r.rebuild, waiter)
 	if r.nudge != nil {
-		r.nudge()
+		r.nudge(errRebuild)
 	}
 	r.mu.Unlock()
 	select {

@@ -106,7 +106,7 @@ func Serve(nc *nats.Conn, ledger, version string, endpoints []Endpoint) (stop fu
 }
 
 // semver is the form that a service's version must have.
-var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+)?(\+[0-9A-Za-z.-]+)?$`) //nolint:gochecknoglobals // compiled once, never changed
+var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
 // dispatcher returns what takes the requests of an endpoint off its
 // subscription. Each gets a goroutine, as long as there are slots; without one
@@ -174,8 +174,7 @@ func (s *service) answer(req micro.Request, handle func(context.Context, []byte)
 		_ = req.Respond(result)
 		return
 	}
-	var known *Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*Error](err); ok {
 		refuse(req, known.Code, known.Text)
 		return
 	}

@@ -68,7 +68,7 @@ func (r *Relay) noteState(state string) {
 
 // noteFailure records why the next step has to wait. A new reason is a warning,
 // the same one again is detail.
-func (r *Relay) noteFailure(err error, failures int) {
+func (r *Relay) noteFailure(ctx context.Context, err error, failures int) {
 	text := err.Error()
 	r.mu.Lock()
 	known := failures > 1 && r.status.Err == text
@@ -79,7 +79,7 @@ func (r *Relay) noteFailure(err error, failures int) {
 	if known {
 		level = slog.LevelDebug
 	}
-	r.o.Logger.Log(context.Background(), level, "bus: relay interrupted",
+	r.o.Logger.Log(ctx, level, "bus: relay interrupted",
 		"stream", r.stream, "last_seq", last, "failures", failures, "error", err)
 }
 

@@ -28,7 +28,7 @@ type contextFile struct {
 // secretForm is what crypto/rand.Text makes, with room for a longer one. A
 // secret of another form in a file that someone edited would have to be quoted
 // in the configuration and is refused.
-var secretForm = regexp.MustCompile(`^[A-Za-z0-9]{20,128}$`) //nolint:gochecknoglobals // compiled once, never changed
+var secretForm = regexp.MustCompile(`^[A-Za-z0-9]{20,128}$`)
 
 // loadSecret returns the secret that is kept in a credentials file, or a new
 // one when there is no file. It changes nothing on disk.

@@ -25,11 +25,6 @@ const DefaultListen = "127.0.0.1:4222"
 // NoListen as Options.Listen makes a server that only this process can reach.
 const NoListen = "none"
 
-// MaxBatch is how many messages the server takes in one atomic batch. A server
-// that is configured by nobody takes 1000; each batch costs it some ten
-// milliseconds whatever its size, so larger ones carry a backlog faster.
-const MaxBatch = 4000
-
 const (
 	defaultSyncInterval = 2 * time.Second
 	defaultMaxStore     = 1 << 40
@@ -158,7 +153,7 @@ func serverOptions(o *Options, known secrets, host string, port int) (*server.Op
 	if err := opts.ProcessConfigString(configText(o.Ledger, known)); err != nil {
 		return nil, fmt.Errorf("bus/embedded: configuration: %w", err)
 	}
-	opts.ServerName = "holdfast-" + bus.Token(o.Ledger)
+	opts.ServerName = bus.EmbeddedName + bus.Token(o.Ledger)
 	opts.Host, opts.Port, opts.DontListen = host, port, o.Listen == NoListen
 	opts.StoreDir = filepath.Join(o.Dir, "jetstream")
 	opts.JetStreamMaxStore = o.MaxStore
@@ -172,7 +167,7 @@ func serverOptions(o *Options, known secrets, host string, port int) (*server.Op
 	case o.SyncInterval < 0:
 		opts.SyncInterval, opts.SyncAlways = 0, true
 	}
-	opts.JetStreamLimits.MaxBatchSize = MaxBatch
+	opts.JetStreamLimits.MaxBatchSize = bus.EmbeddedBatch
 	opts.NoSigs = true // the server's own signal handler exits the process
 	return opts, nil
 }

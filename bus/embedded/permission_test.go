@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 		require.NoError(t, err)
 	}
 	var endpoints []bus.Endpoint
-	for _, name := range []string{"apply", "position.get", "position.list", "position.at", "history", "status", "verify", "backup.create", "backup.list"} {
+	for _, name := range []string{"apply", "position.get", "position.list", "position.at", "history", "status", "verify", "backup.create", "backup.list", "bus.rebuild"} {
 		endpoints = append(endpoints, bus.Endpoint{Name: name, Handle: func(c ctxpkg.Context, _ []byte) ([]byte, error) {
 			w.calls <- name
 			return []byte(`{"from":"` + name + `"}`), c.Err()
@@ -96,6 +96,7 @@ func TestPermissions(t *testing.T) {
 		{bus.RequestSubject(ledger, "apply"), "{}", onlyWriter},
 		{bus.RequestSubject(ledger, "verify"), "{}", onlyWriter},
 		{bus.RequestSubject(ledger, "backup.create"), "{}", onlyWriter},
+		{bus.RequestSubject(ledger, "bus.rebuild"), "{}", onlyWriter},
 		{"$SRV.PING", "", both},
 		{"$SRV.INFO.holdfast", "", both},
 		{"$JS.API.INFO", "", both},
@@ -147,8 +148,10 @@ func TestSubscribePermissions(t *testing.T) {
 	for _, user := range []string{"reader", "writer"} {
 		denied := make(chan error, 10)
 		nc := dial(t, w.s, user, denied)
-		for _, subject := range []string{">", "holdfast.>", "holdfast.api.v1.>", bus.RequestSubject(ledger, "apply"),
-			"holdfast.evt.v1.other.>", "$JS.API.>", "$SRV.PING", "_INBOX_CORE.>", "$SYS.>"} {
+		for _, subject := range []string{
+			">", "holdfast.>", "holdfast.api.v1.>", bus.RequestSubject(ledger, "apply"),
+			"holdfast.evt.v1.other.>", "$JS.API.>", "$SRV.PING", "_INBOX_CORE.>", "$SYS.>",
+		} {
 			sub, err := nc.SubscribeSync(subject)
 			require.NoError(t, err)
 			require.NoError(t, nc.Flush())
