@@ -153,7 +153,7 @@ func checkDir(dir string) (exists bool, err error) {
 		switch e.Name() {
 		case identityFile:
 			return true, nil
-		case "LOCK", "MARK", "MARK.tmp", "journal", "quarantine", "backups", "nats":
+		case "LOCK", "MARK", "journal", "quarantine", "backups", "nats":
 		default:
 			if !durable.IsTemp(e.Name()) {
 				return false, fmt.Errorf("%w: %s holds %q and no %s: name an empty or new directory", ErrNotLedger, dir, e.Name(), identityFile)

@@ -198,10 +198,18 @@ func (r *Reader) records(ctx context.Context, log *journal.Reader, after anchor)
 		if end <= after.seq {
 			return
 		}
-		for rec, err := range log.Records(after.seq + 1) {
-			if err == nil && rec.Seq > end {
+		for rec, err := range project(ctx, log.Records(after.seq+1)) {
+			if err == nil && rec.Seq > end || !yield(rec, err) {
 				return
 			}
+		}
+	}
+}
+
+// project gives records the projector's form, until the context ends.
+func project(ctx context.Context, records iter.Seq2[journal.Record, error]) iter.Seq2[projector.Record, error] {
+	return func(yield func(projector.Record, error) bool) {
+		for rec, err := range records {
 			if err == nil {
 				err = ctx.Err()
 			}

@@ -94,8 +94,10 @@ func recoverBook(ctx context.Context, r *Reader, wal *journal.Journal, o Options
 	if err != nil {
 		return nil, err
 	}
-	if err := book.Replay(r.records(ctx, log, base), projector.Until{}); err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+	if last := wal.Last().Seq; last > base.seq { // verified by Open: the chain need not be hashed again
+		if err = book.Replay(project(ctx, wal.Records(base.seq+1)), projector.Until{}); err != nil {
+			return nil, fmt.Errorf("holdfast: %w", err)
+		}
 	}
 	if head, last := book.Head(), wal.Last().Seq; head != last {
 		return nil, fmt.Errorf("%w: the journal ends at seq %d, but its replay at %d", ErrDamaged, last, head)

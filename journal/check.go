@@ -110,8 +110,10 @@ func (s *survey) notices(damaged bool) []Notice {
 	for _, f := range s.leftovers {
 		out = append(out, Notice{File: f.name(), Seq: f.first, Text: "left by an interrupted trim, removed by the next open"})
 	}
-	if _, err := os.Lstat(filepath.Join(s.dir, journalDir, rewriteTemp)); err == nil {
-		out = append(out, Notice{File: journalDir + "/" + rewriteTemp, Text: "left by an interrupted recovery, removed by the next open"})
+	if temps, err := leftTemps(s.dir); err == nil {
+		for _, name := range temps {
+			out = append(out, Notice{File: journalDir + "/" + name, Text: "left by an interrupted recovery, removed by the next open"})
+		}
 	}
 	if damaged {
 		return out

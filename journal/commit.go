@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 
 	"github.com/tidwall/wal"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 // keepBatch bounds the memory that a batch may hold on to between two uses.
@@ -142,7 +144,7 @@ func (j *Journal) Commit(b *Batch) error {
 		return j.fail("sync", err)
 	}
 	if len(full) > 0 {
-		if err := syncDir(filepath.Join(j.dir, journalDir)); err != nil {
+		if err := durable.SyncDir(filepath.Join(j.dir, journalDir)); err != nil {
 			return j.fail("directory", err)
 		}
 	}

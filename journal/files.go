@@ -11,12 +11,13 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 const (
 	journalDir    = "journal"
 	quarantineDir = "quarantine"
-	rewriteTemp   = "rewrite.tmp" // in journalDir; too short a name to be a segment
 	nameDigits    = 20
 
 	dirPerm  = 0o700
@@ -50,7 +51,7 @@ func listSegments(dir string) ([]segmentFile, error) {
 	var segs []segmentFile
 	for _, e := range entries {
 		name := e.Name()
-		if name == rewriteTemp {
+		if durable.IsTemp(name) {
 			continue
 		}
 		first, bad := parseSegmentName(name)
@@ -125,19 +126,6 @@ func readFull(r io.ReaderAt, b []byte, offset int64) (int, error) {
 	return n, err
 }
 
-// syncDir makes the names in a directory durable.
-func syncDir(path string) error {
-	d, err := os.Open(path) //nolint:gosec // inside the ledger's directory
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if closeErr := d.Close(); err == nil {
-		err = closeErr
-	}
-	return err
-}
-
 // makeDir makes a directory and its name durable; an existing one is fine.
 func makeDir(path string) error {
 	err := os.Mkdir(path, dirPerm)
@@ -147,7 +135,7 @@ func makeDir(path string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // makeDirs is makeDir for a path of which several parts may be missing.
@@ -169,37 +157,17 @@ func makeDirs(path string) error {
 	return makeDir(path)
 }
 
-// replaceFile replaces path by data: after a crash at any moment the file is
-// the old one or the new one, and after a return the new one.
-//
-//	open temp, write, fsync, close, rename temp path, fsync directory
-func replaceFile(path, temp string, data []byte) error {
-	return replaceWith(path, temp, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-}
-
-func replaceWith(path, temp string, fill func(io.Writer) error) error {
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+// leftTemps lists what interrupted replacements have left among the segments.
+func leftTemps(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, journalDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, filePerm) //nolint:gosec // inside the ledger's directory
-	if err != nil {
-		return err
+	var names []string
+	for _, e := range entries {
+		if durable.IsTemp(e.Name()) {
+			names = append(names, e.Name())
+		}
 	}
-	err = fill(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return names, nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/tidwall/wal"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 const (
@@ -197,7 +199,7 @@ func (j *Journal) openLog() error {
 	if err != nil {
 		return fmt.Errorf("journal: open log: %w", err)
 	}
-	if err = syncDir(path); err != nil {
+	if err = durable.SyncDir(path); err != nil {
 		return errors.Join(fmt.Errorf("journal: sync directory: %w", err), log.Close())
 	}
 	last, err := log.LastIndex()

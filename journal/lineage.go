@@ -3,6 +3,8 @@ package journal
 import (
 	"fmt"
 	"path/filepath"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 // Create makes the journal of a new lineage in dir, a directory without one: it
@@ -40,7 +42,7 @@ func Create(dir string, base Head) error {
 }
 
 // makeEmpty makes an empty file durable.
-func makeEmpty(path string) error { return replaceFile(path, path+".tmp", nil) }
+func makeEmpty(path string) error { return durable.WriteFile(path, nil, filePerm) }
 
 // Follows reports whether the record continues a chain value.
 func (r *Record) Follows(prev [32]byte) bool {

@@ -8,11 +8,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 const (
 	markName    = "MARK"
-	markTemp    = "MARK.tmp"
 	markMagic   = "HOLDMARK"
 	markVersion = 1
 	markSize    = 116
@@ -129,7 +130,7 @@ func badMark(offset int64, reason string) *DamageError {
 func noMark() *DamageError { return badMark(0, "missing beside segments") }
 
 func writeMark(dir string, m *mark) error {
-	err := replaceFile(filepath.Join(dir, markName), filepath.Join(dir, markTemp), m.encode())
+	err := durable.WriteFile(filepath.Join(dir, markName), m.encode(), filePerm)
 	if err != nil {
 		return fmt.Errorf("journal: write %s: %w", markName, err)
 	}

@@ -266,9 +266,9 @@ func TestOpenSurvivesItsOwnCrashes(t *testing.T) {
 							require.NoError(t, j.Close())
 						}
 						// What replacing a file can leave besides.
-						require.NoError(t, os.WriteFile(filepath.Join(dir, "MARK.tmp"), []byte("half"), 0o600))
+						require.NoError(t, os.WriteFile(filepath.Join(dir, "MARK.holdfast-tmp"), []byte("half"), 0o600))
 						if _, err := os.Stat(filepath.Join(dir, "journal")); err == nil {
-							require.NoError(t, os.WriteFile(filepath.Join(dir, "journal", "rewrite.tmp"), []byte("half"), 0o600))
+							require.NoError(t, os.WriteFile(filepath.Join(dir, "journal", "00000000000000000001.holdfast-tmp"), []byte("half"), 0o600))
 						}
 					}
 					requireScene(t, dir, s)

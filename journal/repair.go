@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 // Recovery says what [Open] found and did.
@@ -83,7 +85,7 @@ func (r *repair) removeLeftovers() error {
 		r.out.Trimmed++
 	}
 	if len(r.leftovers) > 0 {
-		return syncDir(filepath.Join(r.dir, journalDir))
+		return durable.SyncDir(filepath.Join(r.dir, journalDir))
 	}
 	return nil
 }
@@ -120,7 +122,7 @@ func (r *repair) quarantineCut() error {
 		r.out.CutBytes += r.segs[i].size - end
 		end = 0
 	}
-	return syncDir(filepath.Join(r.dir, quarantineDir))
+	return durable.SyncDir(filepath.Join(r.dir, quarantineDir))
 }
 
 func (r *repair) quarantine(path string, cut int64) error {
@@ -163,7 +165,7 @@ func copyCut(path, target string, cut int64) error {
 	if info.Size()-cut > searchLimit {
 		return fmt.Errorf("%d bytes are too many to be copied, and the file system has no links", info.Size()-cut)
 	}
-	return replaceWith(target, target+".tmp", func(w io.Writer) error {
+	return durable.Replace(target, filePerm, func(w io.Writer) error {
 		_, copyErr := io.Copy(w, io.NewSectionReader(f, cut, info.Size()-cut))
 		return copyErr
 	})
@@ -180,7 +182,7 @@ func (r *repair) removeCut() error {
 		if err := os.Remove(r.segs[i].path); err != nil {
 			return err
 		}
-		if err := syncDir(filepath.Join(r.dir, journalDir)); err != nil {
+		if err := durable.SyncDir(filepath.Join(r.dir, journalDir)); err != nil {
 			return err
 		}
 	}
@@ -191,9 +193,14 @@ func (r *repair) removeCut() error {
 // an fsync that failed, the pages of the old one may be read back as written
 // and never reach the disk.
 func (r *repair) rewriteLast() error {
-	temp := filepath.Join(r.dir, journalDir, rewriteTemp)
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	temps, err := leftTemps(r.dir)
+	if err != nil {
 		return err
+	}
+	for _, name := range temps {
+		if err = os.Remove(filepath.Join(r.dir, journalDir, name)); err != nil {
+			return err
+		}
 	}
 	if r.mark.clean || len(r.segs) == 0 {
 		return nil
@@ -205,7 +212,7 @@ func (r *repair) rewriteLast() error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	err = replaceWith(seg.path, temp, func(w io.Writer) error {
+	err = durable.Replace(seg.path, filePerm, func(w io.Writer) error {
 		_, copyErr := io.CopyN(w, f, end)
 		return copyErr
 	})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 // Trim removes whole segments whose records are all below before and, unless
@@ -38,7 +40,7 @@ func (j *Journal) Trim(before uint64, olderThan int64) (removed []string, err er
 	j.sealed = j.sealed[len(removed):]
 	j.mu.Unlock()
 	if err == nil {
-		err = syncDir(dir)
+		err = durable.SyncDir(dir)
 	}
 	if err != nil {
 		return removed, fmt.Errorf("journal: trim: %w", err)

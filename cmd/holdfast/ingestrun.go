@@ -126,11 +126,9 @@ func (g *ingestion) submit(ctx context.Context, rows <-chan row, flights chan<- 
 				return err
 			}
 		}
-		select {
-		case flights <- f: // a bad line too, so that it is reported in its place
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		// A bad line too, so that it is reported in its place. The other side takes
+		// flights until this side ends, whatever happens.
+		flights <- f
 		if f.row.err != nil && (!g.skip || !refusal(f.row.err)) {
 			return nil // settle reports it when its turn comes
 		}

@@ -143,7 +143,7 @@ func (a *app) checkFree() error {
 		switch e.Name() {
 		case "ledger.json":
 			return nil
-		case "LOCK", "MARK", "MARK.tmp", "journal", "quarantine", "backups", "nats":
+		case "LOCK", "MARK", "journal", "quarantine", "backups", "nats":
 		default:
 			if !durable.IsTemp(e.Name()) {
 				foreign = e.Name()

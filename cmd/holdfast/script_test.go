@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"holdfast": func() { os.Exit(mainCode()) },
 		"bigline":  bigLine,
+		"fills":    fills,
 	})
 }
 
@@ -35,6 +36,17 @@ func bigLine() {
 	fmt.Printf(fill, "big-1", "A")
 	fmt.Printf(fill, "big-2", strings.Repeat("x", 10<<20))
 	fmt.Printf(fill, "big-3", "A")
+}
+
+// fills N prints so many fills of one account.
+func fills() {
+	n, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		panic(err)
+	}
+	for i := range n {
+		fmt.Printf(`{"type":"fill","id":"many-%d","account":"M","instrument":"X%d","side":"buy","qty":"1","price":"10","time":"2026-01-02T03:04:05Z"}`+"\n", i, i%7)
+	}
 }
 
 func TestScripts(t *testing.T) {

@@ -168,26 +168,29 @@ func TestServeEvents(t *testing.T) {
 
 // TestServeHTTP asks every endpoint.
 func TestServeHTTP(t *testing.T) {
+	flat := strings.ReplaceAll(fillLine("3", "1")+"\n"+strings.Replace(fillLine("4", "1"), "buy", "sell", 1)+"\n", "ETH", "BTC")
 	file := filepath.Join(t.TempDir(), "fills.ndjson")
-	require.NoError(t, os.WriteFile(file, []byte(fillLine("1", "3")+"\n"+fillLine("2", "4")+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte(fillLine("1", "3")+"\n"+fillLine("2", "4")+"\n"+flat), 0o600))
 	s := startServe(t, "--dir", filepath.Join(t.TempDir(), "ledger"), "--nats-listen", "none", "--ingest", file)
 	require.Empty(t, s.Nats, "there is no bus")
 	require.Equal(t, "ok\n", s.get(t, "/healthz", http.StatusOK))
 	// The file is applied after the line that says ready; the health of the
 	// journal is known before.
 	require.Eventually(t, func() bool {
-		return strings.Contains(s.get(t, "/metrics", http.StatusOK), `holdfast_seq{ledger="main"} 3`)
+		return strings.Contains(s.get(t, "/metrics", http.StatusOK), `holdfast_seq{ledger="main"} 5`)
 	}, 20*time.Second, 10*time.Millisecond)
 	require.Contains(t, s.get(t, "/metrics", http.StatusOK), `holdfast_positions_open{ledger="main"} 1`)
 	var rows []positionRow
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions", http.StatusOK)), &rows))
 	require.Len(t, rows, 1)
 	require.Equal(t, text("7"), rows[0].Qty)
+	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions?all=1", http.StatusOK)), &rows))
+	require.Len(t, rows, 2)
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions?as_of=2&account=A", http.StatusOK)), &rows))
 	require.Equal(t, text("3"), rows[0].Qty)
 	require.JSONEq(t, "[]", s.get(t, "/positions?account=nobody&all=1", http.StatusOK))
 	s.get(t, "/positions?as_of=yesterday", http.StatusBadRequest)
-	require.Contains(t, s.get(t, "/status", http.StatusOK), `"last": 3`)
+	require.Contains(t, s.get(t, "/status", http.StatusOK), `"last": 5`)
 	require.Contains(t, s.get(t, "/verify?deep=1", http.StatusOK), `"findings": []`)
 	s.get(t, "/nowhere", http.StatusNotFound)
 	res, err := http.Post(s.HTTP+"/status", "text/plain", strings.NewReader("x"))
@@ -195,7 +198,7 @@ func TestServeHTTP(t *testing.T) {
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, http.StatusMethodNotAllowed, res.StatusCode)
 	out := s.stop(t)
-	require.Contains(t, out, `{"read":2,"applied":2,"duplicates":0,"rejected":0,"last_seq":3}`)
+	require.Contains(t, out, `{"read":4,"applied":4,"duplicates":0,"rejected":0,"last_seq":5}`)
 	require.Contains(t, out, `"qty":"7"`)
 }
 

@@ -2,7 +2,7 @@
 // one, never a mixture, and so that what was reported written survives power
 // loss.
 //
-// The system calls of [WriteFile], in order: openat of a temporary name in the
+// The system calls of [Replace], in order: openat of a temporary name in the
 // same directory, write, fsync, close, renameat, fsync of the directory. A crash
 // before the rename leaves the old file and perhaps a temporary one, which
 // [IsTemp] recognises; after it, the new file is complete because its bytes were
@@ -10,7 +10,10 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,52 +22,45 @@ import (
 // tempSuffix marks files that a crash may leave behind.
 const tempSuffix = ".holdfast-tmp"
 
-// IsTemp reports whether name is a file that [WriteFile] left unfinished.
+// IsTemp reports whether name is a file that [Replace] left unfinished.
 func IsTemp(name string) bool { return strings.HasSuffix(name, tempSuffix) }
 
-// WriteFile replaces path by b. On an error the old file, if any, is unchanged,
-// unless the error names the directory's sync: then either may be there after a
-// crash.
-func WriteFile(path string, b []byte, mode os.FileMode) (err error) {
-	f, err := CreateTemp(path, mode)
-	if err != nil {
+// WriteFile replaces path by b; see [Replace].
+func WriteFile(path string, b []byte, mode os.FileMode) error {
+	return Replace(path, mode, func(w io.Writer) error {
+		_, err := w.Write(b)
 		return err
-	}
-	if _, err = f.Write(b); err != nil {
-		return Discard(f, fmt.Errorf("write %s: %w", path, err))
-	}
-	return Commit(f, path)
+	})
 }
 
-// CreateTemp opens the temporary file that [Commit] turns into path. A left-over
-// of an earlier crash is overwritten.
-func CreateTemp(path string, mode os.FileMode) (*os.File, error) {
-	f, err := os.OpenFile(path+tempSuffix, os.O_CREATE|os.O_TRUNC|os.O_RDWR, mode)
+// Replace gives path the bytes that fill writes. On an error the old file, if
+// any, is unchanged, unless the error is that of the directory's sync: then
+// either may be there after a crash. A left-over of an earlier crash is removed
+// first, never opened, because it could be anything.
+func Replace(path string, mode os.FileMode, fill func(io.Writer) error) error {
+	temp := path + tempSuffix
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove left-over: %w", err)
+	}
+	f, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode) //nolint:gosec // the caller names the file
 	if err != nil {
-		return nil, fmt.Errorf("create: %w", err)
+		return fmt.Errorf("create: %w", err)
 	}
-	return f, nil
-}
-
-// Commit syncs and closes the temporary file f and gives it the name path.
-func Commit(f *os.File, path string) error {
-	if err := f.Sync(); err != nil {
-		return Discard(f, fmt.Errorf("sync: %w", err))
+	err = fill(f)
+	if err == nil {
+		err = f.Sync()
 	}
-	if err := f.Close(); err != nil {
-		return Discard(f, fmt.Errorf("close: %w", err))
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return Discard(f, fmt.Errorf("rename: %w", err))
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp) // a left-over is recognised and harmless
+		return fmt.Errorf("replace %s: %w", filepath.Base(path), err)
 	}
 	return SyncDir(filepath.Dir(path))
-}
-
-// Discard closes and removes a temporary file and returns err.
-func Discard(f *os.File, err error) error {
-	_ = f.Close()           // may be closed already; err is what matters
-	_ = os.Remove(f.Name()) // a left-over is recognised and harmless
-	return err
 }
 
 // SyncDir makes the names in a directory durable.
