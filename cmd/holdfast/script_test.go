@@ -38,14 +38,15 @@ func bigLine() {
 	fmt.Printf(fill, "big-3", "A")
 }
 
-// fills N prints so many fills of one account.
+// fills N prints so many fills of one account, in turns a purchase and a sale of
+// each instrument, so that only their order gives the right number of cycles.
 func fills() {
 	n, err := strconv.Atoi(os.Args[1])
 	if err != nil {
 		panic(err)
 	}
 	for i := range n {
-		fmt.Printf(`{"type":"fill","id":"many-%d","account":"M","instrument":"X%d","side":"buy","qty":"1","price":"10","time":"2026-01-02T03:04:05Z"}`+"\n", i, i%7)
+		fmt.Printf(`{"type":"fill","id":"many-%d","account":"M","instrument":"X%d","side":"%s","qty":"1","price":"10","time":"2026-01-02T03:04:05Z"}`+"\n", i, i%7, []string{"buy", "sell"}[i/7%2])
 	}
 }
 

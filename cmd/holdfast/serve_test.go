@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/journal"
 )
 
 // served is a daemon in a process of its own.
@@ -164,6 +165,10 @@ func TestServeEvents(t *testing.T) {
 	require.Empty(t, s.stop(t))
 	out, err := self(t, "verify", "--deep", "--dir", dir).CombinedOutput()
 	require.NoError(t, err, "%s", out)
+	j, err := journal.Open(dir, journal.Options{})
+	require.NoError(t, err)
+	require.True(t, j.Recovery().Clean, "the daemon has closed its ledger")
+	require.NoError(t, j.Close())
 }
 
 // TestServeHTTP asks every endpoint.
