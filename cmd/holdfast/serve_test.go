@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -161,7 +162,11 @@ func TestServeEvents(t *testing.T) {
 
 	_, err = nats.Connect(s.Nats)
 	require.ErrorIs(t, err, nats.ErrAuthorization, "nobody comes in without credentials")
-	require.Error(t, js.DeleteStream(t.Context(), s.Stream), "the reader may not delete")
+	brief, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // a refusal comes beside the request
+	defer cancel()
+	require.Error(t, js.DeleteStream(brief, s.Stream), "the reader may not delete")
+	_, err = js.Stream(t.Context(), s.Stream)
+	require.NoError(t, err)
 	require.Empty(t, s.stop(t))
 	out, err := self(t, "verify", "--deep", "--dir", dir).CombinedOutput()
 	require.NoError(t, err, "%s", out)
