@@ -63,7 +63,7 @@ func (l *Ledger) ApplyAsync(ctx context.Context, m position.Mutation) (*Future, 
 func (l *Ledger) applyAsync(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
 	req := &request{insist: o.Insist, done: make(chan struct{})}
 	req.one[0] = m
-	req.ms = req.one[:]
+	req.ms, req.prints = req.one[:], req.print[:]
 	if err := l.submit(ctx, req); err != nil {
 		return nil, err
 	}
@@ -80,7 +80,9 @@ func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Resu
 	case len(ms) > MaxBatch:
 		return nil, fmt.Errorf("%w: %d mutations, at most %d are allowed", ErrTooMany, len(ms), MaxBatch)
 	}
-	req := &request{ms: make([]position.Mutation, len(ms)), done: make(chan struct{})}
+	req := &request{
+		ms: make([]position.Mutation, len(ms)), prints: make([]position.Fingerprint, len(ms)), done: make(chan struct{}),
+	}
 	copy(req.ms, ms)
 	if err := l.submit(ctx, req); err != nil {
 		return nil, err
@@ -91,8 +93,8 @@ func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Resu
 	return req.results(), nil
 }
 
-// submit checks the form of a request, gives its members ids and times, and
-// queues it.
+// submit checks the form of a request, gives its members ids and times, takes
+// their fingerprints, and queues it.
 func (l *Ledger) submit(ctx context.Context, req *request) error {
 	if err := l.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrFailed, err)
@@ -111,6 +113,7 @@ func (l *Ledger) submit(ctx context.Context, req *request) error {
 		if req.ms[i], err = l.identify(m); err != nil {
 			return err
 		}
+		req.prints[i] = position.FingerprintOf(req.ms[i])
 	}
 	l.sending.RLock()
 	defer l.sending.RUnlock()
@@ -158,7 +161,9 @@ func memberError(i, n int, err error) error {
 // the syncer. outcomes and err are set before done is closed.
 type request struct {
 	ms       []position.Mutation
+	prints   []position.Fingerprint
 	one      [1]position.Mutation // backs ms for a single mutation
+	print    [1]position.Fingerprint
 	insist   bool
 	outcomes []projector.Outcome
 	err      error

@@ -12,6 +12,7 @@ import (
 // Bounds of the commit loop. A group is what one sync makes durable.
 const (
 	queueSize    = 4096
+	parcelSize   = 256
 	groupRecords = 4096
 	groupBytes   = 4 << 20
 	// publishable is the size of an encoded change up to which its JSON event
@@ -21,21 +22,34 @@ const (
 )
 
 // group is one sync's worth of work: the encoded records, the states they lead
-// to, and who waits.
+// to, and who waits. The stager owns it until it hands it to the encoder, which
+// hands it to the syncer; batch is the encoder's from the beginning.
 type group struct {
-	batch   *journal.Batch
 	staged  []*projector.Staged
 	waiters []*request
+	records int
+	bytes   int // at most
+	batch   *journal.Batch
+}
+
+func (g *group) full() bool {
+	return g.records >= groupRecords || g.bytes >= groupBytes || len(g.waiters) >= groupRecords
+}
+
+// parcel is what the stager hands to the encoder: one accepted Staged of a
+// group, or, with last, word that the group is complete.
+type parcel struct {
+	group  *group
+	staged *projector.Staged
+	last   bool
 }
 
 // stager owns the head of the book and the group being filled. It runs ahead of
 // durability; nothing of it is visible to readers before the syncer publishes.
 type stager struct {
-	l      *Ledger
-	began  bool          // this epoch's record was staged
-	last   position.Time // newest record time; never decreases
-	encode []byte        // reused
-	sizes  []int         // reused: end of each encoded change in encode
+	l     *Ledger
+	began bool          // this epoch's record was staged
+	last  position.Time // newest record time; never decreases
 }
 
 func newStager(l *Ledger) stager {
@@ -47,15 +61,15 @@ func newStager(l *Ledger) stager {
 // sync. When the syncer is free, the queue is drained until it stops growing, so
 // that the callers that the last sync woke are all in.
 func (l *Ledger) stageLoop() {
-	defer close(l.groups)
+	defer close(l.parcels)
 	l.synced <- struct{}{}
 	for req := range l.queue {
-		g := &group{batch: l.wal.NewBatch()}
+		g := new(group)
 		l.stage.add(g, req)
 		if !l.fill(g) {
 			<-l.synced
 		}
-		l.groups <- g
+		l.parcels <- parcel{group: g, last: true}
 	}
 	<-l.synced
 }
@@ -95,10 +109,6 @@ func (l *Ledger) drain(g *group) {
 	}
 }
 
-func (g *group) full() bool {
-	return g.batch.Len() >= groupRecords || g.batch.Size() >= groupBytes || len(g.waiters) >= groupRecords
-}
-
 // add stages one request. A refusal is answered at once and reaches only its
 // caller; a duplicate waits with the group, because what it repeats may not be
 // durable yet.
@@ -121,65 +131,57 @@ func (s *stager) tryAdd(g *group, req *request) error {
 		return fmt.Errorf("holdfast: clock: %w", err)
 	}
 	s.last = max(s.last, now)
-	staged, err := s.l.book.Stage(s.last, req.ms, req.insist)
+	staged, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist)
 	if err == nil && len(staged.Changes) > 0 && !s.began {
 		if err = s.begin(g); err != nil {
 			return err
 		}
-		staged, err = s.l.book.Stage(s.last, req.ms, req.insist)
+		staged, err = s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist)
 	}
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
-	if len(staged.Changes) == 0 { // nothing new; the head stays
-		req.outcomes = staged.Outcomes
-		return nil
-	}
-	if err := s.encodeAll(staged.Changes); err != nil {
-		return err
-	}
-	s.accept(g, staged, 0)
 	req.outcomes = staged.Outcomes
-	return nil
+	if len(staged.Changes) == 0 {
+		return nil // nothing new; the head stays
+	}
+	return s.accept(g, staged)
 }
 
-// encodeAll encodes the changes and refuses what could not be journaled or
-// published later.
-func (s *stager) encodeAll(changes []position.Change) error {
-	s.encode, s.sizes = s.encode[:0], s.sizes[:0]
-	for i := range changes {
-		start := len(s.encode)
-		s.encode = position.AppendChange(s.encode, &changes[i])
-		switch n := len(s.encode) - start; {
-		case n > position.MaxChange:
-			return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, n, position.MaxChange)
-		case n > publishable:
-			if m := len(position.AppendChangeJSON(nil, position.Stamp{}, &changes[i])); m > maxEvent {
-				return fmt.Errorf("%w: its event would be %d bytes, at most %d can be published", ErrTooLarge, m, maxEvent)
-			}
-		}
-		s.sizes = append(s.sizes, len(s.encode))
-	}
-	if len(s.encode) > MaxBatchBytes {
-		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooMany, len(s.encode), MaxBatchBytes)
-	}
-	return nil
-}
-
-// accept puts encoded changes into the group and moves the head. It cannot
-// fail: all that could be refused was refused before.
-func (s *stager) accept(g *group, staged *projector.Staged, flags journal.Flags) {
-	start := 0
-	for i, end := range s.sizes {
-		f := flags
-		if i < len(s.sizes)-1 {
-			f |= journal.More
-		}
-		g.batch.Append(s.encode[start:end], f, int64(s.last))
-		start = end
+// accept moves the head and hands the changes to the encoder. What could not be
+// journaled or published later is refused before that; afterwards nothing can
+// fail but the disk.
+func (s *stager) accept(g *group, staged *projector.Staged) error {
+	n, err := sizeOf(staged.Changes)
+	if err != nil {
+		return err
 	}
 	s.l.book.Accept(staged)
 	g.staged = append(g.staged, staged)
+	g.records += len(staged.Changes)
+	g.bytes += n
+	s.l.parcels <- parcel{group: g, staged: staged}
+	return nil
+}
+
+// sizeOf returns a bound of the encoded size of changes, or why they are too
+// large. Only what comes near a limit is encoded to find out.
+func sizeOf(changes []position.Change) (total int, err error) {
+	for i := range changes {
+		n := position.ChangeBound(&changes[i])
+		if n > publishable {
+			if n = len(position.AppendChange(nil, &changes[i])); n > position.MaxChange {
+				return 0, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, n, position.MaxChange)
+			}
+			if m := len(position.AppendChangeJSON(nil, position.Stamp{}, &changes[i])); m > maxEvent {
+				return 0, fmt.Errorf("%w: its event would be %d bytes, at most %d can be published", ErrTooLarge, m, maxEvent)
+			}
+		}
+		if total += n; total > MaxBatchBytes {
+			return 0, fmt.Errorf("%w: more than %d bytes", ErrTooMany, MaxBatchBytes)
+		}
+	}
+	return total, nil
 }
 
 // begin stages the record of this epoch just before the first change: a session
@@ -189,13 +191,40 @@ func (s *stager) begin(g *group) error {
 	if _, err := s.l.opts.Rand.Read(e.Salt[:]); err != nil {
 		return fmt.Errorf("holdfast: make salt: %w", err)
 	}
-	staged := s.l.book.StageEpoch(s.last, s.l.wal.Epoch(), e)
-	if err := s.encodeAll(staged.Changes); err != nil {
+	if err := s.accept(g, s.l.book.StageEpoch(s.last, s.l.wal.Epoch(), e)); err != nil {
 		return err
 	}
-	s.accept(g, staged, journal.Control)
 	s.began = true
 	return nil
+}
+
+// encodeLoop turns accepted changes into frames while the stager goes on with
+// the next request: encoding and hashing take as long as staging, and a group is
+// ready for the disk when the slower of the two is done.
+func (l *Ledger) encodeLoop() {
+	defer close(l.groups)
+	var buf []byte
+	for p := range l.parcels {
+		if p.group.batch == nil {
+			p.group.batch = l.wal.NewBatch()
+		}
+		if p.last {
+			l.groups <- p.group
+			continue
+		}
+		for i := range p.staged.Changes {
+			c := &p.staged.Changes[i]
+			var f journal.Flags
+			if c.Kind == position.EpochBegun {
+				f |= journal.Control
+			}
+			if i < len(p.staged.Changes)-1 {
+				f |= journal.More
+			}
+			buf = position.AppendChange(buf[:0], c)
+			p.group.batch.Append(buf, f, int64(p.staged.At))
+		}
+	}
 }
 
 // syncLoop makes groups durable in order, publishes them and answers.

@@ -17,10 +17,11 @@ import (
 // Ledger is an open ledger: the only writer of its directory. All methods may be
 // called from any goroutine.
 //
-// Three goroutines work behind it, started by [Open] and waited for by Close:
-// the stager owns the head of the book and the batch being encoded; the syncer
-// owns the journal's write side and publishes what became durable; the keeper
-// makes snapshots, prunes and trims. With a bus there is the relay as well.
+// Four goroutines work behind it, started by [Open] and waited for by Close: the
+// stager owns the head of the book; the encoder owns the batch being filled; the
+// syncer owns the journal's write side and publishes what became durable; the
+// keeper makes snapshots, prunes and trims. With a bus there is the relay as
+// well.
 type Ledger struct {
 	*Reader
 
@@ -31,7 +32,8 @@ type Ledger struct {
 	relay *bus.Relay // nil without a bus
 
 	queue   chan *request // to the stager
-	groups  chan *group   // stager to syncer, one at a time
+	parcels chan parcel   // stager to encoder
+	groups  chan *group   // encoder to syncer, one at a time
 	synced  chan struct{} // syncer to stager: ready for the next group
 	durable chan struct{} // nudges the relay; capacity 1
 	due     chan struct{} // nudges the keeper; capacity 1
@@ -80,7 +82,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	}
 	l := &Ledger{
 		Reader: r, opts: o, log: o.Logger, book: book, wal: wal,
-		queue: make(chan *request, queueSize), groups: make(chan *group), synced: make(chan struct{}, 1),
+		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelSize), groups: make(chan *group), synced: make(chan struct{}, 1),
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1),
 	}
 	r.bound = wal.Durable
@@ -92,6 +94,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	l.workers.Go(l.stageLoop)
+	l.workers.Go(l.encodeLoop)
 	l.workers.Go(l.syncLoop)
 	l.workers.Go(func() { l.keep(bg) })
 	if o.Bus != nil {

@@ -52,6 +52,10 @@ func AppendChange(dst []byte, c *Change) []byte {
 	return w[:w.change(n, c)]
 }
 
+// ChangeBound returns a size that the encoded change does not exceed. It costs
+// far less than encoding.
+func ChangeBound(c *Change) int { return changeBound(c) }
+
 // AppendMutation appends the binary form of a mutation, without its expected
 // version, which is a condition and not content.
 func AppendMutation(dst []byte, m Mutation) []byte {
