@@ -14,6 +14,10 @@ const (
 	userCore   = "core"
 )
 
+// coreAccount holds JetStream and what only the daemon may touch. Its name is
+// part of paths in the store.
+const coreAccount = "CORE"
+
 // coreInbox is where the daemon's own connections get their answers.
 const coreInbox = "_INBOX_CORE"
 
@@ -56,7 +60,7 @@ func configText(ledger string, s secrets) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "max_payload: %d\n", maxPayload)
 	b.WriteString("jetstream: { max_memory_store: 268435456 }\n")
-	b.WriteString("accounts {\n  CORE {\n    jetstream: enabled\n")
+	fmt.Fprintf(&b, "accounts {\n  %s {\n    jetstream: enabled\n", coreAccount)
 	fmt.Fprintf(&b, "    users: [ { user: %s, password: \"%s\" } ]\n    exports: [\n", userCore, s[userCore])
 	for _, e := range writer {
 		fmt.Fprintf(&b, "      { %s: \"%s\"%s }\n", e.kind, e.core, e.option)
@@ -119,7 +123,7 @@ func writeAccount(b *strings.Builder, account, user, password string, entries []
 			local = e.local
 			to = fmt.Sprintf(", to: \"%s\"", e.local)
 		}
-		fmt.Fprintf(b, "      { %s: { account: CORE, subject: \"%s\" }%s }\n", e.kind, e.core, to)
+		fmt.Fprintf(b, "      { %s: { account: %s, subject: \"%s\" }%s }\n", e.kind, coreAccount, e.core, to)
 		if e.kind == "stream" {
 			subscribe = append(subscribe, local)
 		} else {

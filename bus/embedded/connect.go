@@ -63,8 +63,11 @@ func (s *Server) Close() error {
 	return s.err
 }
 
-// shutDown closes the connections that were handed out, then the server.
+// shutDown ends the guard, closes the connections that were handed out, then the server.
 func (s *Server) shutDown() {
+	if s.stopGuard != nil {
+		s.stopGuard()
+	}
 	s.mu.Lock()
 	conns := slices.Collect(maps.Keys(s.conns))
 	s.mu.Unlock()

@@ -15,7 +15,8 @@
 //	jetstream/    the server's own store
 //
 // Everything here can be rebuilt: the journal is the truth, and a relay that
-// finds the store gone feeds a new one. Deleting a credentials file revokes its
+// finds the store gone feeds a new one, also when it was deleted under the
+// running server, which notices that and restarts JetStream. Deleting a credentials file revokes its
 // secret; the next start makes a new one.
 //
 // # Who may do what

@@ -53,6 +53,8 @@ type Server struct {
 	lock  *os.File
 	log   *slog.Logger
 
+	stopGuard func() // nil before the guard runs
+
 	mu     sync.Mutex
 	conns  map[*nats.Conn]struct{} // handed out by Connect and not closed yet
 	closed chan struct{}           // nil until Close was called, closed when it is done
@@ -114,6 +116,9 @@ func (s *Server) start(o *Options, host string, port int) error {
 	}
 	if err == nil {
 		err = s.openGate(o.Ledger)
+	}
+	if err == nil {
+		err = s.openGuard(o.Ledger, opts)
 	}
 	for i := 0; i < len(s.creds) && err == nil; i++ {
 		c := s.creds[i]
