@@ -38,15 +38,16 @@ type ApplyOptions struct {
 }
 
 // Apply makes one mutation durable. It returns when its records and all before
-// them are on disk. A refusal changes nothing; only [ErrOutcomeUnknown] and
-// [ErrFailed] leave open whether it was applied: repeat it with the same id.
+// them are on disk. A refusal changes nothing, and is given when what it rests on
+// is durable; only [ErrOutcomeUnknown] and [ErrFailed] leave open whether it was
+// applied: repeat it with the same id.
 func (l *Ledger) Apply(ctx context.Context, m position.Mutation) (Result, error) {
 	return l.ApplyWith(ctx, m, ApplyOptions{})
 }
 
 // ApplyWith is [Ledger.Apply] with options.
 func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
-	f, err := l.applyAsync(ctx, m, o)
+	f, err := l.ApplyAsyncWith(ctx, m, o)
 	if err != nil {
 		return Result{}, err
 	}
@@ -57,10 +58,11 @@ func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOpti
 // can keep many in flight. Mutations of one goroutine are applied in its order.
 // It blocks while the queue is full.
 func (l *Ledger) ApplyAsync(ctx context.Context, m position.Mutation) (*Future, error) {
-	return l.applyAsync(ctx, m, ApplyOptions{})
+	return l.ApplyAsyncWith(ctx, m, ApplyOptions{})
 }
 
-func (l *Ledger) applyAsync(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
+// ApplyAsyncWith is [Ledger.ApplyAsync] with options.
+func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
 	req := &request{insist: o.Insist, done: make(chan struct{})}
 	req.one[0] = m
 	req.ms, req.prints = req.one[:], req.print[:]
@@ -100,15 +102,12 @@ func (l *Ledger) submit(ctx context.Context, req *request) error {
 		return fmt.Errorf("%w: %w", ErrFailed, err)
 	}
 	for i, m := range req.ms {
-		if m == nil {
+		if m = position.Own(m); m == nil {
 			return fmt.Errorf("%w: mutation %d is nil", ErrInvalid, i)
 		}
 		err := m.Validate()
 		if err != nil {
 			return memberError(i, len(req.ms), err)
-		}
-		if a, ok := m.(position.Amend); ok {
-			m = a.Clone() // the caller may go on to change its slices
 		}
 		if req.ms[i], err = l.identify(m); err != nil {
 			return err

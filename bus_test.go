@@ -133,3 +133,33 @@ func TestNoBusNeverHoldsUpAnAppend(t *testing.T) {
 	applyAll(t, l, randomFills(7, 200))
 	require.Zero(t, l.Relay().Status().Last)
 }
+
+// Two ledgers of one name on one bus: the second must not answer for the first.
+func TestLedgerOfAnotherLineageDoesNotServe(t *testing.T) {
+	s := startServer(t, t.TempDir())
+	o := quiet()
+	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	first := open(t, t.TempDir(), o)
+	_, err := first.Apply(t.Context(), fill("a", "A", "I", position.Buy, "1", "1"))
+	require.NoError(t, err)
+	caughtUp(t, first)
+
+	o.Now = newClock().Now
+	second := open(t, t.TempDir(), o)
+	require.Eventually(t, func() bool { return second.Relay().Status().State == bus.StateStopped }, 20*time.Second, 5*time.Millisecond)
+	nc, err := s.Connect(t.Context())
+	require.NoError(t, err)
+	defer nc.Close()
+	refused := 0
+	for i := range 40 {
+		body := []byte(`{"type":"fill","id":"w-` + strconv.Itoa(i) + `","account":"A","instrument":"W","side":"buy","qty":"1","price":"2"}`)
+		reply, err := nc.RequestWithContext(t.Context(), "holdfast.api.v1.main.apply", body)
+		require.NoError(t, err)
+		if reply.Header.Get("Nats-Service-Error-Code") == "503" {
+			refused++
+		}
+	}
+	require.Zero(t, second.View().Seq(), "nothing reached the other ledger")
+	p, _ := first.Position(position.Key{Account: "A", Instrument: "W"})
+	require.Equal(t, strconv.Itoa(40-refused), p.Qty.String())
+}

@@ -2,6 +2,7 @@ package holdfast
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 
 	"github.com/moneyprinter/holdfast/journal"
@@ -109,9 +110,9 @@ func (l *Ledger) drain(g *group) {
 	}
 }
 
-// add stages one request. A refusal is answered at once and reaches only its
-// caller; a duplicate waits with the group, because what it repeats may not be
-// durable yet.
+// add stages one request. A refusal reaches only its caller. It waits with the
+// group, as a duplicate does, because what it rests on, a version or an id, may
+// not be durable yet.
 func (s *stager) add(g *group, req *request) {
 	if err := s.l.Err(); err != nil {
 		req.finish(fmt.Errorf("%w: %w", ErrFailed, err))
@@ -119,8 +120,7 @@ func (s *stager) add(g *group, req *request) {
 	}
 	if err := s.tryAdd(g, req); err != nil {
 		s.l.refusals.Add(1)
-		req.finish(err)
-		return
+		req.err = err
 	}
 	g.waiters = append(g.waiters, req)
 }
@@ -132,36 +132,39 @@ func (s *stager) tryAdd(g *group, req *request) error {
 	}
 	s.last = max(s.last, now)
 	staged, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist)
-	if err == nil && len(staged.Changes) > 0 && !s.began {
-		if err = s.begin(g); err != nil {
-			return err
-		}
-		staged, err = s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist)
-	}
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
-	req.outcomes = staged.Outcomes
-	if len(staged.Changes) == 0 {
-		return nil // nothing new; the head stays
+	if len(staged.Changes) == 0 { // nothing new; the head stays
+		req.outcomes = staged.Outcomes
+		return nil
 	}
-	return s.accept(g, staged)
-}
-
-// accept moves the head and hands the changes to the encoder. What could not be
-// journaled or published later is refused before that; afterwards nothing can
-// fail but the disk.
-func (s *stager) accept(g *group, staged *projector.Staged) error {
-	n, err := sizeOf(staged.Changes)
+	size, err := sizeOf(staged.Changes)
 	if err != nil {
 		return err
 	}
+	if !s.began {
+		if err = s.begin(g); err != nil {
+			return err
+		}
+		if staged, err = s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist); err != nil {
+			return fmt.Errorf("holdfast: %w", err)
+		}
+	}
+	req.outcomes = staged.Outcomes
+	s.accept(g, staged, size)
+	return nil
+}
+
+// accept moves the head and hands the changes to the encoder. What could not be
+// journaled or published later was refused before; from here on nothing can fail
+// but the disk.
+func (s *stager) accept(g *group, staged *projector.Staged, size int) {
 	s.l.book.Accept(staged)
 	g.staged = append(g.staged, staged)
 	g.records += len(staged.Changes)
-	g.bytes += n
+	g.bytes += size
 	s.l.parcels <- parcel{group: g, staged: staged}
-	return nil
 }
 
 // sizeOf returns a bound of the encoded size of changes, or why they are too
@@ -188,12 +191,15 @@ func sizeOf(changes []position.Change) (total int, err error) {
 // that changes nothing leaves no trace.
 func (s *stager) begin(g *group) error {
 	e := position.Epoch{Build: Version(), Arithmetic: position.ArithmeticVersion}
-	if _, err := s.l.opts.Rand.Read(e.Salt[:]); err != nil {
+	if _, err := io.ReadFull(s.l.opts.Rand, e.Salt[:]); err != nil {
 		return fmt.Errorf("holdfast: make salt: %w", err)
 	}
-	if err := s.accept(g, s.l.book.StageEpoch(s.last, s.l.wal.Epoch(), e)); err != nil {
+	staged := s.l.book.StageEpoch(s.last, s.l.wal.Epoch(), e)
+	size, err := sizeOf(staged.Changes)
+	if err != nil {
 		return err
 	}
+	s.accept(g, staged, size)
 	s.began = true
 	return nil
 }
@@ -253,7 +259,7 @@ func (l *Ledger) commit(g *group) error {
 	}
 	l.book.Publish(g.staged...)
 	nudge(l.durable)
-	if l.wal.Durable()-l.lastSnapshot.Load() >= l.opts.SnapshotEvery {
+	if l.wal.Durable()-l.attempted.Load() >= l.opts.SnapshotEvery {
 		nudge(l.due)
 	}
 	return nil

@@ -33,6 +33,7 @@ type Identity struct {
 	CostMethod        string    `json:"cost_method"`
 	DefaultCurrency   string    `json:"default_currency"`
 	StrictInstruments bool      `json:"strict_instruments"`
+	Window            int       `json:"window"` // mutation ids remembered for duplicates
 	Parent            *Parent   `json:"parent,omitempty"`
 	Sum               string    `json:"sum"` // SHA-256 of this object without the member
 }
@@ -78,6 +79,10 @@ func newIdentity(o Options) (Identity, error) {
 	if currency == "" {
 		currency = "USD"
 	}
+	window := o.Window
+	if window <= 0 {
+		window = position.DefaultWindow
+	}
 	at, err := position.At(o.Now())
 	if err != nil {
 		return Identity{}, fmt.Errorf("holdfast: clock: %w", err)
@@ -85,7 +90,7 @@ func newIdentity(o Options) (Identity, error) {
 	return Identity{
 		Format: identityFormat, ID: u, Name: name, CreatedAt: at.String(),
 		CostMethod: o.Rules.CostMethod.String(), DefaultCurrency: currency,
-		StrictInstruments: o.Rules.StrictInstruments,
+		StrictInstruments: o.Rules.StrictInstruments, Window: window,
 	}, nil
 }
 
@@ -138,10 +143,10 @@ func (e *IdentityError) Error() string { return "holdfast: " + e.File + " " + e.
 // Unwrap returns ErrDamaged.
 func (e *IdentityError) Unwrap() error { return ErrDamaged }
 
-// checkDir refuses a directory that is neither a ledger nor empty nor the
-// leavings of a creation that was cut short. exists tells whether it has an
-// identity.
-func checkDir(dir string) (exists bool, err error) {
+// Exists reports whether dir holds a ledger. A directory that holds something
+// else gives [ErrNotLedger]; one that is missing, empty, or has the leavings of a
+// creation that was cut short does not.
+func Exists(dir string) (bool, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -149,16 +154,20 @@ func checkDir(dir string) (exists bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("holdfast: %w", err)
 	}
+	foreign := ""
 	for _, e := range entries {
-		switch e.Name() {
+		switch name := e.Name(); name {
 		case identityFile:
 			return true, nil
 		case "LOCK", "MARK", "journal", "quarantine", "backups", "nats":
 		default:
-			if !durable.IsTemp(e.Name()) {
-				return false, fmt.Errorf("%w: %s holds %q and no %s: name an empty or new directory", ErrNotLedger, dir, e.Name(), identityFile)
+			if !durable.IsTemp(name) {
+				foreign = name
 			}
 		}
+	}
+	if foreign != "" {
+		return false, fmt.Errorf("%w: %s holds %q and no %s: name an empty or new directory", ErrNotLedger, dir, foreign, identityFile)
 	}
 	return false, nil
 }
@@ -173,6 +182,8 @@ func (id Identity) matches(o Options) error {
 		return fmt.Errorf("%w: its cost method is %s, not %s", ErrMismatch, id.CostMethod, r.CostMethod)
 	case r.DefaultCurrency != "" && r.DefaultCurrency != id.DefaultCurrency:
 		return fmt.Errorf("%w: its default currency is %s, not %s", ErrMismatch, id.DefaultCurrency, r.DefaultCurrency)
+	case o.Window > 0 && o.Window != id.Window:
+		return fmt.Errorf("%w: its window holds %d ids, not %d", ErrMismatch, id.Window, o.Window)
 	case r.StrictInstruments && !id.StrictInstruments:
 		return fmt.Errorf("%w: it was created without strict instruments", ErrMismatch)
 	}

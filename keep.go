@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
-	"slices"
 	"time"
 
 	"github.com/moneyprinter/holdfast/journal"
@@ -41,6 +39,9 @@ func (l *Ledger) keep(ctx context.Context) {
 		if l.Err() != nil {
 			return
 		}
+		if l.wal.Durable() == 0 {
+			continue // a new ledger has nothing to back up
+		}
 		if _, err := l.Snapshot(ctx); err != nil && ctx.Err() == nil {
 			l.log.Error("snapshot failed", "err", err)
 		}
@@ -74,6 +75,10 @@ func (l *Ledger) second(saved uint64) uint64 {
 func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
+	if l.gone {
+		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: %w", ErrClosed)
+	}
+	l.attempted.Store(l.wal.Durable())
 	s, err := l.snapshot(ctx)
 	if err != nil {
 		l.announce("backup.failed", map[string]string{"error": err.Error()})
@@ -98,19 +103,23 @@ func (l *Ledger) snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	if err != nil {
 		return s, err
 	}
-	l.lastSnapshot.Store(s.Seq)
 	l.announce("backup.created", map[string]any{"name": s.Name, "seq": s.Seq, "bytes": s.Size})
 	return s, nil
 }
 
-// newest returns the newest snapshot that verifies.
+// newest returns the ledger's newest snapshot, if it verifies.
 func (l *Ledger) newest() (snapshotter.Snapshot, bool) {
 	list, err := l.Snapshots()
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return snapshotter.Snapshot{}, false
 	}
-	s, err := l.snaps.Verify(list[0].Name)
-	return s, err == nil
+	for _, s := range list {
+		if l.own(s) {
+			s, err = l.snaps.Verify(s.Name)
+			return s, err == nil
+		}
+	}
+	return snapshotter.Snapshot{}, false
 }
 
 func writeSnapshot(ctx context.Context, to *snapshotter.Snapshotter, ledger [16]byte, head journal.Record, v *projector.View) (snapshotter.Snapshot, error) {
@@ -135,75 +144,5 @@ func (r *Reader) headAt(seq uint64) (journal.Record, error) {
 	if err != nil {
 		return journal.Record{}, fmt.Errorf("holdfast: %w", err)
 	}
-	rec, err := log.Cursor(seq).Next(seq)
-	if err != nil {
-		return journal.Record{}, fmt.Errorf("holdfast: read seq %d: %w", seq, err)
-	}
-	return rec, nil
-}
-
-// Prune removes snapshots beyond the configured number, keeping the newest, and
-// trims the journal behind the oldest kept one.
-func (l *Ledger) Prune() error {
-	l.snapshotting.Lock()
-	defer l.snapshotting.Unlock()
-	return l.retire()
-}
-
-// retire prunes snapshots and trims the journal.
-func (l *Ledger) retire() error {
-	gone, err := l.snaps.Prune(l.opts.SnapshotKeep)
-	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
-	}
-	if len(gone) > 0 {
-		names := make([]string, len(gone))
-		for i, s := range gone {
-			names[i] = s.Name
-		}
-		l.announce("backup.pruned", map[string]any{"names": names})
-	}
-	return l.trim()
-}
-
-// trim removes whole segments that are covered by the oldest snapshot that
-// verifies now, and older than the retention. A bus that lags holds it back up
-// to TrimHold bytes.
-func (l *Ledger) trim() error {
-	list, err := l.Snapshots()
-	if err != nil {
-		return err
-	}
-	older := l.opts.Now().Add(-max(l.opts.Retain, 0)).UnixNano()
-	hold := uint64(math.MaxUint64)
-	if l.relay != nil && l.journalSize() < l.opts.TrimHold {
-		hold = l.relay.Status().Last + 1
-	}
-	for _, s := range slices.Backward(list) { // oldest first
-		if s.Err != nil {
-			continue
-		}
-		before := min(s.Seq+1, hold)
-		if !l.wal.Trimmable(before, older) {
-			return nil
-		}
-		if _, err := l.snaps.Verify(s.Name); err != nil {
-			l.log.Error("not trimmed behind a damaged snapshot", "file", s.Name, "err", err)
-			continue
-		}
-		if _, err := l.wal.Trim(before, older); err != nil {
-			return fmt.Errorf("holdfast: %w", err)
-		}
-		return nil
-	}
-	return nil
-}
-
-// journalSize is what the segments take on disk, 0 when that cannot be read.
-func (r *Reader) journalSize() int64 {
-	log, err := journal.OpenReader(r.dir)
-	if err != nil {
-		return 0
-	}
-	return log.Size()
+	return one(log, seq)
 }

@@ -43,9 +43,11 @@ type Ledger struct {
 	// failure holds the first write error; once set, nothing is accepted.
 	failure atomic.Pointer[error]
 
-	// snapshotting serialises Snapshot; lastSnapshot is guarded by it.
+	// snapshotting serialises what reads, writes and removes snapshots and
+	// trims the journal.
 	snapshotting sync.Mutex
-	lastSnapshot atomic.Uint64
+	gone         bool          // closed; guarded by snapshotting
+	attempted    atomic.Uint64 // durable seq when a snapshot was last tried
 
 	// refusals counts what was refused since the keeper last reported it.
 	refusals atomic.Uint64
@@ -54,6 +56,10 @@ type Ledger struct {
 	// writing by Close, so that nothing is queued after the stager stopped.
 	sending sync.RWMutex
 	closed  bool // guarded by sending
+
+	// serving guards unserve, what withdraws the request API.
+	serving sync.Mutex
+	unserve func()
 
 	stop     context.CancelFunc
 	workers  sync.WaitGroup
@@ -86,21 +92,25 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1),
 	}
 	r.bound = wal.Durable
-	if list, err := r.Snapshots(); err == nil && len(list) > 0 {
-		l.lastSnapshot.Store(list[0].Seq)
+	if s, ok := l.newest(); ok {
+		l.attempted.Store(s.Seq)
 	}
 	l.stage = newStager(l)
 	// The workers outlive the context of Open; Close ends them.
 	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
+	if o.Bus != nil {
+		l.relay = l.newRelay()
+	}
 	l.workers.Go(l.stageLoop)
 	l.workers.Go(l.encodeLoop)
 	l.workers.Go(l.syncLoop)
 	l.workers.Go(func() { l.keep(bg) })
-	if o.Bus != nil {
-		l.startBus(bg)
+	if l.relay != nil {
+		l.workers.Go(func() { l.runRelay(bg) })
 	}
 	l.announceRecovery()
+	l.checkClock()
 	return l, nil
 }
 
@@ -139,6 +149,11 @@ func (l *Ledger) Close() error {
 		l.sending.Unlock()
 		l.stop()
 		l.workers.Wait()
+		l.stopServing()
+		// A snapshot that a caller is making ends before the lock is released.
+		l.snapshotting.Lock()
+		l.gone = true
+		l.snapshotting.Unlock()
 		if err := l.wal.Close(); err != nil {
 			l.closeErr = fmt.Errorf("holdfast: %w", err)
 		}

@@ -29,6 +29,7 @@ type Options struct {
 	// must be zero or the same.
 	Rules position.Rules
 	// Window is how many mutation ids are remembered for duplicates; 0 is 1 Mi.
+	// Like the rules, it is fixed when the ledger is created.
 	Window int
 	// SegmentSize is the size of a journal segment in bytes; 0 is 4 MiB.
 	SegmentSize int
@@ -38,10 +39,13 @@ type Options struct {
 	SnapshotInterval time.Duration
 	// SnapshotEvery makes a snapshot after so many records as well; 0 is 1 Mi.
 	SnapshotEvery uint64
-	// SnapshotKeep is how many snapshots are kept; 0 is 24.
+	// SnapshotKeep is how many of the newest snapshots are kept; 0 is 24. About
+	// eight older ones are kept besides, spread over Retain, so that the journal
+	// behind them can be trimmed in time and any moment since be derived.
 	SnapshotKeep int
 	// Retain is the age below which journal records are never trimmed; 0 is 30
-	// days, negative trims up to the oldest kept snapshot at once.
+	// days, negative trims up to the oldest kept snapshot at once, the largest
+	// duration never trims.
 	Retain time.Duration
 	// TrimHold is how many bytes of journal are kept at most for a bus that
 	// lags; 0 is 1 GiB.
@@ -55,7 +59,7 @@ type Options struct {
 	Bus *BusOptions
 
 	Now    func() time.Time // nil: time.Now
-	Rand   io.Reader        // source of ids and salts; nil: crypto/rand
+	Rand   io.Reader        // source of ids and salts, used by many goroutines; nil: crypto/rand
 	Logger *slog.Logger     // nil: discarded
 	// Phase, if set, is told when a phase of the work begins and ends: append,
 	// segment, snapshot, trim, recovery. It serves the fault drills.

@@ -13,55 +13,79 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// startBus starts the relay and, once connected, the request API. Neither holds
-// up the ledger.
-func (l *Ledger) startBus(ctx context.Context) {
+// newRelay makes the relay; it works once it runs.
+func (l *Ledger) newRelay() *bus.Relay {
 	o := l.opts.Bus
 	connect := o.Connect
 	if o.Serve {
-		connect = l.serving(connect)
+		connect = l.serveOn(connect)
 	}
-	l.relay = bus.NewRelay(feedOf{l}, bus.Options{
+	return bus.NewRelay(&feed{l: l}, bus.Options{
 		Ledger: l.id.Name, Lineage: l.id.ID.String(), Connect: connect, Logger: l.log, Replicas: o.Replicas,
-	})
-	l.workers.Go(func() {
-		if err := l.relay.Run(ctx); err != nil && ctx.Err() == nil {
-			l.log.Error("relay ended", "err", err)
-		}
 	})
 }
 
-// serving offers the request API on each connection that the relay makes.
-func (l *Ledger) serving(connect func(context.Context) (*nats.Conn, error)) func(context.Context) (*nats.Conn, error) {
+// runRelay follows the journal until the context ends.
+func (l *Ledger) runRelay(ctx context.Context) {
+	if err := l.relay.Run(ctx); err != nil && ctx.Err() == nil {
+		l.log.Error("relay ended", "err", err)
+	}
+}
+
+// serveOn offers the request API on each connection that the relay makes.
+func (l *Ledger) serveOn(connect func(context.Context) (*nats.Conn, error)) func(context.Context) (*nats.Conn, error) {
 	return func(ctx context.Context) (*nats.Conn, error) {
 		nc, err := connect(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := bus.Serve(nc, l.id.Name, Version(), l.endpoints()); err != nil {
+		l.stopServing()
+		stop, err := bus.Serve(nc, l.id.Name, Version(), l.endpoints())
+		if err != nil {
 			l.log.Error("request API not offered", "err", err)
+			return nc, nil
 		}
+		l.serving.Lock()
+		l.unserve = stop
+		l.serving.Unlock()
 		return nc, nil
+	}
+}
+
+// stopServing withdraws the request API and waits for its running handlers.
+func (l *Ledger) stopServing() {
+	l.serving.Lock()
+	stop := l.unserve
+	l.unserve = nil
+	l.serving.Unlock()
+	if stop != nil {
+		stop()
 	}
 }
 
 // Relay is the state of the bus; nil without one.
 func (l *Ledger) Relay() *bus.Relay { return l.relay }
 
-// feedOf is the ledger as the relay sees it: finished events.
-type feedOf struct{ l *Ledger }
+// feed is the ledger as the relay sees it: finished events. Events belongs to the
+// relay's goroutine, which asks for one stretch after the other.
+type feed struct {
+	l      *Ledger
+	cursor *journal.Cursor // stands before next; nil at first
+	next   uint64
+	decode position.Decoder
+}
 
 // Bounds implements [bus.Source].
-func (f feedOf) Bounds() (first, last uint64) { return f.l.wal.First(), f.l.wal.Durable() }
+func (f *feed) Bounds() (first, last uint64) { return f.l.wal.First(), f.l.wal.Durable() }
 
 // At implements [bus.Source].
-func (f feedOf) At(seq uint64) (epoch uint64, chain [32]byte, err error) {
+func (f *feed) At(seq uint64) (epoch uint64, chain [32]byte, err error) {
 	rec, err := f.l.headAt(seq)
 	return rec.Epoch, rec.Chain, err
 }
 
 // Wait implements [bus.Source].
-func (f feedOf) Wait(ctx context.Context, after uint64) error {
+func (f *feed) Wait(ctx context.Context, after uint64) error {
 	for f.l.wal.Durable() <= after {
 		select {
 		case <-f.l.durable:
@@ -73,28 +97,52 @@ func (f feedOf) Wait(ctx context.Context, after uint64) error {
 }
 
 // Events implements [bus.Source]: each record with its subject and its JSON.
-func (f feedOf) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event, error] {
+func (f *feed) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event, error] {
 	return func(yield func(bus.Event, error) bool) {
-		log, err := journal.OpenReader(f.l.dir)
-		if err != nil {
+		if err := f.seek(from); err != nil {
 			yield(bus.Event{}, err)
 			return
 		}
-		var d position.Decoder
-		cursor, last := log.Cursor(from), f.l.wal.Durable()
-		for seq := from; seq <= last; seq++ {
-			rec, err := cursor.Next(last)
+		last := f.l.wal.Durable()
+		for f.next <= last {
+			rec, err := f.cursor.Next(last)
 			var e bus.Event
 			if err == nil {
-				e, err = event(&d, f.l.id.Name, rec)
+				f.next = rec.Seq + 1
+				e, err = event(&f.decode, f.l.id.Name, rec)
 			}
 			if err == nil {
 				err = ctx.Err()
+			}
+			if err != nil {
+				f.drop()
 			}
 			if !yield(e, err) || err != nil {
 				return
 			}
 		}
+	}
+}
+
+// seek puts the cursor before a seq; where it stands there already, what follows
+// is read without finding the place again.
+func (f *feed) seek(from uint64) error {
+	if f.cursor != nil && f.next == from {
+		return nil
+	}
+	f.drop()
+	log, err := journal.OpenReader(f.l.dir)
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	f.cursor, f.next = log.Cursor(from), from
+	return nil
+}
+
+func (f *feed) drop() {
+	if f.cursor != nil {
+		_ = f.cursor.Close() // it was open for reading
+		f.cursor = nil
 	}
 }
 
@@ -134,8 +182,11 @@ func (l *Ledger) announce(what string, body any) {
 	l.relay.Announce(what, b)
 }
 
-// Verify is [Reader.Verify]; its outcome is announced on the bus.
+// Verify is [Reader.Verify]; its outcome is announced on the bus. Snapshots and
+// trims wait for it.
 func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
+	l.snapshotting.Lock()
+	defer l.snapshotting.Unlock()
 	rep, err := l.Reader.Verify(ctx, o)
 	switch {
 	case err != nil:

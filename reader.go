@@ -44,7 +44,7 @@ func OpenReader(dir string) (*Reader, error) {
 func newReader(dir string, id Identity, o Options) *Reader {
 	return &Reader{
 		dir: dir, id: id,
-		opts:  projector.Options{Rules: id.Rules(), Window: o.Window},
+		opts:  projector.Options{Rules: id.Rules(), Window: id.Window},
 		snaps: snapshotter.New(filepath.Join(dir, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger, Phase: o.Phase}),
 	}
 }
@@ -62,13 +62,14 @@ type Moment struct {
 	Time position.Time
 }
 
-// before reports whether a record lies at or before the moment.
+// covers reports whether a record lies at or before the moment.
 func (m Moment) covers(s position.Stamp) bool {
 	return (m.Seq == 0 || s.Seq <= m.Seq) && (m.Time == 0 || s.Time <= m.Time)
 }
 
 // AsOf returns the state at a moment, rounded down to the end of a batch. What
-// lies before the oldest kept record and snapshot gives [ErrTrimmed].
+// lies before the oldest kept record and snapshot gives [ErrTrimmed]; a seq that
+// is not there yet gives [ErrInvalid].
 func (r *Reader) AsOf(ctx context.Context, at Moment) (*projector.View, error) {
 	b, err := r.bookAt(ctx, at)
 	if err != nil {
@@ -83,6 +84,9 @@ func (r *Reader) bookAt(ctx context.Context, at Moment) (*projector.Book, error)
 	log, err := journal.OpenReader(r.dir)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	if last, lastErr := log.Last(); lastErr == nil && at.Seq > min(last.Seq, r.newestShown()) {
+		return nil, fmt.Errorf("%w: seq %d is not there yet, the newest is %d", ErrInvalid, at.Seq, last.Seq)
 	}
 	book, base, err := r.base(log, at)
 	if err != nil {
@@ -105,7 +109,7 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 	}
 	var passed error
 	for _, s := range list {
-		if s.Err != nil || !at.covers(stampOf(s)) {
+		if s.Err != nil || s.Ledger != [16]byte(r.id.ID) || !at.covers(stampOf(s)) {
 			continue
 		}
 		book, err := r.load(log, s)
@@ -130,9 +134,6 @@ type anchor struct {
 // load reads a snapshot's book and checks that it belongs to this ledger and to
 // this journal, and that it gives the digest it was written with.
 func (r *Reader) load(log *journal.Reader, s snapshotter.Snapshot) (*projector.Book, error) {
-	if s.Ledger != [16]byte(r.id.ID) {
-		return nil, fmt.Errorf("%w: snapshot %s belongs to another ledger", ErrDamaged, s.Name)
-	}
 	if err := linked(log, anchor{seq: s.Seq, chain: s.Chain}); err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", s.Name, err)
 	}
@@ -167,23 +168,33 @@ func linked(log *journal.Reader, a anchor) error {
 		if last.Seq == a.seq {
 			return nil
 		}
-		rec, err := log.Cursor(a.seq + 1).Next(a.seq + 1)
+		rec, err := one(log, a.seq+1)
 		if err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return err
 		}
 		if !rec.Follows(a.chain) {
 			return fmt.Errorf("%w: its chain is not what seq %d of the journal follows", ErrDamaged, rec.Seq)
 		}
 	default:
-		rec, err := log.Cursor(a.seq).Next(a.seq)
+		rec, err := one(log, a.seq)
 		if err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return err
 		}
 		if rec.Chain != a.chain {
 			return fmt.Errorf("%w: its chain is not that of seq %d of the journal", ErrDamaged, a.seq)
 		}
 	}
 	return nil
+}
+
+// one reads one record.
+func one(log *journal.Reader, seq uint64) (journal.Record, error) {
+	c := log.Cursor(seq)
+	rec, err := c.Next(seq)
+	if err = errors.Join(err, c.Close()); err != nil {
+		return rec, fmt.Errorf("holdfast: read seq %d: %w", seq, err)
+	}
+	return rec, nil
 }
 
 // records yields what follows an anchor, in the projector's form.

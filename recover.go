@@ -16,7 +16,7 @@ import (
 // one holds at most an empty journal: a creation that a crash cut short is done
 // again from the start.
 func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
-	exists, err := checkDir(dir)
+	exists, err := Exists(dir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,7 +38,7 @@ func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
 	}
 	wal, err := journal.Open(dir, journal.Options{
 		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Durable: known, Phase: o.Phase,
-		Holder: journal.Holder{Verb: o.Verb, Reach: o.Reach},
+		Holder: journal.Holder{Verb: o.Verb, Reach: o.Reach, Since: o.Now().UTC()},
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("holdfast: %w", err)
@@ -62,7 +62,7 @@ func claim(r *Reader, wal *journal.Journal, o Options) (*Reader, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case wal.Last().Seq > 0:
-		return nil, &IdentityError{File: identityFile, Reason: "is missing, but the journal holds records: put the file back from a copy of the ledger"}
+		return nil, &IdentityError{File: identityFile, Reason: "is missing, but the journal holds records: put the file back from a copy of the ledger, or, if a restore into this directory was cut short, remove it and restore again"}
 	}
 	return r, r.id.write(r.dir)
 }

@@ -30,7 +30,7 @@ type Restored struct {
 // gets a stream of its own.
 func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Options) (Restored, error) {
 	o = o.withDefaults()
-	exists, err := checkDir(to)
+	exists, err := Exists(to)
 	if err != nil {
 		return Restored{}, err
 	}
@@ -60,6 +60,7 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 		return Restored{}, fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", ErrInvalid, name)
 	}
 	id.CostMethod, id.DefaultCurrency, id.StrictInstruments = r.id.CostMethod, r.id.DefaultCurrency, r.id.StrictInstruments
+	id.Window = r.id.Window
 	id.Parent = &Parent{Ledger: r.id.ID, Seq: head.Seq, Chain: fmt.Sprintf("%x", head.Chain)}
 	if err := journal.Create(to, journal.Head{Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, Time: head.Time}); err != nil {
 		return Restored{}, fmt.Errorf("holdfast: %w", err)
@@ -89,7 +90,7 @@ func (r *Reader) chainAt(seq uint64) (journal.Record, error) {
 		return rec, lerr
 	}
 	for _, s := range list {
-		if s.Err == nil && s.Seq == seq {
+		if s.Seq == seq && r.own(s) {
 			return journal.Record{Seq: seq, Epoch: s.Epoch, Chain: s.Chain, Time: s.RecordTime}, nil
 		}
 	}
@@ -115,6 +116,9 @@ func (r *Reader) VerifySnapshot(name string) (snapshotter.Snapshot, error) {
 	log, err := journal.OpenReader(r.dir)
 	if err != nil {
 		return s, fmt.Errorf("holdfast: %w", err)
+	}
+	if s.Ledger != [16]byte(r.id.ID) {
+		return s, fmt.Errorf("%w: snapshot %s belongs to another ledger", ErrDamaged, name)
 	}
 	_, err = r.load(log, s)
 	return s, err

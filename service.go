@@ -30,26 +30,79 @@ type query struct {
 	Instrument string `json:"instrument"`
 	Strategy   string `json:"strategy"`
 	Leg        string `json:"leg"`
-	All        bool   `json:"all"`   // flat positions too
-	At         string `json:"at"`    // RFC 3339 time or seq; position.at and history (to)
-	From       string `json:"from"`  // history: first seq or time
-	Limit      int    `json:"limit"` // history
-	Deep       bool   `json:"deep"`  // verify
+	All        bool   `json:"all"`     // flat positions too
+	At         string `json:"at"`      // RFC 3339 time or seq; position.at and history (to)
+	From       string `json:"from"`    // history: first seq or time
+	Limit      int    `json:"limit"`   // history
+	Records    bool   `json:"records"` // history: also what belongs to no position
+	Deep       bool   `json:"deep"`    // verify
 }
 
+// heavyRequests is how many requests that read the journal run side by side.
+const heavyRequests = 2
+
+type handler = func(context.Context, []byte) ([]byte, error)
+
 func (l *Ledger) endpoints() []bus.Endpoint {
+	heavy := limited(heavyRequests)
 	return []bus.Endpoint{
-		{Name: "apply", Handle: l.serveApply},
-		{Name: "position.get", Handle: l.serveGet},
-		{Name: "position.list", Handle: l.serveList},
-		{Name: "position.at", Handle: l.serveAt},
-		{Name: "history", Handle: l.serveHistory},
+		{Name: "apply", Handle: l.ours(l.serveApply)},
+		{Name: "position.get", Handle: l.ours(l.serveGet)},
+		{Name: "position.list", Handle: l.ours(l.serveList)},
+		{Name: "position.at", Handle: l.ours(heavy(l.serveAt))},
+		{Name: "history", Handle: l.ours(heavy(l.serveHistory))},
+		{Name: "verify", Handle: l.ours(heavy(l.serveVerify))},
+		{Name: "backup.create", Handle: l.ours(heavy(l.serveSnapshot))},
+		{Name: "backup.list", Handle: l.ours(l.serveSnapshots)},
+		// These tell and mend what is wrong with the stream.
 		{Name: "status", Handle: func(context.Context, []byte) ([]byte, error) { return reply(l.Status()) }},
-		{Name: "verify", Handle: l.serveVerify},
-		{Name: "backup.create", Handle: func(ctx context.Context, _ []byte) ([]byte, error) { return reply(l.Snapshot(ctx)) }},
 		{Name: "bus.rebuild", Handle: l.serveRebuild},
-		{Name: "backup.list", Handle: func(context.Context, []byte) ([]byte, error) { return reply(l.Snapshots()) }},
 	}
+}
+
+// ours refuses requests unless the relay has found that the stream of the
+// ledger's name is this ledger's. Two ledgers of one name on one bus share the
+// subjects of requests, and a retry must not reach the other one.
+func (l *Ledger) ours(h handler) handler {
+	return func(ctx context.Context, body []byte) ([]byte, error) {
+		switch s := l.relay.Status(); {
+		case s.State == bus.StateStopped:
+			return nil, &bus.Error{Code: "503", Text: "holdfast: the stream on this bus is not this ledger's: " + s.Err}
+		case s.Resyncs == 0:
+			return nil, &bus.Error{Code: "503", Text: "holdfast: starting: the stream has not been looked at yet"}
+		}
+		return h(ctx, body)
+	}
+}
+
+// limited bounds how many of the handlers it wraps run side by side.
+func limited(n int) func(handler) handler {
+	slots := make(chan struct{}, n)
+	return func(h handler) handler {
+		return func(ctx context.Context, body []byte) ([]byte, error) {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return nil, coded(context.Cause(ctx))
+			}
+			defer func() { <-slots }()
+			return h(ctx, body)
+		}
+	}
+}
+
+func (l *Ledger) serveSnapshot(ctx context.Context, _ []byte) ([]byte, error) {
+	s, err := l.Snapshot(ctx)
+	return reply(BackupOf(s), err)
+}
+
+func (l *Ledger) serveSnapshots(context.Context, []byte) ([]byte, error) {
+	list, err := l.Snapshots()
+	out := make([]Backup, len(list))
+	for i, s := range list {
+		out[i] = BackupOf(s)
+	}
+	return reply(out, err)
 }
 
 func reply[T any](v T, err error) ([]byte, error) {
@@ -83,7 +136,7 @@ func coded(err error) error {
 		{ErrInstrumentInUse, "409"},
 		{ErrOutcomeUnknown, "504"},
 		{ErrFailed, "503"},
-		{ErrClosed, "503"},
+		{ErrClosed, "503"}, {ErrDamaged, "422"},
 	} {
 		if errors.Is(err, c.err) {
 			code = c.code
@@ -221,7 +274,7 @@ func (l *Ledger) serveHistory(ctx context.Context, body []byte) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	f := Filter{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy}
+	f := Filter{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, Records: q.Records}
 	for _, m := range []struct {
 		text string
 		to   *Moment

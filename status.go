@@ -2,11 +2,13 @@ package holdfast
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
 // Status describes a ledger at one moment.
@@ -99,4 +101,35 @@ func (l *Ledger) Status() (Status, error) {
 		s.Failure = err.Error()
 	}
 	return s, nil
+}
+
+// Backup is a snapshot as it is shown and as the request API gives it.
+type Backup struct {
+	Name        string `json:"name"`
+	Seq         uint64 `json:"seq"`
+	Epoch       uint64 `json:"epoch"`
+	RecordTime  string `json:"record_time"` // of the record it stands on, RFC 3339
+	Created     string `json:"created_at"`
+	Bytes       int64  `json:"bytes"`
+	Positions   uint64 `json:"positions"`
+	Instruments uint64 `json:"instruments"`
+	Accounts    uint64 `json:"accounts"`
+	Window      uint64 `json:"window"`
+	Digest      string `json:"digest"` // hex
+	Verified    bool   `json:"verified,omitempty"`
+	Damage      string `json:"damage,omitempty"`
+}
+
+// BackupOf describes a snapshot.
+func BackupOf(s snapshotter.Snapshot) Backup {
+	b := Backup{
+		Name: s.Name, Seq: s.Seq, Epoch: s.Epoch, Created: s.Created.UTC().Format(time.RFC3339),
+		RecordTime: position.Time(s.RecordTime).String(), Bytes: s.Size,
+		Positions: s.Positions, Instruments: s.Instruments, Accounts: s.Accounts, Window: s.Window,
+		Digest: fmt.Sprintf("%x", s.Digest),
+	}
+	if s.Err != nil {
+		b.Damage = s.Err.Error()
+	}
+	return b
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 
 	"github.com/moneyprinter/holdfast/journal"
@@ -48,11 +49,35 @@ type VerifyReport struct {
 // OK reports whether nothing is damaged.
 func (r *VerifyReport) OK() bool { return len(r.Findings) == 0 }
 
+// verifyTries bounds how often a verification begins anew because a writer
+// trimmed the journal under it.
+const verifyTries = 3
+
 // Verify checks every byte of the ledger without changing any: identity,
 // segment names, frames, checksums, seqs, chain and MARK of the journal, each
 // snapshot and its place in the chain; with Deep the arithmetic as well. Damage
 // is in the report; the error is for what kept the check from being made.
-func (r *Reader) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
+func (r *Reader) Verify(ctx context.Context, o VerifyOptions) (rep *VerifyReport, err error) {
+	for range verifyTries {
+		before := r.firstKept()
+		rep, err = r.verify(ctx, o)
+		if err == nil && rep.OK() || r.firstKept() == before {
+			break
+		}
+	}
+	return rep, err
+}
+
+// firstKept is the oldest kept seq, 0 when it cannot be read.
+func (r *Reader) firstKept() uint64 {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return 0
+	}
+	return log.First()
+}
+
+func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
 	rep := &VerifyReport{Deep: o.Deep, Findings: []Finding{}, Notices: []Finding{}}
 	if _, err := readIdentity(r.dir); err != nil {
 		rep.find(err)
@@ -122,12 +147,14 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 	for _, s := range list {
 		full, err := r.snaps.Verify(s.Name)
 		if err == nil && full.Ledger != [16]byte(r.id.ID) {
-			err = &snapshotter.DamageError{File: s.Name, Reason: "belongs to another ledger"}
+			rep.Notices = append(rep.Notices, Finding{File: s.Name, Reason: "a snapshot of another ledger: it is never used or removed"})
+			continue
 		}
 		if err == nil && link {
 			err = linked(log, anchor{seq: full.Seq, chain: full.Chain})
 		}
 		switch {
+		case errors.Is(err, fs.ErrNotExist): // pruned meanwhile
 		case errors.Is(err, ErrTrimmed): // older than the journal; still a backup
 		case err != nil:
 			rep.find(err)
@@ -171,6 +198,10 @@ func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *Verify
 	if err != nil {
 		rep.find(err)
 		return nil
+	}
+	if first := log.First(); base.seq+1 > first && base.seq > 0 {
+		rep.Notices = append(rep.Notices, Finding{Seq: first, Reason: fmt.Sprintf(
+			"seq %d to %d were not recomputed: no snapshot stands before them", first, base.seq)})
 	}
 	// Snapshots from old to new cut the journal into stretches; each is
 	// recomputed on the state before it.

@@ -1,10 +1,5 @@
 package position
 
-import (
-	"maps"
-	"slices"
-)
-
 // Mutation is one thing that the engine says happened: a [Fill], [Mark],
 // [Charge], [Amend] or [DefineInstrument]. Values, not pointers, implement it.
 type Mutation interface {
@@ -270,17 +265,6 @@ func (a Amend) Identified(id string, at Time) Mutation {
 	return a
 }
 
-// Clone returns a copy that shares no slice or map with a.
-func (a Amend) Clone() Amend {
-	a.Targets, a.Tags = slices.Clone(a.Targets), slices.Clone(a.Tags)
-	a.Metadata = maps.Clone(a.Metadata)
-	if a.Stop != nil {
-		stop := *a.Stop
-		a.Stop = &stop
-	}
-	return a
-}
-
 func (a Amend) expected() (Key, *uint64) { return a.Key, a.ExpectVersion }
 
 // Validate checks the form.
@@ -316,8 +300,9 @@ func (a Amend) Validate() error {
 	return nil
 }
 
-// DefineInstrument gives an instrument its terms. Repeating a definition
-// changes nothing.
+// DefineInstrument gives an instrument its terms. Repeating the definition that
+// is in force changes nothing and leaves no record, so that the id of a repeat is
+// not remembered: retry a definition before the next one is given.
 type DefineInstrument struct {
 	Meta
 	Instrument string

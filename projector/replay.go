@@ -54,7 +54,7 @@ func (r *replayer) apply(c *chunk) error {
 			b.staging.committed()
 			if change.Part == 0 { // a mutation is remembered once for all its changes
 				b.window.Add(position.WindowEntry{
-					Fingerprint: c.prints[i], First: stamp.Seq, Time: change.Cause.EventTime(), Count: change.Parts,
+					Fingerprint: c.prints[i], First: stamp.Seq, Time: min(change.Cause.EventTime(), stamp.Time), Count: change.Parts,
 				})
 			}
 		}

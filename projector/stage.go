@@ -216,7 +216,7 @@ func (b *Book) member(s *Staged, i int, m position.Mutation, fp position.Fingerp
 	}
 	count := uint32(len(changes))
 	s.Outcomes[i] = Outcome{First: first, Last: first + uint64(count) - 1}
-	s.entries = append(s.entries, position.WindowEntry{Fingerprint: fp, First: first, Time: m.EventTime(), Count: count})
+	s.entries = append(s.entries, position.WindowEntry{Fingerprint: fp, First: first, Time: min(m.EventTime(), s.At), Count: count})
 	return nil
 }
 

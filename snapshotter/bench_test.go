@@ -39,7 +39,7 @@ func BenchmarkSnapshot(b *testing.B) {
 		for b.Loop() {
 			_, err := s.Write(context.Background(), metaOf(0), write)
 			require.NoError(b, err)
-			_, err = s.Prune(2)
+			_, err = s.Prune(snapshotter.Beyond(2))
 			require.NoError(b, err)
 		}
 	})

@@ -75,13 +75,19 @@ func (s *Snapshotter) head(name string, seq uint64) (Snapshot, error) {
 	return snap, nil
 }
 
-// Prune removes all but the newest keep snapshots (at least one stays), oldest
-// first, and the temporary files that crashes left. Before anything goes, one
+// Beyond is the plain choice of what [Snapshotter.Prune] may remove: all but the
+// newest keep, of which there is at least one.
+func Beyond(keep int) func(newestFirst []Snapshot) (doomed []Snapshot) {
+	return func(list []Snapshot) []Snapshot { return list[min(max(keep, 1), len(list)):] }
+}
+
+// Prune removes the snapshots that choose picks from the list, newest first, it
+// is given, and the temporary files that crashes left. Before anything goes, one
 // of those that stay must verify; if none does, the newest that does is kept as
 // well, and if there is no such snapshot nothing is removed. Files with an
-// unreadable header neither count nor go: somebody should look at them. It
+// unreadable header are not in the list: somebody should look at them. It
 // returns what it removed.
-func (s *Snapshotter) Prune(keep int) ([]Snapshot, error) {
+func (s *Snapshotter) Prune(choose func(newestFirst []Snapshot) (doomed []Snapshot)) ([]Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Phase("prune", true)
@@ -94,10 +100,17 @@ func (s *Snapshotter) Prune(keep int) ([]Snapshot, error) {
 		return nil, err
 	}
 	list = slices.DeleteFunc(list, func(x Snapshot) bool { return x.Err != nil })
-	keep = max(keep, 1)
-	if len(list) <= keep {
+	doomed := slices.Clone(choose(slices.Clone(list)))
+	if len(doomed) == 0 {
 		return nil, nil
 	}
+	isDoomed := func(x Snapshot) bool {
+		return slices.ContainsFunc(doomed, func(d Snapshot) bool { return d.Name == x.Name })
+	}
+	// Those that stay are asked first.
+	slices.SortStableFunc(list, func(a, b Snapshot) int {
+		return cmp.Compare(boolInt(isDoomed(a)), boolInt(isDoomed(b)))
+	})
 	good := slices.IndexFunc(list, func(x Snapshot) bool {
 		_, verifyErr := s.Verify(x.Name)
 		if verifyErr != nil {
@@ -108,11 +121,22 @@ func (s *Snapshotter) Prune(keep int) ([]Snapshot, error) {
 	if good < 0 {
 		return nil, fmt.Errorf("snapshotter: prune: %w: none of %d snapshots verifies, so none is removed", ErrDamaged, len(list))
 	}
-	doomed := slices.Clone(list[keep:])
-	if good >= keep {
-		doomed = slices.Delete(doomed, good-keep, good-keep+1)
+	doomed = slices.DeleteFunc(doomed, func(x Snapshot) bool { return x.Name == list[good].Name })
+	return s.remove(doomed)
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
 	}
-	var removed []Snapshot
+	return 0
+}
+
+// remove removes snapshots, oldest first, until one cannot be removed.
+func (s *Snapshotter) remove(doomed []Snapshot) (removed []Snapshot, err error) {
+	if len(doomed) == 0 {
+		return nil, nil
+	}
 	for _, x := range slices.Backward(doomed) {
 		if err = os.Remove(filepath.Join(s.dir, x.Name)); err != nil {
 			break

@@ -195,7 +195,7 @@ func TestReadingCreatesNothing(t *testing.T) {
 	require.Empty(t, list)
 	_, err = s.Verify("positions_20260102_030405_1.snap")
 	require.ErrorIs(t, err, os.ErrNotExist)
-	removed, err := s.Prune(1)
+	removed, err := s.Prune(snapshotter.Beyond(1))
 	require.NoError(t, err)
 	require.Empty(t, removed)
 	require.NoDirExists(t, dir)
@@ -207,7 +207,7 @@ func TestPhases(t *testing.T) {
 		seen = append(seen, fmt.Sprint(name, begin))
 	}})
 	write(t, s, 1, nil)
-	_, err := s.Prune(1)
+	_, err := s.Prune(snapshotter.Beyond(1))
 	require.NoError(t, err)
 	require.Equal(t, []string{"snapshottrue", "snapshotfalse", "prunetrue", "prunefalse"}, seen)
 }
@@ -280,7 +280,7 @@ func TestPrune(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, f), nil, 0o600))
 			}
 			left := all[len(all)-min(max(keep, 1), len(all)):]
-			removed, err := s.Prune(keep)
+			removed, err := s.Prune(snapshotter.Beyond(keep))
 			require.NoError(t, err)
 			var gone []string
 			for _, x := range removed {
@@ -299,7 +299,7 @@ func TestPruneRemovesLeftovers(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "positions_20260102_030405_2.snap.tmp"), []byte("half"), 0o600))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "positions_20260102_030405_3.snap.tmp"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "other.tmp"), nil, 0o600))
-	_, err := s.Prune(1)
+	_, err := s.Prune(snapshotter.Beyond(1))
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{snap.Name, "positions_20260102_030405_3.snap.tmp", "other.tmp"}, names(t, dir))
 }
@@ -329,13 +329,13 @@ func TestPruneKeepsTheLastGoodOne(t *testing.T) {
 	}
 	flip(t, filepath.Join(dir, all[3]), snapshotter.HeaderSize+3)
 	flip(t, filepath.Join(dir, all[2]), snapshotter.HeaderSize+3)
-	removed, err := s.Prune(2)
+	removed, err := s.Prune(snapshotter.Beyond(2))
 	require.NoError(t, err)
 	require.Len(t, removed, 1)
 	require.Equal(t, all[1:], names(t, dir), "both damaged ones are within the count; the newest good one stays too")
 
 	flip(t, filepath.Join(dir, all[1]), snapshotter.HeaderSize+3)
-	_, err = s.Prune(1)
+	_, err = s.Prune(snapshotter.Beyond(1))
 	require.ErrorIs(t, err, snapshotter.ErrDamaged)
 	require.Equal(t, all[1:], names(t, dir))
 }

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
-	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
 func (a *app) backupCmd() *cobra.Command {
@@ -26,54 +24,24 @@ whole state at one seq. A daemon makes them by itself; these verbs do so by hand
 	return a.group(cmd, a.backupCreateCmd(), a.backupListCmd(), a.backupVerifyCmd(), a.backupRestoreCmd(), a.backupPruneCmd())
 }
 
-// backupRow is one snapshot as it is shown.
-type backupRow struct {
-	Name        string `json:"name"`
-	Seq         uint64 `json:"seq"`
-	Epoch       uint64 `json:"epoch"`
-	RecordTime  string `json:"record_time"`
-	Created     string `json:"created_at"`
-	Bytes       int64  `json:"bytes"`
-	Positions   uint64 `json:"positions"`
-	Instruments uint64 `json:"instruments"`
-	Accounts    uint64 `json:"accounts"`
-	Window      uint64 `json:"window"`
-	Digest      string `json:"digest"`
-	Verified    bool   `json:"verified,omitempty"`
-	Damage      string `json:"damage,omitempty"`
-}
-
-func rowOf(s snapshotter.Snapshot) backupRow {
-	r := backupRow{
-		Name: s.Name, Seq: s.Seq, Epoch: s.Epoch, Created: s.Created.UTC().Format(time.RFC3339),
-		RecordTime: time.Unix(0, s.RecordTime).UTC().Format(time.RFC3339Nano), Bytes: s.Size,
-		Positions: s.Positions, Instruments: s.Instruments, Accounts: s.Accounts, Window: s.Window,
-		Digest: fmt.Sprintf("%x", s.Digest),
-	}
-	if s.Err != nil {
-		r.Damage = s.Err.Error()
-	}
-	return r
-}
-
-func backupColumns() []column[backupRow] {
-	return []column[backupRow]{
-		{title: "name", cell: func(r *backupRow) string { return r.Name }},
-		{title: "seq", right: true, cell: func(r *backupRow) string { return strconv.FormatUint(r.Seq, 10) }},
-		{title: "record_time", cell: func(r *backupRow) string { return r.RecordTime }},
-		{title: "positions", right: true, cell: func(r *backupRow) string { return strconv.FormatUint(r.Positions, 10) }},
-		{title: "bytes", right: true, cell: func(r *backupRow) string { return strconv.FormatInt(r.Bytes, 10) }},
-		{title: "verified", sparse: true, cell: func(r *backupRow) string {
+func backupColumns() []column[holdfast.Backup] {
+	return []column[holdfast.Backup]{
+		{title: "name", cell: func(r *holdfast.Backup) string { return r.Name }},
+		{title: "seq", right: true, cell: func(r *holdfast.Backup) string { return strconv.FormatUint(r.Seq, 10) }},
+		{title: "record_time", cell: func(r *holdfast.Backup) string { return r.RecordTime }},
+		{title: "positions", right: true, cell: func(r *holdfast.Backup) string { return strconv.FormatUint(r.Positions, 10) }},
+		{title: "bytes", right: true, cell: func(r *holdfast.Backup) string { return strconv.FormatInt(r.Bytes, 10) }},
+		{title: "verified", sparse: true, cell: func(r *holdfast.Backup) string {
 			if r.Verified {
 				return "ok"
 			}
 			return ""
 		}},
-		{title: "damage", sparse: true, cell: func(r *backupRow) string { return r.Damage }},
+		{title: "damage", sparse: true, cell: func(r *holdfast.Backup) string { return r.Damage }},
 	}
 }
 
-func (a *app) printBackups(rows []backupRow) error {
+func (a *app) printBackups(rows []holdfast.Backup) error {
 	s := newSheet(a, backupColumns(), backupColumns())
 	for _, r := range rows {
 		raw, err := json.Marshal(r)
@@ -88,11 +56,11 @@ func (a *app) printBackups(rows []backupRow) error {
 }
 
 // printBackup prints one snapshot: an object, not an array of one.
-func (a *app) printBackup(r backupRow) error {
+func (a *app) printBackup(r holdfast.Backup) error {
 	if a.output == asJSON || a.output == asNDJSON {
 		return a.printJSON(r)
 	}
-	return a.printBackups([]backupRow{r})
+	return a.printBackups([]holdfast.Backup{r})
 }
 
 func (a *app) backupCreateCmd() *cobra.Command {
@@ -110,43 +78,25 @@ with --server; otherwise the directory is opened for the moment.`,
 		if err != nil {
 			return err
 		}
-		return a.printBackup(rowOf(s))
+		return a.printBackup(s)
 	})
 }
 
 // createBackup asks the daemon or opens the ledger.
-func (a *app) createBackup(ctx context.Context) (s snapshotter.Snapshot, err error) {
+func (a *app) createBackup(ctx context.Context) (made holdfast.Backup, err error) {
 	if a.server != "" {
 		err = a.withRemote(ctx, func(r *remote) error {
-			b, cerr := r.call(ctx, "backup.create", nil)
-			if cerr == nil {
-				s, cerr = remoteSnapshot(b)
-			}
-			return cerr
+			return r.ask(ctx, "backup.create", &made)
 		})
-		return s, err
+		return made, err
 	}
 	l, err := a.openQuietly(ctx, "backup create", nil)
 	if err != nil {
-		return s, err
+		return made, err
 	}
 	defer closing(l, &err)
-	return l.Snapshot(ctx)
-}
-
-// remoteSnapshot decodes what a daemon says of a snapshot.
-func remoteSnapshot(b []byte) (snapshotter.Snapshot, error) {
-	var v struct {
-		snapshotter.Meta
-
-		Name    string
-		Size    int64
-		Created time.Time
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
-		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: unexpected answer: %w", err)
-	}
-	return snapshotter.Snapshot{Name: v.Name, Meta: v.Meta, Size: v.Size, Created: v.Created}, nil
+	s, err := l.Snapshot(ctx)
+	return holdfast.BackupOf(s), err
 }
 
 func (a *app) backupListCmd() *cobra.Command {
@@ -162,38 +112,24 @@ func (a *app) backupListCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		rows := make([]backupRow, len(list))
-		for i, s := range list {
-			rows[i] = rowOf(s)
-		}
-		return a.printBackups(rows)
+		return a.printBackups(list)
 	})
 }
 
 // listBackups asks the daemon or reads the directory.
-func (a *app) listBackups(ctx context.Context) (list []snapshotter.Snapshot, err error) {
-	if a.server == "" {
-		r, rerr := a.reader()
-		if rerr != nil {
-			return nil, rerr
-		}
-		return r.Snapshots()
+func (a *app) listBackups(ctx context.Context) (list []holdfast.Backup, err error) {
+	if a.server != "" {
+		err = a.withRemote(ctx, func(r *remote) error { return r.ask(ctx, "backup.list", &list) })
+		return list, err
 	}
-	err = a.withRemote(ctx, func(r *remote) error {
-		b, cerr := r.call(ctx, "backup.list", nil)
-		if cerr != nil {
-			return cerr
-		}
-		raws, cerr := rawRows(b)
-		for _, raw := range raws {
-			s, derr := remoteSnapshot(raw)
-			if derr != nil {
-				return derr
-			}
-			list = append(list, s)
-		}
-		return cerr
-	})
+	r, err := a.reader()
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.Snapshots()
+	for _, s := range found {
+		list = append(list, holdfast.BackupOf(s))
+	}
 	return list, err
 }
 
@@ -238,10 +174,10 @@ digest it was written with. Exit code 3 when one is damaged.`,
 }
 
 // verifyBackups checks the named snapshots and counts the damaged ones.
-func verifyBackups(r *holdfast.Reader, names []string) (rows []backupRow, bad int, err error) {
+func verifyBackups(r *holdfast.Reader, names []string) (rows []holdfast.Backup, bad int, err error) {
 	for _, name := range names {
 		s, verr := r.VerifySnapshot(name)
-		row := rowOf(s)
+		row := holdfast.BackupOf(s)
 		row.Name, row.Verified = name, verr == nil
 		switch {
 		case verr == nil:

@@ -75,10 +75,10 @@ func (a *app) backupPruneCmd() *cobra.Command {
 	var keep int
 	cmd := &cobra.Command{
 		Use:   "prune",
-		Short: "Remove old snapshots and trim the journal behind the oldest kept one",
-		Long: `Removes snapshots beyond --keep, never the newest, and then whole journal segments
-that lie before the oldest kept snapshot and are older than the retention of 30
-days. The ledger must not be held by a daemon, which prunes by itself.`,
+		Short: "Remove old snapshots",
+		Long: `Removes snapshots beyond --keep, never the newest, and never the one that the
+journal was last trimmed behind. The journal is not trimmed; the daemon does that
+by its retention. The ledger must not be held by a daemon, which prunes by itself.`,
 		Example: "  holdfast backup prune --keep 3",
 		Args:    cobra.NoArgs,
 	}

@@ -53,11 +53,8 @@ func (a *app) history(ctx context.Context, f *historyFlags) error {
 	}
 	filter.Records = f.records
 	if a.server != "" {
-		if f.records {
-			return usagef("--records works on the directory: use --dir instead of --server")
-		}
 		return a.withRemote(ctx, func(r *remote) error {
-			return a.printChanges(r.history(ctx, &f.selection, &f.span), f.limit)
+			return a.printChanges(r.history(ctx, &f.selection, &f.span, f.records), f.limit)
 		})
 	}
 	r, err := a.reader()
@@ -100,9 +97,9 @@ func (a *app) printChanges(changes iter.Seq2[[]byte, error], limit int) error {
 }
 
 // history asks page by page until nothing more comes.
-func (r *remote) history(ctx context.Context, sel *selection, sp *span) iter.Seq2[[]byte, error] {
+func (r *remote) history(ctx context.Context, sel *selection, sp *span, records bool) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		q := remoteQuery{Account: sel.account, Instrument: sel.instrument, Strategy: sel.strategy, From: sp.from, At: sp.to}
+		q := remoteQuery{Account: sel.account, Instrument: sel.instrument, Strategy: sel.strategy, From: sp.from, At: sp.to, Records: records}
 		for {
 			rows, next, err := r.page(ctx, q)
 			if err != nil {

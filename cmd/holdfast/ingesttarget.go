@@ -20,10 +20,7 @@ type localTarget struct {
 }
 
 func (t localTarget) begin(ctx context.Context, m position.Mutation) (pending, error) {
-	if t.insist {
-		return settledBy(t.ledger.ApplyWith(ctx, m, holdfast.ApplyOptions{Insist: true}))
-	}
-	f, err := t.ledger.ApplyAsync(ctx, m)
+	f, err := t.ledger.ApplyAsyncWith(ctx, m, holdfast.ApplyOptions{Insist: t.insist})
 	if err != nil {
 		return nil, err
 	}
@@ -35,13 +32,6 @@ type settledResult struct{ res holdfast.Result }
 
 // Wait returns the result.
 func (s settledResult) Wait(context.Context) (holdfast.Result, error) { return s.res, nil }
-
-func settledBy(res holdfast.Result, err error) (pending, error) {
-	if err != nil {
-		return nil, err
-	}
-	return settledResult{res}, nil
-}
 
 // rehearsalTarget folds on a copy of the state in memory.
 type rehearsalTarget struct {

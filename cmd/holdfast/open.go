@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
+	"math"
+
 	"strconv"
 	"strings"
 	"sync"
@@ -15,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
-	"github.com/moneyprinter/holdfast/internal/durable"
+
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -108,12 +109,15 @@ func parseSize(s string) (int64, error) {
 	return n * factor, nil
 }
 
-// quiet is a ledger opened for one short verb, without snapshots of its own.
+// openQuietly opens a ledger for one short verb, without snapshots of its own.
 func (a *app) openQuietly(ctx context.Context, verb string, change func(*holdfast.Options)) (*holdfast.Ledger, error) {
 	if _, err := a.reader(); err != nil { // never create a ledger for a verb that needs one
 		return nil, err
 	}
-	o := holdfast.Options{Verb: verb, Logger: a.log, SnapshotInterval: -1, SnapshotEvery: 1 << 62}
+	o := holdfast.Options{
+		Verb: verb, Logger: a.log, SnapshotInterval: -1, SnapshotEvery: 1 << 62,
+		SnapshotKeep: math.MaxInt, Retain: math.MaxInt64, // what the daemon keeps is not this verb's to decide
+	}
 	if change != nil {
 		change(&o)
 	}
@@ -131,29 +135,8 @@ func (a *app) checkFree() error {
 	if h, held := journal.ReadHolder(a.dir); held {
 		return &journal.InUseError{Holder: h}
 	}
-	entries, err := os.ReadDir(a.dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
-	}
-	foreign := ""
-	for _, e := range entries {
-		switch e.Name() {
-		case "ledger.json":
-			return nil
-		case "LOCK", "MARK", "journal", "quarantine", "backups", "nats":
-		default:
-			if !durable.IsTemp(e.Name()) {
-				foreign = e.Name()
-			}
-		}
-	}
-	if foreign != "" {
-		return fmt.Errorf("%w: %s holds %q and no ledger.json: name an empty or new directory with --dir", holdfast.ErrNotLedger, a.dir, foreign)
-	}
-	return nil
+	_, err := holdfast.Exists(a.dir)
+	return err
 }
 
 // ledgerName is the name of the ledger in the directory, or the one that a new

@@ -244,6 +244,7 @@ type remoteQuery struct {
 	At         string `json:"at,omitempty"`
 	From       string `json:"from,omitempty"`
 	Limit      int    `json:"limit,omitempty"`
+	Records    bool   `json:"records,omitempty"`
 	Deep       bool   `json:"deep,omitempty"`
 }
 
@@ -255,4 +256,16 @@ func (a *app) withRemote(ctx context.Context, do func(*remote) error) error {
 	}
 	defer r.close()
 	return do(r)
+}
+
+// ask calls an endpoint and decodes its answer.
+func (r *remote) ask(ctx context.Context, endpoint string, answer any) error {
+	b, err := r.call(ctx, endpoint, nil)
+	if err != nil {
+		return err
+	}
+	if err = json.Unmarshal(b, answer); err != nil {
+		return fmt.Errorf("holdfast: unexpected answer: %w", err)
+	}
+	return nil
 }

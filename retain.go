@@ -1,0 +1,178 @@
+package holdfast
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/snapshotter"
+)
+
+// What is kept. Snapshots: the newest SnapshotKeep; between the retention and
+// them, about one for each eighth of it; and the base, which the journal was last
+// trimmed behind. Journal: every record behind the base, so that any moment from
+// the base on can be derived. The base moves on, and the journal is trimmed up to
+// it, when a newer snapshot has come of age.
+
+// spacings is into how many parts the retention is divided by the snapshots that
+// are kept beyond the newest ones.
+const spacings = 8
+
+// own reports whether a listed snapshot is this ledger's and stands on a record
+// it knows. Files of other ledgers are never counted, used or removed.
+func (r *Reader) own(s snapshotter.Snapshot) bool {
+	return s.Err == nil && s.Ledger == [16]byte(r.id.ID) && s.Seq <= r.newestShown()
+}
+
+// Prune removes the snapshots that need not be kept and trims the journal. See
+// [Options.SnapshotKeep] and [Options.Retain].
+func (l *Ledger) Prune() error {
+	l.snapshotting.Lock()
+	defer l.snapshotting.Unlock()
+	if l.gone {
+		return fmt.Errorf("holdfast: %w", ErrClosed)
+	}
+	return l.retire()
+}
+
+// retire moves the base, trims the journal up to it and prunes snapshots, in this
+// order: what is trimmed is covered by a snapshot that still stands.
+func (l *Ledger) retire() error {
+	list, err := l.Snapshots()
+	if err != nil {
+		return err
+	}
+	base, err := l.trim(slices.DeleteFunc(list, func(s snapshotter.Snapshot) bool { return !l.own(s) }))
+	if err != nil {
+		return err
+	}
+	gone, err := l.snaps.Prune(func(list []snapshotter.Snapshot) []snapshotter.Snapshot {
+		mine := slices.DeleteFunc(list, func(s snapshotter.Snapshot) bool { return !l.own(s) })
+		return expendable(mine, l.opts.SnapshotKeep, base, l.spacing())
+	})
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	if len(gone) > 0 {
+		names := make([]string, len(gone))
+		for i, s := range gone {
+			names[i] = s.Name
+		}
+		l.announce("backup.pruned", map[string]any{"names": names})
+	}
+	return nil
+}
+
+// spacing is the record time between snapshots that are kept for time travel; 0
+// keeps none: nothing is retained for long, or everything for ever.
+func (l *Ledger) spacing() time.Duration {
+	if l.opts.Retain <= 0 || l.opts.Retain == math.MaxInt64 {
+		return 0
+	}
+	return max(l.opts.Retain/spacings, 1)
+}
+
+// expendable picks what need not be kept of the ledger's snapshots, newest first:
+// beyond the newest keep, what is older than base, and what stands closer than
+// spacing behind the one before it that is kept. base 0 means that the journal
+// begins at the beginning; spacing 0 keeps the base only.
+func expendable(mine []snapshotter.Snapshot, keep int, base uint64, spacing time.Duration) []snapshotter.Snapshot {
+	if len(mine) <= keep {
+		return nil
+	}
+	var doomed []snapshotter.Snapshot
+	var last *snapshotter.Snapshot
+	for i := len(mine) - 1; i >= keep; i-- { // from the oldest on
+		s := &mine[i]
+		spaced := spacing > 0 && s.Seq > base && (last == nil || s.RecordTime-last.RecordTime >= int64(spacing))
+		if s.Seq == base || spaced {
+			last = s
+			continue
+		}
+		doomed = append(doomed, *s)
+	}
+	slices.Reverse(doomed)
+	return doomed
+}
+
+// trim removes the whole segments that the new base covers, and returns the seq
+// the journal is based on: that of the base, or 0 while it begins at seq 1. The
+// new base is the older of the oldest snapshot among the newest SnapshotKeep and
+// the newest one that is past the retention; it must load to its digest first. A
+// bus that lags holds it back up to TrimHold bytes.
+func (l *Ledger) trim(mine []snapshotter.Snapshot) (base uint64, err error) {
+	base = l.based(mine)
+	older := l.pastRetention()
+	aged := slices.IndexFunc(mine, func(s snapshotter.Snapshot) bool { return s.RecordTime < older })
+	if aged < 0 {
+		return base, nil
+	}
+	s := mine[max(aged, min(l.opts.SnapshotKeep, len(mine))-1)]
+	before := s.Seq + 1
+	if l.relay != nil && l.journalSize() < l.opts.TrimHold {
+		before = min(before, l.relay.Status().Last+1)
+	}
+	if !l.wal.Trimmable(before, older) {
+		return base, nil
+	}
+	log, err := journal.OpenReader(l.dir)
+	if err == nil {
+		_, err = l.load(log, s)
+	}
+	if err != nil {
+		l.announce("backup.failed", map[string]string{"name": s.Name, "error": err.Error()})
+		return base, fmt.Errorf("holdfast: not trimmed behind %s: %w", s.Name, err)
+	}
+	if _, err = l.wal.Trim(before, older); err != nil {
+		return base, fmt.Errorf("holdfast: %w", err)
+	}
+	return s.Seq, nil
+}
+
+// based returns the seq of the oldest snapshot from which every later moment can
+// be derived, 0 while the journal begins at seq 1.
+func (l *Ledger) based(mine []snapshotter.Snapshot) uint64 {
+	first := l.wal.First()
+	if first <= 1 {
+		return 0
+	}
+	for _, s := range slices.Backward(mine) {
+		if s.Seq+1 >= first {
+			return s.Seq
+		}
+	}
+	return math.MaxUint64
+}
+
+// pastRetention is the record time before which records need not be kept. It is
+// counted from the newest record, or from the clock where that is earlier, so
+// that a clock that jumps ahead removes nothing.
+func (l *Ledger) pastRetention() int64 {
+	now := min(l.opts.Now().UnixNano(), l.wal.Last().Time)
+	if l.opts.Retain <= 0 {
+		return now + 1
+	}
+	return now - int64(l.opts.Retain)
+}
+
+// checkClock warns when the newest record is ahead of the clock: record time
+// stands still until the clock has caught up.
+func (l *Ledger) checkClock() {
+	last, now := position.Time(l.wal.Last().Time), l.opts.Now()
+	if ahead := last.Std().Sub(now); last > 0 && ahead > time.Minute {
+		l.log.Warn("the clock is behind the newest record", "record_time", last.String(), "ahead", ahead)
+		l.announce("error", map[string]string{"error": "the clock is behind the newest record by " + ahead.String()})
+	}
+}
+
+// journalSize is what the segments take on disk, 0 when that cannot be read.
+func (r *Reader) journalSize() int64 {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return 0
+	}
+	return log.Size()
+}
