@@ -136,7 +136,8 @@ func coded(err error) error {
 		{ErrInstrumentInUse, "409"},
 		{ErrOutcomeUnknown, "504"},
 		{ErrFailed, "503"},
-		{ErrClosed, "503"}, {ErrDamaged, "422"},
+		{ErrClosed, "503"},
+		{ErrDamaged, "422"},
 	} {
 		if errors.Is(err, c.err) {
 			code = c.code

@@ -15,14 +15,22 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 )
 
-// guardInterval is how often the store is looked at.
-const guardInterval = time.Second
+// guardInterval is how often the store is looked at, maxGuardPause how many of
+// these intervals are between two restarts that do not help.
+const (
+	guardInterval = time.Second
+	maxGuardPause = 64
+)
 
-// guard notices that the stream's files were deleted under the running server,
-// which goes on with open files and then fails at every further write, and
-// restarts JetStream, without the stream. A relay finds it missing and feeds a
-// new one. Nothing is deleted that is there: the guard acts when JetStream
-// knows a stream whose directory of messages does not exist.
+// guard restarts JetStream when it cannot get on by itself.
+//
+// One case is that the stream's files were deleted under the running server,
+// which goes on with open files and then fails at every further write. JetStream
+// is restarted without the stream; a relay finds it missing and feeds a new one.
+// Nothing is deleted that is there: this is done when JetStream knows a stream
+// whose directory of messages does not exist. The other is that the server has
+// shut JetStream down after a write error, on a full disk for instance, which it
+// never takes back.
 type guard struct {
 	s      *Server
 	nc     *nats.Conn
@@ -57,15 +65,28 @@ func (g *guard) watch(ctx context.Context) {
 	defer close(g.done)
 	tick := time.NewTicker(guardInterval)
 	defer tick.Stop()
+	pause, skip := 0, 0 // pause grows with restarts and shrinks while all is well
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if g.missing() && g.known(ctx) && g.missing() {
-			g.restart()
+		if skip > 0 {
+			skip--
+			continue
 		}
+		switch {
+		case !g.s.ns.JetStreamEnabled():
+			g.restart("JetStream was shut down by an error")
+		case g.missing() && g.known(ctx) && g.missing():
+			g.restart("the store was deleted")
+		default:
+			pause /= 2
+			continue
+		}
+		pause = min(2*pause+1, maxGuardPause)
+		skip = pause - 1
 	}
 }
 
@@ -90,13 +111,13 @@ func (g *guard) known(ctx context.Context) bool {
 	return json.Unmarshal(m.Data, &answer) == nil && answer.Error == nil
 }
 
-// restart ends JetStream and begins it again. What a stream without messages
-// leaves of itself when it is stopped would be recovered as an empty stream and
-// is removed.
-func (g *guard) restart() {
-	g.s.log.Error("bus/embedded: the store was deleted, JetStream is restarted without it", "dir", g.dir)
+// restart ends JetStream, if it has not ended, and begins it again. What a stream
+// without messages leaves of itself when it is stopped would be recovered as an
+// empty stream and is removed.
+func (g *guard) restart(why string) {
+	g.s.log.Error("bus/embedded: restarting JetStream", "why", why, "dir", g.dir)
 	err := g.s.ns.DisableJetStream()
-	if err == nil {
+	if err == nil && g.missing() {
 		err = os.RemoveAll(g.dir)
 	}
 	if err == nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"math"
-
 	"strconv"
 	"strings"
 	"sync"
@@ -16,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
-
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 )
