@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // house is an embedded server that a test can stop and start again on one
 // store, while Connect always leads to the present one.
