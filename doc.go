@@ -4,7 +4,7 @@
 // An engine applies what happened, fills, marks, charges, to a [Ledger]. When
 // [Ledger.Apply] returns, the change is on disk, checksummed and chained to all
 // before it. After any crash [Open] gives the same positions back, bit for bit;
-// any past moment can be asked for with [Reader.AsOf]; every number can be
+// any past moment that is kept can be asked for with [Reader.AsOf]; every number can be
 // traced through [Reader.History] to the mutation that caused it; and with
 // [Options.Bus] every record is one message on NATS.
 //
