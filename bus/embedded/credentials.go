@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 // A Credential is a user of the server and the file that holds its secret.
@@ -64,40 +65,9 @@ func saveCredential(path string, c contextFile) error {
 		}
 		return nil
 	}
-	if err = replaceFile(path, b); err != nil {
+	// The secret is never readable by others, not even for a moment.
+	if err = durable.WriteFile(path, b, 0o600); err != nil {
 		return fmt.Errorf("bus/embedded: credentials: %w", err)
 	}
 	return nil
-}
-
-// replaceFile puts a file in place durably: temp, fsync, rename, fsync of the
-// directory. The temp file is made with mode 0600, so the secret is never
-// readable by others, not even for a moment.
-func replaceFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
