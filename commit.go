@@ -29,7 +29,8 @@ type group struct {
 	staged  []*projector.Staged
 	waiters []*request
 	records int
-	bytes   int // at most
+	bytes   int  // at most
+	timed   bool // its record time was taken
 	batch   *journal.Batch
 }
 
@@ -126,11 +127,13 @@ func (s *stager) add(g *group, req *request) {
 }
 
 func (s *stager) tryAdd(g *group, req *request) error {
-	now, err := position.At(s.l.opts.Now())
-	if err != nil {
-		return fmt.Errorf("holdfast: clock: %w", err)
+	if !g.timed { // one reading of the clock for what one sync makes durable
+		now, err := position.At(s.l.opts.Now())
+		if err != nil {
+			return fmt.Errorf("holdfast: clock: %w", err)
+		}
+		s.last, g.timed = max(s.last, now), true
 	}
-	s.last = max(s.last, now)
 	staged, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist)
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)

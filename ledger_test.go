@@ -45,6 +45,12 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
 // quiet are the options of most tests: no automatic snapshots, small segments.
 func quiet() holdfast.Options {
 	return holdfast.Options{SnapshotInterval: -1, SegmentSize: 16 << 10, Now: newClock().Now}

@@ -54,11 +54,13 @@ func TestForeignSnapshotsAreLeftAlone(t *testing.T) {
 // snapshots have come and gone.
 func TestTimeTravelSurvivesPruning(t *testing.T) {
 	dir := t.TempDir()
+	c := newClock()
 	o := quiet()
-	o.SegmentSize, o.SnapshotKeep, o.Retain = 8<<10, 2, 3*time.Second
+	o.Now, o.SegmentSize, o.SnapshotKeep, o.Retain = c.Now, 8<<10, 2, 3*time.Second
 	l := open(t, dir, o)
 	trimmed := false
 	for part := range slices.Chunk(randomFills(22, 3000), 60) {
+		c.advance(150 * time.Millisecond)
 		applyAll(t, l, part)
 		_, err := l.Snapshot(t.Context())
 		require.NoError(t, err)
@@ -90,9 +92,7 @@ func TestClockThatJumpsAheadTrimsNothing(t *testing.T) {
 	o.Now, o.SegmentSize, o.SnapshotKeep = c.Now, 8<<10, 1
 	l := open(t, dir, o)
 	applyAll(t, l, randomFills(23, 300))
-	c.mu.Lock()
-	c.now = c.now.Add(40 * 24 * time.Hour)
-	c.mu.Unlock()
+	c.advance(40 * 24 * time.Hour)
 	_, err := l.Snapshot(t.Context())
 	require.NoError(t, err)
 	st, err := l.Status()

@@ -6,10 +6,13 @@ import "time"
 // range of accepted event times is 1970 to 2262, what 63 bits hold.
 type Time int64
 
+// endOfTime is 2262-01-01 in seconds; 63 bits of nanoseconds end in that year.
+const endOfTime = 9_214_646_400
+
 // At converts a [time.Time]. An instant before 1970 or after 2262 gives an
 // error that matches [ErrInvalid].
 func At(t time.Time) (Time, error) {
-	if t.Unix() < 0 || t.Year() > 2261 {
+	if s := t.Unix(); s < 0 || s >= endOfTime {
 		return 0, invalid("time", "%s is outside 1970 to 2261", t.UTC().Format(time.RFC3339))
 	}
 	return Time(t.UnixNano()), nil
