@@ -162,6 +162,7 @@ func awaitDaemon(ts *testscript.TestScript, _ bool, args []string) {
 		if err == nil {
 			h, _ := journal.ReadHolder(dir)
 			ts.Setenv("NATS", h.Reach)
+			ts.Setenv("NATS_ADDR", strings.TrimPrefix(h.Reach, "nats://"))
 			ts.Setenv("PID", strconv.Itoa(h.PID))
 			return
 		}
