@@ -115,7 +115,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		interrupted := errors.Is(context.Cause(round), errRebuild)
 		cancel(nil)
 		switch {
-		case interrupted || err == nil:
+		case interrupted || err == nil || ctx.Err() != nil:
 			failures = 0
 		case errors.Is(err, ErrStopped):
 			failures = 0
