@@ -251,6 +251,37 @@ func TestDamageOfWholeSegments(t *testing.T) {
 	}
 }
 
+// Reading is no way around the refusal: with the segments gone, one or many, with
+// a snapshot or without, nothing is shown as if the ledger were empty or older.
+func TestDamageIsNotReadOver(t *testing.T) {
+	origin, _ := groupedLedger(t)
+	single := t.TempDir()
+	l := open(t, single, quiet())
+	applyAll(t, l, randomFills(30, 5))
+	require.NoError(t, l.Close())
+	for _, from := range []string{origin, single} {
+		for _, drop := range []string{"journal", "journal/*"} {
+			dir := copyLedger(t, from)
+			names, err := filepath.Glob(filepath.Join(dir, drop))
+			require.NoError(t, err)
+			for _, n := range names {
+				require.NoError(t, os.RemoveAll(n))
+			}
+			r, err := holdfast.OpenReader(dir)
+			require.NoError(t, err)
+			_, err = r.AsOf(t.Context(), holdfast.Moment{})
+			require.ErrorIs(t, err, holdfast.ErrDamaged)
+			_, err = r.AsOf(t.Context(), holdfast.Moment{Seq: 3})
+			require.ErrorIs(t, err, holdfast.ErrDamaged)
+			for _, err := range r.History(t.Context(), holdfast.Filter{}) {
+				require.ErrorIs(t, err, holdfast.ErrDamaged)
+			}
+			_, err = r.Restore(t.Context(), holdfast.Moment{}, filepath.Join(t.TempDir(), "to"), "", holdfast.Options{})
+			require.ErrorIs(t, err, holdfast.ErrDamaged)
+		}
+	}
+}
+
 // A record whose checksum and chain are good but whose arithmetic is not is
 // found by recomputation, and only by it.
 func TestDeepVerificationFindsWrongArithmetic(t *testing.T) {

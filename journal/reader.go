@@ -63,6 +63,10 @@ func (r *Reader) list() ([]segmentFile, mark, error) {
 	for len(segs) > 0 && segs[0].first < m.first {
 		segs = segs[1:]
 	}
+	if len(segs) == 0 && m.last >= m.first {
+		s := survey{mark: m, known: m.last}
+		return nil, m, s.damaged(segmentPath(m.first), 0, m.first, "every segment is missing")
+	}
 	if len(segs) > 0 && segs[0].first > m.first {
 		// Trimmed between the two looks, or lost; a second MARK tells.
 		again, _, markErr := readMark(r.dir)

@@ -52,6 +52,7 @@ type Server struct {
 	core  string // secret of the core user
 	lock  *os.File
 	log   *slog.Logger
+	lines *bridge // the server's own log
 
 	stopGuard func() // nil before the guard runs
 
@@ -107,7 +108,8 @@ func (s *Server) start(o *Options, host string, port int) error {
 	if s.ns, err = server.NewServerFromConfig(opts); err != nil {
 		return fmt.Errorf("bus/embedded: configuration: %w", err)
 	}
-	logs := newBridge(o.Logger)
+	s.lines = newBridge(o.Logger)
+	logs := s.lines
 	s.ns.SetLoggerV2(logs, false, false, false)
 	s.ns.Start()
 	err = s.await(logs, o.Listen)

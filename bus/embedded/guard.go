@@ -28,9 +28,9 @@ const (
 // which goes on with open files and then fails at every further write. JetStream
 // is restarted without the stream; a relay finds it missing and feeds a new one.
 // Nothing is deleted that is there: this is done when JetStream knows a stream
-// whose directory of messages does not exist. The other is that the server has
-// shut JetStream down after a write error, on a full disk for instance, which it
-// never takes back.
+// whose directory of messages does not exist. The others are errors of a write, on
+// a full disk for instance, which the server never takes back: it has shut
+// JetStream down, or the stream refuses every further message.
 type guard struct {
 	s      *Server
 	nc     *nats.Conn
@@ -79,6 +79,8 @@ func (g *guard) watch(ctx context.Context) {
 		switch {
 		case !g.s.ns.JetStreamEnabled():
 			g.restart("JetStream was shut down by an error")
+		case g.s.lines.unstored.Swap(false):
+			g.restart("a message could not be written")
 		case g.missing() && g.known(ctx) && g.missing():
 			g.restart("the store was deleted")
 		default:

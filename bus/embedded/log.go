@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 )
 
 // bridge passes the server's log lines on to slog. What the server calls a
@@ -14,7 +15,13 @@ import (
 type bridge struct {
 	log   *slog.Logger
 	fatal chan string
+	// unstored is set when a message could not be written. The stream keeps
+	// such an error for good, and tells it nowhere else.
+	unstored atomic.Bool
 }
+
+// unstoredText is how the server says that a message could not be written.
+const unstoredText = "failed to store a msg on stream"
 
 func newBridge(log *slog.Logger) *bridge {
 	return &bridge{log: log, fatal: make(chan string, 1)}
@@ -49,7 +56,12 @@ func (b *bridge) Fatalf(format string, v ...any) {
 }
 
 // Errorf implements server.Logger.
-func (b *bridge) Errorf(format string, v ...any) { b.line(slog.LevelError, format, v) }
+func (b *bridge) Errorf(format string, v ...any) {
+	if strings.Contains(fmt.Sprintf(format, v...), unstoredText) {
+		b.unstored.Store(true)
+	}
+	b.line(slog.LevelError, format, v)
+}
 
 // Debugf implements server.Logger.
 func (b *bridge) Debugf(format string, v ...any) { b.line(slog.LevelDebug, format, v) }
