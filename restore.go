@@ -42,7 +42,7 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 		return Restored{}, err
 	}
 	if v.Seq() == 0 {
-		return Restored{}, fmt.Errorf("%w: there is no record at or before that moment", ErrInvalid)
+		return Restored{}, fmt.Errorf("%w: there is no record at or before that moment; the oldest kept is seq %d", ErrInvalid, r.firstKept())
 	}
 	head, err := r.chainAt(v.Seq())
 	if err != nil {

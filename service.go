@@ -287,7 +287,10 @@ func (l *Ledger) serveHistory(ctx context.Context, body []byte) ([]byte, error) 
 			return nil, coded(err)
 		}
 	}
-	if q.Limit <= 0 || q.Limit > historyLimit {
+	if q.Limit < 0 {
+		return nil, coded(fmt.Errorf("%w: limit %d: give a positive number, or none for %d", ErrInvalid, q.Limit, historyLimit))
+	}
+	if q.Limit == 0 || q.Limit > historyLimit {
 		q.Limit = historyLimit
 	}
 	out, n := []byte{'['}, 0

@@ -36,8 +36,8 @@ func TestFullDiskHeals(t *testing.T) {
 	})
 	require.NoError(t, err)
 	publish := func() error {
-		_, err := js.Publish(t.Context(), bus.EventSubject("main", "opened", "A", "I"), bytes.Repeat([]byte("x"), 64<<10))
-		return err
+		_, perr := js.Publish(t.Context(), bus.EventSubject("main", "opened", "A", "I"), bytes.Repeat([]byte("x"), 64<<10))
+		return perr
 	}
 	require.Eventually(t, func() bool { return publish() != nil }, 30*time.Second, time.Millisecond, "the disk never filled")
 	require.NoError(t, unix.Mount("tmpfs", mount, "tmpfs", unix.MS_REMOUNT, "size=64m"))

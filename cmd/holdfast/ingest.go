@@ -201,6 +201,8 @@ func openFile(name string) (*os.File, int64, error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
+	case info.Mode()&os.ModeDevice != 0:
+		err = fmt.Errorf("holdfast: %s is a device, not a file: use - for standard input", name)
 	case info.IsDir():
 		err = fmt.Errorf("holdfast: %s is a directory: name the files in it", name)
 	case info.Mode().IsRegular() && info.Size() == 0:

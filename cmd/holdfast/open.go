@@ -62,6 +62,9 @@ func (a *app) options(f *openFlags, verb string) (holdfast.Options, error) {
 	if f.costMethod != "" && f.costMethod != position.Average.String() {
 		return o, usagef("--cost-method %q: this version knows average", f.costMethod)
 	}
+	if f.keep < 1 {
+		return o, usagef("--backup-max %d: at least the newest snapshot is kept", f.keep)
+	}
 	if f.interval <= 0 {
 		o.SnapshotInterval = -1
 	}

@@ -142,7 +142,7 @@ func (d *daemon) start(ctx context.Context, f *serveFlags) error {
 	}
 	if web != nil {
 		d.webURL = "http://" + web.Addr().String()
-		d.web = newWeb(a, d.ledger)
+		d.web = newWeb(a, d.ledger, web.Addr())
 		go func() {
 			if err := d.web.Serve(web); !errors.Is(err, http.ErrServerClosed) {
 				a.log.Error("HTTP ended", "err", err)

@@ -67,7 +67,7 @@ func statusPairs(s holdfast.Status) []pair {
 	out := []pair{
 		{"ledger", fmt.Sprintf("%s (%s), created %s", s.Name, s.ID, s.Created)},
 		{"directory", s.Dir},
-		{"records", fmt.Sprintf("%d to %d, epoch %d, %s", s.First, s.Last, s.Epoch, byteText(s.Bytes))},
+		{"records", recordsText(&s)},
 		{"newest", s.Time},
 		{"positions", fmt.Sprintf("%d open of %d", s.Open, s.Positions)},
 		{"digest", s.Digest},
@@ -128,4 +128,12 @@ func journalBytes(dir string) int64 {
 		}
 	}
 	return n
+}
+
+// recordsText says which records the journal holds.
+func recordsText(s *holdfast.Status) string {
+	if s.Last < s.First {
+		return fmt.Sprintf("none yet, the next is %d", s.First)
+	}
+	return fmt.Sprintf("%d to %d, epoch %d, %s", s.First, s.Last, s.Epoch, byteText(s.Bytes))
 }

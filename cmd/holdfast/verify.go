@@ -38,7 +38,7 @@ a notice, no damage.`,
 			return err
 		}
 		if !rep.OK() {
-			return fmt.Errorf("%w: %d findings", errFindings, len(rep.Findings))
+			return fmt.Errorf("%w: %s", errFindings, counted(len(rep.Findings), "finding"))
 		}
 		return nil
 	})
@@ -83,7 +83,7 @@ func (a *app) printReport(rep *holdfast.VerifyReport) error {
 	}
 	pairs := []pair{
 		{"records", fmt.Sprintf("%d to %d: %d, of which %d changes", rep.First, rep.Last, rep.Records, rep.Changes)},
-		{"journal", fmt.Sprintf("%d segments, %s", rep.Segments, byteText(rep.Bytes))},
+		{"journal", fmt.Sprintf("%s, %s", counted(rep.Segments, "segment"), byteText(rep.Bytes))},
 		{"snapshots", fmt.Sprint(rep.Snapshots)},
 	}
 	if rep.Deep {
@@ -125,4 +125,12 @@ func findingText(f holdfast.Finding) string {
 		s += "\n        " + f.Plan
 	}
 	return s
+}
+
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +26,40 @@ type web struct {
 	verifying sync.Mutex
 }
 
-func newWeb(a *app, l *holdfast.Ledger) *http.Server {
+// local refuses requests that name another host than the loopback listener's: a
+// page in a browser must not read positions by having its own name resolve here.
+// A listener that is open to others is answered under any name.
+func local(addr net.Addr, h http.Handler) http.Handler {
+	if tcp, ok := addr.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		return h
+	}
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		ip := net.ParseIP(strings.Trim(host, "[]"))
+		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			http.Error(rw, "holdfast: this address answers to localhost only", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(rw, r)
+	})
+}
+
+// queryMembers refuses query members that are not known, and returns the others.
+func queryMembers(rw http.ResponseWriter, r *http.Request, known ...string) (url.Values, bool) {
+	q := r.URL.Query()
+	for name := range q {
+		if !slices.Contains(known, name) {
+			http.Error(rw, fmt.Sprintf("holdfast: unknown query member %q: known are %s", name, strings.Join(known, ", ")), http.StatusBadRequest)
+			return nil, false
+		}
+	}
+	return q, true
+}
+
+func newWeb(a *app, l *holdfast.Ledger, addr net.Addr) *http.Server {
 	w := &web{app: a, ledger: l}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", w.healthz)
@@ -30,8 +67,11 @@ func newWeb(a *app, l *holdfast.Ledger) *http.Server {
 	mux.HandleFunc("GET /positions", w.positions)
 	mux.HandleFunc("GET /verify", w.verify)
 	mux.HandleFunc("GET /metrics", w.metrics)
+	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, "holdfast: GET /healthz, /status, /positions, /verify, /metrics\n") // the client may be gone
+	})
 	return &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		Handler: local(addr, mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 }
@@ -64,7 +104,10 @@ func (w *web) status(rw http.ResponseWriter, _ *http.Request) {
 }
 
 func (w *web) positions(rw http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
+	q, ok := queryMembers(rw, r, "account", "instrument", "strategy", "all", "as_of")
+	if !ok {
+		return
+	}
 	f := positionsFlags{selection: selection{q.Get("account"), q.Get("instrument"), q.Get("strategy")}, all: truth(q.Get("all"))}
 	v := w.ledger.View()
 	if q.Get("as_of") != "" {
@@ -105,6 +148,10 @@ func writePositions(w io.Writer, v *projector.View, f *positionsFlags) error {
 func truth(s string) bool { return s == "1" || s == "true" }
 
 func (w *web) verify(rw http.ResponseWriter, r *http.Request) {
+	q, ok := queryMembers(rw, r, "deep")
+	if !ok {
+		return
+	}
 	if !w.verifying.TryLock() {
 		http.Error(rw, "a verification is running already", http.StatusTooManyRequests)
 		return
@@ -114,7 +161,7 @@ func (w *web) verify(rw http.ResponseWriter, r *http.Request) {
 	if err := http.NewResponseController(rw).SetWriteDeadline(time.Time{}); err != nil {
 		w.app.log.Debug("no write deadline", "err", err)
 	}
-	rep, err := w.ledger.Verify(r.Context(), holdfast.VerifyOptions{Deep: truth(r.URL.Query().Get("deep"))})
+	rep, err := w.ledger.Verify(r.Context(), holdfast.VerifyOptions{Deep: truth(q.Get("deep"))})
 	answer(rw, rep, err)
 }
 

@@ -11,6 +11,13 @@ import (
 // and skipped without being held in memory.
 const MaxLine = 1 << 20
 
+// maxSkip is how much of a line that is too long is skipped in search of its end.
+// What goes on for longer is no text.
+const maxSkip = 1 << 30
+
+// errNoLines is returned for an input that has no line ends.
+var errNoLines = errors.New("a line goes on for more than 1 GiB: this is no text")
+
 // line is one line without its end. text is valid until the next one is read.
 type line struct {
 	number  int
@@ -59,7 +66,7 @@ func (l *lines) next() (line, error) {
 	}
 	x := line{number: l.number + 1}
 	l.buf = l.buf[:0]
-	for {
+	for began := l.bytes; ; {
 		part, err := l.r.ReadSlice('\n')
 		l.bytes += int64(len(part))
 		if x.tooLong || len(l.buf)+len(part) > MaxLine+len("\r\n") {
@@ -68,6 +75,8 @@ func (l *lines) next() (line, error) {
 			l.buf = append(l.buf, part...)
 		}
 		switch {
+		case l.bytes-began > maxSkip:
+			return x, errNoLines
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && len(l.buf) == 0 && !x.tooLong:
