@@ -34,7 +34,7 @@ func caughtUp(t *testing.T, l *holdfast.Ledger) {
 	require.Eventually(t, func() bool {
 		s := l.Relay().Status()
 		return s.Last == l.View().Seq()
-	}, 20*time.Second, 5*time.Millisecond, "%+v", l.Relay().Status())
+	}, 60*time.Second, 5*time.Millisecond, "%+v", l.Relay().Status())
 }
 
 // streamEqualsJournal reads the whole stream and compares each message with its
@@ -146,7 +146,7 @@ func TestLedgerOfAnotherLineageDoesNotServe(t *testing.T) {
 
 	o.Now = newClock().Now
 	second := open(t, t.TempDir(), o)
-	require.Eventually(t, func() bool { return second.Relay().Status().State == bus.StateStopped }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return second.Relay().Status().State == bus.StateStopped }, 60*time.Second, 5*time.Millisecond)
 	nc, err := s.Connect(t.Context())
 	require.NoError(t, err)
 	defer nc.Close()

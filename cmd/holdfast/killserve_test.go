@@ -202,7 +202,9 @@ func finishServe(t *testing.T, dir string, os []order, a *acks) {
 	t.Helper()
 	s := serveVictim(t, dir)
 	nc := connectAs(t, s, "writer")
-	require.NoError(t, trade(t.Context(), nc, os, a))
+	for pass := 0; pass < 100 && len(a.seq) < len(os); pass++ { // what was refused while it was starting is sent again
+		require.NoError(t, trade(t.Context(), nc, os, a))
+	}
 	require.Len(t, a.seq, len(os), "every order was acknowledged")
 	nc.Close()
 
@@ -219,7 +221,7 @@ func finishServe(t *testing.T, dir string, os []order, a *acks) {
 	require.Eventually(t, func() bool {
 		info, err := stream.Info(t.Context())
 		return err == nil && info.State.LastSeq == last.Seq
-	}, 20*time.Second, 10*time.Millisecond, "the stream catches up")
+	}, 60*time.Second, 10*time.Millisecond, "the stream catches up")
 	streamed(t, stream, log)
 
 	bySeq := map[uint64]string{}
