@@ -34,13 +34,14 @@ func (r *Relay) noteLink(l *link) {
 	r.ops.wake()
 }
 
-// noteStream records what a look at the stream found.
+// noteStream records what a look at the stream found. What was wrong stands until
+// something is published or nothing is left to publish: a look is no cure.
 func (r *Relay) noteStream(first, last uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.First, r.status.Last = first, last
 	r.status.Resyncs++
-	r.status.Err, r.status.StopSeq = "", 0
+	r.status.StopSeq = 0
 	r.ops.wake() // the connection works, announcements may go out
 }
 
@@ -56,6 +57,7 @@ func (r *Relay) notePublished(last uint64, count, batches int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.Last = last
+	r.status.Err = ""
 	r.status.Published += uint64(count)
 	r.status.Batches += uint64(batches)
 }
@@ -64,6 +66,9 @@ func (r *Relay) noteState(state string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.State = state
+	if state == StateLive {
+		r.status.Err = ""
+	}
 }
 
 // noteFailure records why the next step has to wait. A new reason is a warning,
