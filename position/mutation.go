@@ -15,7 +15,7 @@ type Mutation interface {
 	// [ErrInvalid].
 	Validate() error
 
-	expected() (Key, *uint64)
+	sealed()
 }
 
 // Meta is the part that all mutations share.
@@ -37,6 +37,9 @@ func (m Meta) ID() string { return m.Ident }
 
 // EventTime returns the engine's time.
 func (m Meta) EventTime() Time { return m.Time }
+
+// sealed keeps the set of mutations closed: only what embeds Meta is one.
+func (Meta) sealed() {}
 
 func (m Meta) identified(id string, at Time) Meta {
 	if m.Ident == "" {
@@ -96,8 +99,6 @@ func (f Fill) Identified(id string, at Time) Mutation {
 	return f
 }
 
-func (f Fill) expected() (Key, *uint64) { return f.Key, f.ExpectVersion }
-
 // Validate checks the form.
 func (f Fill) Validate() error {
 	if err := f.Meta.validate(); err != nil {
@@ -131,8 +132,6 @@ func (m Mark) Identified(id string, at Time) Mutation {
 	m.Meta = m.identified(id, at)
 	return m
 }
-
-func (m Mark) expected() (Key, *uint64) { return Key{}, nil }
 
 // Validate checks the form.
 func (m Mark) Validate() error {
@@ -207,8 +206,6 @@ func (c Charge) Identified(id string, at Time) Mutation {
 	return c
 }
 
-func (c Charge) expected() (Key, *uint64) { return c.Key, c.ExpectVersion }
-
 // Validate checks the form.
 func (c Charge) Validate() error {
 	if err := c.Meta.validate(); err != nil {
@@ -265,8 +262,6 @@ func (a Amend) Identified(id string, at Time) Mutation {
 	return a
 }
 
-func (a Amend) expected() (Key, *uint64) { return a.Key, a.ExpectVersion }
-
 // Validate checks the form.
 func (a Amend) Validate() error {
 	if err := a.Meta.validate(); err != nil {
@@ -317,8 +312,6 @@ func (d DefineInstrument) Identified(id string, at Time) Mutation {
 	d.Meta = d.identified(id, at)
 	return d
 }
-
-func (d DefineInstrument) expected() (Key, *uint64) { return Key{}, nil }
 
 // Validate checks the form.
 func (d DefineInstrument) Validate() error {
