@@ -17,9 +17,13 @@ import (
 func TestForeignSnapshotsAreLeftAlone(t *testing.T) {
 	other := t.TempDir()
 	l := open(t, other, quiet())
-	applyAll(t, l, randomFills(20, 900))
-	_, err := l.Snapshot(t.Context())
-	require.NoError(t, err)
+	theirs := randomFills(20, 1000)
+	applyAll(t, l, theirs[:700])
+	for part := range slices.Chunk(theirs[700:], 100) { // all newer than anything of ours
+		applyAll(t, l, part)
+		_, err := l.Snapshot(t.Context())
+		require.NoError(t, err)
+	}
 	require.NoError(t, l.Close())
 
 	dir := t.TempDir()
@@ -28,7 +32,7 @@ func TestForeignSnapshotsAreLeftAlone(t *testing.T) {
 	l = open(t, dir, o)
 	ms := randomFills(21, 600)
 	applyAll(t, l, ms[:50])
-	_, err = l.Snapshot(t.Context())
+	_, err := l.Snapshot(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "backups"), os.DirFS(filepath.Join(other, "backups"))))
 	for part := range slices.Chunk(ms[50:], 110) {
@@ -44,7 +48,8 @@ func TestForeignSnapshotsAreLeftAlone(t *testing.T) {
 			foreign++
 		}
 	}
-	require.Equal(t, 1, foreign, "it is not removed")
+	require.Equal(t, 3, foreign, "they are not removed")
+	require.Len(t, list, 3+2, "and do not take the places of our own")
 	want := digest(l)
 	require.NoError(t, l.Close())
 	require.Equal(t, want, digest(open(t, dir, o)))
