@@ -378,6 +378,12 @@ func (r *Relay) answerRebuild(ctx context.Context, l *link) error {
 	if err == nil || isCode(err, codeNoStream) {
 		first, _ := r.bounds()
 		_, err = l.api.create(ctx, r.streamConfig(first))
+		if err == nil {
+			// Before anybody is told: who asks for the status next must not see
+			// what was on the stream that is gone.
+			r.noteTrim(first, first-1)
+			r.noteState(StateCatchingUp)
+		}
 		r.o.Logger.Warn("bus: stream rebuilt", "stream", r.stream, "first_seq", first, "error", err)
 	}
 	for _, waiter := range waiters {
