@@ -56,7 +56,8 @@ func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOpti
 
 // ApplyAsync hands a mutation over and returns at once, so that one goroutine
 // can keep many in flight. Mutations of one goroutine are applied in its order.
-// It blocks while the queue is full.
+// It blocks while the queue is full and, for a bust or correction, while the
+// history of its fill is read.
 func (l *Ledger) ApplyAsync(ctx context.Context, m position.Mutation) (*Future, error) {
 	return l.ApplyAsyncWith(ctx, m, ApplyOptions{})
 }
@@ -114,6 +115,16 @@ func (l *Ledger) submit(ctx context.Context, req *request) error {
 		}
 		req.prints[i] = position.FingerprintOf(req.ms[i])
 	}
+	if req.refold = refoldings(req.ms) > 0; req.refold {
+		if err := l.readAhead(ctx, req); err != nil {
+			return err
+		}
+	}
+	return l.enqueue(ctx, req)
+}
+
+// enqueue hands a request to the stager. It blocks while the queue is full.
+func (l *Ledger) enqueue(ctx context.Context, req *request) error {
 	l.sending.RLock()
 	defer l.sending.RUnlock()
 	if l.closed {
@@ -164,6 +175,9 @@ type request struct {
 	one      [1]position.Mutation // backs ms for a single mutation
 	print    [1]position.Fingerprint
 	insist   bool
+	refold   bool             // it holds a bust or correction; see refold.go
+	known    map[fillOf]*past // what was read ahead for it
+	look     *wanted          // it only looks what is to be read
 	outcomes []projector.Outcome
 	err      error
 	done     chan struct{}

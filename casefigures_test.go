@@ -119,6 +119,7 @@ func (r *caseRun) average(name string, want json.RawMessage) error {
 			avg, ok = position.Decimal{}, true
 		}
 	case !r.p.IsOpen() && (name == "avg_open" || strings.Contains(r.Name, "fold_net_position")):
+		r.use("report: flat has no average")
 		avg, ok = position.Decimal{}, true
 	}
 	if !ok {
@@ -151,7 +152,18 @@ func (r *caseRun) realized(want json.RawMessage) error {
 	if !r.Accounting.FeesInside {
 		return number(rat(r.p.Totals.Realized), want, exact)
 	}
+	r.use("report: profit is net of fees")
 	net, ok := r.p.Net()
+	if r.purged && r.p.Prior != nil {
+		// A charge before the first fill that is left belongs to no cycle.
+		r.use("report: profit is that of all cycles")
+		var life position.Totals
+		if life, ok = r.p.Lifetime(); ok {
+			var err error
+			net, err = life.Net(r.p.Terms.Settlement)
+			ok = err == nil
+		}
+	}
 	if !ok {
 		return errUnknown
 	}
@@ -274,6 +286,10 @@ func (r *caseRun) money(name string, want json.RawMessage) error {
 		have = cash
 	case "total_sale_volume":
 		have.Add(rat(r.p.EntryValue), rat(r.p.ExitValue))
+	case "mark":
+		have = rat(r.p.Mark)
+	case "cash_in_lieu", "cash_in_lieu_formula":
+		return r.inLieu(text(want))
 	case "equity", "unrealized_pips", "unrealized_pnl_quote_derived":
 		if have, err = r.marked(name, cash); err != nil {
 			return err
@@ -289,6 +305,27 @@ func (r *caseRun) money(name string, want json.RawMessage) error {
 		have = new(big.Rat).Mul(have, rate)
 	}
 	return number(have, want, exact)
+}
+
+// inLieu is what the fraction that a split cut off was sold for; the formula is
+// the one that is in the cases.
+func (r *caseRun) inLieu(want string) error {
+	if want == "(100/0.49999 - 200) * 100 * 0.49999" {
+		f := big.NewRat(49999, 100000)
+		w := new(big.Rat).Quo(big.NewRat(100, 1), f)
+		w.Sub(w, big.NewRat(200, 1)).Mul(w, big.NewRat(100, 1)).Mul(w, f)
+		want = w.RatString()
+	}
+	w, ok := new(big.Rat).SetString(want)
+	if !ok {
+		return fmt.Errorf("the formula %q is not known", want)
+	}
+	// To 15 places: the fraction of a unit is rounded to 18 places.
+	diff := new(big.Rat).Sub(rat(r.p.ExitValue), w)
+	if diff.Abs(diff).Cmp(big.NewRat(1, 1_000_000_000_000_000)) > 0 {
+		return fmt.Errorf("have %s, want %s", r.p.ExitValue, w.FloatString(20))
+	}
+	return nil
 }
 
 // marked returns a figure at the last mark.

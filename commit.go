@@ -52,6 +52,7 @@ type stager struct {
 	l     *Ledger
 	began bool          // this epoch's record was staged
 	last  position.Time // newest record time; never decreases
+	held  *request      // a bust or correction that waits until all is durable
 }
 
 func newStager(l *Ledger) stager {
@@ -62,13 +63,30 @@ func newStager(l *Ledger) stager {
 // while one group syncs is the next group, and staging and encoding overlap that
 // sync. When the syncer is free, the queue is drained until it stops growing, so
 // that the callers that the last sync woke are all in.
+//
+// A request that refolds begins a group of its own, and only when the syncer has
+// made all groups before it durable.
 func (l *Ledger) stageLoop() {
 	defer close(l.parcels)
 	l.synced <- struct{}{}
-	for req := range l.queue {
-		g := new(group)
+	for {
+		req := l.stage.held
+		if l.stage.held = nil; req == nil {
+			var ok bool
+			if req, ok = <-l.queue; !ok {
+				break
+			}
+		}
+		g, ready := new(group), false
+		if req.refold {
+			<-l.synced
+			ready = true
+		}
 		l.stage.add(g, req)
-		if !l.fill(g) {
+		switch {
+		case ready:
+			l.drain(g)
+		case !l.fill(g):
 			<-l.synced
 		}
 		l.parcels <- parcel{group: g, last: true}
@@ -77,12 +95,12 @@ func (l *Ledger) stageLoop() {
 }
 
 // fill adds to a group until the syncer is ready for it. It returns false when
-// the group is full, or the queue closed, before that.
+// the group is full, the queue closed, or a request held, before that.
 func (l *Ledger) fill(g *group) (ready bool) {
 	for !g.full() {
 		select {
 		case req, ok := <-l.queue:
-			if !ok {
+			if !ok || l.stage.hold(req) {
 				return false
 			}
 			l.stage.add(g, req)
@@ -99,7 +117,7 @@ func (l *Ledger) drain(g *group) {
 	for idle := 0; idle < 2 && !g.full(); {
 		select {
 		case req, ok := <-l.queue:
-			if !ok {
+			if !ok || l.stage.hold(req) {
 				return
 			}
 			l.stage.add(g, req)
@@ -111,6 +129,14 @@ func (l *Ledger) drain(g *group) {
 	}
 }
 
+// hold keeps a request that refolds for a group of its own.
+func (s *stager) hold(req *request) bool {
+	if req.refold {
+		s.held = req
+	}
+	return req.refold
+}
+
 // add stages one request. A refusal reaches only its caller. It waits with the
 // group, as a duplicate does, because what it rests on, a version or an id, may
 // not be durable yet.
@@ -119,7 +145,9 @@ func (s *stager) add(g *group, req *request) {
 		req.finish(fmt.Errorf("%w: %w", ErrFailed, err))
 		return
 	}
-	if err := s.tryAdd(g, req); err != nil {
+	if req.look != nil {
+		s.lookAt(req)
+	} else if err := s.tryAdd(g, req); err != nil {
 		s.l.refusals.Add(1)
 		req.err = err
 	}
@@ -134,6 +162,8 @@ func (s *stager) tryAdd(g *group, req *request) error {
 		}
 		s.last, g.timed = max(s.last, now), true
 	}
+	s.l.past.known = req.known
+	defer func() { s.l.past.known = nil }()
 	staged, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist)
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
@@ -183,7 +213,16 @@ func sizeOf(changes []position.Change) (total int, err error) {
 				return 0, fmt.Errorf("%w: its event would be %d bytes, at most %d can be published", ErrTooLarge, m, maxEvent)
 			}
 		}
-		if total += n; total > MaxBatchBytes {
+		total += n
+	}
+	if total <= MaxBatchBytes {
+		return total, nil
+	}
+	var buf []byte // the bound of a plain change is about twice its size
+	total = 0
+	for i := range changes {
+		buf = position.AppendChange(buf[:0], &changes[i])
+		if total += len(buf); total > MaxBatchBytes {
 			return 0, fmt.Errorf("%w: more than %d bytes", ErrTooMany, MaxBatchBytes)
 		}
 	}

@@ -32,8 +32,26 @@ var (
 	ErrVersionConflict = position.ErrVersionConflict
 	// ErrUnknownInstrument: not defined, under strict instruments.
 	ErrUnknownInstrument = position.ErrUnknownInstrument
-	// ErrUnknownPosition: a charge or amendment of a key without a fill.
+	// ErrUnknownPosition: an amendment, transfer or adjustment of a key that is not there.
 	ErrUnknownPosition = position.ErrUnknownPosition
+	// ErrOverReduction: more than is open, where that is refused.
+	ErrOverReduction = position.ErrOverReduction
+	// ErrNoLot: the selected lots are not there or do not suffice.
+	ErrNoLot = position.ErrNoLot
+	// ErrLotChoice: the selection of lots leaves a choice.
+	ErrLotChoice = position.ErrLotChoice
+	// ErrTooManyLots: the position would hold more lots than it may.
+	ErrTooManyLots = position.ErrTooManyLots
+	// ErrIncrement: off the increments of its instrument, under strict ones.
+	ErrIncrement = position.ErrIncrement
+	// ErrSplitTwice: the split was applied under another id.
+	ErrSplitTwice = position.ErrSplitTwice
+	// ErrUnknownFill: a bust or correction of what is no fill of its key.
+	ErrUnknownFill = position.ErrUnknownFill
+	// ErrTrimmedHistory: a bust or correction of a fill whose records are gone.
+	ErrTrimmedHistory = position.ErrTrimmedHistory
+	// ErrRefold: what followed a busted or corrected fill is refused without it.
+	ErrRefold = position.ErrRefold
 	// ErrInstrumentInUse: a redefinition would change open positions.
 	ErrInstrumentInUse = position.ErrInstrumentInUse
 	// ErrTooLarge: the change would exceed what can be journaled or published.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
 )
 
 // Entry is one change as it stands in the journal.
@@ -40,6 +41,10 @@ func instrumentOf(c *position.Change) string {
 	case position.Mark:
 		return m.Instrument
 	case position.DefineInstrument:
+		return m.Instrument
+	case position.Split:
+		return m.Instrument
+	case position.Settle:
 		return m.Instrument
 	}
 	return ""
@@ -106,7 +111,7 @@ type Step struct {
 }
 
 // Replay yields the selected changes of positions with the state before and
-// after each.
+// after each, their open lots included.
 func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		f.Records = false
@@ -115,25 +120,45 @@ func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Step, error] {
 			yield(Step{}, err)
 			return
 		}
-		seen := make(map[position.Key]*position.Position)
+		w := walk{before: before, seen: make(map[position.Key]*position.Position)}
 		for e, err := range r.History(ctx, f) {
-			if err != nil {
-				yield(Step{}, err)
-				return
+			var s Step
+			if err == nil {
+				s, err = w.step(e)
 			}
-			key := e.Change.After.Key
-			prev, ok := seen[key]
-			if !ok && before != nil {
-				if p, found := before(key); found {
-					prev = &p
-				}
-			}
-			seen[key] = e.Change.After
-			if !yield(Step{Entry: e, Before: prev}, nil) {
+			if !yield(s, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// walk follows positions from change to change.
+type walk struct {
+	before func(position.Key) (position.Position, bool) // nil: there was nothing
+	seen   map[position.Key]*position.Position
+}
+
+// step finds the position before a change, and the lots after it, which a record
+// does not list.
+func (w *walk) step(e Entry) (Step, error) {
+	key := e.Change.After.Key
+	prev, ok := w.seen[key]
+	if !ok && w.before != nil {
+		if p, found := w.before(key); found {
+			prev = &p
+		}
+	}
+	var lots *position.Lots
+	if prev != nil {
+		lots = prev.Lots
+	}
+	var err error
+	if e.Change.After.Lots, err = projector.LotsAfter(lots, &e.Change); err != nil {
+		return Step{}, fmt.Errorf("holdfast: record %d: %w", e.Seq, err)
+	}
+	w.seen[key] = e.Change.After
+	return Step{Entry: e, Before: prev}, nil
 }
 
 // stateBefore returns a look-up of the positions just before a moment, nil when

@@ -31,8 +31,10 @@ type Identity struct {
 	Name              string    `json:"name"`
 	CreatedAt         string    `json:"created_at"` // RFC 3339, UTC
 	CostMethod        string    `json:"cost_method"`
+	OverReduction     string    `json:"over_reduction"`
 	DefaultCurrency   string    `json:"default_currency"`
 	StrictInstruments bool      `json:"strict_instruments"`
+	StrictIncrements  bool      `json:"strict_increments"`
 	Window            int       `json:"window"` // mutation ids remembered for duplicates
 	Parent            *Parent   `json:"parent,omitempty"`
 	Sum               string    `json:"sum"` // SHA-256 of this object without the member
@@ -45,9 +47,32 @@ type Parent struct {
 	Chain  string    `json:"chain"` // its chain, hex
 }
 
-// Rules returns the arithmetic options of the ledger.
+// Rules returns the arithmetic options of the ledger. No member is left to a
+// default.
 func (id Identity) Rules() position.Rules {
-	return position.Rules{DefaultCurrency: id.DefaultCurrency, StrictInstruments: id.StrictInstruments}
+	r, _ := id.rules() // readIdentity has refused what cannot be parsed
+	return r
+}
+
+func (id Identity) rules() (r position.Rules, err error) {
+	r = position.Rules{
+		DefaultCurrency: id.DefaultCurrency, StrictInstruments: id.StrictInstruments, StrictIncrements: id.StrictIncrements,
+	}
+	if r.CostMethod, err = position.ParseCostMethod(id.CostMethod); err != nil {
+		return r, fmt.Errorf("cost method %q", id.CostMethod)
+	}
+	if r.OverReduction, err = position.ParseOverReduction(id.OverReduction); err != nil {
+		return r, fmt.Errorf("over-reduction policy %q", id.OverReduction)
+	}
+	return r, nil
+}
+
+// ruledAs returns the identity with the rules of another ledger: whose changes
+// it takes over, under whose rules they are recomputed.
+func (id Identity) ruledAs(o Identity) Identity {
+	id.CostMethod, id.OverReduction, id.DefaultCurrency = o.CostMethod, o.OverReduction, o.DefaultCurrency
+	id.StrictInstruments, id.StrictIncrements, id.Window = o.StrictInstruments, o.StrictIncrements, o.Window
+	return id
 }
 
 func (id Identity) digest() string {
@@ -75,9 +100,9 @@ func newIdentity(o Options) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("holdfast: make ledger id: %w", err)
 	}
-	currency := o.Rules.DefaultCurrency
-	if currency == "" {
-		currency = "USD"
+	rules, err := settledRules(o.Rules)
+	if err != nil {
+		return Identity{}, err
 	}
 	window := o.Window
 	if window <= 0 {
@@ -89,9 +114,23 @@ func newIdentity(o Options) (Identity, error) {
 	}
 	return Identity{
 		Format: identityFormat, ID: u, Name: name, CreatedAt: at.String(),
-		CostMethod: o.Rules.CostMethod.String(), DefaultCurrency: currency,
-		StrictInstruments: o.Rules.StrictInstruments, Window: window,
+		CostMethod: rules.CostMethod.String(), OverReduction: rules.OverReduction.String(), DefaultCurrency: rules.DefaultCurrency,
+		StrictInstruments: rules.StrictInstruments, StrictIncrements: rules.StrictIncrements, Window: window,
 	}, nil
+}
+
+// settledRules replaces the members that are left to a default by what they
+// stand for, so that the identity of a ledger names each of them.
+func settledRules(r position.Rules) (position.Rules, error) {
+	t := r.DefaultTerms()
+	r.CostMethod, r.OverReduction, r.DefaultCurrency = t.CostMethod, t.OverReduction, t.Settlement
+	if _, err := position.ParseCostMethod(r.CostMethod.String()); err != nil {
+		return r, fmt.Errorf("%w: cost method %d is unknown", ErrInvalid, r.CostMethod)
+	}
+	if _, err := position.ParseOverReduction(r.OverReduction.String()); err != nil {
+		return r, fmt.Errorf("%w: over-reduction policy %d is unknown", ErrInvalid, r.OverReduction)
+	}
+	return r, nil
 }
 
 // readIdentity returns fs.ErrNotExist, wrapped, when there is none.
@@ -110,8 +149,9 @@ func readIdentity(dir string) (Identity, error) {
 		return Identity{}, fmt.Errorf("%w: %s has format %d, this build knows up to %d: use a newer holdfast", ErrNotLedger, path, id.Format, identityFormat)
 	case id.Sum != id.digest():
 		return Identity{}, &IdentityError{File: path, Reason: "does not match its checksum"}
-	case id.CostMethod != position.Average.String():
-		return Identity{}, fmt.Errorf("%w: %s names cost method %q, which this build does not know: use a newer holdfast", ErrNotLedger, path, id.CostMethod)
+	}
+	if _, err = id.rules(); err != nil {
+		return Identity{}, fmt.Errorf("%w: %s names %w, which this build does not know: use a newer holdfast", ErrNotLedger, path, err)
 	}
 	again, err := json.MarshalIndent(id, "", "  ")
 	if err != nil {
@@ -172,20 +212,30 @@ func Exists(dir string) (bool, error) {
 	return false, nil
 }
 
-// matches compares what the options ask for with what the ledger is.
+// matches compares what the options ask for with what the ledger is. A zero
+// member asks for nothing; any other is compared with the rule that is in force,
+// wherever that came from.
 func (id Identity) matches(o Options) error {
-	r, zero := o.Rules, position.Rules{}
-	switch {
+	have := id.Rules()
+	want, err := settledRules(o.Rules)
+	if err != nil {
+		return err
+	}
+	switch r := o.Rules; {
 	case o.Name != "" && o.Name != id.Name:
 		return fmt.Errorf("%w: it is named %q, not %q", ErrMismatch, id.Name, o.Name)
-	case r != zero && r.CostMethod.String() != id.CostMethod:
-		return fmt.Errorf("%w: its cost method is %s, not %s", ErrMismatch, id.CostMethod, r.CostMethod)
-	case r.DefaultCurrency != "" && r.DefaultCurrency != id.DefaultCurrency:
-		return fmt.Errorf("%w: its default currency is %s, not %s", ErrMismatch, id.DefaultCurrency, r.DefaultCurrency)
+	case r.CostMethod != 0 && want.CostMethod != have.CostMethod:
+		return fmt.Errorf("%w: its cost method is %s, not %s", ErrMismatch, id.CostMethod, want.CostMethod)
+	case r.OverReduction != 0 && want.OverReduction != have.OverReduction:
+		return fmt.Errorf("%w: its policy of over-reductions is %s, not %s", ErrMismatch, id.OverReduction, want.OverReduction)
+	case r.DefaultCurrency != "" && want.DefaultCurrency != have.DefaultCurrency:
+		return fmt.Errorf("%w: its default currency is %s, not %s", ErrMismatch, id.DefaultCurrency, want.DefaultCurrency)
 	case o.Window > 0 && o.Window != id.Window:
 		return fmt.Errorf("%w: its window holds %d ids, not %d", ErrMismatch, id.Window, o.Window)
-	case r.StrictInstruments && !id.StrictInstruments:
+	case r.StrictInstruments && !have.StrictInstruments:
 		return fmt.Errorf("%w: it was created without strict instruments", ErrMismatch)
+	case r.StrictIncrements && !have.StrictIncrements:
+		return fmt.Errorf("%w: it was created without strict increments", ErrMismatch)
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type Ledger struct {
 	opts  Options
 	log   *slog.Logger
 	book  *projector.Book
+	past  *historian // of the book; the stager's
 	wal   *journal.Journal
 	relay *bus.Relay // nil without a bus
 
@@ -82,12 +83,13 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	book, err := recoverBook(ctx, r, wal, o)
+	past := &historian{ctx: context.WithoutCancel(ctx)}
+	book, err := recoverBook(ctx, r.with(past), wal, o)
 	if err != nil {
 		return nil, errors.Join(err, wal.Close())
 	}
 	l := &Ledger{
-		Reader: r, opts: o, log: o.Logger, book: book, wal: wal,
+		Reader: r, opts: o, log: o.Logger, book: book, past: past, wal: wal,
 		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelSize), groups: make(chan *group), synced: make(chan struct{}, 1),
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1),
 	}
@@ -119,6 +121,10 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 func (l *Ledger) Position(key position.Key) (p position.Position, ok bool) {
 	return l.book.Position(key)
 }
+
+// Cycles returns the closed cycles of a key, oldest first, as each ended: the
+// newest [Options.ClosedCycles] of them.
+func (l *Ledger) Cycles(key position.Key) []position.Position { return l.book.Cycles(key) }
 
 // View returns all durable state at one moment. It does not hold up writers.
 func (l *Ledger) View() *projector.View { return l.book.View() }

@@ -163,7 +163,7 @@ func TestRefusalsChangeNothing(t *testing.T) {
 		{"id reused", reused, holdfast.ErrIDReused},
 		{"stale version", stale, holdfast.ErrVersionConflict},
 		{"overflow", huge, holdfast.ErrInvalid},
-		{"unknown position", position.Charge{Key: position.Key{Account: "A", Instrument: "X"}, Currency: "USD", Amount: position.MustParse("1")}, holdfast.ErrUnknownPosition},
+		{"unknown position", position.Transfer{Key: position.Key{Account: "A", Instrument: "X"}, ToAccount: "B"}, holdfast.ErrUnknownPosition},
 		{"nil", nil, holdfast.ErrInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {

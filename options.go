@@ -18,6 +18,9 @@ const (
 	MaxBatchBytes = 8 << 20 // encoded changes
 )
 
+// closedCycles is the default of Options.ClosedCycles.
+const closedCycles = 16
+
 // Options configure [Open]. The zero value works; each field says what zero
 // means.
 type Options struct {
@@ -25,12 +28,17 @@ type Options struct {
 	// digits, '-' and '_'. Used when the ledger is created; "" is "main". For an
 	// existing ledger it must be empty or the same.
 	Name string
-	// Rules are fixed when the ledger is created. For an existing ledger they
-	// must be zero or the same.
+	// Rules are fixed when the ledger is created. For an existing ledger each
+	// member must be zero or what the ledger was created with; a default that was
+	// left open then counts as given.
 	Rules position.Rules
 	// Window is how many mutation ids are remembered for duplicates; 0 is 1 Mi.
 	// Like the rules, it is fixed when the ledger is created.
 	Window int
+	// ClosedCycles is how many closed cycles of each key stay readable after
+	// their records are trimmed; 0 is 16, negative keeps all. It may differ from
+	// run to run: a smaller number forgets as cycles end.
+	ClosedCycles int
 	// SegmentSize is the size of a journal segment in bytes; 0 is 4 MiB.
 	SegmentSize int
 
@@ -78,6 +86,9 @@ type BusOptions struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.ClosedCycles == 0 {
+		o.ClosedCycles = closedCycles
+	}
 	if o.SnapshotInterval == 0 {
 		o.SnapshotInterval = 5 * time.Minute
 	}

@@ -44,7 +44,7 @@ func OpenReader(dir string) (*Reader, error) {
 func newReader(dir string, id Identity, o Options) *Reader {
 	return &Reader{
 		dir: dir, id: id,
-		opts:  projector.Options{Rules: id.Rules(), Window: id.Window},
+		opts:  projector.Options{Rules: id.Rules(), Window: id.Window, ClosedCycles: o.ClosedCycles},
 		snaps: snapshotter.New(filepath.Join(dir, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger, Phase: o.Phase}),
 	}
 }

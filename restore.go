@@ -59,8 +59,7 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 	if !ledgerName().MatchString(id.Name) {
 		return Restored{}, fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", ErrInvalid, name)
 	}
-	id.CostMethod, id.DefaultCurrency, id.StrictInstruments = r.id.CostMethod, r.id.DefaultCurrency, r.id.StrictInstruments
-	id.Window = r.id.Window
+	id = id.ruledAs(r.id)
 	id.Parent = &Parent{Ledger: r.id.ID, Seq: head.Seq, Chain: fmt.Sprintf("%x", head.Chain)}
 	if err := journal.Create(to, journal.Head{Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, Time: head.Time}); err != nil {
 		return Restored{}, fmt.Errorf("holdfast: %w", err)

@@ -6,12 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"time"
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
-	"github.com/moneyprinter/holdfast/projector"
 )
 
 // The request API: what a program in any language asks over NATS, on
@@ -20,23 +17,6 @@ import (
 
 // maxReply keeps replies below the default max_payload of NATS.
 const maxReply = 1000 << 10
-
-// historyLimit is the default and the largest number of changes in one reply.
-const historyLimit = 1000
-
-// query selects positions and changes; all members are optional.
-type query struct {
-	Account    string `json:"account"`
-	Instrument string `json:"instrument"`
-	Strategy   string `json:"strategy"`
-	Leg        string `json:"leg"`
-	All        bool   `json:"all"`     // flat positions too
-	At         string `json:"at"`      // RFC 3339 time or seq; position.at and history (to)
-	From       string `json:"from"`    // history: first seq or time
-	Limit      int    `json:"limit"`   // history
-	Records    bool   `json:"records"` // history: also what belongs to no position
-	Deep       bool   `json:"deep"`    // verify
-}
 
 // heavyRequests is how many requests that read the journal run side by side.
 const heavyRequests = 2
@@ -50,6 +30,10 @@ func (l *Ledger) endpoints() []bus.Endpoint {
 		{Name: "position.get", Handle: l.ours(l.serveGet)},
 		{Name: "position.list", Handle: l.ours(l.serveList)},
 		{Name: "position.at", Handle: l.ours(heavy(l.serveAt))},
+		{Name: "position.cycles", Handle: l.ours(l.serveCycles)},
+		{Name: "position.lots", Handle: l.ours(l.serveLots)},
+		{Name: "summary", Handle: l.ours(l.serveSummary)},
+		{Name: "account.list", Handle: l.ours(l.serveAccounts)},
 		{Name: "history", Handle: l.ours(heavy(l.serveHistory))},
 		{Name: "verify", Handle: l.ours(heavy(l.serveVerify))},
 		{Name: "backup.create", Handle: l.ours(heavy(l.serveSnapshot))},
@@ -126,14 +110,23 @@ func coded(err error) error {
 		{ErrInvalid, "400"},
 		{ErrTooMany, "400"},
 		{ErrTooLarge, "400"},
+		{ErrOverReduction, "400"},
+		{ErrLotChoice, "400"},
+		{ErrIncrement, "400"},
+		{ErrTooManyLots, "400"},
 		{ErrUnknownPosition, "404"},
+		{ErrUnknownFill, "404"},
+		{ErrNoLot, "404"},
 		{ErrUnknownInstrument, "404"},
+		{ErrRefold, "409"}, // may be because of a history that is trimmed
 		{ErrTrimmed, "410"},
+		{ErrTrimmedHistory, "410"},
 		{ErrVersionConflict, "409"},
 		{ErrIDReused, "409"},
 		{ErrPartlyKnown, "409"},
 		{ErrTooOld, "409"},
 		{ErrInstrumentInUse, "409"},
+		{ErrSplitTwice, "409"},
 		{ErrOutcomeUnknown, "504"},
 		{ErrFailed, "503"},
 		{ErrClosed, "503"},
@@ -194,125 +187,6 @@ func (l *Ledger) serveApply(ctx context.Context, body []byte) ([]byte, error) {
 	return reply(out, err)
 }
 
-func parseQuery(body []byte) (query, error) {
-	var q query
-	if len(bytes.TrimSpace(body)) == 0 {
-		return q, nil
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&q); err != nil {
-		return q, coded(fmt.Errorf("%w: request: %w", ErrInvalid, err))
-	}
-	return q, nil
-}
-
-func (q query) key() position.Key {
-	return position.Key{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, Leg: q.Leg}
-}
-
-func (l *Ledger) serveGet(_ context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
-	p, ok := l.Position(q.key())
-	if !ok {
-		return nil, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, q.key()))
-	}
-	return position.AppendPositionJSON(nil, &p), nil
-}
-
-func (l *Ledger) serveList(_ context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
-	return listReply(l.View(), q)
-}
-
-func (l *Ledger) serveAt(ctx context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
-	at, err := ParseMoment(q.At)
-	if err != nil {
-		return nil, coded(err)
-	}
-	v, err := l.AsOf(ctx, at)
-	if err != nil {
-		return nil, coded(err)
-	}
-	return listReply(v, q)
-}
-
-func (q query) selects(p *position.Position) bool {
-	return (q.All || p.IsOpen()) && (q.Account == "" || q.Account == p.Key.Account) &&
-		(q.Instrument == "" || q.Instrument == p.Key.Instrument) && (q.Strategy == "" || q.Strategy == p.Key.Strategy)
-}
-
-func listReply(v *projector.View, q query) ([]byte, error) {
-	out := []byte{'['}
-	for p := range v.Positions() {
-		if !q.selects(&p) {
-			continue
-		}
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		if out = position.AppendPositionJSON(out, &p); len(out) > maxReply {
-			return nil, &bus.Error{Code: "413", Text: "holdfast: the reply would exceed 1 MB: select by account, instrument or strategy"}
-		}
-	}
-	return append(out, ']'), nil
-}
-
-// serveHistory replies with at most limit changes from a point on; the caller
-// continues after the last seq it got.
-func (l *Ledger) serveHistory(ctx context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
-	f := Filter{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, Records: q.Records}
-	for _, m := range []struct {
-		text string
-		to   *Moment
-	}{{q.From, &f.From}, {q.At, &f.To}} {
-		if m.text == "" {
-			continue
-		}
-		if *m.to, err = ParseMoment(m.text); err != nil {
-			return nil, coded(err)
-		}
-	}
-	if q.Limit < 0 {
-		return nil, coded(fmt.Errorf("%w: limit %d: give a positive number, or none for %d", ErrInvalid, q.Limit, historyLimit))
-	}
-	if q.Limit == 0 || q.Limit > historyLimit {
-		q.Limit = historyLimit
-	}
-	out, n := []byte{'['}, 0
-	for e, err := range l.History(ctx, f) {
-		if err != nil {
-			return nil, coded(err)
-		}
-		end := len(out)
-		if n > 0 {
-			out = append(out, ',')
-		}
-		if out = position.AppendChangeJSON(out, e.Stamp, &e.Change); len(out) > maxReply {
-			out = out[:end]
-			break
-		}
-		if n++; n == q.Limit {
-			break
-		}
-	}
-	return append(out, ']'), nil
-}
-
 func (l *Ledger) serveVerify(ctx context.Context, body []byte) ([]byte, error) {
 	q, err := parseQuery(body)
 	if err != nil {
@@ -327,23 +201,4 @@ func (l *Ledger) serveRebuild(ctx context.Context, _ []byte) ([]byte, error) {
 		return nil, coded(err)
 	}
 	return reply(l.relay.Status(), nil)
-}
-
-// ParseMoment reads a seq or an RFC 3339 time.
-func ParseMoment(s string) (Moment, error) {
-	if seq, err := strconv.ParseUint(s, 10, 64); err == nil {
-		if seq == 0 {
-			return Moment{}, fmt.Errorf("%w: seq 0: the first record is 1", ErrInvalid)
-		}
-		return Moment{Seq: seq}, nil
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return Moment{}, fmt.Errorf("%w: %.40q is neither a seq nor an RFC 3339 time such as 2026-01-02T03:04:05Z", ErrInvalid, s)
-	}
-	at, err := position.At(t)
-	if err != nil {
-		return Moment{}, err
-	}
-	return Moment{Time: at}, nil
 }

@@ -34,12 +34,6 @@ type Status struct {
 	Failure   string          `json:"failure,omitempty"`
 }
 
-// AccountStatus is the cash side of one account.
-type AccountStatus struct {
-	Account  string            `json:"account"`
-	Balances map[string]string `json:"balances"`
-}
-
 // StatusOf describes a view of a ledger.
 func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 	log, err := journal.OpenReader(r.dir)
@@ -50,12 +44,16 @@ func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	accounts, err := AccountTotals(v)
+	if err != nil {
+		return Status{}, err
+	}
 	n := v.Counts()
 	s := Status{
 		Dir: r.dir, Name: r.id.Name, ID: r.id.ID.String(), Created: r.id.CreatedAt,
 		First: log.First(), Last: v.Seq(), Bytes: log.Size(),
 		Open: n.Open, Positions: n.Positions, Digest: fmt.Sprintf("%x", v.Digest()),
-		Snapshots: len(list), Time: v.Time().String(), Accounts: accountStatus(v),
+		Snapshots: len(list), Time: v.Time().String(), Accounts: accounts,
 	}
 	if len(list) > 0 {
 		s.Newest, s.Snapshot = list[0].Name, list[0].Seq
@@ -69,22 +67,6 @@ func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 		s.Holder = &h
 	}
 	return s, nil
-}
-
-func accountStatus(v *projector.View) []AccountStatus {
-	out := []AccountStatus{}
-	for a := range v.Accounts() {
-		out = append(out, AccountStatus{Account: a.Name, Balances: amountStrings(a.Balances)})
-	}
-	return out
-}
-
-func amountStrings(a position.Amounts) map[string]string {
-	m := make(map[string]string, len(a))
-	for _, x := range a {
-		m[x.Currency] = x.Value.String()
-	}
-	return m
 }
 
 // Status describes the ledger now.

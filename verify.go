@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/projector"
@@ -191,45 +190,6 @@ func (r *Reader) verifyState(ctx context.Context, rep *VerifyReport, o VerifyOpt
 	return nil
 }
 
-// recompute derives the state from the causes of all kept changes, and passes
-// through every good snapshot on the way.
-func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *VerifyReport, o VerifyOptions, good []snapshotter.Snapshot) error {
-	book, base, err := r.oldest(log, good)
-	if err != nil {
-		rep.find(err)
-		return nil
-	}
-	if first := log.First(); base.seq+1 > first && base.seq > 0 {
-		rep.Notices = append(rep.Notices, Finding{Seq: first, Reason: fmt.Sprintf(
-			"seq %d to %d were not recomputed: no snapshot stands before them", first, base.seq)})
-	}
-	// Snapshots from old to new cut the journal into stretches; each is
-	// recomputed on the state before it.
-	for i := len(good) - 1; i >= -1; i-- {
-		upTo := rep.Last
-		if i >= 0 {
-			upTo = good[i].Seq
-		}
-		if upTo > base.seq {
-			err := book.Recompute(r.counted(ctx, log, base, upTo, o.Progress, rep.Last))
-			switch {
-			case errors.Is(err, projector.ErrNotRecomputable):
-				rep.Notices = append(rep.Notices, Finding{Reason: err.Error()})
-				return nil
-			case err != nil:
-				rep.find(err)
-				return ctx.Err()
-			}
-			base.seq = upTo
-		}
-		if i >= 0 && good[i].Seq == base.seq && book.View().Digest() != good[i].Digest {
-			rep.find(&snapshotter.DamageError{File: good[i].Name, Reason: "recomputation to its seq gives another digest"})
-		}
-	}
-	rep.digest(book)
-	return nil
-}
-
 func (r *VerifyReport) digest(b *projector.Book) {
 	d := b.View().Digest()
 	r.Digest = fmt.Sprintf("%x", d)
@@ -268,21 +228,4 @@ func (r *Reader) countChanges(ctx context.Context, log *journal.Reader, rep *Ver
 		}
 	}
 	return nil
-}
-
-// counted yields the records behind an anchor up to a seq and reports progress.
-func (r *Reader) counted(ctx context.Context, log *journal.Reader, after anchor, upTo uint64, progress func(done, total uint64), total uint64) iter.Seq2[projector.Record, error] {
-	return func(yield func(projector.Record, error) bool) {
-		for rec, err := range r.records(ctx, log, after) {
-			if err == nil && rec.Seq > upTo {
-				return
-			}
-			if progress != nil && rec.Seq%4096 == 0 {
-				progress(rec.Seq, total)
-			}
-			if !yield(rec, err) {
-				return
-			}
-		}
-	}
 }

@@ -1,36 +1,51 @@
 package position
 
-// mutation reads the one member of the oneof.
-func (d *Decoder) mutation(r *reader) Mutation {
-	var m Mutation
-	switch {
-	case r.at(1<<3 | bytesType):
-		outer := r.enter()
-		m = d.fill(r)
-		r.leave(outer, 1, "fill")
-	case r.at(2<<3 | bytesType):
-		outer := r.enter()
-		m = d.mark(r)
-		r.leave(outer, 2, "mark")
-	case r.at(3<<3 | bytesType):
-		outer := r.enter()
-		m = d.charge(r)
-		r.leave(outer, 3, "charge")
-	case r.at(4<<3 | bytesType):
-		outer := r.enter()
-		m = d.amend(r)
-		r.leave(outer, 4, "amend")
-	case r.at(5<<3 | bytesType):
-		outer := r.enter()
-		m = d.define(r)
-		r.leave(outer, 5, "define_instrument")
-	case r.i == r.end:
+// mutation reads the one member of the oneof, and what an image can refer to into
+// from.
+func (d *Decoder) mutation(r *reader, from *origin) Mutation {
+	if r.err == nil && r.i == r.end {
 		r.fail(0, "is empty: a mutation has one field")
 	}
+	if r.err != nil || r.b[r.i]&7 != bytesType || r.b[r.i]>>3 < 1 || r.b[r.i]>>3 > 12 {
+		return nil // a field that is not known, which the caller tells
+	}
+	field := uint32(r.b[r.i] >> 3)
+	r.i++
+	r.last = field
+	outer := r.enter()
+	var m Mutation
+	name := ""
+	switch field {
+	case 1:
+		name, m = "fill", d.fill(r, from)
+	case 2:
+		name, m = "mark", d.mark(r, from)
+	case 3:
+		name, m = "charge", d.charge(r, from)
+	case 4:
+		name, m = "amend", d.amend(r, from)
+	case 5:
+		name, m = "define_instrument", d.define(r, from)
+	case 6:
+		name, m = "split", d.split(r, from)
+	case 7:
+		name, m = "settle", d.settle(r, from)
+	case 8:
+		name, m = "transfer", d.transfer(r, from)
+	case 9:
+		name, m = "adjust", d.adjust(r, from)
+	case 10:
+		name, m = "adopt", d.adopt(r, from)
+	case 11:
+		name, m = "bust", d.bust(r, from)
+	case 12:
+		name, m = "correct", d.correct(r, from)
+	}
+	r.leave(outer, field, name)
 	return m
 }
 
-func (d *Decoder) meta(r *reader) Meta {
+func (d *Decoder) meta(r *reader, from *origin) Meta {
 	var m Meta
 	if r.at(1<<3 | bytesType) {
 		m.Ident = r.string(MaxName)
@@ -38,64 +53,67 @@ func (d *Decoder) meta(r *reader) Meta {
 	if r.at(2<<3 | fixed64Type) {
 		m.Time = r.time()
 	}
+	from.Ident, from.Time = m.Ident, m.Time
 	return m
 }
 
-func (d *Decoder) fill(r *reader) Fill {
-	f := Fill{Meta: d.meta(r)}
+// keyed reads the key that follows the meta of most mutations.
+func (d *Decoder) keyed(r *reader, from *origin) Key {
 	if r.at(3<<3 | bytesType) {
-		f.Key = d.key(r)
+		from.Key = d.key(r)
 	}
-	if r.at(4<<3 | varintType) {
-		f.Side = Buy
-		if r.number(wireSell) == wireSell {
-			f.Side = Sell
-		}
+	return from.Key
+}
+
+// nameAt reads a name, if it is next.
+func (d *Decoder) nameAt(r *reader, tag byte) string {
+	if !r.at(tag) {
+		return ""
 	}
+	return d.name(r)
+}
+
+// textAt reads a text that is not likely to come again, if it is next.
+func (r *reader) textAt(tag byte, limit int) string {
+	if !r.at(tag) {
+		return ""
+	}
+	return r.string(limit)
+}
+
+func (d *Decoder) fill(r *reader, from *origin) Fill {
+	f := Fill{Meta: d.meta(r, from), Key: d.keyed(r, from), Side: r.side(4<<3 | varintType)}
 	r.decimal(5<<3|bytesType, &f.Qty)
 	r.decimal(6<<3|bytesType, &f.Price)
 	r.decimal(7<<3|bytesType, &f.Fee)
-	if r.at(8<<3 | bytesType) {
-		f.FeeCurrency = d.name(r)
+	f.FeeCurrency = d.nameAt(r, 8<<3|bytesType)
+	if r.at(9<<3 | bytesType) {
+		f.Lot = r.lotRef(9)
 	}
+	f.ReduceOnly = r.at(10<<3|varintType) && r.flag()
 	return f
 }
 
-func (d *Decoder) mark(r *reader) Mark {
-	m := Mark{Meta: d.meta(r)}
-	if r.at(4<<3 | bytesType) {
-		m.Instrument = d.name(r)
-	}
+func (d *Decoder) mark(r *reader, from *origin) Mark {
+	m := Mark{Meta: d.meta(r, from), Instrument: d.nameAt(r, 4<<3|bytesType)}
 	r.decimal(5<<3|bytesType, &m.Price)
 	return m
 }
 
-func (d *Decoder) charge(r *reader) Charge {
-	c := Charge{Meta: d.meta(r)}
-	if r.at(3<<3 | bytesType) {
-		c.Key = d.key(r)
-	}
+func (d *Decoder) charge(r *reader, from *origin) Charge {
+	c := Charge{Meta: d.meta(r, from), Key: d.keyed(r, from)}
 	if r.at(4<<3 | varintType) {
-		c.Kind = ChargeKind(r.number(uint64(Cash)))
+		c.Kind = ChargeKind(r.number(uint64(RealizedCharge)))
 	}
 	r.decimal(5<<3|bytesType, &c.Amount)
-	if r.at(6<<3 | bytesType) {
-		c.Currency = d.name(r)
-	}
+	c.Currency = d.nameAt(r, 6<<3|bytesType)
 	return c
 }
 
-func (d *Decoder) amend(r *reader) Amend {
-	a := Amend{Meta: d.meta(r)}
-	if r.at(3<<3 | bytesType) {
-		a.Key = d.key(r)
-	}
-	if r.at(4<<3 | bytesType) {
-		stop := r.present()
-		a.Stop = &stop
-	}
+func (d *Decoder) amend(r *reader, from *origin) Amend {
+	a := Amend{Meta: d.meta(r, from), Key: d.keyed(r, from), Stop: r.optional(4<<3 | bytesType)}
 	if r.at(5<<3 | varintType) {
-		a.NoStop = r.number(1) == 1
+		a.NoStop = r.flag()
 	}
 	if r.at(6<<3 | bytesType) {
 		outer := r.enter()
@@ -130,13 +148,15 @@ func (d *Decoder) metadata(r *reader) map[string]string {
 	return m
 }
 
-func (d *Decoder) define(r *reader) DefineInstrument {
-	m := DefineInstrument{Meta: d.meta(r)}
-	if r.at(4<<3 | bytesType) {
-		m.Instrument = d.name(r)
-	}
+func (d *Decoder) define(r *reader, from *origin) DefineInstrument {
+	m := DefineInstrument{Meta: d.meta(r, from), Instrument: d.nameAt(r, 4<<3|bytesType)}
 	if r.at(5<<3 | bytesType) {
-		m.Terms = d.termsOf(r)
+		outer := r.enter()
+		start := r.i
+		d.someTerms(r, &m.Terms)
+		r.leaveSome(outer, start, 5, "terms")
 	}
+	r.decimal(6<<3|bytesType, &m.PriceIncrement)
+	r.decimal(7<<3|bytesType, &m.SizeIncrement)
 	return m
 }

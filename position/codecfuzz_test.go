@@ -26,6 +26,7 @@ func FuzzDecodeChange(f *testing.F) {
 		}
 		require.Equal(t, c, again)
 		require.True(t, bytes.Equal(b, position.AppendChange(nil, &c)))
+		require.GreaterOrEqual(t, position.ChangeBound(&c), len(b))
 		if c.Cause != nil {
 			m, err := new(position.Decoder).Mutation(position.AppendMutation(nil, c.Cause))
 			require.NoError(t, err)
@@ -36,7 +37,30 @@ func FuzzDecodeChange(f *testing.F) {
 	})
 }
 
+func FuzzDecodeMutation(f *testing.F) {
+	for _, c := range samples() {
+		if c.Cause != nil {
+			f.Add(position.AppendMutation(nil, c.Cause))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := new(position.Decoder).Mutation(b)
+		if err != nil {
+			require.ErrorIs(t, err, position.ErrFormat)
+			return
+		}
+		require.True(t, bytes.Equal(b, position.AppendMutation(nil, m)))
+		require.Equal(t, m, position.Own(m))
+		require.Equal(t, position.FingerprintOf(m).Content, position.FingerprintOf(m.Identified("another", 7)).Content)
+		if m.Validate() == nil {
+			_, err = position.MarshalMutation(m)
+			require.NoError(t, err)
+		}
+	})
+}
+
 func FuzzDecodePosition(f *testing.F) {
+	f.Add(position.AppendPosition(nil, openPosition()))
 	for _, c := range samples() {
 		if c.After != nil {
 			f.Add(position.AppendPosition(nil, c.After))
@@ -49,7 +73,40 @@ func FuzzDecodePosition(f *testing.F) {
 			return
 		}
 		require.True(t, bytes.Equal(b, position.AppendPosition(nil, p)))
+		require.NotNil(t, p.Terms)
+		if p.Lots != nil {
+			require.Len(t, p.Lots.Open, p.Lots.Count)
+		}
 		position.AppendPositionJSON(nil, p)
+	})
+}
+
+// The other images have no part in a change that would fuzz them enough.
+func FuzzDecodeImages(f *testing.F) {
+	for _, c := range samples() {
+		if c.Instrument != nil {
+			f.Add(position.AppendInstrument(nil, c.Instrument))
+		}
+		if c.Account != nil {
+			f.Add(position.AppendAccount(nil, c.Account))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		i, err := new(position.Decoder).Instrument(b)
+		if err == nil {
+			require.True(t, bytes.Equal(b, position.AppendInstrument(nil, i)))
+			require.NotNil(t, i.Terms)
+			position.AppendInstrumentJSON(nil, i)
+		} else {
+			require.ErrorIs(t, err, position.ErrFormat)
+		}
+		a, err := new(position.Decoder).Account(b)
+		if err == nil {
+			require.True(t, bytes.Equal(b, position.AppendAccount(nil, a)))
+			position.AppendAccountJSON(nil, a)
+		} else {
+			require.ErrorIs(t, err, position.ErrFormat)
+		}
 	})
 }
 

@@ -11,14 +11,23 @@ type Decoder struct {
 	recent [64]string // of names, by a few of their bytes: hits without hashing
 	names  map[string]string
 	keys   map[string]*knownKey
-	terms  map[string]Terms
+	terms  map[string]*knownTerms
 	last   *knownKey
+	lately *knownTerms
+}
+
+type knownTerms struct {
+	Terms
+
+	encoded string
 }
 
 type knownKey struct {
 	Key
 
-	encoded string
+	encoded  string
+	prior    *Lifetime // of the change read last, and its binary form
+	lifetime string
 }
 
 // name reads a name that is not empty.
@@ -102,19 +111,63 @@ func (d *Decoder) newKey(r *reader, field uint32, encoded string) *knownKey {
 	return k
 }
 
-// maxTerms bounds encoded terms: three names, a decimal and a kind.
-const maxTerms = 3*(2+MaxName) + decimalBound + 2
+// maxTerms bounds encoded terms: three names, two decimals, four numbers and the
+// heads of the rounding and its three parts, of three numbers each.
+const maxTerms = 3*(2+MaxName) + 2*decimalBound + 4*2 + 4*2 + 3*3*2
 
-// termsOf reads the terms; those seen before are not decoded again.
-func (d *Decoder) termsOf(r *reader) Terms {
-	field, start := r.last, r.i
-	b := r.some(maxTerms)
-	if t, ok := d.terms[string(b)]; ok || len(b) == 0 {
-		return t
+// termsOf reads the terms of an image, if they are next, with the defaults for
+// what is not there. Those seen before are not decoded again, but shared.
+func (d *Decoder) termsOf(r *reader, tag byte) *Terms {
+	var b []byte
+	start := r.i
+	if r.at(tag) {
+		start = r.i
+		if b = r.some(maxTerms); len(b) == 0 {
+			return nil
+		}
 	}
-	r.i = start
-	outer := r.enter()
-	var t Terms
+	if d.lately != nil && string(b) == d.lately.encoded {
+		return &d.lately.Terms
+	}
+	t, ok := d.terms[string(b)]
+	if !ok {
+		r.i = start
+		if t = d.newTerms(r, string(b)); t == nil {
+			return nil
+		}
+	}
+	d.lately = t
+	return &t.Terms
+}
+
+// unit is the multiplier of terms that name none.
+func unit() Decimal { return Decimal{lo: one} }
+
+func (d *Decoder) newTerms(r *reader, encoded string) *knownTerms {
+	t := &knownTerms{encoded: encoded}
+	if encoded != "" {
+		field, outer := r.last, r.enter()
+		d.someTerms(r, &t.Terms)
+		if t.Multiplier == unit() || t.CostMethod == Average || t.OverReduction == FlipOver {
+			r.fail(0, "name a default, which would have been left out")
+		}
+		if r.leave(outer, field, "terms"); r.err != nil {
+			return nil
+		}
+	}
+	if t.Multiplier.IsZero() {
+		t.Multiplier = unit()
+	}
+	t.CostMethod, t.OverReduction = max(t.CostMethod, Average), max(t.OverReduction, FlipOver)
+	if d.terms == nil || len(d.terms) >= maxInterned {
+		d.terms = make(map[string]*knownTerms)
+	}
+	d.terms[encoded] = t
+	return t
+}
+
+// someTerms reads terms as they were given in a definition.
+func (d *Decoder) someTerms(r *reader, t *Terms) {
 	if r.at(1<<3 | varintType) {
 		t.Kind = InstrumentKind(r.number(uint64(Option)))
 	}
@@ -128,12 +181,40 @@ func (d *Decoder) termsOf(r *reader) Terms {
 	if r.at(5<<3 | bytesType) {
 		t.Settlement = d.name(r)
 	}
-	if r.leave(outer, field, "terms"); r.err != nil {
-		return Terms{}
+	if r.at(6<<3 | varintType) {
+		t.CostMethod = CostMethod(r.number(uint64(SpecificSize)))
 	}
-	if d.terms == nil || len(d.terms) >= maxInterned {
-		d.terms = make(map[string]Terms)
+	if r.at(7<<3 | varintType) {
+		t.OverReduction = OverReduction(r.number(uint64(RejectOver)))
 	}
-	d.terms[string(b)] = t
-	return t
+	if r.at(8<<3 | bytesType) {
+		outer := r.enter()
+		start := r.i
+		r.round(1, "value", &t.Rounding.Value)
+		r.decimal(2<<3|bytesType, &t.Rounding.ValuePer)
+		r.round(3, "average", &t.Rounding.Average)
+		r.round(4, "realized", &t.Rounding.Realized)
+		r.leaveSome(outer, start, 8, "rounding")
+	}
+	if r.at(9<<3 | varintType) {
+		t.BaseFee = BaseFee(r.number(uint64(FeeApart)))
+	}
+}
+
+func (r *reader) round(field uint32, name string, to *Round) {
+	if !r.at(byte(field<<3 | bytesType)) {
+		return
+	}
+	outer := r.enter()
+	start := r.i
+	if r.at(1<<3 | varintType) {
+		to.Mode = RoundMode(r.number(uint64(Ceiling)))
+	}
+	if r.at(2<<3 | varintType) {
+		to.Digits = uint8(r.number(Scale))
+	}
+	if r.at(3<<3 | varintType) {
+		to.Significant = r.flag()
+	}
+	r.leaveSome(outer, start, field, name)
 }

@@ -19,11 +19,11 @@ type reader struct {
 	err  *FormatError
 }
 
-// newReader returns a reader of a whole record.
-func newReader(b []byte) reader {
+// newReader returns a reader of a whole record of at most limit bytes.
+func newReader(b []byte, limit int) reader {
 	r := reader{b: b, end: len(b)}
-	if len(b) > MaxChange {
-		r.fail(0, "is %d bytes long, at most %d are allowed", len(b), MaxChange)
+	if len(b) > limit {
+		r.fail(0, "is %d bytes long, at most %d are allowed", len(b), limit)
 	}
 	return r
 }
@@ -62,7 +62,7 @@ func (r *reader) at2(tag uint) bool {
 // enter steps into the nested record that is the value of the field just met
 // and returns where the outer one ends.
 func (r *reader) enter() (outer int) {
-	size := r.size(MaxChange)
+	size := r.size(MaxPosition)
 	outer = r.end
 	r.end, r.last = r.i+size, 0
 	return outer
@@ -151,17 +151,39 @@ func (r *reader) number(limit uint64) uint64 {
 	return v
 }
 
-func (r *reader) time() Time {
+// flag reads the value of a flag, which is left out when it is not set.
+func (r *reader) flag() bool { return r.number(1) == 1 }
+
+// side reads a side that is not the first, for which nothing is written.
+func (r *reader) side(tag byte) Side {
+	if r.at(tag) && r.flag() {
+		return Sell
+	}
+	return Buy
+}
+
+func (r *reader) time() Time { return r.timeNot(0) }
+
+// timeNot reads a time that differs from the one for which nothing is written.
+func (r *reader) timeNot(usual Time) Time {
 	if r.end-r.i < 8 {
 		r.failHere("is cut off")
 		return 0
 	}
 	t := Time(binary.LittleEndian.Uint64(r.b[r.i:]))
 	r.i += 8
-	if t == 0 {
-		r.failHere("is a zero time, which is left out")
+	if t == usual {
+		r.failHere("is the time %d, which is left out", t)
 	}
 	return t
+}
+
+// sixteen reads a salt or digest.
+func (r *reader) sixteen(to *[16]byte) {
+	b := r.some(len(to))
+	if copy(to[:], b); len(b) != len(to) || *to == [16]byte{} {
+		r.failHere("is not 16 bytes that are not all zero")
+	}
 }
 
 // size reads the length of a value that ends within the record and has at most
@@ -211,6 +233,15 @@ func (r *reader) decimal(tag byte, d *Decimal) {
 		r.last = uint32(tag >> 3)
 		r.readDecimal(d)
 	}
+}
+
+// optional reads a decimal that may be zero, if it is next.
+func (r *reader) optional(tag byte) *Decimal {
+	if !r.at(tag) {
+		return nil
+	}
+	d := r.present()
+	return &d
 }
 
 func (r *reader) readDecimal(d *Decimal) {

@@ -1,6 +1,10 @@
 package position_test
 
-import "github.com/moneyprinter/holdfast/position"
+import (
+	"maps"
+
+	"github.com/moneyprinter/holdfast/position"
+)
 
 // The samples are ordinary and edge changes of every kind, by hand. The golden
 // files hold them; see golden_test.go.
@@ -20,17 +24,23 @@ func sampleFill() position.Fill {
 	}
 }
 
-func samplePosition() *position.Position {
-	return &position.Position{
-		Key:   sampleKey(),
-		Terms: position.Terms{Kind: position.Inverse, Multiplier: num("1"), Base: "XBT", Quote: "USD", Settlement: "XBT"},
-		Cycle: 1, Version: 1, Qty: num("100"), Cost: num("0.002"), EntryQty: num("100"), EntryValue: num("0.002"), PeakQty: num("100"),
-		Totals: position.Totals{Fees: position.Amounts{{Currency: "XBT", Value: num("0.000002")}}},
-		High:   num("50000"), Low: num("50000"), OpenedAt: sampleTime, UpdatedAt: sampleTime,
+func sampleTerms() *position.Terms {
+	return &position.Terms{
+		Kind: position.Inverse, Multiplier: num("1"), Base: "XBT", Quote: "USD", Settlement: "XBT",
+		CostMethod: position.Average, OverReduction: position.FlipOver,
 	}
 }
 
-// fullPosition has every field set.
+func samplePosition() *position.Position {
+	return &position.Position{
+		Key: sampleKey(), Terms: sampleTerms(),
+		Cycle: 1, Version: 1, Qty: num("100"), Cost: num("0.002"), EntryQty: num("100"), EntryValue: num("0.002"), PeakQty: num("100"),
+		Totals: position.Totals{Fees: position.Amounts{{Currency: "XBT", Value: num("0.000002")}}},
+		High:   num("50000"), Low: num("50000"), Entries: 1, OpenedAt: sampleTime, UpdatedAt: sampleTime,
+	}
+}
+
+// fullPosition has every field set but those of lots.
 func fullPosition() *position.Position {
 	p := samplePosition()
 	p.Cycle, p.Version = 3, 300
@@ -39,19 +49,39 @@ func fullPosition() *position.Position {
 	p.Totals.Realized, p.Totals.Funding = num("-0.00001"), num("-0.000000123456789012")
 	p.Totals.Fees = position.Amounts{{Currency: "BNB", Value: num("0.01")}, {Currency: "XBT", Value: num("0.000006")}}
 	p.Totals.Charges = position.Amounts{{Currency: "XBT", Value: num("-0.5")}}
-	p.Prior = position.Totals{Realized: num("1.25"), Funding: num("0.1"), Fees: position.Amounts{{Currency: "XBT", Value: num("-0.0001")}}}
+	p.Prior = &position.Lifetime{
+		Totals: position.Totals{Realized: num("1.25"), Funding: num("0.1"), Fees: position.Amounts{{Currency: "XBT", Value: num("-0.0001")}}},
+		Wins:   1, Losses: 1,
+	}
 	p.High, p.Low, p.Mark, p.HasMark = num("51000.5"), num("49000"), num("50500"), true
+	p.Entries, p.Exits, p.Short = 4, 2, true
 	p.UpdatedAt += 1_500_000_000
 	return p
 }
 
+// lotPosition is the image of a change under a cost method with lots.
+func lotPosition() *position.Position {
+	p := samplePosition()
+	t := *p.Terms
+	t.CostMethod, t.OverReduction, t.Multiplier = position.FIFO, position.RejectOver, num("0.5")
+	t.Rounding = position.Rounding{
+		Value: position.Round{Mode: position.HalfEven, Digits: 8}, ValuePer: num("100"),
+		Average:  position.Round{Mode: position.HalfUp, Digits: 6, Significant: true},
+		Realized: position.Round{Mode: position.Down},
+	}
+	p.Terms, p.Residue = &t, num("-0.00000000000000001")
+	p.Lots = &position.Lots{Count: 2, Next: 300, Sum: [16]byte{0xff, 1, 2, 3}}
+	return p
+}
+
+// samples returns changes of every kind.
 func samples() map[string]position.Change {
 	fill := sampleFill()
 	key := sampleKey()
 	meta := func(id string) position.Meta { return position.Meta{Ident: id, Time: sampleTime} }
 
 	increased := position.Change{
-		Kind: position.Increased, Parts: 1, Cause: fill,
+		Kind: position.Increased, Parts: 1, Prev: 41, Cause: fill,
 		Qty: num("100"), Value: num("0.002"), Fee: num("0.000002"), After: fullPosition(),
 	}
 	closed := fullPosition()
@@ -68,7 +98,7 @@ func samples() map[string]position.Change {
 	cleared := samplePosition()
 	cleared.Conditions = &position.Conditions{}
 
-	return map[string]position.Change{
+	all := map[string]position.Change{
 		"fill_opened":    {Kind: position.Opened, Parts: 1, Cause: fill, Qty: num("100"), Value: num("0.002"), Fee: num("0.000002"), After: samplePosition()},
 		"fill_increased": increased,
 		"fill_reduced":   {Kind: position.Reduced, Parts: 1, Cause: sell, Qty: num("-0.000000000000000001"), Value: num("-0.005"), Realized: num("170141183460469231731.687303715884105727"), Fee: num("-0.000001"), After: fullPosition()},
@@ -93,10 +123,13 @@ func samples() map[string]position.Change {
 		"account": {Kind: position.AccountSet, Parts: 1, Cause: position.Charge{
 			Meta: meta("d-1"), Key: position.Key{Account: "a.b.>"}, Kind: position.Cash, Amount: num("1000000"), Currency: "USD",
 		}, Account: &position.Account{
-			Name: "a.b.>", Balances: position.Amounts{{Currency: "EUR", Value: num("-1.5")}, {Currency: "USD", Value: num("1000000")}}, Version: 2,
+			Name: "a.b.>", Cash: position.Amounts{{Currency: "EUR", Value: num("-1.5")}, {Currency: "USD", Value: num("1000000")}}, Version: 2,
 		}},
 		"epoch": {Kind: position.EpochBegun, Parts: 1, Epoch: &position.Epoch{
 			Build: "v0.2.0", Arithmetic: 1, Salt: [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
 		}},
 	}
+	maps.Copy(all, moveSamples())
+	maps.Copy(all, lotSamples())
+	return all
 }

@@ -98,11 +98,40 @@ func (s valueSource) meta() position.Meta {
 	return position.Meta{Ident: s.name(), Time: s.time()}
 }
 
+// terms draws what a definition may say; those of an image are concrete.
 func (s valueSource) terms() position.Terms {
-	return position.Terms{
-		Kind: position.InstrumentKind(s.UintN(5)), Multiplier: s.decimal(),
+	t := position.Terms{
+		Kind: position.InstrumentKind(s.UintN(5)), Multiplier: s.decimal().Abs(),
 		Base: s.name(), Quote: s.name(), Settlement: s.name(),
+		CostMethod: position.CostMethod(s.UintN(7)), OverReduction: position.OverReduction(s.UintN(3)),
+		BaseFee: position.BaseFee(s.UintN(2)),
 	}
+	if s.IntN(3) == 0 {
+		t.Multiplier = num("1")
+	}
+	if s.IntN(2) == 0 {
+		t.Rounding = position.Rounding{Value: s.round(), ValuePer: s.decimal().Abs(), Average: s.round(), Realized: s.round()}
+	}
+	return t
+}
+
+func (s valueSource) round() position.Round {
+	if s.IntN(3) == 0 {
+		return position.Round{}
+	}
+	return position.Round{Mode: position.RoundMode(s.UintN(7)), Digits: uint8(1 + s.UintN(18)), Significant: s.IntN(2) == 0}
+}
+
+func (s valueSource) imageTerms() *position.Terms {
+	if s.IntN(4) == 0 {
+		return plainTerms()
+	}
+	t := s.terms()
+	if t.Multiplier.IsZero() {
+		t.Multiplier = num("1")
+	}
+	t.CostMethod, t.OverReduction = max(t.CostMethod, position.Average), max(t.OverReduction, position.FlipOver)
+	return &t
 }
 
 // count draws the length of a list, with an eye on the edges.
@@ -157,7 +186,7 @@ func (s valueSource) fill() position.Fill {
 	}
 	return position.Fill{
 		Meta: s.meta(), Key: s.key(), Side: side,
-		Qty: s.nonZero().Abs(), Price: s.decimal(), Fee: s.decimal(), FeeCurrency: s.name(),
+		Qty: s.nonZero().Abs(), Price: s.decimal(), Fee: s.decimal(), FeeCurrency: s.name(), Lot: s.lotRef(), ReduceOnly: s.IntN(2) == 0,
 	}
 }
 
@@ -165,31 +194,50 @@ func (s valueSource) mark() position.Mark {
 	return position.Mark{Meta: s.meta(), Instrument: s.someName(), Price: s.decimal()}
 }
 
-func (s valueSource) mutation() position.Mutation {
-	switch s.IntN(6) {
+// mutation draws one of every type.
+func (s valueSource) mutation() position.Mutation { return s.mutationOf(s.IntN(13)) }
+
+func (s valueSource) mutationOf(n int) position.Mutation {
+	switch n {
 	case 0:
 		return s.fill()
 	case 1:
 		return s.mark()
 	case 2:
-		return position.Charge{
-			Meta: s.meta(), Key: s.key(), Kind: position.ChargeKind(s.UintN(5)),
-			Amount: s.decimal(), Currency: s.someName(),
-		}
+		return s.charge()
 	case 3:
-		return position.Charge{
-			Meta: s.meta(), Key: position.Key{Account: s.someName()}, Kind: position.ChargeKind(s.UintN(6)),
-			Amount: s.decimal(), Currency: s.someName(),
-		}
+		return s.accountCharge()
 	case 4:
 		return s.amend()
+	case 5:
+		return s.define()
 	}
+	return s.move(n - 6)
+}
+
+func (s valueSource) charge() position.Charge {
+	kind := position.ChargeKind(s.UintN(6))
+	if kind == position.Cash {
+		kind = position.RealizedCharge
+	}
+	return position.Charge{Meta: s.meta(), Key: s.key(), Kind: kind, Amount: s.decimal(), Currency: s.someName()}
+}
+
+func (s valueSource) accountCharge() position.Charge {
+	return position.Charge{
+		Meta: s.meta(), Key: position.Key{Account: s.someName()}, Kind: position.ChargeKind(s.UintN(7)),
+		Amount: s.decimal(), Currency: s.someName(),
+	}
+}
+
+func (s valueSource) define() position.DefineInstrument {
 	terms := s.terms()
-	terms.Multiplier = terms.Multiplier.Abs()
 	if terms.Kind == position.Spot && terms.Base == "" {
 		terms.Base = "BTC"
 	}
-	return position.DefineInstrument{Meta: s.meta(), Instrument: s.someName(), Terms: terms}
+	return position.DefineInstrument{
+		Meta: s.meta(), Instrument: s.someName(), Terms: terms, PriceIncrement: s.decimal().Abs(), SizeIncrement: s.decimal().Abs(),
+	}
 }
 
 func (s valueSource) amend() position.Amend {
@@ -236,11 +284,15 @@ func (s valueSource) conditions() *position.Conditions {
 
 func (s valueSource) position() *position.Position {
 	p := &position.Position{
-		Key: s.key(), Terms: s.terms(), Cycle: s.Uint64(), Version: s.Uint64N(1000),
+		Key: s.key(), Terms: s.imageTerms(), Cycle: s.Uint64(), Version: s.Uint64N(1000),
 		Qty: s.decimal(), Cost: s.decimal(), EntryQty: s.decimal(), ExitQty: s.decimal(),
 		EntryValue: s.decimal(), ExitValue: s.decimal(), PeakQty: s.decimal(), LastEntry: s.decimal(),
-		Totals: s.totals(), Prior: s.totals(), High: s.decimal(), Low: s.decimal(),
-		OpenedAt: s.time(), ClosedAt: s.time(), UpdatedAt: s.time(),
+		Totals: s.totals(), High: s.decimal(), Low: s.decimal(), Residue: s.decimal(),
+		Entries: s.Uint32N(3), Exits: s.Uint32N(3), Short: s.IntN(2) == 0,
+		OpenedAt: s.time(), ClosedAt: s.time(), UpdatedAt: s.time(), Lots: s.lotsOf(),
+	}
+	if s.IntN(2) == 0 {
+		p.Prior = &position.Lifetime{Totals: s.totals(), Wins: s.Uint64N(300), Losses: s.Uint64N(2)}
 	}
 	if p.HasMark = s.IntN(2) == 0; p.HasMark {
 		p.Mark = s.decimal()
@@ -253,35 +305,82 @@ func (s valueSource) position() *position.Position {
 
 func (s valueSource) instrument() *position.Instrument {
 	return &position.Instrument{
-		Name: s.someName(), Terms: s.terms(), Defined: s.IntN(2) == 0,
-		Mark: s.decimal(), MarkTime: s.time(), Version: s.Uint64N(3),
+		Name: s.someName(), Terms: s.imageTerms(), Defined: s.IntN(2) == 0,
+		Mark: s.decimal(), MarkTime: s.time(), Version: s.Uint64N(3), PriceIncrement: s.decimal(), SizeIncrement: s.decimal(),
+		SplitTime: s.time(), SplitRatio: s.decimal(), SplitPer: s.decimal(),
 	}
 }
 
 func (s valueSource) account() *position.Account {
-	return &position.Account{Name: s.someName(), Balances: s.amounts(), Version: s.Uint64N(300)}
+	return &position.Account{
+		Name: s.someName(), Cash: s.amounts(), Fees: s.amounts(), Funding: s.amounts(), Interest: s.amounts(),
+		Dividends: s.amounts(), Realized: s.amounts(), Other: s.amounts(), Version: s.Uint64N(300),
+	}
 }
 
+// change draws a change of every kind, as a record has it.
 func (s valueSource) change() position.Change {
-	c := position.Change{Part: s.Uint32N(3), Parts: s.Uint32(), Cause: s.mutation()}
-	switch s.IntN(5) {
-	case 0, 1:
-		c.Kind = position.ChangeKind(1 + s.UintN(uint(position.Charged)))
-		c.Qty, c.Value, c.Realized, c.Fee = s.decimal(), s.decimal(), s.decimal(), s.decimal()
-		c.After = s.position()
-	case 2:
-		c.Kind, c.Instrument = position.Defined, s.instrument()
-	case 3:
-		c.Kind, c.Account = position.AccountSet, s.account()
-	case 4:
-		if s.IntN(2) == 0 {
-			c.Kind, c.Cause = position.Marked, s.mark()
-			break
-		}
-		c.Kind, c.Cause, c.Epoch = position.EpochBegun, nil, &position.Epoch{Build: s.value()[:0] + s.name(), Arithmetic: s.Uint32()}
+	c := position.Change{Part: s.Uint32N(3), Parts: 1 + s.Uint32N(3)}
+	if s.IntN(2) == 0 {
+		c.Prev = s.Uint64()
+	}
+	c.Kind = position.ChangeKind(1 + s.UintN(uint(position.EpochBegun)))
+	//exhaustive:ignore
+	switch c.Kind {
+	case position.Defined:
+		c.Cause, c.Instrument = s.define(), s.instrument()
+	case position.Marked:
+		c.Cause = s.mark()
+	case position.AccountSet:
+		c.Cause, c.Account = s.accountCharge(), s.account()
+	case position.EpochBegun:
+		c.Epoch = &position.Epoch{Build: s.name(), Arithmetic: s.Uint32()}
 		for i := range c.Epoch.Salt {
 			c.Epoch.Salt[i] = byte(s.Uint32())
 		}
+	default:
+		s.positionChange(&c)
 	}
 	return c
+}
+
+func (s valueSource) positionChange(c *position.Change) {
+	//exhaustive:ignore
+	switch c.Kind {
+	case position.Amended:
+		c.Cause = s.amend()
+	case position.Charged:
+		c.Cause = s.charge()
+	case position.SplitChange, position.Transferred, position.Adjusted, position.Adopted, position.Settled, position.Busted, position.Corrected:
+		c.Cause = s.move(map[position.ChangeKind]int{
+			position.SplitChange: 0, position.Settled: 1, position.Transferred: 2, position.Adjusted: 3,
+			position.Adopted: 4, position.Busted: 5, position.Corrected: 6,
+		}[c.Kind])
+	default:
+		c.Cause = s.fill()
+	}
+	if (c.Kind == position.SplitChange || c.Kind == position.Settled) && s.IntN(2) == 0 {
+		c.Instrument = s.instrument()
+		return
+	}
+	c.Qty, c.Value, c.Realized, c.Fee = s.decimal(), s.decimal(), s.decimal(), s.decimal()
+	c.After = s.position()
+	if c.After.Lots != nil {
+		c.After.Lots.Open, c.Consumed, c.Opened = nil, s.uses(), s.lots()
+	}
+	if c.Kind == position.Busted {
+		c.Fill = s.Uint64()
+	}
+	// Mostly the image is that of the cause's key and time.
+	if k, ok := keyOf(c.Cause); ok && s.IntN(3) > 0 {
+		c.After.Key = k
+	}
+	if s.IntN(3) > 0 {
+		c.After.UpdatedAt = c.Cause.EventTime()
+	}
+	for i := range c.Opened {
+		if s.IntN(2) == 0 {
+			c.Opened[i].Opened, c.Opened[i].Label = c.Cause.EventTime(), c.Cause.ID()
+		}
+	}
 }

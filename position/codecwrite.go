@@ -67,6 +67,11 @@ func (w wire) time(n int, field uint, t Time) int {
 	if t == 0 {
 		return n
 	}
+	return w.anyTime(n, field, t)
+}
+
+// anyTime writes a time even when it is zero.
+func (w wire) anyTime(n int, field uint, t Time) int {
 	n = w.tag(n, field, fixed64Type)
 	binary.LittleEndian.PutUint64(w[n:], uint64(t))
 	return n + 8
@@ -92,6 +97,14 @@ func (w wire) decimal(n int, field uint, d Decimal) int {
 	return w.present(n, field, d)
 }
 
+// optional writes a decimal, even zero, unless there is none.
+func (w wire) optional(n int, field uint, d *Decimal) int {
+	if d == nil {
+		return n
+	}
+	return w.present(n, field, *d)
+}
+
 // present writes a decimal even when it is zero. It stores 16 bytes and keeps
 // those that count.
 func (w wire) present(n int, field uint, d Decimal) int {
@@ -114,6 +127,16 @@ func decimalLen(d Decimal) int {
 		return bits.Len64(d.lo^uint64(d.hi))/8 + 1
 	}
 	return 8 + bits.Len64(uint64(d.hi^d.hi>>63))/8 + 1
+}
+
+// sixteen writes a salt or digest.
+func (w wire) sixteen(n int, field uint, b *[16]byte) int {
+	if *b == [16]byte{} {
+		return n
+	}
+	n = w.tag(n, field, bytesType)
+	w[n] = byte(len(b))
+	return n + 1 + copy(w[n+1:], b[:])
 }
 
 // open starts a nested record whose length is expected to take size bytes, and

@@ -194,6 +194,9 @@ func roundedQuo64(x *uint256.Int, z uint64, neg bool) (Decimal, error) {
 	}
 	hi, rest := bits.Div64(x[2], x[1], z)
 	lo, rest := bits.Div64(rest, x[0], z)
+	if hi > maxHi {
+		return Decimal{}, overflow("product or quotient") // before rounding could wrap it
+	}
 	if half := z - rest; rest > half || rest == half && lo&1 == 1 {
 		var carry uint64
 		lo, carry = bits.Add64(lo, 1, 0)
@@ -218,6 +221,9 @@ func roundedQuo128(x *uint256.Int, z1, z0 uint64, neg bool) (Decimal, error) {
 	x1, x0 := x[1]<<s|x[0]>>(64-s), x[0]<<s
 	hi, r1, r0 := divWord(x3, x2, x1, z1, z0)
 	lo, r1, r0 := divWord(r1, r0, x0, z1, z0)
+	if hi > maxHi {
+		return Decimal{}, overflow("product or quotient") // before rounding could wrap it
+	}
 	h0, borrow := bits.Sub64(z0, r0, 0)
 	h1, _ := bits.Sub64(z1, r1, borrow)
 	if r1 > h1 || r1 == h1 && (r0 > h0 || r0 == h0 && lo&1 == 1) {

@@ -3,12 +3,13 @@
 //
 // # What it promises
 //
-// A [Mutation] is one thing that the engine says happened: a [Fill], a [Mark],
-// a [Charge], an [Amend] or a [DefineInstrument]. [Rules.Fold] turns it into
-// [Change] values, each with the whole [Position] after it, or refuses it with
-// an error and no change. The fold is pure and total: no clock, no I/O, no
-// goroutine, no float, no dependence on the order of a map. The same mutations
-// give the same bytes on every machine, for ever under one [ArithmeticVersion].
+// A [Mutation] is one thing that the engine says happened: a [Fill], [Mark],
+// [Charge], [Amend], [Split], [Settle], [Transfer], [Adjust], [Adopt], [Bust],
+// [Correct] or [DefineInstrument]. [Rules.Fold] turns it into [Change] values,
+// each with the whole [Position] after it, or refuses it with an error and no
+// change. The fold is pure and total: no clock, no I/O, no goroutine, no float,
+// no dependence on the order of a map. The same mutations give the same bytes on
+// every machine, for ever under one [ArithmeticVersion].
 //
 //	rules := position.Rules{DefaultCurrency: "USD"}
 //	changes, err := rules.Fold(state, fill) // state: what is held so far
@@ -43,14 +44,25 @@
 //	                    the second part is what the first one left. Closed, then
 //	                    opened, in one batch
 //
-// From this follow the invariants, which the tests check on random fills:
+// Under a [CostMethod] with lots each opening and increase makes a [Lot], and what
+// is removed is the cost of the lots that the method takes: whole ones, and of the
+// last one its share, rounded as above. The position's cost is the sum of theirs.
 //
-//   - The quantity is the sum of the signed fills.
-//   - Cost − lifetime Realized (for inverse Cost + Realized) is the sum of all n,
-//     to the last digit: rounding moves value between the two, it never makes
-//     or loses any.
+// A [Rounding] profile rounds where a venue does, once, from the exact product or
+// quotient: n; the profit of a reduction; and the average entry that this profit
+// is counted against, while the cost that leaves stays what it is above. What
+// profit thereby gains or lacks is kept in Position.Residue.
+//
+// From this follow the invariants of fills, which the tests check on random ones:
+//
+//   - The quantity is the sum of the signed fills, and of the open lots.
+//   - Cost − lifetime Realized − Residue (for inverse Cost + Realized + Residue)
+//     is the sum of all n, to the last digit: rounding moves value between them,
+//     it never makes or loses any. Cost is the sum of the open lots' costs.
 //   - A flat position has no cost: no dust survives a close.
-//   - Long and short are mirror images.
+//   - Long and short are mirror images, [HIFO] and modes that look at the sign
+//     apart.
+//   - A fill in parts is the fill, within one unit of the last place per part.
 //
 // # Policies
 //
@@ -66,17 +78,28 @@
 //   - A flat position keeps its last average in LastEntry and its totals, until
 //     the next opening starts a new cycle and adds them to Prior. A charge that
 //     arrives in between belongs to the cycle that ended.
+//   - A fill larger than the opposite position flips it, or is refused with
+//     [ErrOverReduction]: see [OverReduction].
+//   - Lots are in the order of their event times, then of their arrival. The
+//     dearest lot is told by ten digits of its entry price, so that what
+//     rounding left in its cost does not decide; of equal ones it is the older.
+//   - A [LotRef] filters under every method with lots, then the method orders. It
+//     must suffice, so that a fill which selects lots never flips. Under average
+//     cost it is refused, not ignored.
 //   - Zero and negative prices are legal, except for inverse instruments.
 //   - High and Low are the extremes of fills and marks since the cycle's first
 //     fill; the excursions [Position.MFE] and [Position.MAE] follow from them.
 //   - A position keeps the [Terms] of its cycle's opening. While any position of
 //     an instrument is open, its terms do not change. If a later cycle is
 //     settled in another currency, the profit and funding of earlier ones move
-//     to Prior.Charges, under theirs.
+//     to Prior.Charges, under theirs, and the residue starts anew.
+//   - A cycle is won or lost by its net, charges included that arrive before the
+//     next one opens.
 //
 // # Limitations
 //
-// A closed cycle whose gross profit is exactly zero does not tell whether it was
-// long or short, so its excursions are unknown. A closing average that does not
-// fit a Decimal is stored as zero.
+// A closing average that does not fit a Decimal is stored as zero. A change of a
+// position under a method with lots costs time and memory in proportion to its
+// open lots, at 64 bytes each. Lots are numbered from 1 again after a cycle under
+// average cost.
 package position

@@ -20,12 +20,39 @@ var (
 	// ErrUnknownInstrument is returned by [Rules.Fold] under strict instruments
 	// for an instrument that was not defined.
 	ErrUnknownInstrument = errors.New("position: unknown instrument")
-	// ErrUnknownPosition is returned for a charge or amendment of a key that
-	// never had a fill.
+	// ErrUnknownPosition is returned for an amendment, transfer or adjustment of a
+	// key that has no position.
 	ErrUnknownPosition = errors.New("position: unknown position")
 	// ErrInstrumentInUse is returned for a redefinition that would change the
 	// arithmetic of open positions.
 	ErrInstrumentInUse = errors.New("position: instrument in use")
+	// ErrOverReduction is returned by [Rules.Fold] under [RejectOver] for a fill
+	// that is larger than the position it reduces, and always for a transfer or an
+	// adjustment that is.
+	ErrOverReduction = errors.New("position: more than is open")
+	// ErrNoLot is returned where the selected lots are not there or do not
+	// suffice.
+	ErrNoLot = errors.New("position: no such lot")
+	// ErrLotChoice is returned under [SpecificLot] where the selection leaves a
+	// choice.
+	ErrLotChoice = errors.New("position: ambiguous lot")
+	// ErrTooManyLots is returned for a change that would leave a position with
+	// more than [MaxLots] lots.
+	ErrTooManyLots = errors.New("position: too many lots")
+	// ErrIncrement is returned under strict increments for a price or quantity
+	// that is no multiple of its instrument's increment.
+	ErrIncrement = errors.New("position: off increment")
+	// ErrSplitTwice is returned for a split that was applied under another id.
+	ErrSplitTwice = errors.New("position: split applied before")
+	// ErrUnknownFill is returned for a bust or correction of what is no fill of
+	// its key, or is busted already.
+	ErrUnknownFill = errors.New("position: unknown fill")
+	// ErrTrimmedHistory is returned for a bust or correction of a fill whose
+	// records are not kept any more. Adjust or adopt the position instead.
+	ErrTrimmedHistory = errors.New("position: history is trimmed")
+	// ErrRefold is returned where what followed a busted or corrected fill is
+	// refused without it. Adjust or adopt the position instead.
+	ErrRefold = errors.New("position: cannot be refolded")
 	// ErrTooLarge is returned when a mutation would give a change that exceeds
 	// [MaxChange].
 	ErrTooLarge = errors.New("position: change too large")

@@ -15,7 +15,7 @@ func TestAverageRoundsOnce(t *testing.T) {
 	t.Parallel()
 	check := func(cost, qty, multiplier *big.Int) {
 		t.Helper()
-		p := position.Position{Cycle: 1, Qty: dec(plain(qty)), Cost: dec(plain(cost)), Terms: position.Terms{Multiplier: dec(plain(multiplier))}}
+		p := position.Position{Cycle: 1, Qty: dec(plain(qty)), Cost: dec(plain(cost)), Terms: &position.Terms{Multiplier: dec(plain(multiplier))}}
 		got, ok := p.AvgEntry()
 		den := new(big.Int).Mul(qty, multiplier)
 		want := divide(new(big.Int).Mul(cost, new(big.Int).Mul(bigOne, bigOne)), den)
@@ -42,8 +42,13 @@ func TestAverageRoundsOnce(t *testing.T) {
 
 func TestFiguresOfNothing(t *testing.T) {
 	t.Parallel()
-	var p position.Position
-	for name, f := range map[string]func() (position.Decimal, bool){"entry": p.AvgEntry, "exit": p.AvgExit, "mfe": p.MFE, "mae": p.MAE} {
+	p := position.Position{Terms: &position.Terms{Multiplier: dec("1")}}
+	for name, f := range map[string]func() (position.Decimal, bool){
+		"entry": p.AvgEntry, "exit": p.AvgExit, "mfe": p.MFE, "mae": p.MAE,
+		"return": p.Return, "break even": p.BreakEven, "upside": p.UpsidePercent, "drawdown": p.DrawdownPercent,
+		"holding": func() (position.Decimal, bool) { return p.HoldingTime(5) },
+		"profit":  func() (position.Decimal, bool) { return p.ProfitPercent(dec("1")) },
+	} {
 		v, ok := f()
 		require.False(t, ok, name)
 		require.True(t, v.IsZero(), name)
@@ -56,7 +61,7 @@ func TestFiguresOutOfRange(t *testing.T) {
 	const most = "170141183460469231731"
 	p := position.Position{
 		Cycle: 1, Qty: dec("2"), Cost: dec("-" + most), High: dec(most), Low: dec("-" + most),
-		Terms: position.Terms{Multiplier: dec("1"), Settlement: "USD"},
+		Terms: &position.Terms{Multiplier: dec("1"), Settlement: "USD"},
 	}
 	_, ok := p.MarkValue(dec(most))
 	require.False(t, ok)

@@ -20,7 +20,7 @@ func FingerprintOf(m Mutation) Fingerprint {
 	w, n := roomFor(buf[:0], mutationBound(m))
 
 	var f Fingerprint
-	content := sha256.Sum256(w[:w.mutation(n, m, false)])
+	content := sha256.Sum256(w[:w.mutation(n, m, false, new(origin))])
 	copy(f.Content[:], content[:])
 	id := sha256.Sum256(append(buf[:0], m.ID()...))
 	copy(f.ID[:], id[:])

@@ -1,20 +1,9 @@
 package position
 
-import "fmt"
-
-// CostMethod says which cost leaves with a reduction.
-type CostMethod uint8
-
-// The methods. Average is the only one so far.
-const Average CostMethod = 0
-
-// String returns the name used in JSON and flags.
-func (m CostMethod) String() string {
-	if m == Average {
-		return "average"
-	}
-	return "unknown"
-}
+import (
+	"fmt"
+	"iter"
+)
 
 // fallbackCurrency settles undefined instruments where the rules name none.
 const fallbackCurrency = "USD"
@@ -25,12 +14,21 @@ type Rules struct {
 	CostMethod        CostMethod
 	DefaultCurrency   string // settlement of instruments that were not defined; "": USD
 	StrictInstruments bool   // refuse instruments that were not defined
+	StrictIncrements  bool   // refuse fills off the increments of their instrument
+	OverReduction     OverReduction
 }
 
 // DefaultTerms are the terms of an instrument that was not defined.
 func (r Rules) DefaultTerms() Terms {
-	return Terms{Kind: Linear, Multiplier: Decimal{lo: one}, Settlement: r.currency()}
+	return Terms{
+		Kind: Linear, Multiplier: Decimal{lo: one}, Settlement: r.currency(),
+		CostMethod: r.costMethod(), OverReduction: r.overReduction(),
+	}
 }
+
+func (r Rules) costMethod() CostMethod { return max(r.CostMethod, Average) }
+
+func (r Rules) overReduction() OverReduction { return max(r.OverReduction, FlipOver) }
 
 func (r Rules) currency() string {
 	if r.DefaultCurrency != "" {
@@ -43,10 +41,31 @@ func (r Rules) currency() string {
 // known, and must not be changed.
 type State interface {
 	Position(key Key) *Position
+	// DefaultTerms returns what [Rules.DefaultTerms] gives, in one place, so that
+	// positions share it.
+	DefaultTerms() *Terms
 	Instrument(name string) *Instrument
 	Account(name string) *Account
 	// HasOpen reports whether the instrument has an open position.
 	HasOpen(instrument string) bool
+	// Open yields the open positions of an instrument in the order of their keys.
+	Open(instrument string) iter.Seq[*Position]
+	// History returns what happened to a key from a fill on. The error is
+	// [ErrUnknownFill] where no such fill is known, or says why it cannot be read.
+	History(key Key, fill string) (*History, error)
+}
+
+// History is what a refold starts from.
+type History struct {
+	Seq        uint64      // record of the fill
+	Position   *Position   // just before it; nil: the key was new
+	Instrument *Instrument // just before it; nil: not known
+	// Mutations are those that changed the key or its instrument since, the fill
+	// first, in the order of their records.
+	Mutations []Mutation
+	// Transfers are all changes, of both keys, that the transfers to the key
+	// among Mutations made: what they brought depends on where it came from.
+	Transfers []Change
 }
 
 // Fold returns the changes that a mutation makes to a state, without changing
@@ -71,6 +90,20 @@ func (r Rules) Fold(s State, m Mutation) ([]Change, error) {
 		return foldAmend(s, &v, m)
 	case DefineInstrument:
 		return r.foldInstrument(s, &v, m)
+	case Split:
+		return r.foldSplit(s, &v, m)
+	case Settle:
+		return r.foldSettle(s, &v, m)
+	case Transfer:
+		return r.foldTransfer(s, &v, m)
+	case Adjust:
+		return r.foldAdjust(s, &v, m)
+	case Adopt:
+		return r.foldAdopt(s, &v, m)
+	case Bust:
+		return r.foldBust(s, &v, m)
+	case Correct:
+		return r.foldCorrect(s, &v, m)
 	}
 	return nil, invalid("type", "%T is no mutation that can be folded", m)
 }
@@ -97,15 +130,19 @@ func (r Rules) foldInstrument(s State, d *DefineInstrument, cause Mutation) ([]C
 	}
 	old := s.Instrument(d.Instrument)
 	have := r.DefaultTerms()
-	next := Instrument{Name: d.Instrument, Terms: terms, Defined: true, Version: 1}
+	next := Instrument{
+		Name: d.Instrument, Terms: &terms, Defined: true, Version: 1,
+		PriceIncrement: d.PriceIncrement, SizeIncrement: d.SizeIncrement,
+	}
 	if old != nil {
 		next.Mark, next.MarkTime, next.Version = old.Mark, old.MarkTime, old.Version+1
+		next.SplitTime, next.SplitRatio, next.SplitPer = old.SplitTime, old.SplitRatio, old.SplitPer
 		if old.Defined {
-			have = old.Terms
+			have = *old.Terms
 		}
 	}
 	if terms == have {
-		if old != nil && old.Defined {
+		if old != nil && old.Defined && old.PriceIncrement == next.PriceIncrement && old.SizeIncrement == next.SizeIncrement {
 			return nil, nil
 		}
 	} else if s.HasOpen(d.Instrument) {
@@ -118,6 +155,12 @@ func (r Rules) foldInstrument(s State, d *DefineInstrument, cause Mutation) ([]C
 func (r Rules) fillTerms(t Terms) (Terms, error) {
 	if t.Multiplier.IsZero() {
 		t.Multiplier = Decimal{lo: one}
+	}
+	if t.CostMethod == Inherited {
+		t.CostMethod = r.costMethod()
+	}
+	if t.OverReduction == InheritedOver {
+		t.OverReduction = r.overReduction()
 	}
 	if t.Settlement == "" {
 		switch t.Kind {

@@ -212,7 +212,6 @@ func TestFoldCharges(t *testing.T) {
 		}, nil},
 	})
 	s := newMemory(position.Rules{})
-	refused(t, s, charge(position.Funding, "1", "USD"), position.ErrUnknownPosition, "A/X")
 	cash := position.Charge{Key: position.Key{Account: "A"}, Kind: position.Cash, Amount: dec("100"), Currency: "USD"}
 	require.NoError(t, s.Apply(cash))
 	first := s.accounts["A"]
@@ -220,11 +219,22 @@ func TestFoldCharges(t *testing.T) {
 	require.NoError(t, s.Apply(cash))
 	cash.Currency = "EUR"
 	require.NoError(t, s.Apply(cash))
-	require.Equal(t, "-30 EUR 70 USD", amounts(s.accounts["A"].Balances))
+	require.Equal(t, "-30 EUR 70 USD", amounts(s.accounts["A"].Cash))
 	require.Equal(t, uint64(3), s.accounts["A"].Version)
-	require.Equal(t, "100 USD", amounts(first.Balances), "an image never changes")
+	require.Equal(t, "100 USD", amounts(first.Cash), "an image never changes")
 	require.Equal(t, position.AccountSet, s.last[0].Kind)
 	require.Nil(t, s.last[0].After)
+}
+
+// A charge before any fill belongs to no cycle; the first opening finds it in
+// what was before.
+func TestFoldChargeBeforeFill(t *testing.T) {
+	t.Parallel()
+	s := newMemory(position.Rules{})
+	require.NoError(t, s.Apply(charge(position.Funding, "1", "USD")))
+	wants(t, s.image(key), figs{"cycle": "0", "side": "flat", "funding": "1", "version": "1", "wins": "0", "avg_entry": "?", "holding": "?"})
+	require.NoError(t, s.Apply(buy("1", "100")))
+	wants(t, s.image(key), figs{"cycle": "1", "version": "2", "funding": "0", "prior_funding": "1", "wins": "0"})
 }
 
 func TestFoldMarks(t *testing.T) {
@@ -239,7 +249,7 @@ func TestFoldMarks(t *testing.T) {
 			"high": "120", "low": "70", "mfe": "60", "mae": "40", "side": "flat", "mark": "70",
 		}, nil},
 		{"extremes of a closed long", muts(buy("2", "100"), mark("120"), sell("2", "70")), figs{"mfe": "40", "mae": "60"}, nil},
-		{"a closed cycle without profit could have been either way", muts(buy("2", "100"), mark("120"), sell("2", "100")), figs{"mfe": "?", "mae": "?"}, nil},
+		{"extremes of a closed cycle without profit", muts(sell("2", "100"), mark("120"), buy("2", "100")), figs{"mfe": "0", "mae": "40"}, nil},
 	})
 	s := newMemory(position.Rules{})
 	require.NoError(t, s.Apply(mark("-5")))

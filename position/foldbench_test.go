@@ -1,6 +1,7 @@
 package position_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +16,7 @@ func benchFold(b *testing.B, held []position.Mutation, m position.Mutation) {
 		require.NoError(b, s.Apply(h))
 	}
 	m = m.Identified("0198c5a1-7a4e-7a10-8a31-6d2b7b3f0c11", 1)
-	var view position.State = one{s.positions[key], s.instruments["X"]}
+	var view position.State = one{state{s}, s.positions[key], s.instruments["X"]}
 	b.ReportAllocs()
 	for b.Loop() {
 		changes, err := s.rules.Fold(view, m)
@@ -27,13 +28,13 @@ func benchFold(b *testing.B, held []position.Mutation, m position.Mutation) {
 
 // one is a state of one position, so that the fold is measured, not a map.
 type one struct {
+	state
 	p *position.Position
 	i *position.Instrument
 }
 
 func (o one) Position(position.Key) *position.Position { return o.p }
 func (o one) Instrument(string) *position.Instrument   { return o.i }
-func (o one) Account(string) *position.Account         { return nil }
 func (o one) HasOpen(string) bool                      { return o.p.IsOpen() }
 
 func BenchmarkFoldIncrease(b *testing.B) {
@@ -58,4 +59,32 @@ func BenchmarkFoldFlip(b *testing.B) {
 
 func BenchmarkFoldInverse(b *testing.B) {
 	benchFold(b, muts(define(position.Inverse, "1", "XBT", "USD", ""), buy("100", "50123.25")), sell("25", "50200.5"))
+}
+
+func benchLots(b *testing.B, method position.CostMethod, lots int) {
+	b.Helper()
+	s := newMemory(by(method))
+	for i := range lots {
+		require.NoError(b, s.Apply(buy("1", fmt.Sprint(100+i%7))))
+	}
+	var view position.State = one{state{s}, s.positions[key], nil}
+	m := sell("1.5", "105").Identified("id", 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.rules.Fold(view, m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkFoldFIFO(b *testing.B) {
+	for _, n := range []int{2, 20, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) { benchLots(b, position.FIFO, n) })
+	}
+}
+
+func BenchmarkFoldHIFO(b *testing.B) {
+	for _, n := range []int{2, 20, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) { benchLots(b, position.HIFO, n) })
+	}
 }

@@ -2,6 +2,7 @@ package position_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,12 +58,19 @@ func checkInvariants(t require.TestingT, p *position.Position, kind position.Ins
 	all, ok := p.Lifetime()
 	require.True(t, ok)
 	if kind == position.Inverse {
-		require.Equal(t, value, sum(t, p.Cost, all.Realized), "no value appears or vanishes")
+		require.Equal(t, value, sum(t, p.Cost, all.Realized, p.Residue), "no value appears or vanishes")
 	} else {
-		require.Equal(t, value, sum(t, p.Cost, all.Realized.Neg()), "no value appears or vanishes")
+		require.Equal(t, value, sum(t, p.Cost, all.Realized.Neg(), p.Residue.Neg()), "no value appears or vanishes")
 	}
+	if p.Terms.Rounding == (position.Rounding{}) {
+		require.True(t, p.Residue.IsZero(), "what is not rounded leaves no residue")
+	}
+	checkLots(t, p)
 	require.Equal(t, fees, all.Fees.Get("USD"), "no part of a fee is lost in a flip")
 	require.Equal(t, p.Qty.Abs(), sum(t, p.EntryQty, p.ExitQty.Neg()))
+	require.Equal(t, p.IsOpen(), p.EntryQty != p.ExitQty)
+	require.Equal(t, p.ExitQty.IsZero(), p.Exits == 0)
+	require.Equal(t, p.Short, p.Qty.Sign() < 0 || !p.IsOpen() && p.Short)
 	require.LessOrEqual(t, p.Qty.Abs().Cmp(p.PeakQty), 0)
 	require.LessOrEqual(t, p.Low.Cmp(p.High), 0)
 	require.Equal(t, p.IsOpen(), p.ClosedAt == 0)
@@ -73,15 +81,44 @@ func checkInvariants(t require.TestingT, p *position.Position, kind position.Ins
 	require.NotEqual(t, -1, p.Qty.Sign()*p.Cost.Sign(), "with positive prices the cost has the sign of the quantity")
 }
 
+// unselected are the methods that choose by themselves.
+var unselected = []position.CostMethod{position.Average, position.FIFO, position.LIFO, position.HIFO}
+
+func drawRound(t *rapid.T, name string) position.Round {
+	r := position.Round{
+		Mode: rapid.SampledFrom([]position.RoundMode{
+			position.Exact, position.HalfEven, position.HalfUp, position.Down, position.Up, position.Floor, position.Ceiling,
+		}).Draw(t, name),
+	}
+	if r.Mode != position.Exact {
+		r.Significant = rapid.Bool().Draw(t, name+" significant")
+		r.Digits = uint8(rapid.IntRange(1, 12).Draw(t, name+" digits"))
+	}
+	return r
+}
+
+func drawRounding(t *rapid.T) (r position.Rounding) {
+	if !rapid.Bool().Draw(t, "profile") {
+		return r
+	}
+	r = position.Rounding{Value: drawRound(t, "value"), Average: drawRound(t, "average"), Realized: drawRound(t, "realized")}
+	if r.Value.Mode != position.Exact && rapid.Bool().Draw(t, "per lot") {
+		r.ValuePer = drawDecimal(t, "value per")
+	}
+	return r
+}
+
 func TestFoldKeepsValue(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []position.InstrumentKind{position.Linear, position.Inverse} {
+	for _, kind := range []position.InstrumentKind{position.Linear, position.Inverse, position.Quanto, position.Option} {
 		t.Run(kind.String(), func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
 				s := newMemory(position.Rules{})
 				def := define(kind, "", "", "", "USD")
 				def.Terms.Multiplier = drawDecimal(t, "multiplier")
+				def.Terms.CostMethod = rapid.SampledFrom(unselected).Draw(t, "method")
+				def.Terms.Rounding = drawRounding(t)
 				require.NoError(t, s.Apply(def))
 				var flow, value, fees position.Decimal
 				for range rapid.IntRange(1, 25).Draw(t, "fills") {
@@ -133,6 +170,15 @@ func TestFoldMirror(t *testing.T) {
 		kind := rapid.SampledFrom([]position.InstrumentKind{position.Linear, position.Inverse}).Draw(t, "kind")
 		long, short := newMemory(position.Rules{}), newMemory(position.Rules{})
 		def := define(kind, "10", "", "", "USD")
+		// The dearest lot of a long position is no mirror image of the cheapest
+		// of a short one, nor is down of up.
+		def.Terms.CostMethod = rapid.SampledFrom(unselected[:3]).Draw(t, "method")
+		def.Terms.Rounding = drawRounding(t)
+		for _, r := range []*position.Round{&def.Terms.Rounding.Value, &def.Terms.Rounding.Realized} {
+			if r.Mode == position.Floor || r.Mode == position.Ceiling {
+				r.Mode = position.HalfUp
+			}
+		}
 		require.NoError(t, long.Apply(def))
 		require.NoError(t, short.Apply(def))
 		for range rapid.IntRange(1, 15).Draw(t, "fills") {
@@ -145,9 +191,14 @@ func TestFoldMirror(t *testing.T) {
 				continue
 			}
 			a, b := long.image(key), *short.image(key)
-			b.Qty, b.Cost = b.Qty.Neg(), b.Cost.Neg()
-			b.Totals.Realized, b.Prior.Realized = b.Totals.Realized.Neg(), b.Prior.Realized.Neg()
-			require.Equal(t, *a, b)
+			b.Qty, b.Cost, b.Short, b.Residue = b.Qty.Neg(), b.Cost.Neg(), !b.Short, b.Residue.Neg()
+			b.Totals.Realized = b.Totals.Realized.Neg()
+			if b.Prior = negated(b.Prior); a.Prior != nil {
+				// Fees decide who wins, and they do not change sides.
+				b.Prior.Wins, b.Prior.Losses = a.Prior.Wins, a.Prior.Losses
+			}
+			b.Lots = turned(b.Lots)
+			require.Equal(t, sumless(a), sumless(&b))
 			av, aok := a.AvgEntry()
 			bv, bok := short.image(key).AvgEntry()
 			require.Equal(t, av, bv)
@@ -163,6 +214,38 @@ func TestFoldMirror(t *testing.T) {
 			require.Equal(t, lok, gok)
 		}
 	})
+}
+
+func negated(l *position.Lifetime) *position.Lifetime {
+	if l == nil {
+		return nil
+	}
+	n := *l
+	n.Realized = n.Realized.Neg()
+	return &n
+}
+
+func turned(l *position.Lots) *position.Lots {
+	if l == nil {
+		return nil
+	}
+	n := *l
+	n.Open = slices.Clone(n.Open)
+	for i := range n.Open {
+		n.Open[i].Qty, n.Open[i].Cost = n.Open[i].Qty.Neg(), n.Open[i].Cost.Neg()
+	}
+	return &n
+}
+
+// sumless leaves out the digest of the lots, in which signs cannot be turned.
+func sumless(p *position.Position) position.Position {
+	n := *p
+	if n.Lots != nil {
+		l := *n.Lots
+		l.Sum = [16]byte{}
+		n.Lots = &l
+	}
+	return n
 }
 
 func drawMutation(t *rapid.T) position.Mutation {
@@ -191,8 +274,19 @@ func drawMutation(t *rapid.T) position.Mutation {
 // deep copies everything that an image can reach.
 func deep(p *position.Position) position.Position {
 	c := *p
-	for _, a := range []*position.Amounts{&c.Totals.Fees, &c.Totals.Charges, &c.Prior.Fees, &c.Prior.Charges} {
-		*a = append(position.Amounts(nil), *a...)
+	sums := []*position.Amounts{&c.Totals.Fees, &c.Totals.Charges}
+	if c.Prior != nil {
+		n := *c.Prior
+		c.Prior = &n
+		sums = append(sums, &n.Fees, &n.Charges)
+	}
+	for _, a := range sums {
+		*a = slices.Clone(*a)
+	}
+	if c.Lots != nil {
+		n := *c.Lots
+		n.Open = slices.Clone(n.Open)
+		c.Lots = &n
 	}
 	if c.Conditions != nil {
 		n := *c.Conditions
@@ -209,7 +303,7 @@ func deep(p *position.Position) position.Position {
 func TestFoldIsPure(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := newMemory(position.Rules{})
+		s := newMemory(by(rapid.SampledFrom(unselected).Draw(t, "method")))
 		require.NoError(t, s.Apply(define(position.Spot, "", "ETH", "USD", "")))
 		type handed struct {
 			live *position.Position

@@ -82,7 +82,8 @@ func TestFoldDefinitions(t *testing.T) {
 		in := s.instruments["X"]
 		want := c.def.Terms
 		want.Multiplier, want.Settlement = dec(c.multiplier), c.settlement
-		require.Equal(t, position.Instrument{Name: "X", Terms: want, Defined: true, Version: 1}, *in)
+		want.CostMethod, want.OverReduction = position.Average, position.FlipOver
+		require.Equal(t, position.Instrument{Name: "X", Terms: &want, Defined: true, Version: 1}, *in)
 
 		require.NoError(t, s.Apply(c.def))
 		require.Empty(t, s.last, "the same definition again changes nothing")

@@ -19,6 +19,13 @@ func (t Totals) Net(settlement string) (Decimal, error) {
 	return n, c.err
 }
 
+// Lifetime is what the earlier cycles of a position came to.
+type Lifetime struct {
+	Totals
+
+	Wins, Losses uint64 // cycles that ended with a positive or a negative net
+}
+
 // Conditions are the engine's own notes on a position, set by [Amend].
 type Conditions struct {
 	Stop    Decimal // stop price; meaningless unless HasStop
@@ -31,14 +38,15 @@ type Conditions struct {
 // MetaItem is one name and value of a position's metadata.
 type MetaItem struct{ Name, Value string }
 
-// Position is the state of one key: its current cycle, or, while flat, its last
-// one. A Position reached through a pointer is immutable; the fold makes new
-// ones. Cost, Realized and all totals are in Terms.Settlement.
+// Position is the state of one key: its current cycle or, while flat, its last
+// one. A Position reached through a pointer is immutable, and so is what it
+// points to; the fold makes new ones. Cost, Realized and all totals are in
+// Terms.Settlement.
 type Position struct {
 	Key   Key
-	Terms Terms
+	Terms *Terms // those of the cycle's opening; shared, never nil
 
-	Cycle   uint64 // 1 for the first; a new one starts when a flat key is opened
+	Cycle   uint64 // 1 for the first, 0 before it; a new one starts when a flat key is opened
 	Version uint64 // changes so far, over all cycles; marks do not count
 	Seq     uint64 // record of the last change; set by the projector, not stored
 
@@ -52,16 +60,26 @@ type Position struct {
 	PeakQty    Decimal // largest |Qty| of the cycle
 	LastEntry  Decimal // average entry price just before the cycle went flat
 
-	Totals Totals // of this cycle
-	Prior  Totals // of all earlier cycles
+	Totals Totals    // of this cycle
+	Prior  *Lifetime // of all earlier cycles; nil: none
+
+	// Residue is what a rounding profile has taken from cost and profit
+	// together: Cost − lifetime Realized − Residue (inverse: Cost + Realized +
+	// Residue) is the sum of all notionals, exactly. Zero without a profile.
+	Residue Decimal
 
 	// High and Low are the extreme prices, marks and fills, since the cycle's
 	// first fill. Mark is the instrument's mark when the position last changed.
 	High, Low, Mark Decimal
-	HasMark         bool
+
+	Entries, Exits uint32 // fills and other changes that increased and reduced it in this cycle
+
+	HasMark bool
+	Short   bool // the cycle is, or was, a short one
 
 	OpenedAt, ClosedAt, UpdatedAt Time // event times
 
+	Lots       *Lots       // open lots; nil under average cost
 	Conditions *Conditions // nil: none
 }
 
@@ -79,13 +97,27 @@ func (p *Position) Side() string {
 // IsOpen reports whether the quantity is not zero.
 func (p *Position) IsOpen() bool { return !p.Qty.IsZero() }
 
-// Account is the cash side of one account: totals of the charges that belong to
-// no instrument.
+// Account is the money side of one account: the charges that belong to no
+// instrument, by kind.
 type Account struct {
-	Name     string
-	Balances Amounts // per currency, received is positive
-	Version  uint64  // changes so far
-	Seq      uint64  // record of the last change; set by the projector, not stored
+	Name string
+	// Per currency, received is positive, a fee paid negative.
+	Cash, Fees, Funding, Interest, Dividends, Realized, Other Amounts
+
+	Version uint64 // changes so far
+	Seq     uint64 // record of the last change; set by the projector, not stored
+}
+
+// Balances returns the sum of all kinds.
+func (a *Account) Balances() (Amounts, error) {
+	var sum Amounts
+	var err error
+	for _, part := range [...]Amounts{a.Cash, a.Fees, a.Funding, a.Interest, a.Dividends, a.Realized, a.Other} {
+		if sum, err = sum.PlusAll(part); err != nil {
+			return nil, err
+		}
+	}
+	return sum, nil
 }
 
 // Epoch describes one incarnation of the writer. Its record is the first that

@@ -47,15 +47,31 @@ type Terms struct {
 	Base       string  // currency or asset that is bought and sold; may be empty
 	Quote      string  // currency of the price; may be empty
 	Settlement string  // currency of cost and profit
+
+	// CostMethod and OverReduction are inherited from the ledger where a
+	// definition leaves them zero; in an instrument and in a position they are
+	// never zero.
+	CostMethod    CostMethod
+	OverReduction OverReduction
+	BaseFee       BaseFee  // of spot instruments
+	Rounding      Rounding // of the venue; zero: exact
 }
 
 // Instrument is an instrument's definition and its last mark.
 type Instrument struct {
 	Name     string
-	Terms    Terms
+	Terms    *Terms  // shared, never nil
 	Defined  bool    // false: known only by use, with the ledger's defaults
 	Mark     Decimal // last mark price; meaningless while MarkTime is zero
 	MarkTime Time
-	Version  uint64 // definitions so far
-	Seq      uint64 // record that last defined it; set by the projector
+	Version  uint64 // definitions, splits and settlements so far
+
+	PriceIncrement, SizeIncrement Decimal // zero: none
+
+	// SplitTime is the event time of the last split, SplitRatio and SplitPer
+	// what it was; zero: none yet.
+	SplitTime            Time
+	SplitRatio, SplitPer Decimal
+
+	Seq uint64 // record that last defined it; set by the projector
 }

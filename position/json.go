@@ -40,20 +40,24 @@ func UnmarshalMutation(b []byte) (Mutation, error) {
 type draft struct {
 	form  *form
 	next  int // index in form.members after the member found last
-	seen  uint32
+	seen  uint64
 	early []earlyMember
 
-	texts    [members]string
-	decimals [members]Decimal
+	texts    [texts]string
+	decimals [afterDecimals - texts]Decimal
+	choices  [members]uint8
 	time     Time
-	side     Side
-	choice   int
-	stop     *Decimal
+	opened   Time
 	noStop   bool
-	targets  []Decimal
-	tags     []string
-	metadata map[string]string
-	expect   *uint64
+	// reduceOnly is the one boolean that a form has.
+	reduceOnly bool
+	targets    []Decimal
+	tags       []string
+	metadata   map[string]string
+	lot        *LotRef
+	lots       []AdoptedLot
+	rounding   Rounding
+	expect     *uint64
 }
 
 type earlyMember struct {
@@ -74,6 +78,23 @@ func (d *draft) key() Key {
 		Account: d.texts[memberAccount], Instrument: d.texts[memberInstrument],
 		Strategy: d.texts[memberStrategy], Leg: d.texts[memberLeg],
 	}
+}
+
+// side is the choice of sides.
+func (d *draft) side() Side { return [...]Side{Buy, Sell}[d.choices[memberSide]] }
+
+// has reports whether a member was given.
+func (d *draft) has(id memberID) bool { return d.seen&(1<<id) != 0 }
+
+func (d *draft) decimal(id memberID) Decimal { return d.decimals[id-texts] }
+
+// pointer returns a decimal that may be absent.
+func (d *draft) pointer(id memberID) *Decimal {
+	if d.noStop && id == memberStop || !d.has(id) {
+		return nil
+	}
+	v := d.decimal(id)
+	return &v
 }
 
 // take reads the value of one member.
@@ -116,13 +137,7 @@ func (d *draft) setForm(v value) error {
 	return invalid("type", "%q is none of %s", clip(text), formNames())
 }
 
-func formNames() string {
-	var names []string
-	for i := range forms {
-		names = append(names, forms[i].name)
-	}
-	return strings.Join(names, ", ")
-}
+func formNames() string { return strings.Join(MutationTypes(), ", ") }
 
 // find looks a member up, first where the order of the table puts it.
 func (d *draft) find(name string) *member {
@@ -142,9 +157,9 @@ func (d *draft) find(name string) *member {
 func (d *draft) set(name string, v value) error {
 	m := d.find(name)
 	if m == nil {
-		return invalid(strconv.Quote(clip(name)), "is not a member of %s", d.form.noun())
+		return invalid(strconv.Quote(clip(name)), "is not a member of %s: those are %s", d.form.noun(), d.form.listed())
 	}
-	if d.seen&(1<<m.id) != 0 {
+	if d.has(m.id) {
 		return invalid(name, "is given twice")
 	}
 	d.seen |= 1 << m.id
@@ -154,10 +169,10 @@ func (d *draft) set(name string, v value) error {
 	return nil
 }
 
-// named puts the member's name on an error of Parse, which does not know it.
+// named puts the member's name on an error of a parser that does not know it.
 func named(err error, name string) error {
 	var fe *FieldError
-	if errors.As(err, &fe) && fe.Field == "number" {
+	if errors.As(err, &fe) && (fe.Field == "number" || fe.Field == "time") {
 		return &FieldError{Field: name, Reason: fe.Reason, Err: fe.Err}
 	}
 	return err
@@ -171,13 +186,21 @@ func (f *form) noun() string {
 	return "a " + f.name
 }
 
+// listed names the form's members for an error text.
+func (f *form) listed() string { return strings.Join(MutationMembers(f.name), ", ") }
+
 func (d *draft) finish() (Mutation, error) {
 	if d.form == nil {
 		return nil, invalid("type", "is missing: it is one of %s", formNames())
 	}
 	for i := range d.form.members {
-		if m := &d.form.members[i]; m.need && d.seen&(1<<m.id) == 0 {
+		if m := &d.form.members[i]; m.need && !d.has(m.id) {
 			return nil, invalid(m.name, "is missing in %s", d.form.noun())
+		}
+	}
+	if d.form.check != nil {
+		if err := d.form.check(d); err != nil {
+			return nil, err
 		}
 	}
 	mutation := d.form.build(d)
@@ -191,50 +214,66 @@ func (d *draft) read(m *member, v value) (err error) {
 	switch m.shape {
 	case oneOf:
 		return d.readChoice(m, v)
-	case someName, anyName:
+	case someName, anyName, someText, anyText:
 		var text string
-		if text, err = textOf(m.name, v); err == nil && m.shape == someName && text == "" {
+		if text, err = textOf(m.name, v); err == nil && text == "" && (m.shape == someName || m.shape == someText) {
 			err = invalid(m.name, "is empty")
 		}
 		d.texts[m.id] = strings.Clone(text)
 	case timestamp:
-		var text string
-		if text, err = textOf(m.name, v); err == nil {
-			d.time, err = parseTime(text)
+		at := &d.time
+		if m.id == memberOpened {
+			at = &d.opened
 		}
+		*at, err = timeOf(m.name, v)
 	case anyDecimal:
-		d.decimals[m.id], err = decimalOf(m.name, v)
+		d.decimals[m.id-texts], err = decimalOf(m.name, v)
 	case positiveDecimal:
-		d.decimals[m.id], err = decimalOf(m.name, v)
-		if err == nil && d.decimals[m.id].Sign() <= 0 {
+		d.decimals[m.id-texts], err = decimalOf(m.name, v)
+		if err == nil && d.decimal(m.id).Sign() <= 0 {
 			err = invalid(m.name, "must be positive")
 		}
 	case decimalOrNull:
 		if d.noStop = v.kind == jsonNull; !d.noStop {
-			var stop Decimal
-			stop, err = decimalOf(m.name, v)
-			d.stop = &stop
+			d.decimals[m.id-texts], err = decimalOf(m.name, v)
 		}
-	case listOfDecimals:
-		d.targets = []Decimal{}
-		err = listOf(m.name, MaxTargets, v, func(e value) error {
-			t, e2 := decimalOf(m.name, e)
-			d.targets = append(d.targets, t)
-			return e2
-		})
-	case listOfNames:
-		d.tags = []string{}
-		err = listOf(m.name, MaxTags, v, func(e value) error {
-			t, e2 := textOf(m.name, e)
-			d.tags = append(d.tags, strings.Clone(t))
-			return e2
-		})
+	case listOfDecimals, listOfNames:
+		return d.readList(m, v)
 	case mapOfTexts:
 		d.metadata, err = mapOf(m.name, v)
+	case lotChoice:
+		d.lot, err = lotOf(m.name, v)
+	case listOfLots:
+		d.lots, err = lotsOf(m.name, v)
+	case roundingProfile:
+		d.rounding, err = roundingOf(m.name, v)
+	case boolean:
+		if v.kind != jsonBool {
+			return invalid(m.name, "must be true or false, not %s", v.kind)
+		}
+		d.reduceOnly = v.raw == "true"
 	case nonNegativeCount:
 		d.expect, err = countOf(m.name, v)
 	}
 	return err
+}
+
+// readList reads the members of an amendment that are lists.
+func (d *draft) readList(m *member, v value) error {
+	if m.shape == listOfDecimals {
+		d.targets = []Decimal{}
+		return listOf(m.name, MaxTargets, v, func(e value) error {
+			t, err := decimalOf(m.name, e)
+			d.targets = append(d.targets, t)
+			return err
+		})
+	}
+	d.tags = []string{}
+	return listOf(m.name, MaxTags, v, func(e value) error {
+		t, err := textOf(m.name, e)
+		d.tags = append(d.tags, strings.Clone(t))
+		return err
+	})
 }
 
 func (d *draft) readChoice(m *member, v value) error {
@@ -247,9 +286,6 @@ func (d *draft) readChoice(m *member, v value) error {
 	if i < 0 {
 		return invalid(m.name, "%q is none of %s", clip(text), strings.Join(choices, ", "))
 	}
-	d.choice = i
-	if m.id == memberSide {
-		d.side = [...]Side{Buy, Sell}[i]
-	}
+	d.choices[m.id] = uint8(i)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,7 +30,7 @@ func compile(tb testing.TB, schema []byte) *jsonschema.Schema {
 // that the table names; there the parser is the stricter one.
 func TestParserAndSchemaAgree(t *testing.T) {
 	schema := compile(t, position.MutationSchema())
-	for _, c := range append(goodLines(), badLines()...) {
+	for _, c := range slices.Concat(goodLines(), moveLines(), badLines(), badMoveLines()) {
 		t.Run(c.name, func(t *testing.T) {
 			m, err := position.UnmarshalMutation([]byte(c.line))
 			if c.err == "" {
@@ -276,7 +277,8 @@ func BenchmarkUnmarshalMutation(b *testing.B) {
 }
 
 func BenchmarkAppendChangeJSON(b *testing.B) {
-	for name, c := range benchChanges() {
+	for _, name := range []string{"fill_increased", "flip_closed"} {
+		c := samples()[name]
 		b.Run(name, func(b *testing.B) {
 			buf := make([]byte, 0, 8192)
 			stamp := position.Stamp{Seq: 123456, Epoch: 3, Time: sampleTime}

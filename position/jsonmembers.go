@@ -4,35 +4,69 @@ package position
 // mutation has, how each is written, and which must be there. The parser and
 // the JSON Schema are both made from it, so they cannot drift apart.
 
-// memberID is a member's place in a draft.
+// memberID is a member's place in a draft. Texts come first, then decimals, then
+// what a draft holds in other ways.
 type memberID uint8
 
 const (
-	memberType memberID = iota
-	memberIdent
-	memberTime
+	memberIdent memberID = iota
 	memberAccount
 	memberInstrument
 	memberStrategy
 	memberLeg
-	memberSide
-	memberQty
-	memberPrice
-	memberFee
 	memberFeeCurrency
-	memberKind
-	memberAmount
 	memberCurrency
-	memberMultiplier
 	memberBase
 	memberQuote
 	memberSettlement
+	memberReason // of a settlement: a choice
+	memberToAccount
+	memberToStrategy
+	memberToLeg
+	memberRef
+	memberFill
+	texts // how many there are
+)
+
+const (
+	memberQty = iota + texts
+	memberPrice
+	memberFee
+	memberAmount
+	memberMultiplier
+	memberPriceIncrement
+	memberSizeIncrement
 	memberStop
+	memberRatio
+	memberPer
+	memberIncrement
+	memberCashPrice
+	memberCost
+	memberRealized
+	memberFunding
+	memberHigh
+	memberLow
+	afterDecimals
+)
+
+const (
+	memberType = iota + afterDecimals
+	memberTime
+	memberSide
+	memberKind
+	memberCostMethod
+	memberOverReduction
+	memberLot
+	memberLots
+	memberRounding
+	memberReduceOnly
+	memberBaseFee
 	memberTargets
 	memberTags
 	memberMetadata
+	memberOpened
 	memberExpect
-	members // how many there are
+	members // how many there are; a draft remembers those it has seen in 64 bits
 )
 
 // shape is how a member is written.
@@ -42,6 +76,8 @@ const (
 	oneOf            shape = iota // a string out of choices
 	someName                      // a name of 1 to 64 bytes
 	anyName                       // a name that may be empty
+	someText                      // a line of 1 to MaxReason bytes
+	anyText                       // a line that may be empty
 	timestamp                     // RFC 3339
 	anyDecimal                    // a decimal in a string
 	positiveDecimal               // above zero
@@ -49,6 +85,10 @@ const (
 	listOfDecimals                // at most MaxTargets
 	listOfNames                   // at most MaxTags
 	mapOfTexts                    // at most MaxMeta names, values of MaxValue bytes
+	lotChoice                     // a lot's label, or an object that selects lots
+	listOfLots                    // 1 to MaxLots open lots
+	roundingProfile               // an object of rounding rules
+	boolean                       // true or false
 	nonNegativeCount              // an integer without fraction or exponent
 )
 
@@ -67,7 +107,33 @@ type form struct {
 	choices map[memberID][]string // of its members of shape oneOf
 	members []member
 	build   func(*draft) Mutation
-	rules   func() []any // of the schema, between members; Validate checks the same
+	check   func(*draft) error // what Validate cannot see any more, such as whether a zero was given
+	rules   func() []any       // of the schema, between members; Validate and check demand the same
+}
+
+// MutationMembers returns the names of the members that the JSON form of a type
+// of mutation may have, "type" first; nil for an unknown type.
+func MutationMembers(typ string) []string {
+	for i := range forms {
+		if forms[i].name != typ {
+			continue
+		}
+		var names []string
+		for _, m := range forms[i].members {
+			names = append(names, m.name)
+		}
+		return names
+	}
+	return nil
+}
+
+// MutationTypes returns the types of mutation, as their JSON forms name them.
+func MutationTypes() []string {
+	var names []string
+	for i := range forms {
+		names = append(names, forms[i].name)
+	}
+	return names
 }
 
 func common(about string) []member {
@@ -87,6 +153,25 @@ func keyMembers(needInstrument bool) []member {
 	}
 }
 
+// fillMembers are what an execution and its correction have in common.
+func fillMembers() []member {
+	return []member{
+		{memberSide, "side", oneOf, true, "Direction of the execution."},
+		{memberQty, "qty", positiveDecimal, true, "Quantity in units or contracts."},
+		{memberPrice, "price", anyDecimal, true, "Price in the quote currency; must be positive for an inverse instrument."},
+		{memberFee, "fee", anyDecimal, false, "Fee in fee_currency; paid is positive, a rebate negative."},
+		{memberFeeCurrency, "fee_currency", anyName, false, "Absent or empty: the settlement currency. The base currency of a spot instrument: the fee changes the quantity."},
+	}
+}
+
+// reportMembers say why something was done without an execution.
+func reportMembers(reason shape) []member {
+	return []member{
+		{memberReason, "reason", reason, reason == someText, "Why, in one line of at most 1024 bytes."},
+		{memberRef, "ref", anyName, false, "Of a ticket, statement or case."},
+	}
+}
+
 func nameShape(needed bool) shape {
 	if needed {
 		return someName
@@ -98,6 +183,10 @@ func expectMember() member {
 	return member{memberExpect, "expect_version", nonNegativeCount, false, "Apply only if the position has this version; 0: only if it is new."}
 }
 
+func lotMember(about string) member {
+	return member{memberLot, "lot", lotChoice, false, about + " A label, or an object with label, price (entry price of the lot) and opened (date in UTC, or exact time), all of which must fit. Has no meaning under average cost."}
+}
+
 func concat(parts ...[]member) []member {
 	var out []member
 	for _, p := range parts {
@@ -106,96 +195,9 @@ func concat(parts ...[]member) []member {
 	return out
 }
 
-// forms is the table.
-//
-//nolint:gochecknoglobals // a constant that Go cannot express as one
-var forms = [...]form{
-	{
-		name: "fill", about: "One execution.",
-		choices: map[memberID][]string{memberSide: {"buy", "sell"}},
-		members: concat(common("A fill."), keyMembers(true), []member{
-			{memberSide, "side", oneOf, true, "Direction."},
-			{memberQty, "qty", positiveDecimal, true, "Quantity in units or contracts."},
-			{memberPrice, "price", anyDecimal, true, "Price in the quote currency."},
-			{memberFee, "fee", anyDecimal, false, "Fee in fee_currency; paid is positive, a rebate negative."},
-			{memberFeeCurrency, "fee_currency", anyName, false, "Absent or empty: the settlement currency."},
-			expectMember(),
-		}),
-		build: func(d *draft) Mutation {
-			return Fill{
-				Meta: d.meta(), Key: d.key(), Side: d.side, Qty: d.decimals[memberQty], Price: d.decimals[memberPrice],
-				Fee: d.decimals[memberFee], FeeCurrency: d.texts[memberFeeCurrency],
-			}
-		},
-	},
-	{
-		name: "mark", about: "A new mark price of an instrument.",
-		members: concat(common("A mark."), []member{
-			{memberInstrument, "instrument", someName, true, "Instrument."},
-			{memberPrice, "price", anyDecimal, true, "Price in the quote currency."},
-		}),
-		build: func(d *draft) Mutation {
-			return Mark{Meta: d.meta(), Instrument: d.texts[memberInstrument], Price: d.decimals[memberPrice]}
-		},
-	},
-	{
-		name: "charge", about: "Money received or paid beside a fill. Without an instrument it belongs to the account.",
-		choices: map[memberID][]string{memberKind: namesOf(OtherCharge, Cash)},
-		members: concat(common("A charge."), keyMembers(false), []member{
-			{memberKind, "kind", oneOf, true, "What it is for; cash is a deposit, withdrawal or transfer and belongs to an account."},
-			{memberAmount, "amount", anyDecimal, true, "Amount in currency; received is positive, paid negative."},
-			{memberCurrency, "currency", someName, true, "Currency of the amount."},
-			expectMember(),
-		}),
-		build: func(d *draft) Mutation {
-			return Charge{
-				Meta: d.meta(), Key: d.key(), Kind: ChargeKind(d.choice),
-				Amount: d.decimals[memberAmount], Currency: d.texts[memberCurrency],
-			}
-		},
-		rules: chargeRules,
-	},
-	{
-		name: "amend", about: "Sets the conditions of a position. What is absent stays as it is; something must be set.",
-		members: concat(common("An amendment."), keyMembers(true), []member{
-			{memberStop, "stop", decimalOrNull, false, "Stop price; null clears it."},
-			{memberTargets, "targets", listOfDecimals, false, "Target prices; an empty list clears them."},
-			{memberTags, "tags", listOfNames, false, "Tags; an empty list clears them."},
-			{memberMetadata, "metadata", mapOfTexts, false, "Merged by name; an empty value removes the name."},
-			expectMember(),
-		}),
-		build: func(d *draft) Mutation {
-			return Amend{
-				Meta: d.meta(), Key: d.key(), Stop: d.stop, NoStop: d.noStop,
-				Targets: d.targets, Tags: d.tags, Metadata: d.metadata,
-			}
-		},
-		rules: amendRules,
-	},
-	{
-		name: "instrument", about: "Gives an instrument its terms.",
-		choices: map[memberID][]string{memberKind: namesOf(Linear, Option)},
-		members: concat(common("A definition of an instrument."), []member{
-			{memberInstrument, "instrument", someName, true, "Instrument."},
-			{memberKind, "kind", oneOf, true, "Which arithmetic it follows."},
-			{memberMultiplier, "multiplier", positiveDecimal, false, "Settlement currency per unit and price point. Absent: 1."},
-			{memberBase, "base", anyName, false, "Currency or asset that is bought and sold; required for spot."},
-			{memberQuote, "quote", anyName, false, "Currency of the price."},
-			{memberSettlement, "settlement", anyName, false, "Currency of cost and profit. Absent or empty: the quote (inverse: the base), else the ledger's default."},
-		}),
-		build: func(d *draft) Mutation {
-			return DefineInstrument{Meta: d.meta(), Instrument: d.texts[memberInstrument], Terms: Terms{
-				Kind: InstrumentKind(d.choice), Multiplier: d.decimals[memberMultiplier],
-				Base: d.texts[memberBase], Quote: d.texts[memberQuote], Settlement: d.texts[memberSettlement],
-			}}
-		},
-		rules: instrumentRules,
-	},
-}
-
 // namesOf lists the names of an enumeration in the order of its values.
 func namesOf[K interface {
-	ChargeKind | InstrumentKind
+	ChargeKind | InstrumentKind | CostMethod | OverReduction | BaseFee | SettleReason
 	String() string
 }](first, last K) []string {
 	var out []string

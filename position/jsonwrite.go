@@ -52,6 +52,26 @@ func (w *jsonWriter) decimal(name string, d Decimal) {
 	w.quoteDecimal(d)
 }
 
+// decimalUnlessZero leaves out a member that may be absent.
+func (w *jsonWriter) decimalUnlessZero(name string, d Decimal) {
+	if !d.IsZero() {
+		w.decimal(name, d)
+	}
+}
+
+func (w *jsonWriter) decimalUnlessNil(name string, d *Decimal) {
+	if d != nil {
+		w.decimal(name, *d)
+	}
+}
+
+// element starts the element of an array with this index.
+func (w *jsonWriter) element(i int) {
+	if i > 0 {
+		w.raw(",")
+	}
+}
+
 func (w *jsonWriter) quoteDecimal(d Decimal) {
 	w.b = append(d.AppendText(append(w.b, '"')), '"')
 }
@@ -59,11 +79,15 @@ func (w *jsonWriter) quoteDecimal(d Decimal) {
 // figure writes null for what is not known.
 func (w *jsonWriter) figure(name string, d Decimal, ok bool) {
 	if !ok {
-		w.name(name)
-		w.raw("null")
+		w.null(name)
 		return
 	}
 	w.decimal(name, d)
+}
+
+func (w *jsonWriter) null(name string) {
+	w.name(name)
+	w.raw("null")
 }
 
 func (w *jsonWriter) time(name string, t Time) {
@@ -158,109 +182,6 @@ func (w *jsonWriter) item(first bool, name, value string) {
 	w.quote(name)
 	w.raw(":")
 	w.quote(value)
-}
-
-// MarshalMutation returns the JSON form, which [UnmarshalMutation] reads back
-// to an equal value. A mutation that is not valid is refused.
-func MarshalMutation(m Mutation) ([]byte, error) {
-	if m == nil {
-		return nil, invalid("type", "is missing: there is no mutation")
-	}
-	m = valueOf(m)
-	if err := m.Validate(); err != nil {
-		return nil, err
-	}
-	w := jsonWriter{b: make([]byte, 0, 512)}
-	w.mutation(m)
-	if _, err := UnmarshalMutation(w.b); err != nil {
-		return nil, err // a number or an amount of text beyond the JSON form
-	}
-	return w.b, nil
-}
-
-func (w *jsonWriter) mutation(m Mutation) {
-	w.raw("{")
-	w.text("type", m.Type())
-	w.textUnlessEmpty("id", m.ID())
-	switch m := m.(type) {
-	case Fill:
-		w.key(&m.Key)
-		w.text("side", m.Side.String())
-		w.decimal("qty", m.Qty)
-		w.decimal("price", m.Price)
-		if !m.Fee.IsZero() {
-			w.decimal("fee", m.Fee)
-		}
-		w.textUnlessEmpty("fee_currency", m.FeeCurrency)
-		w.metaRest(m.Meta)
-	case Mark:
-		w.text("instrument", m.Instrument)
-		w.decimal("price", m.Price)
-		w.metaRest(m.Meta)
-	case Charge:
-		w.key(&m.Key)
-		w.text("kind", m.Kind.String())
-		w.decimal("amount", m.Amount)
-		w.text("currency", m.Currency)
-		w.metaRest(m.Meta)
-	case Amend:
-		w.key(&m.Key)
-		w.amend(&m)
-		w.metaRest(m.Meta)
-	case DefineInstrument:
-		w.text("instrument", m.Instrument)
-		w.text("kind", m.Terms.Kind.String())
-		if !m.Terms.Multiplier.IsZero() {
-			w.decimal("multiplier", m.Terms.Multiplier)
-		}
-		w.textUnlessEmpty("base", m.Terms.Base)
-		w.textUnlessEmpty("quote", m.Terms.Quote)
-		w.textUnlessEmpty("settlement", m.Terms.Settlement)
-		w.metaRest(m.Meta)
-	}
-	w.raw("}")
-}
-
-func (w *jsonWriter) metaRest(m Meta) {
-	if m.ExpectVersion != nil {
-		w.number("expect_version", *m.ExpectVersion)
-	}
-	if m.Time != 0 {
-		w.time("time", m.Time)
-	}
-}
-
-func (w *jsonWriter) key(k *Key) {
-	w.text("account", k.Account)
-	w.textUnlessEmpty("instrument", k.Instrument)
-	w.textUnlessEmpty("strategy", k.Strategy)
-	w.textUnlessEmpty("leg", k.Leg)
-}
-
-func (w *jsonWriter) amend(a *Amend) {
-	switch {
-	case a.Stop != nil:
-		w.decimal("stop", *a.Stop)
-	case a.NoStop:
-		w.name("stop")
-		w.raw("null")
-	}
-	if a.Targets != nil {
-		w.decimals("targets", a.Targets)
-	}
-	if a.Tags != nil {
-		w.texts("tags", a.Tags)
-	}
-	if a.Metadata != nil {
-		w.name("metadata")
-		w.raw("{")
-		var room [MaxMeta]string
-		names := metaNames(room[:0], a.Metadata)
-		for i, name := range names {
-			w.item(i == 0, name, a.Metadata[name])
-		}
-		w.raw("}")
-	}
 }
 
 // grown returns dst with room for an ordinary record.

@@ -2,7 +2,6 @@ package position
 
 import (
 	"encoding/json"
-	"maps"
 	"strings"
 )
 
@@ -17,14 +16,18 @@ const (
 	// inputDecimal is |x| < 1.7·10²⁰ with at most 18 fractional digits that are
 	// not zero, in at most maxText bytes.
 	inputDecimal = `^-?0*([0-9]{1,20}|1[0-6][0-9]{19})(\.[0-9]{1,18}0*)?$`
+	// roundPattern is what ParseRound takes.
+	roundPattern = `^(exact|((0|[1-9]|1[0-8]) |([1-9]|1[0-8]) significant )(half-even|half-up|down|up|floor|ceiling))$`
 	// outputDecimal is plain notation without trailing zeros.
 	outputDecimal = `^(0|-?(0|[1-9][0-9]{0,20})(\.[0-9]{0,17}[1-9])?)$`
 )
 
 // MutationSchema returns the JSON Schema (2020-12) of what [UnmarshalMutation]
 // accepts. A schema cannot count bytes, see duplicate members or compare
-// instants; there, and only there, the parser is stricter: names of more than
-// 64 bytes but not more than 64 characters, the instant 1970-01-01T00:00:00Z.
+// members, instants and sums; there, and only there, the parser is stricter:
+// names of more than 64 bytes but not more than 64 characters, the instant
+// 1970-01-01T00:00:00Z, a transfer to where it came from, a high below the low,
+// lots that do not sum to the quantity.
 func MutationSchema() []byte {
 	var types []any
 	for i := range forms {
@@ -45,43 +48,6 @@ func PositionSchema() []byte {
 	n["title"] = "Position"
 	n["$defs"] = outputDefs()
 	return document("position", n)
-}
-
-// ChangeSchema returns the JSON Schema of [AppendChangeJSON].
-func ChangeSchema() []byte {
-	defs := outputDefs()
-	maps.Copy(defs, inputDefs())
-	defs["position"], defs["instrument"], defs["account"] = positionNode(), instrumentNode(), accountNode()
-	var causes []any
-	for i := range forms {
-		def := forms[i].name + "_cause"
-		causes = append(causes, ref(def))
-		defs[def] = forms[i].schema()
-	}
-	defs["cause"] = node{"oneOf": causes}
-	return document("change", node{
-		"title":       "Change",
-		"description": "What one mutation did to one position, with the whole position after it; or a record of an instrument, mark, account or epoch.",
-		"type":        "object",
-		"oneOf": []any{
-			changeNode([]string{"opened", "increased", "reduced", "closed", "amended", "charged"}, "cause", columns{
-				{"qty", ref("decimal"), "Signed change of quantity."},
-				{"value", ref("decimal"), "Signed notional of qty, in the settlement currency."},
-				{"realized", ref("decimal"), "Gross profit that this change realised."},
-				{"fee", ref("decimal"), "This change's share of the fill's fee, in its fee currency."},
-				{"after", ref("position"), "The position after the change."},
-			}),
-			changeNode([]string{"instrument"}, "cause", columns{{"instrument", ref("instrument"), "The instrument after the change."}}),
-			changeNode([]string{"marked"}, "mark_cause", nil),
-			changeNode([]string{"account"}, "cause", columns{{"account", ref("account"), "The account after the change."}}),
-			changeNode([]string{"epoch"}, "", columns{
-				{"build", node{"type": "string"}, "Version of the software that writes."},
-				{"arithmetic", ref("count"), "Version of the rules by which it folds mutations."},
-				{"salt", node{"type": "string", "pattern": "^[0-9a-f]{32}$"}, "Random, unique per epoch."},
-			}),
-		},
-		"$defs": defs,
-	})
 }
 
 func document(name string, n node) []byte {
@@ -107,7 +73,10 @@ func inputDefs() node {
 		"some_name":     name,
 		"any_name":      node{"type": "string", "maxLength": MaxName, "pattern": namePattern, "description": "At most 64 bytes of printable UTF-8, or empty."},
 		"input_decimal": node{"type": "string", "maxLength": maxText, "pattern": inputDecimal, "description": "A plain decimal below 1.7e20 with at most 18 fractional digits."},
+		"some_text":     node{"type": "string", "minLength": 1, "maxLength": MaxReason, "pattern": namePattern, "description": "At most 1024 bytes of printable UTF-8."},
+		"any_text":      node{"type": "string", "maxLength": MaxReason, "pattern": namePattern, "description": "At most 1024 bytes of printable UTF-8, or empty."},
 		"input_time":    node{"type": "string", "format": "date-time", "pattern": timePattern},
+		"round":         node{"type": "string", "pattern": roundPattern, "description": "Digits after the point, or in all if significant, and the direction: 2 half-even, 6 significant half-up, 8 down. exact, as if it were absent, does not round."},
 	}
 }
 
@@ -124,11 +93,19 @@ func (s shape) schema(choices []string) node {
 	case anyDecimal:
 		return ref("input_decimal")
 	case positiveDecimal:
-		n := ref("input_decimal")
-		n["pattern"] = `^[0-9.]*[1-9]` // no minus, and not zero
-		return n
+		return positive()
 	case decimalOrNull:
 		return node{"oneOf": []any{ref("input_decimal"), node{"type": "null"}}}
+	case someText:
+		return ref("some_text")
+	case anyText:
+		return ref("any_text")
+	case lotChoice:
+		return lotSchema()
+	case listOfLots:
+		return node{"type": "array", "minItems": 1, "maxItems": MaxLots, "items": adoptedLotSchema()}
+	case roundingProfile:
+		return roundingSchema()
 	case listOfDecimals:
 		return node{"type": "array", "maxItems": MaxTargets, "items": ref("input_decimal")}
 	case listOfNames:
@@ -138,10 +115,70 @@ func (s shape) schema(choices []string) node {
 			"type": "object", "maxProperties": MaxMeta, "propertyNames": ref("some_name"),
 			"additionalProperties": node{"type": "string", "maxLength": MaxValue},
 		}
+	case boolean:
+		return node{"type": "boolean"}
 	case nonNegativeCount:
 		return node{"type": "integer", "minimum": 0, "maximum": uint64(1<<64 - 1)}
 	}
 	return nil
+}
+
+func positive() node {
+	n := ref("input_decimal")
+	n["pattern"] = `^[0-9.]*[1-9]` // no minus, and not zero
+	return n
+}
+
+func about(n node, text string) node {
+	n["description"] = text
+	return n
+}
+
+// lotSchema is what lotOf reads.
+func lotSchema() node {
+	return node{"oneOf": []any{
+		ref("some_name"),
+		node{
+			"type": "object", "minProperties": 1, "additionalProperties": false,
+			"properties": node{
+				"label": about(ref("some_name"), "Label of the lot."),
+				"price": about(ref("input_decimal"), "Entry price of the lot."),
+				"opened": about(node{"oneOf": []any{
+					node{"type": "string", "format": "date", "pattern": timePattern[:strings.Index(timePattern, "T")] + "$"},
+					ref("input_time"),
+				}}, "Day (UTC) or exact time at which it was opened."),
+			},
+		},
+	}}
+}
+
+// adoptedLotSchema is what adoptedLotOf reads.
+func adoptedLotSchema() node {
+	return node{
+		"type": "object", "required": []string{"qty"}, "additionalProperties": false,
+		"properties": node{
+			"qty":    node{"$ref": "#/$defs/input_decimal", "pattern": "[1-9]", "description": "Signed like the position's."},
+			"price":  about(ref("input_decimal"), "Entry price; or give cost."),
+			"cost":   about(ref("input_decimal"), "Cost of qty, signed like it."),
+			"opened": about(ref("input_time"), "Absent: the time of the adoption."),
+			"label":  about(ref("some_name"), "Absent: the id of the adoption."),
+		},
+		"oneOf": []any{given("price"), given("cost")},
+	}
+}
+
+// roundingSchema is what roundingOf reads.
+func roundingSchema() node {
+	return node{
+		"type": "object", "additionalProperties": false,
+		"if": given("value_per"), "then": node{"required": []string{"value"}, "properties": node{"value": not(node{"const": Exact.String()})}},
+		"properties": node{
+			"value":     about(ref("round"), "Notional of a fill or a mark."),
+			"value_per": about(positive(), "Quantity whose value is rounded; the whole is that times the number of such lots. Absent: the value of the whole is rounded."),
+			"average":   about(ref("round"), "Average entry, wherever a reduction uses it."),
+			"realized":  about(ref("round"), "Profit of one reduction."),
+		},
+	}
 }
 
 func (f *form) schema() node {
@@ -167,36 +204,4 @@ func (f *form) schema() node {
 		n["allOf"] = f.rules()
 	}
 	return n
-}
-
-// filled is the condition that a member is there and not empty.
-func filled(name string) node {
-	return node{"required": []string{name}, "properties": node{name: node{"type": "string", "minLength": 1}}}
-}
-
-func is(name, what string) node {
-	return node{"required": []string{name}, "properties": node{name: node{"const": what}}}
-}
-
-func given(name string) node { return node{"required": []string{name}} }
-
-func when(condition, rule node) node { return node{"if": condition, "then": rule} }
-
-// The rules between members are what Validate checks beyond single ones.
-
-func chargeRules() []any {
-	return []any{
-		when(filled("strategy"), filled("instrument")),
-		when(filled("leg"), filled("instrument")),
-		when(given("expect_version"), filled("instrument")),
-		when(is("kind", Cash.String()), node{"not": filled("instrument")}),
-	}
-}
-
-func amendRules() []any {
-	return []any{node{"anyOf": []any{given("stop"), given("targets"), given("tags"), given("metadata")}}}
-}
-
-func instrumentRules() []any {
-	return []any{when(is("kind", Spot.String()), filled("base"))}
 }

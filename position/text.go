@@ -3,6 +3,7 @@ package position
 import (
 	"maps"
 	"slices"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -30,6 +31,19 @@ func checkMeta(name, value string) error {
 	}
 	if !utf8.ValidString(value) {
 		return invalid("metadata", "value of %q is not valid UTF-8", name)
+	}
+	return nil
+}
+
+// checkText accepts printable UTF-8 without line breaks.
+func checkText(field, s string) error {
+	if !utf8.ValidString(s) {
+		return invalid(field, "is not valid UTF-8")
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return invalid(field, "holds the unprintable character %U", r)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,40 +70,20 @@ func open(b *testing.B, keys int) []position.Mutation {
 }
 
 // BenchmarkStage measures one fill from Stage to Publish on 10 k positions, and
-// apart what of it is the fold and the fingerprint.
+// apart what of it is the fold and the fingerprint. The fills come round again
+// when the window has forgotten them, so that what is measured is not the garbage
+// collector looking at b.N of them.
 func BenchmarkStage(b *testing.B) {
-	const keys = 10_000
-	b.Run("stage+accept+publish", func(b *testing.B) {
-		l := traded(b, keys, 0, false)
-		ms := fills(b.N+1, keys, keys)
-		b.ReportAllocs()
-		b.ResetTimer()
-		for i := range b.N {
-			s, err := l.book.Stage(position.Time(i), ms[i:i+1], false)
-			if err != nil {
-				b.Fatal(err)
+	const keys, round = 10_000, 1 << 16
+	b.Run("stage+accept+publish", func(b *testing.B) { stage(b, keys, round, false, nil) })
+	b.Run("printed before", func(b *testing.B) { stage(b, keys, round, true, nil) })
+	b.Run("encoded", func(b *testing.B) {
+		var buf []byte
+		stage(b, keys, round, false, func(s *projector.Staged) {
+			for i := range s.Changes {
+				buf = position.AppendChange(buf[:0], &s.Changes[i])
 			}
-			l.book.Accept(s)
-			l.book.Publish(s)
-		}
-	})
-	b.Run("printed before", func(b *testing.B) {
-		l := traded(b, keys, 0, false)
-		ms := fills(b.N+1, keys, keys)
-		prints := make([]position.Fingerprint, len(ms))
-		for i := range ms {
-			prints[i] = position.FingerprintOf(ms[i])
-		}
-		b.ReportAllocs()
-		b.ResetTimer()
-		for i := range b.N {
-			s, err := l.book.StagePrinted(position.Time(i), ms[i:i+1], prints[i:i+1], false)
-			if err != nil {
-				b.Fatal(err)
-			}
-			l.book.Accept(s)
-			l.book.Publish(s)
-		}
+		})
 	})
 	b.Run("fold alone", func(b *testing.B) {
 		l := traded(b, keys, 0, false)
@@ -110,7 +92,7 @@ func BenchmarkStage(b *testing.B) {
 		for p := range l.book.View().Positions() {
 			m.positions[p.Key] = p
 		}
-		st := &pointers{}
+		st := &pointers{model: *m}
 		st.positions = make(map[position.Key]*position.Position)
 		for k, p := range m.positions {
 			st.positions[k] = &p
@@ -138,16 +120,50 @@ func BenchmarkStage(b *testing.B) {
 	})
 }
 
+// stage applies b.N fills, one by one.
+func stage(b *testing.B, keys, round int, printed bool, each func(s *projector.Staged)) {
+	b.Helper()
+	l := newScribe(projector.Options{Window: round / 2})
+	for _, m := range open(b, keys) {
+		l.apply(b, m)
+	}
+	l.records = nil
+	ms := fills(round, keys, uint64(keys))
+	var prints []position.Fingerprint
+	if printed {
+		for i := range ms {
+			prints = append(prints, position.FingerprintOf(ms[i]))
+		}
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := range b.N {
+		i := n % round
+		var ps []position.Fingerprint
+		if printed {
+			ps = prints[i : i+1]
+		}
+		s, err := l.book.StagePrinted(position.Time(n), ms[i:i+1], ps, true)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if each != nil {
+			each(s)
+		}
+		l.book.Accept(s)
+		l.book.Publish(s)
+	}
+}
+
 // pointers is a state that costs nothing to look into.
 type pointers struct {
+	model
 	positions map[position.Key]*position.Position
 	one       *position.Position
 }
 
 func (p *pointers) Position(position.Key) *position.Position { return p.one }
 func (*pointers) Instrument(string) *position.Instrument     { return nil }
-func (*pointers) Account(string) *position.Account           { return nil }
-func (*pointers) HasOpen(string) bool                        { return false }
 
 func BenchmarkMark(b *testing.B) {
 	const keys = 10_000
@@ -235,4 +251,45 @@ func BenchmarkView(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkHeap tells what an open position costs in live memory, with all that
+// the book keeps to find it, mark it and show it, the dedupe window apart.
+func BenchmarkHeap(b *testing.B) {
+	const keys = 1_000_000
+	for b.Loop() {
+		before := liveHeap()
+		book := projector.New(projector.Options{Window: 1})
+		for i := range keys {
+			m := fill(strconv.Itoa(i), position.Key{
+				Account: accountNames[i%200], Instrument: instrumentNames[i/200%500], Strategy: strategyNames[i/100_000],
+			}, position.Buy, "1.5", "50000.25", position.Time(i+1))
+			s, err := book.Stage(position.Time(i+1), []position.Mutation{m}, false)
+			if err != nil {
+				b.Fatal(err)
+			}
+			book.Accept(s)
+			book.Publish(s)
+		}
+		b.ReportMetric(float64(liveHeap()-before)/keys, "B/position")
+		runtime.KeepAlive(book)
+	}
+}
+
+func liveHeap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+var accountNames, instrumentNames, strategyNames = named("account", 200), named("INSTR", 500), named("momentum", 10)
+
+func named(name string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("%s-%03d", name, i)
+	}
+	return out
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // bodyFormat is the version of the body that this build writes and reads.
-const bodyFormat = 1
+const bodyFormat = 2
 
 // The tags of a body's records.
 const (
@@ -17,6 +17,7 @@ const (
 	tagInstrument
 	tagAccount
 	tagPosition
+	tagCycle
 	tagWindow
 	tagEnd
 )
@@ -45,11 +46,17 @@ func (v *View) WriteTo(w io.Writer) (int64, error) {
 		b.item = position.AppendAccount(binary.AppendUvarint(b.item[:0], a.Seq), a)
 		b.record(tagAccount)
 	}
-	for _, slot := range v.book.positions.order(v.positions, byKey) {
-		p := v.positions[slot]
-		b.item = position.AppendPosition(binary.AppendUvarint(b.item[:0], p.Seq), p)
-		if b.record(tagPosition); b.err != nil {
+	order := v.book.positions.order(v.positions, byKey)
+	for _, slot := range order {
+		if b.position(tagPosition, v.positions[slot]); b.err != nil {
 			return b.n, b.err
+		}
+	}
+	if v.ended > 0 {
+		for _, slot := range order {
+			for _, p := range listOf(v.cycles, slot) {
+				b.position(tagCycle, p)
+			}
 		}
 	}
 	b.window(v.window)
@@ -73,7 +80,7 @@ func (b *bodyWriter) head(v *View) {
 	b.item = b.item[:0]
 	for _, n := range [...]uint64{
 		bodyFormat, v.seq, uint64(v.time), v.epoch, uint64(v.window.Horizon()),
-		c.Instruments, c.Accounts, c.Positions, c.Window,
+		c.Instruments, c.Accounts, c.Positions, c.Cycles, c.Window,
 	} {
 		b.item = binary.AppendUvarint(b.item, n)
 	}
@@ -82,6 +89,11 @@ func (b *bodyWriter) head(v *View) {
 		b.item = position.AppendChange(b.item[:0], &position.Change{Kind: position.EpochBegun, Parts: 1, Epoch: v.era})
 		b.record(tagEpoch)
 	}
+}
+
+func (b *bodyWriter) position(tag byte, p *position.Position) {
+	b.item = position.AppendPosition(binary.AppendUvarint(b.item[:0], p.Seq), p)
+	b.record(tag)
 }
 
 func (b *bodyWriter) window(w position.WindowView) {

@@ -10,6 +10,15 @@ import (
 type Options struct {
 	Rules  position.Rules // of the arithmetic; the ledger's identity names them
 	Window int            // mutations remembered for duplicates; 0: position.DefaultWindow
+	// ClosedCycles is how many ended cycles of each key stay readable, the newest
+	// ones; 0: DefaultClosedCycles, negative: all.
+	ClosedCycles int
+	// History finds what a bust or correction folds again: what happened to a key
+	// and its instrument from a fill on, up to the record head, which the writer
+	// has accepted and may not have made durable yet. First is the fill's record,
+	// 0 if the window has forgotten it. It is called by the writer, while it
+	// stages. Nil: every history is trimmed.
+	History func(key position.Key, fill string, first, head uint64) (*position.History, error)
 }
 
 // Record is one change as the journal keeps it.
@@ -27,7 +36,9 @@ type Record struct {
 // Everything else may be called by anybody at any time, and sees only what was
 // published.
 type Book struct {
-	rules position.Rules
+	rules   position.Rules
+	terms   *position.Terms // of undefined instruments
+	history func(key position.Key, fill string, first, head uint64) (*position.History, error)
 
 	// Owned by the writer.
 	head    state
@@ -35,11 +46,13 @@ type Book struct {
 	rows    map[string]*openRow // by instrument
 	open    []openRef           // by slot of positions
 	staging staging
+	spare   []Staged // not used yet: one allocation serves some
 
-	// mu guards pub, the pub slices of the tables, and changes of their
+	// mu guards pub, the shelf, the pub slices of the tables, and changes of their
 	// indexes. See table for what the writer may do without it.
 	mu          sync.RWMutex
 	pub         state
+	shelf       *shelf // ended cycles, as published
 	positions   table[position.Key, position.Position]
 	instruments table[string, position.Instrument]
 	accounts    table[string, position.Account]
@@ -55,30 +68,19 @@ type state struct {
 	window position.WindowView
 }
 
-// openRow lists the open positions of one instrument with the extremes of their
-// marks, so that a mark touches no image unless an extreme moves.
-type openRow struct{ reach []reach }
-
-type reach struct {
-	high, low position.Decimal
-	slot      uint32
-}
-
-// openRef says where in which row an open position is; row is nil for a flat one.
-type openRef struct {
-	row *openRow
-	at  uint32
-}
-
 // New returns an empty book.
 func New(o Options) *Book {
+	terms := o.Rules.DefaultTerms()
 	b := &Book{
 		rules:       o.Rules,
+		terms:       &terms,
+		history:     o.History,
+		shelf:       newShelf(o.ClosedCycles),
 		window:      position.NewWindow(o.Window),
 		rows:        make(map[string]*openRow),
-		positions:   table[position.Key, position.Position]{index: make(map[position.Key]uint32)},
-		instruments: table[string, position.Instrument]{index: make(map[string]uint32)},
-		accounts:    table[string, position.Account]{index: make(map[string]uint32)},
+		positions:   newTable(func(p *position.Position) position.Key { return p.Key }),
+		instruments: newTable(func(in *position.Instrument) string { return in.Name }),
+		accounts:    newTable(func(a *position.Account) string { return a.Name }),
 	}
 	b.staging = staging{
 		book:        b,
@@ -142,12 +144,15 @@ func (b *Book) Publish(staged ...*Staged) {
 		for _, w := range s.accounts {
 			b.accounts.publishLocked(w)
 		}
+		for _, step := range s.cycles {
+			b.shelf.apply(step)
+		}
 		b.pub = s.after
 	}
 }
 
-// publishAll shows readers the whole head.
-func (b *Book) publishAll() {
+// publishAll shows readers the whole head and what it has ended.
+func (b *Book) publishAll(ended *shelf) {
 	b.head.window = b.window.Freeze()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -155,6 +160,7 @@ func (b *Book) publishAll() {
 	b.instruments.pub = append([]*position.Instrument(nil), b.instruments.head...)
 	b.accounts.pub = append([]*position.Account(nil), b.accounts.head...)
 	b.pub = b.head
+	b.shelf = ended
 }
 
 // commit puts the images of s into the heads of the tables and keeps the rows of
@@ -174,41 +180,5 @@ func (b *Book) commit(s *Staged) {
 	}
 	for _, w := range s.accounts {
 		b.accounts.set(&b.mu, w.img.Name, w)
-	}
-}
-
-// sameReach reports whether a mark looks at both images alike. They are two
-// unless a replay has changed one in place.
-func sameReach(old, img *position.Position) bool {
-	return old.IsOpen() == img.IsOpen() && (!img.IsOpen() || old.High == img.High && old.Low == img.Low)
-}
-
-// track notes that a slot's position is open or flat, and its extremes.
-func (b *Book) track(w write[position.Position]) {
-	if int(w.slot) == len(b.open) {
-		b.open = append(b.open, openRef{})
-	}
-	ref := &b.open[w.slot]
-	switch isOpen := w.img.IsOpen(); {
-	case isOpen && ref.row != nil:
-		r := &ref.row.reach[ref.at]
-		r.high, r.low = w.img.High, w.img.Low
-	case isOpen:
-		row := b.rows[w.img.Key.Instrument]
-		if row == nil {
-			row = new(openRow)
-			b.rows[w.img.Key.Instrument] = row
-		}
-		ref.row, ref.at = row, uint32(len(row.reach))
-		row.reach = append(row.reach, reach{high: w.img.High, low: w.img.Low, slot: w.slot})
-		b.head.open++
-	case ref.row != nil:
-		last := len(ref.row.reach) - 1
-		moved := ref.row.reach[last]
-		ref.row.reach[ref.at] = moved
-		ref.row.reach = ref.row.reach[:last]
-		b.open[moved.slot].at = ref.at
-		ref.row = nil
-		b.head.open--
 	}
 }

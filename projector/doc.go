@@ -26,12 +26,21 @@
 // instrument's mark over the position, and a position gets a new image only when
 // its high or low moves.
 //
+// When a later cycle of a key begins, the last image of the one before it goes on
+// a shelf, where [Book.Cycles] and [View.Cycles] find it, charges that arrived
+// after flat included. Options say how many of each key are kept. A refold that
+// leads back to a cycle takes it and those after it off the shelf.
+//
 // # Replaying
 //
 // [Book.Replay] brings a book forward by records. It assigns the after-images, so
 // it needs no arithmetic. What a change does to the tables is one function that
 // staging calls as well, so a replayed book equals the one that staged, in every
-// bit of its snapshot body. [Book.Recompute] believes nothing but the causes.
+// bit of its snapshot body. What a record leaves out, the lots that a change did not
+// touch, is made from the lots before and held against the record's digest; and
+// each change must name the record that its position had last. [Book.Recompute]
+// believes nothing but the causes. [EventOrder] folds them in the order of their
+// event times instead.
 //
 // # The body of a snapshot
 //
@@ -43,23 +52,26 @@
 //	 1 byte
 //
 //	tag  record      count        bytes
-//	 1   head        1            9 uvarints: format (1), seq, record time, epoch,
+//	 1   head        1            10 uvarints: format (2), seq, record time, epoch,
 //	                              horizon of the window, number of instruments,
-//	                              accounts, positions and window entries
+//	                              accounts, positions, ended cycles and window
+//	                              entries
 //	 2   epoch       0 or 1       position.AppendChange of the epoch's record
 //	 3   instrument  as in head   uvarint seq ‖ position.AppendInstrument
 //	 4   account     as in head   uvarint seq ‖ position.AppendAccount
 //	 5   position    as in head   uvarint seq ‖ position.AppendPosition
-//	 6   window      ⌈n/1024⌉     up to 1024 entries, oldest first, little endian:
+//	 6   cycle       as in head   as a position, of a cycle that ended before the
+//	                              key's present one
+//	 7   window      ⌈n/1024⌉     up to 1024 entries, oldest first, little endian:
 //	                              16 id hash ‖ 16 content hash ‖ 8 first seq ‖
 //	                              8 event time ‖ 4 number of changes
-//	 7   end         1            none
+//	 8   end         1            none
 //
-// The tags come in ascending order, images in the order of their keys, window
-// entries in that of their seqs, so the same state gives the same bytes, and
-// anything else is refused. Checksum, compression and encryption are the
-// business of whoever keeps the bytes. A position's record holds its image, not
-// the current mark of its instrument.
+// The tags come in ascending order, images in the order of their keys and
+// cycles, window entries in that of their seqs, so the same state gives the same
+// bytes, and anything else is refused. Checksum, compression and encryption are
+// the business of whoever keeps the bytes. A position's record holds its image,
+// not the current mark of its instrument.
 //
 // # Limits
 //

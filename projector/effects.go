@@ -13,8 +13,7 @@ func (b *Book) effects(s *Staged, c *position.Change, seq uint64) error {
 	st := &b.staging
 	switch {
 	case c.After != nil:
-		c.After.Seq = seq
-		s.positions = append(s.positions, st.positions.put(c.After.Key, c.After, st.batch))
+		b.change(s, c, seq)
 	case c.Instrument != nil:
 		c.Instrument.Seq = seq
 		s.instruments = append(s.instruments, st.instruments.put(c.Instrument.Name, c.Instrument, st.batch))
@@ -33,12 +32,40 @@ func (b *Book) effects(s *Staged, c *position.Change, seq uint64) error {
 	return nil
 }
 
+// change gives a position its new image. What leads to a later cycle ends the
+// one before; what leads back to an earlier one, as a refold may, takes back what
+// had ended since.
+func (b *Book) change(s *Staged, c *position.Change, seq uint64) {
+	st, next := &b.staging, c.After
+	next.Seq = seq
+	slot := st.positions.slotOf(next.Key)
+	old := st.positions.at(slot)
+	// The changes that one mutation makes to a key follow each other.
+	if n := len(s.positions); n > 0 && s.positions[n-1].slot == slot {
+		old = s.positions[n-1].img
+	}
+	s.positions = append(s.positions, st.positions.putAt(slot, next, st.batch))
+	c.Prev = 0
+	if old == nil {
+		return
+	}
+	c.Prev = old.Seq
+	next.Key = old.Key // whose strings the book holds already
+	if next.Cycle != old.Cycle {
+		step := cycleStep{slot: slot, current: next.Cycle}
+		if next.Cycle > old.Cycle && old.Cycle > 0 {
+			step.ended = old
+		}
+		s.cycles = append(s.cycles, step)
+	}
+}
+
 // mark gives the instrument its price, the last recorded one whatever its event
 // time, and moves the extremes of its open positions. Their versions and seqs
 // stay: a mark is no change of theirs.
 func (b *Book) mark(s *Staged, m position.Mark) {
 	st := &b.staging
-	next := position.Instrument{Name: m.Instrument, Terms: b.rules.DefaultTerms()}
+	next := position.Instrument{Name: m.Instrument, Terms: b.terms}
 	if in := st.instruments.image(m.Instrument); in != nil {
 		next = *in
 	}
@@ -46,25 +73,20 @@ func (b *Book) mark(s *Staged, m position.Mark) {
 	s.instruments = append(s.instruments, st.instruments.put(m.Instrument, &next, st.batch))
 
 	if row := b.rows[m.Instrument]; row != nil {
-		for i := range row.reach {
-			r := &row.reach[i]
-			if outside(m.Price, r.high, r.low) && !st.positions.staged(r.slot) {
-				b.extend(s, r.slot, b.positions.head[r.slot], m.Price)
+		row.beyond(m.Price, func(slot uint32) {
+			if !st.positions.staged(slot) {
+				b.extend(s, slot, b.positions.head[slot], m.Price)
 			}
-		}
+		})
 	}
 	// What the batch has touched before; what was just extended is there too,
 	// and is not outside any more.
 	for _, slot := range st.positions.touched {
 		img := st.positions.images[slot]
-		if img.Key.Instrument == m.Instrument && img.IsOpen() && outside(m.Price, img.High, img.Low) {
+		if img.Key.Instrument == m.Instrument && img.IsOpen() && (m.Price.Cmp(img.High) > 0 || m.Price.Cmp(img.Low) < 0) {
 			b.extend(s, slot, img, m.Price)
 		}
 	}
-}
-
-func outside(price, high, low position.Decimal) bool {
-	return price.Cmp(high) > 0 || price.Cmp(low) < 0
 }
 
 // extend moves an extreme of an open position to the price.

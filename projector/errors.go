@@ -100,3 +100,26 @@ func (e *MismatchError) Unwrap() []error {
 func tooOld(m position.Mutation, horizon position.Time) error {
 	return fmt.Errorf("%w: %q of %s is unknown, and mutations up to %s were forgotten", ErrTooOld, m.ID(), m.EventTime(), horizon)
 }
+
+// BodyError says where the body of a snapshot is no such thing. It matches
+// [ErrBody] and its cause.
+type BodyError struct {
+	Offset int64 // of the record in the body
+	Reason string
+	Err    error // nil, or what the decoder or the reader said
+}
+
+func (e *BodyError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%v at offset %d: %s: %v", ErrBody, e.Offset, e.Reason, e.Err)
+	}
+	return fmt.Sprintf("%v at offset %d: %s", ErrBody, e.Offset, e.Reason)
+}
+
+// Unwrap returns ErrBody and the cause.
+func (e *BodyError) Unwrap() []error {
+	if e.Err != nil {
+		return []error{ErrBody, e.Err}
+	}
+	return []error{ErrBody}
+}

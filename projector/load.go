@@ -6,35 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"slices"
 
 	"github.com/moneyprinter/holdfast/position"
 )
-
-// BodyError says where the body of a snapshot is no such thing. It matches
-// [ErrBody] and its cause.
-type BodyError struct {
-	Offset int64 // of the record in the body
-	Reason string
-	Err    error // nil, or what the decoder or the reader said
-}
-
-func (e *BodyError) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("%v at offset %d: %s: %v", ErrBody, e.Offset, e.Reason, e.Err)
-	}
-	return fmt.Sprintf("%v at offset %d: %s", ErrBody, e.Offset, e.Reason)
-}
-
-// Unwrap returns ErrBody and the cause.
-func (e *BodyError) Unwrap() []error {
-	if e.Err != nil {
-		return []error{ErrBody, e.Err}
-	}
-	return []error{ErrBody}
-}
 
 // What is allocated on the word of a count alone is bounded: room for so many at
 // first, and for so many times as many as have really come.
@@ -44,11 +20,12 @@ const (
 )
 
 // Load returns the book whose view wrote r, ready for readers and writer. A
-// window that is smaller than the one written forgets what does not fit. It
+// window that is smaller than the one written forgets what does not fit, and of
+// the ended cycles as many as the options say stay, the newest ones. It
 // reads r to its end; bytes that no view writes give an error that matches
 // [ErrBody].
 func Load(r io.Reader, o Options) (*Book, error) {
-	l := loader{r: bufio.NewReaderSize(r, bodyBuffer), book: New(o)}
+	l := loader{r: bufio.NewReaderSize(r, bodyBuffer), book: New(o), shelf: newShelf(o.ClosedCycles)}
 	for l.tag != tagEnd {
 		if err := l.next(); err != nil {
 			return nil, err
@@ -64,7 +41,7 @@ func Load(r io.Reader, o Options) (*Book, error) {
 	b.instruments.sorted.Store(identity(len(b.instruments.head)))
 	b.accounts.sorted.Store(identity(len(b.accounts.head)))
 	b.positions.sorted.Store(identity(len(b.positions.head)))
-	b.publishAll()
+	b.publishAll(l.shelf)
 	return b, nil
 }
 
@@ -87,9 +64,11 @@ type loader struct {
 	tag         byte
 	item        []byte
 	last        uint64 // seq of the newest window entry so far
+	shelf       *shelf
+	ended       *position.Position // the ended cycle before
 
-	instruments, accounts, positions, window uint64 // still to come
-	wanted, reserved                         uint64 // positions in all, and those there is room for
+	instruments, accounts, positions, cycles, window uint64 // still to come
+	wanted, reserved                                 uint64 // positions in all, and those there is room for
 }
 
 // next reads one record and puts it into the book.
@@ -147,6 +126,8 @@ func (l *loader) record() error {
 		return l.account()
 	case tagPosition:
 		return l.position()
+	case tagCycle:
+		return l.cycle()
 	case tagWindow:
 		return l.entries()
 	}
@@ -154,7 +135,7 @@ func (l *loader) record() error {
 }
 
 func (l *loader) head() error {
-	var n [9]uint64
+	var n [10]uint64
 	rest := l.item
 	for i := range n {
 		v, size := binary.Uvarint(rest)
@@ -175,7 +156,7 @@ func (l *loader) head() error {
 	b := l.book
 	b.head.seq, b.head.time, b.head.epoch = n[1], position.Time(n[2]), n[3]
 	b.window.Forget(position.Time(n[4]))
-	l.instruments, l.accounts, l.positions, l.window = n[5], n[6], n[7], n[8]
+	l.instruments, l.accounts, l.positions, l.cycles, l.window = n[5], n[6], n[7], n[8], n[9]
 	l.wanted = l.positions
 	l.makeRoom(reserve)
 	return nil
@@ -185,9 +166,7 @@ func (l *loader) head() error {
 func (l *loader) makeRoom(n uint64) {
 	l.reserved = min(n, l.wanted)
 	t := &l.book.positions
-	index := make(map[position.Key]uint32, l.reserved)
-	maps.Copy(index, t.index)
-	t.index = index
+	t.index.reserve(int(l.reserved))
 	t.head = slices.Grow(t.head, int(l.reserved)-len(t.head))
 	l.book.open = slices.Grow(l.book.open, int(l.reserved)-len(l.book.open))
 }
@@ -251,6 +230,33 @@ func (l *loader) position() error {
 	return nil
 }
 
+// cycle puts an ended cycle on the shelf. They come in the order of their keys
+// and cycles, and before the cycle that the key's position is in.
+func (l *loader) cycle() error {
+	seq, body, err := l.image("ended cycles", &l.cycles)
+	if err != nil {
+		return err
+	}
+	p, err := l.decode.Position(body)
+	if err != nil {
+		return l.undecodable("ended cycle", err)
+	}
+	p.Seq = seq
+	b := l.book
+	slot, ok := b.positions.slot(b.positions.head, p.Key)
+	switch last := l.ended; {
+	case !ok:
+		return l.bad("%s has an ended cycle and no position", p.Key)
+	case p.IsOpen() || p.Cycle == 0 || p.Cycle >= b.positions.head[slot].Cycle:
+		return l.bad("cycle %d of %s has not ended", p.Cycle, p.Key)
+	case last != nil && (byKey(last, p) > 0 || byKey(last, p) == 0 && last.Cycle >= p.Cycle):
+		return l.bad("cycle %d of %s is out of order", p.Cycle, p.Key)
+	}
+	l.ended = p
+	l.shelf.apply(cycleStep{slot: slot, current: p.Cycle, ended: p})
+	return nil
+}
+
 // image takes the seq off an image's record and counts it.
 func (l *loader) image(what string, left *uint64) (seq uint64, body []byte, err error) {
 	if *left == 0 {
@@ -294,9 +300,9 @@ func (l *loader) end() error {
 	if len(l.item) > 0 {
 		return l.bad("the end is not empty")
 	}
-	if left := l.instruments | l.accounts | l.positions | l.window; left != 0 {
-		return l.bad("%d instruments, %d accounts, %d positions and %d window entries are missing",
-			l.instruments, l.accounts, l.positions, l.window)
+	if left := l.instruments | l.accounts | l.positions | l.cycles | l.window; left != 0 {
+		return l.bad("%d instruments, %d accounts, %d positions, %d ended cycles and %d window entries are missing",
+			l.instruments, l.accounts, l.positions, l.cycles, l.window)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ func full(tb testing.TB) []byte {
 	l.apply(tb, define("1", "X", position.Terms{Kind: position.Inverse, Base: "XBT", Quote: "USD"}, 1))
 	l.apply(tb, fill("2", k, position.Buy, "1", "10", 2))
 	l.apply(tb, fill("3", k, position.Sell, "5", "12", 3))
+	l.apply(tb, fill("3b", k, position.Buy, "9", "12", 3))
 	stop := dec("9")
 	l.apply(tb, position.Amend{Meta: position.Meta{Ident: "4", Time: 4}, Key: k, Stop: &stop, Tags: []string{"a"}, Metadata: map[string]string{"k": "v"}})
 	l.apply(tb, position.Charge{Meta: position.Meta{Ident: "5", Time: 5}, Key: position.Key{Account: "A"}, Kind: position.Cash, Amount: dec("1"), Currency: "USD"})
@@ -87,7 +88,7 @@ func TestLoadPassesOnTheReadersError(t *testing.T) {
 
 func TestLoadRefusesDamage(t *testing.T) {
 	const (
-		tagHead, tagEpoch, tagInstrument, tagAccount, tagPosition, tagWindow, tagEnd = 1, 2, 3, 4, 5, 6, 7
+		tagHead, tagEpoch, tagInstrument, tagAccount, tagPosition, tagCycle, tagWindow, tagEnd = 1, 2, 3, 4, 5, 6, 7, 8
 	)
 	first := func(fs [][]byte, tag byte) int {
 		for i, f := range fs {
@@ -120,7 +121,7 @@ func TestLoadRefusesDamage(t *testing.T) {
 	head := func(n int, v uint64) func(fs [][]byte) [][]byte {
 		return func(fs [][]byte) [][]byte {
 			out, rest := []byte{tagHead}, fs[0][1:]
-			for i := range 9 {
+			for i := range 10 {
 				old, size := binary.Uvarint(rest)
 				if i == n {
 					old = v
@@ -134,6 +135,19 @@ func TestLoadRefusesDamage(t *testing.T) {
 	poke := func(tag byte, at int, b ...byte) func(fs [][]byte) [][]byte {
 		return func(fs [][]byte) [][]byte {
 			copy(fs[first(fs, tag)][1+at:], b)
+			return fs
+		}
+	}
+	// cycle changes the last ended cycle.
+	cycle := func(f func(p *position.Position)) func(fs [][]byte) [][]byte {
+		return func(fs [][]byte) [][]byte {
+			i := first(fs, tagWindow) - 1
+			seq, n := binary.Uvarint(fs[i][1:])
+			var d position.Decoder
+			p, err := d.Position(fs[i][1+n:])
+			require.NoError(t, err)
+			f(p)
+			fs[i] = position.AppendPosition(binary.AppendUvarint([]byte{tagCycle}, seq), p)
 			return fs
 		}
 	}
@@ -159,14 +173,29 @@ func TestLoadRefusesDamage(t *testing.T) {
 		"instruments counted twice": both(twice(tagInstrument), head(5, 3)),
 		"accounts counted twice":    both(twice(tagAccount), head(6, 2)),
 		"positions counted twice":   both(twice(tagPosition), head(7, 3)),
-		"the window counted twice":  both(twice(tagWindow), head(8, 10)),
-		"entries in disorder":       poke(tagWindow, 32, 7, 0, 0, 0, 0, 0, 0, 0),
+		"the window counted twice":  both(twice(tagWindow), head(9, 10)),
+		"entries in disorder":       poke(tagWindow, 32, 9, 0, 0, 0, 0, 0, 0, 0),
 		"an entry past the head":    poke(tagWindow, 4*52+48, 50),
 		"an entry that wraps":       both(poke(tagWindow, 4*52+32, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), poke(tagWindow, 4*52+48, 5)),
 		"an image past the head":    poke(tagPosition, 0, 99),
 		"no end":                    drop(tagEnd),
 		"two ends":                  twice(tagEnd),
-		"a newer format":            head(0, 2),
+		"an older format":           head(0, 1),
+		"a newer format":            head(0, 3),
+		"an ended cycle lost":       drop(tagCycle),
+		"an ended cycle doubled":    twice(tagCycle),
+		"ended cycles twice":        both(twice(tagCycle), head(8, 3)),
+		"ended cycles swapped":      swap(tagCycle),
+		"a cycle past the head":     poke(tagCycle, 0, 99),
+		"more ended cycles":         head(8, 9),
+		"absurdly many cycles":      head(8, 1<<62),
+		"garbage for a cycle":       func(fs [][]byte) [][]byte { fs[first(fs, tagCycle)] = []byte{tagCycle, 1, 0xff}; return fs },
+		"a cycle without a seq":     func(fs [][]byte) [][]byte { fs[first(fs, tagCycle)] = []byte{tagCycle}; return fs },
+		"a cycle of nobody":         cycle(func(p *position.Position) { p.Key.Account = "NOBODY" }),
+		"a cycle that is open":      cycle(func(p *position.Position) { p.Qty = dec("1") }),
+		"a cycle before the first":  cycle(func(p *position.Position) { p.Cycle = 0 }),
+		"a cycle of now":            cycle(func(p *position.Position) { p.Cycle = 3 }),
+		"a cycle after now":         cycle(func(p *position.Position) { p.Cycle = 4 }),
 		"a seq before the images'":  head(1, 3),
 		"a negative time":           head(2, 1<<63),
 		"a negative horizon":        head(4, 1<<63),

@@ -2,6 +2,7 @@ package projector_test
 
 import (
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"testing"
@@ -17,12 +18,24 @@ import (
 type model struct {
 	rules       position.Rules
 	window      int
+	terms       *position.Terms
 	seq         uint64
 	positions   map[position.Key]position.Position
 	instruments map[string]position.Instrument
 	accounts    map[string]position.Account
+	cycles      map[position.Key][]position.Position
+	limit       int
+	log         []logged
 	known       []remembered
 	horizon     position.Time
+}
+
+// logged is a mutation with what was before it.
+type logged struct {
+	seq      uint64
+	mutation position.Mutation
+	changes  []position.Change
+	before   *model
 }
 
 type remembered struct {
@@ -33,20 +46,26 @@ type remembered struct {
 }
 
 func newModel(o projector.Options) *model {
+	terms := o.Rules.DefaultTerms()
 	return &model{
+		terms: &terms,
 		rules: o.Rules, window: o.Window,
 		positions:   map[position.Key]position.Position{},
 		instruments: map[string]position.Instrument{},
 		accounts:    map[string]position.Account{},
+		cycles:      map[position.Key][]position.Position{},
+		limit:       o.ClosedCycles,
 	}
 }
 
 func (m *model) clone() *model {
-	c := newModel(projector.Options{Rules: m.rules, Window: m.window})
+	c := newModel(projector.Options{Rules: m.rules, Window: m.window, ClosedCycles: m.limit})
 	c.seq, c.known, c.horizon = m.seq, slices.Clone(m.known), m.horizon
+	c.log = slices.Clone(m.log)
 	maps.Copy(c.positions, m.positions)
 	maps.Copy(c.instruments, m.instruments)
 	maps.Copy(c.accounts, m.accounts)
+	maps.Copy(c.cycles, m.cycles)
 	return c
 }
 
@@ -69,6 +88,49 @@ func (m *model) Account(name string) *position.Account {
 		return &a
 	}
 	return nil
+}
+
+func (m *model) DefaultTerms() *position.Terms { return m.terms }
+
+func (m *model) Open(instrument string) iter.Seq[*position.Position] {
+	var open []*position.Position
+	for _, p := range m.positions {
+		if p.Key.Instrument == instrument && p.IsOpen() {
+			open = append(open, &p)
+		}
+	}
+	slices.SortFunc(open, func(a, b *position.Position) int { return a.Key.Compare(b.Key) })
+	return slices.Values(open)
+}
+
+func (m *model) History(key position.Key, fill string) (*position.History, error) {
+	for i, e := range m.log {
+		if f, ok := e.mutation.(position.Fill); ok && f.Key == key && f.Ident == fill {
+			return m.since(i, key), nil
+		}
+	}
+	return nil, position.ErrUnknownFill
+}
+
+func (m *model) since(from int, key position.Key) *position.History {
+	h := &position.History{
+		Seq: m.log[from].seq + 1, Position: m.log[from].before.Position(key), // after the epoch record
+		Instrument: m.log[from].before.Instrument(key.Instrument),
+	}
+	for _, e := range m.log[from:] {
+		mk, of := e.mutation.(position.Mark)
+		of = of && mk.Instrument == key.Instrument
+		for _, c := range e.changes {
+			of = of || c.After != nil && c.After.Key == key || c.Instrument != nil && c.Instrument.Name == key.Instrument
+		}
+		if of {
+			h.Mutations = append(h.Mutations, e.mutation)
+		}
+		if tr, is := e.mutation.(position.Transfer); is && tr.To() == key {
+			h.Transfers = append(h.Transfers, e.changes...)
+		}
+	}
+	return h
 }
 
 func (m *model) HasOpen(instrument string) bool {
@@ -100,7 +162,7 @@ var errRefused = errors.New("the fold refuses")
 func (m *model) apply(ms []position.Mutation, insist bool) (*model, []projector.Outcome, error) {
 	next := m.clone()
 	var out []projector.Outcome
-	known := 0
+	known, touched := 0, map[string]bool{}
 	for _, mu := range ms {
 		o, ok, err := m.lookup(mu)
 		if err != nil {
@@ -115,7 +177,12 @@ func (m *model) apply(ms []position.Mutation, insist bool) (*model, []projector.
 		if out[i].Duplicate {
 			continue
 		}
+		was := next.clone()
+		was.log = nil
 		changes, err := m.rules.Fold(next, mu)
+		if key, of := refolds(mu); of && err == nil && (touched[key.String()] || touched[key.Instrument]) {
+			err = errRefused // History would not have it
+		}
 		if err == nil && len(changes) == 0 {
 			d, _ := mu.(position.DefineInstrument) // nothing else changes nothing
 			seq := next.instruments[d.Instrument].Seq
@@ -130,6 +197,14 @@ func (m *model) apply(ms []position.Mutation, insist bool) (*model, []projector.
 		case err != nil:
 			return m, nil, errRefused
 		}
+		next.log = append(next.log, logged{next.seq + 1, mu, changes, was})
+		for _, c := range changes {
+			if c.After != nil {
+				touched[c.After.Key.String()] = true
+			} else if c.Account == nil {
+				touched[instrumentOf(mu)] = true
+			}
+		}
 		out[i] = projector.Outcome{First: next.seq + 1, Last: next.seq + uint64(len(changes))}
 		for _, c := range changes {
 			next.change(c)
@@ -143,12 +218,37 @@ func (m *model) apply(ms []position.Mutation, insist bool) (*model, []projector.
 	return next, out, nil
 }
 
+func refolds(mu position.Mutation) (position.Key, bool) {
+	switch v := mu.(type) {
+	case position.Bust:
+		return v.Key, true
+	case position.Correct:
+		return v.Key, true
+	}
+	return position.Key{}, false
+}
+
+func instrumentOf(mu position.Mutation) string {
+	switch v := mu.(type) {
+	case position.Mark:
+		return v.Instrument
+	case position.DefineInstrument:
+		return v.Instrument
+	case position.Split:
+		return v.Instrument
+	case position.Settle:
+		return v.Instrument
+	}
+	return ""
+}
+
 func (m *model) change(c position.Change) {
 	m.seq++
 	switch {
 	case c.After != nil:
 		p := *c.After
 		p.Seq = m.seq
+		m.end(&p)
 		m.positions[p.Key] = p
 	case c.Instrument != nil:
 		in := *c.Instrument
@@ -162,7 +262,7 @@ func (m *model) change(c position.Change) {
 		mk, _ := c.Cause.(position.Mark) // nothing else has no image
 		in, ok := m.instruments[mk.Instrument]
 		if !ok {
-			in = position.Instrument{Name: mk.Instrument, Terms: m.rules.DefaultTerms()}
+			in = position.Instrument{Name: mk.Instrument, Terms: m.terms}
 		}
 		in.Mark, in.MarkTime = mk.Price, mk.Time
 		m.instruments[in.Name] = in
@@ -181,12 +281,23 @@ func (m *model) change(c position.Change) {
 	}
 }
 
+// end keeps what the position was, if p is of another cycle.
+func (m *model) end(p *position.Position) {
+	var kept []position.Position
+	for _, c := range append(slices.Clone(m.cycles[p.Key]), m.positions[p.Key]) {
+		if c.Cycle > 0 && c.Cycle < p.Cycle {
+			kept = append(kept, c)
+		}
+	}
+	m.cycles[p.Key] = kept[max(0, len(kept)-m.limit):]
+}
+
 func (m *model) compare(t *testing.T, b *projector.Book) {
 	t.Helper()
 	v := b.View()
 	require.Equal(t, m.seq, v.Seq()-1) // the epoch record
 	require.Equal(t, m.horizon, v.Horizon())
-	open := uint64(0)
+	open, ended := uint64(0), uint64(0)
 	var last position.Key
 	n := 0
 	for p := range v.Positions() {
@@ -207,11 +318,19 @@ func (m *model) compare(t *testing.T, b *projector.Book) {
 		if p.IsOpen() {
 			open++
 		}
+		cycles := v.Cycles(p.Key)
+		require.Equal(t, cycles, b.Cycles(p.Key))
+		require.Len(t, cycles, len(m.cycles[p.Key]))
+		for i, c := range m.cycles[p.Key] {
+			c.Seq++
+			require.Equal(t, c, cycles[i])
+		}
+		ended += uint64(len(cycles))
 	}
 	require.Len(t, m.positions, n)
 	require.Equal(t, projector.Counts{
 		Positions: uint64(len(m.positions)), Open: open, Instruments: uint64(len(m.instruments)),
-		Accounts: uint64(len(m.accounts)), Window: uint64(len(m.known)),
+		Accounts: uint64(len(m.accounts)), Window: uint64(len(m.known)), Cycles: ended,
 	}, v.Counts())
 	for in := range v.Instruments() {
 		want := m.instruments[in.Name]
@@ -232,7 +351,7 @@ func (m *model) compare(t *testing.T, b *projector.Book) {
 
 func TestAgainstModel(t *testing.T) {
 	for range 2 {
-		o := projector.Options{Window: 80}
+		o := projector.Options{Window: 80, ClosedCycles: 3}
 		l, m := newScribe(o), newModel(o)
 		rnd := newRand(t)
 		x := &trader{rnd: rnd}

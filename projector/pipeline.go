@@ -63,7 +63,7 @@ func (c *chunk) cut(n int) {
 func (c *chunk) full() bool { return len(c.stamps) >= chunkRecords || len(c.bytes) >= chunkBytes }
 
 // decode runs on a worker.
-func (c *chunk) decode(d *position.Decoder) {
+func (c *chunk) decode(d *position.Decoder, bare bool) {
 	c.changes, c.prints, c.err = c.changes[:0], c.prints[:0], nil
 	for i := range c.stamps {
 		change, err := d.Change(c.payload(i))
@@ -72,7 +72,7 @@ func (c *chunk) decode(d *position.Decoder) {
 			break
 		}
 		var cause position.Fingerprint
-		if change.Part == 0 && change.Cause != nil {
+		if change.Part == 0 && change.Cause != nil && !bare {
 			cause = position.FingerprintOf(change.Cause)
 		}
 		c.changes = append(c.changes, change)
@@ -87,6 +87,7 @@ func (c *chunk) decode(d *position.Decoder) {
 type pipeline struct {
 	head  uint64 // the record before the first one wanted
 	until Until
+	bare  bool // without fingerprints
 	apply func(*chunk) error
 
 	free, jobs, order chan *chunk
@@ -105,7 +106,7 @@ func (p *pipeline) run(records iter.Seq2[Record, error]) error {
 		decoders.Go(func() {
 			var d position.Decoder
 			for c := range p.jobs {
-				c.decode(&d)
+				c.decode(&d, p.bare)
 			}
 		})
 	}

@@ -18,12 +18,12 @@ func (b *Book) Recompute(records iter.Seq2[Record, error]) error {
 	if err := b.recomputable(b.head.era, b.head.seq); err != nil {
 		return err
 	}
-	r := recomputer{book: b}
+	r := recomputer{book: b, shelf: b.shelf.fork()}
 	p := pipeline{head: b.head.seq, apply: r.apply}
 	if err := p.run(records); err != nil {
 		return err
 	}
-	b.publishAll()
+	b.publishAll(r.shelf)
 	return nil
 }
 
@@ -37,6 +37,7 @@ func (b *Book) recomputable(e *position.Epoch, seq uint64) error {
 
 type recomputer struct {
 	book  *Book
+	shelf *shelf
 	parts parts
 	buf   []byte
 }
@@ -108,6 +109,9 @@ func (r *recomputer) batch(c *chunk, from, to int) error {
 	}
 	s.epoch = stamp.Epoch
 	b.Accept(s)
+	for _, step := range s.cycles {
+		r.shelf.apply(step)
+	}
 	b.head.time, b.head.epoch = c.stamps[to-1].Time, stamp.Epoch
 	return nil
 }

@@ -15,6 +15,7 @@ func TestRecomputeConfirmsWhatWasStaged(t *testing.T) {
 	o := projector.Options{Window: 60}
 	h := record(t, o, 300)
 	last := len(h.bodies) - 1
+	o = h.scribe.options(o)
 	b := projector.New(o)
 	require.NoError(t, b.Recompute(stream(h.scribe.records)))
 	h.require(t, last, b)
@@ -35,6 +36,7 @@ func TestRecomputeFindsWrongArithmetic(t *testing.T) {
 	o := projector.Options{Window: 1000}
 	l := newScribe(o)
 	l.work(newRand(t), 120, nil)
+	o = l.options(o)
 	var d position.Decoder
 	planted := 0
 	for i, r := range l.records {
@@ -107,8 +109,10 @@ func TestRecomputeFindsOtherLies(t *testing.T) {
 			return append(rs, next)
 		}, 6, "record 5 did it"},
 		"a cause that is refused": {edit(4, func(c *position.Change) {
-			c.Cause = position.Amend{Meta: position.Meta{Ident: "z", Time: 1}, Key: key("NO", "SUCH"), NoStop: true}
-		}), 5, "unknown position"},
+			f := as[position.Fill](t, c.Cause)
+			f.Qty, f.Price = dec("100000000000000000000"), dec("100000000000000000000")
+			c.Cause = f
+		}), 5, "out of range"},
 		"a cause without form": {edit(4, func(c *position.Change) {
 			f := as[position.Fill](t, c.Cause)
 			f.Qty = dec("-1")
@@ -135,6 +139,7 @@ func TestRecomputeFindsOtherLies(t *testing.T) {
 	late := slices.Clone(l.records[1:])
 	for i := range late {
 		late[i].Seq--
+		edit(i, func(c *position.Change) { c.Prev = late[i].Seq - 1 })(late)
 	}
 	replayed, recomputed := projector.New(o), projector.New(o)
 	require.NoError(t, replayed.Replay(stream(late), projector.Until{}))

@@ -19,25 +19,26 @@ import (
 // The iterator runs on the caller's goroutine and may reuse a payload after its
 // step.
 func (b *Book) Replay(records iter.Seq2[Record, error], until Until) error {
-	r := replayer{book: b}
+	r := replayer{book: b, shelf: b.shelf.fork()}
 	b.staging.reset(false, b.head.seq)
 	p := pipeline{head: b.head.seq, until: until, apply: r.apply}
 	if err := p.run(records); err != nil {
 		return err
 	}
-	b.publishAll()
+	b.publishAll(r.shelf)
 	return nil
 }
 
 // replayer assigns decoded changes.
 type replayer struct {
 	book   *Book
+	shelf  *shelf
 	staged Staged // used again for each record
 	parts  parts
 }
 
 func (r *replayer) apply(c *chunk) error {
-	b, s := r.book, &r.staged
+	b := r.book
 	for i := range c.changes {
 		change, stamp := &c.changes[i], c.stamps[i]
 		if err := r.parts.check(change, stamp.Seq, c.more[i]); err != nil {
@@ -46,12 +47,9 @@ func (r *replayer) apply(c *chunk) error {
 		if change.Kind == position.EpochBegun {
 			b.head.era = change.Epoch
 		} else {
-			s.positions, s.instruments, s.accounts = s.positions[:0], s.instruments[:0], s.accounts[:0]
-			if err := b.effects(s, change, stamp.Seq); err != nil {
-				return &RecordError{Seq: stamp.Seq, Reason: "cannot be applied", Err: err}
+			if err := r.assign(change, stamp.Seq); err != nil {
+				return err
 			}
-			b.commit(s)
-			b.staging.committed()
 			if change.Part == 0 { // a mutation is remembered once for all its changes
 				b.window.Add(position.WindowEntry{
 					Fingerprint: c.prints[i], First: stamp.Seq, Time: min(change.Cause.EventTime(), stamp.Time), Count: change.Parts,
@@ -64,6 +62,80 @@ func (r *replayer) apply(c *chunk) error {
 		return &RecordError{Seq: c.stamps[c.failed].Seq, Reason: "cannot be decoded", Err: c.err}
 	}
 	return nil
+}
+
+// assign does to the book what a change did.
+func (r *replayer) assign(c *position.Change, seq uint64) error {
+	b, s := r.book, &r.staged
+	if err := r.complete(c, seq); err != nil {
+		return err
+	}
+	s.forget()
+	if err := b.effects(s, c, seq); err != nil {
+		return &RecordError{Seq: seq, Reason: "cannot be applied", Err: err}
+	}
+	b.commit(s)
+	b.staging.committed()
+	for _, step := range s.cycles {
+		r.shelf.apply(step)
+	}
+	return nil
+}
+
+// complete makes sure that a change follows the image that the book has, and
+// gives its image the lots, of which a record has those only that came and went.
+func (r *replayer) complete(c *position.Change, seq uint64) error {
+	if at := c.Cause.EventTime(); at < 0 {
+		return badRecord(seq, "has the event time %d, which is before 1970", at)
+	}
+	if c.After == nil {
+		if c.Prev != 0 {
+			return badRecord(seq, "says that record %d came before, and has no position", c.Prev)
+		}
+		return nil
+	}
+	var prev uint64
+	var lots *position.Lots
+	old := r.book.staging.positions.image(c.After.Key)
+	if old != nil {
+		prev, lots = old.Seq, old.Lots
+		if c.After.Cycle > old.Cycle && old.IsOpen() {
+			return badRecord(seq, "begins cycle %d of %s while cycle %d is open", c.After.Cycle, old.Key, old.Cycle)
+		}
+	}
+	if c.Prev != prev {
+		return badRecord(seq, "follows record %d of %s, but record %d is the last one of it", c.Prev, c.After.Key, prev)
+	}
+	var err error
+	if c.After.Lots, err = LotsAfter(lots, c); err != nil {
+		return &RecordError{Seq: seq, Reason: "has lots that do not follow from those before", Err: err}
+	}
+	return nil
+}
+
+// LotsAfter returns the open lots after a change as it was decoded, which names
+// only those that came and went, from the lots before it. A split rescales them
+// all before it takes any.
+func LotsAfter(old *position.Lots, c *position.Change) (*position.Lots, error) {
+	want := c.After.Lots
+	if split, ok := c.Cause.(position.Split); ok {
+		per := split.Per
+		if per.IsZero() {
+			per = position.FromInt(1)
+		}
+		var err error
+		if old, err = old.Split(split.Ratio, per); err != nil {
+			return nil, err
+		}
+	}
+	if want != nil && old != nil && len(c.Consumed)+len(c.Opened) == 0 && sameLots(old, want) {
+		return old, nil
+	}
+	return old.After(c.Consumed, c.Opened, want)
+}
+
+func sameLots(a, b *position.Lots) bool {
+	return a.Count == b.Count && a.Next == b.Next && a.Sum == b.Sum
 }
 
 // parts follows the changes of one mutation from record to record: they are

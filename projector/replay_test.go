@@ -78,7 +78,7 @@ func (h *history) require(t *testing.T, i int, b *projector.Book) {
 
 func TestReplayEqualsStagingAtEveryPrefix(t *testing.T) {
 	o := projector.Options{Window: 60}
-	h := record(t, o, 250)
+	h := record(t, o, 150)
 	records := h.scribe.records
 	for n := range len(records) + 1 {
 		b := projector.New(o)
@@ -152,6 +152,7 @@ func TestSnapshotPlusRestEqualsWhole(t *testing.T) {
 func TestLoadedBookGoesOn(t *testing.T) {
 	o := projector.Options{Window: 40}
 	h := record(t, o, 150)
+	o = h.scribe.options(o)
 	loaded, err := projector.Load(bytes.NewReader(body(t, h.scribe.book)), o)
 	require.NoError(t, err)
 	replayed := projector.New(o)
@@ -198,7 +199,10 @@ func TestReplayRefusesDisorder(t *testing.T) {
 		"repeated":       {func(rs []projector.Record) []projector.Record { return slices.Insert(rs, 2, rs[1]) }, 3},
 		"split mutation": {func(rs []projector.Record) []projector.Record { rs[2].More = false; return rs }, 3},
 		"lone half": {func(rs []projector.Record) []projector.Record {
-			rs[2].Payload, rs[2].More = rs[1].Payload, false
+			c, err := new(position.Decoder).Change(rs[2].Payload)
+			require.NoError(t, err)
+			c.Parts = 1
+			rs[2].Payload, rs[2].More = position.AppendChange(nil, &c), false
 			return rs
 		}, 4},
 		"two first halves": {func(rs []projector.Record) []projector.Record { rs[3].Payload = rs[2].Payload; return rs }, 4},

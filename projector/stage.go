@@ -25,6 +25,7 @@ type Staged struct {
 	positions   []write[position.Position]
 	instruments []write[position.Instrument]
 	accounts    []write[position.Account]
+	cycles      []cycleStep
 	entries     []position.WindowEntry
 
 	// Room for a plain fill, so that it needs one allocation.
@@ -35,65 +36,16 @@ type Staged struct {
 	}
 }
 
+// forget makes room for the images of another change.
+func (s *Staged) forget() {
+	s.positions, s.instruments, s.accounts, s.cycles = s.positions[:0], s.instruments[:0], s.accounts[:0], s.cycles[:0]
+}
+
 // Outcome is what became of one mutation.
 type Outcome struct {
 	First, Last uint64 // seqs of its changes
 	Duplicate   bool   // they were made before, or it defines what is defined so already
 }
-
-// staging is the state that a mutation is folded on: the head and, over it,
-// what the batch has done so far. It implements [position.State].
-type staging struct {
-	book  *Book
-	batch bool // more than one mutation: later ones see what earlier ones did
-	// Images with a seq above this one are known to nobody but the writer and
-	// may be changed in place.
-	shared      uint64
-	positions   layer[position.Key, position.Position]
-	instruments layer[string, position.Instrument]
-	accounts    layer[string, position.Account]
-	ids         map[[16]byte]int // of a batch's members
-}
-
-func (st *staging) reset(batch bool, shared uint64) {
-	st.batch, st.shared = batch, shared
-	st.positions.reset()
-	st.instruments.reset()
-	st.accounts.reset()
-	clear(st.ids)
-}
-
-// Position implements [position.State].
-func (st *staging) Position(key position.Key) *position.Position { return st.positions.image(key) }
-
-// Instrument implements [position.State].
-func (st *staging) Instrument(name string) *position.Instrument { return st.instruments.image(name) }
-
-// Account implements [position.State].
-func (st *staging) Account(name string) *position.Account { return st.accounts.image(name) }
-
-// HasOpen implements [position.State].
-func (st *staging) HasOpen(instrument string) bool {
-	n := 0
-	if row := st.book.rows[instrument]; row != nil {
-		n = len(row.reach)
-	}
-	for _, slot := range st.positions.touched {
-		img := st.positions.images[slot]
-		if img.Key.Instrument != instrument {
-			continue
-		}
-		if img.IsOpen() {
-			n++
-		}
-		if st.book.isOpen(slot) {
-			n--
-		}
-	}
-	return n > 0
-}
-
-func (b *Book) isOpen(slot uint32) bool { return int(slot) < len(b.open) && b.open[slot].row != nil }
 
 // Stage finds out what mutations would do: all of them or, with an error, none.
 // They must have an id and a time and be valid in form; see
@@ -112,7 +64,8 @@ func (b *Book) Stage(at position.Time, ms []position.Mutation, insist bool) (*St
 // already, computed on another goroutine perhaps. With prints nil it computes
 // them.
 func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []position.Fingerprint, insist bool) (*Staged, error) {
-	s := &Staged{At: at, base: b.head.seq, folded: true}
+	s := b.blank()
+	s.At, s.base, s.folded = at, b.head.seq, true
 	s.Outcomes, s.positions, s.entries = s.room.outcomes[:0], s.room.positions[:0], s.room.entries[:0]
 	var room [1]position.Fingerprint
 	if prints == nil {
@@ -139,6 +92,17 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []p
 		}
 	}
 	return s, nil
+}
+
+// blank returns a Staged that nobody has used.
+func (b *Book) blank() *Staged {
+	const some = 16
+	if len(b.spare) == 0 {
+		b.spare = make([]Staged, some)
+	}
+	s := &b.spare[0]
+	b.spare = b.spare[1:]
+	return s
 }
 
 // StageEpoch gives the record that begins an incarnation of the writer. It is

@@ -75,7 +75,7 @@ func TestBatchIsAllOrNothing(t *testing.T) {
 	l := newScribe(projector.Options{})
 	k := key("A", "X")
 	before := body(t, l.book)
-	bad := position.Charge{Meta: position.Meta{Ident: "c", Time: 3}, Key: key("A", "NEVER"), Amount: dec("1"), Currency: "USD"}
+	bad := position.Amend{Meta: position.Meta{Ident: "c", Time: 3}, Key: key("A", "NEVER"), NoStop: true}
 	_, err := l.try([]position.Mutation{
 		fill("a", k, position.Buy, "1", "10", 1), mark("b", "X", "12", 2), bad, fill("d", k, position.Buy, "1", "10", 4),
 	}, false)
@@ -119,7 +119,7 @@ func TestBatchMembersSeeEachOther(t *testing.T) {
 	_, err := l.try([]position.Mutation{open, define("8", "Z", terms, 8)}, false)
 	require.ErrorIs(t, err, position.ErrInstrumentInUse)
 	l.apply(t, open, shut, define("8", "Z", terms, 8))
-	require.Equal(t, projector.Counts{Positions: 3, Open: 2, Instruments: 2, Window: 8}, l.book.View().Counts())
+	require.Equal(t, projector.Counts{Positions: 3, Open: 2, Instruments: 2, Window: 8, Cycles: 1}, l.book.View().Counts())
 	l.apply(t, fill("9", key("A", "Z"), position.Buy, "1", "1", 9))
 	_, err = l.try([]position.Mutation{fill("10", key("A", "Z"), position.Sell, "1", "1", 9), define("11", "Z", position.Terms{Multiplier: dec("6"), Quote: "USD"}, 8)}, false)
 	require.NoError(t, err)
@@ -283,7 +283,7 @@ func TestMarks(t *testing.T) {
 	in, ok := l.book.View().Instrument("X")
 	require.True(t, ok)
 	require.False(t, in.Defined)
-	require.Equal(t, position.Rules{DefaultCurrency: "EUR"}.DefaultTerms(), in.Terms)
+	require.Equal(t, position.Rules{DefaultCurrency: "EUR"}.DefaultTerms(), *in.Terms)
 	require.Equal(t, position.Time(6), in.MarkTime)
 }
 

@@ -11,7 +11,8 @@ import (
 type table[K comparable, V any] struct {
 	// index maps a key to its slot. The writer writes it under Book.mu and
 	// reads it without; everybody else reads it under Book.mu.
-	index map[K]uint32
+	index index
+	keyOf func(*V) K
 	// head is what the writer has accepted, by slot. Only the writer uses it.
 	head []*V
 	// pub is what readers may see; Book.mu guards it. It is never longer than
@@ -19,7 +20,22 @@ type table[K comparable, V any] struct {
 	pub []*V
 	// sorted is the slots in the order of their keys, as far as a view once
 	// sorted them: always a permutation of 0 … len−1.
-	sorted atomic.Pointer[[]uint32]
+	sorted *atomic.Pointer[[]uint32]
+}
+
+func newTable[K comparable, V any](keyOf func(*V) K) table[K, V] {
+	return table[K, V]{index: newIndex(), keyOf: keyOf, sorted: new(atomic.Pointer[[]uint32])}
+}
+
+// slot returns the slot of a key among images, some of this table.
+func (t *table[K, V]) slot(images []*V, key K) (uint32, bool) {
+	x, tag := &t.index, tagOf(&t.index, key)
+	for i := x.home(tag); x.places[i].ref != 0; i = x.next(i) {
+		if p := x.places[i]; p.tag == tag && int(p.ref) <= len(images) && t.keyOf(images[p.ref-1]) == key {
+			return p.ref - 1, true
+		}
+	}
+	return 0, false
 }
 
 // write is one image for one slot.
@@ -35,7 +51,7 @@ func (t *table[K, V]) set(mu *sync.RWMutex, key K, w write[V]) {
 		return
 	}
 	mu.Lock()
-	t.index[key] = w.slot
+	t.index.add(tagOf(&t.index, key), w.slot)
 	mu.Unlock()
 	t.head = append(t.head, w.img)
 }
@@ -51,8 +67,8 @@ func (t *table[K, V]) publishLocked(w write[V]) {
 
 // publishedLocked returns the published image of a key, nil when there is none.
 func (t *table[K, V]) publishedLocked(key K) *V {
-	slot, ok := t.index[key]
-	if !ok || int(slot) >= len(t.pub) {
+	slot, ok := t.slot(t.pub, key)
+	if !ok {
 		return nil
 	}
 	return t.pub[slot]
@@ -114,19 +130,31 @@ type layer[K comparable, V any] struct {
 
 const noSlot = 1<<32 - 1
 
-// reset forgets everything staged.
+// reset forgets everything staged. Room for few is kept: a map that was large
+// once takes long to clear.
 func (l *layer[K, V]) reset() {
 	l.keyed = false
 	l.touched = l.touched[:0]
-	clear(l.added)
-	clear(l.images)
+	l.added = emptied(l.added)
+	l.images = emptied(l.images)
+}
+
+func emptied[K comparable, V any](m map[K]V) map[K]V {
+	const few = 1 << 10
+	switch {
+	case len(m) > few:
+		return nil
+	case len(m) > 0:
+		clear(m)
+	}
+	return m
 }
 
 func (l *layer[K, V]) find(key K) uint32 {
 	if l.keyed && l.key == key {
 		return l.slot
 	}
-	slot, ok := l.table.index[key]
+	slot, ok := l.table.slot(l.table.head, key)
 	if !ok {
 		if slot, ok = l.added[key]; !ok {
 			slot = noSlot
@@ -157,9 +185,8 @@ func (l *layer[K, V]) at(slot uint32) *V {
 	return nil
 }
 
-// put returns the write that gives a key its image. In a batch later members
-// see it.
-func (l *layer[K, V]) put(key K, img *V, batch bool) write[V] {
+// slotOf returns the slot of a key, a new one if it has none.
+func (l *layer[K, V]) slotOf(key K) uint32 {
 	slot := l.find(key)
 	if slot == noSlot {
 		slot = uint32(len(l.table.head) + len(l.added))
@@ -169,10 +196,15 @@ func (l *layer[K, V]) put(key K, img *V, batch bool) write[V] {
 		l.added[key] = slot
 		l.slot = slot // find has just stored the key
 	}
-	return l.putAt(slot, img, batch)
+	return slot
 }
 
-// putAt is put for a slot that is known.
+// put returns the write that gives a key its image.
+func (l *layer[K, V]) put(key K, img *V, batch bool) write[V] {
+	return l.putAt(l.slotOf(key), img, batch)
+}
+
+// putAt is put for a slot that is known. In a batch later members see the image.
 func (l *layer[K, V]) putAt(slot uint32, img *V, batch bool) write[V] {
 	if batch {
 		if l.images == nil {

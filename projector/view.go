@@ -16,6 +16,8 @@ type View struct {
 	positions   []*position.Position
 	instruments []*position.Instrument
 	accounts    []*position.Account
+	cycles      []*shelfPage
+	ended       int // images on them
 
 	byName func() map[string]*position.Instrument
 	digest func() [32]byte
@@ -24,6 +26,7 @@ type View struct {
 // Counts say how much a view holds.
 type Counts struct {
 	Positions, Open, Instruments, Accounts, Window uint64
+	Cycles                                         uint64 // ended ones that are kept
 }
 
 // View returns the state that was published last. It copies one pointer per
@@ -35,6 +38,7 @@ func (b *Book) View() *View {
 	v.positions = append([]*position.Position(nil), b.positions.pub...)
 	v.instruments = append([]*position.Instrument(nil), b.instruments.pub...)
 	v.accounts = append([]*position.Account(nil), b.accounts.pub...)
+	v.cycles, v.ended = b.shelf.lend(), b.shelf.count
 	b.mu.RUnlock()
 	v.byName = sync.OnceValue(v.instrumentsByName)
 	v.digest = sync.OnceValue(v.computeDigest)
@@ -81,6 +85,7 @@ func (v *View) Counts() Counts {
 		Instruments: uint64(len(v.instruments)),
 		Accounts:    uint64(len(v.accounts)),
 		Window:      uint64(v.window.Len()),
+		Cycles:      uint64(v.ended),
 	}
 }
 
@@ -92,8 +97,8 @@ func (v *View) Horizon() position.Time { return v.window.Horizon() }
 // instrument.
 func (v *View) Position(key position.Key) (position.Position, bool) {
 	v.book.mu.RLock()
-	p := pick(v.positions, v.book.positions.index, key)
-	in := pick(v.instruments, v.book.instruments.index, key.Instrument)
+	p := pick(&v.book.positions, v.positions, key)
+	in := pick(&v.book.instruments, v.instruments, key.Instrument)
 	v.book.mu.RUnlock()
 	if p == nil {
 		return position.Position{}, false
@@ -118,7 +123,7 @@ func (v *View) Positions() iter.Seq[position.Position] {
 // Instrument returns an instrument that was defined or marked.
 func (v *View) Instrument(name string) (position.Instrument, bool) {
 	v.book.mu.RLock()
-	in := pick(v.instruments, v.book.instruments.index, name)
+	in := pick(&v.book.instruments, v.instruments, name)
 	v.book.mu.RUnlock()
 	if in == nil {
 		return position.Instrument{}, false
@@ -140,7 +145,7 @@ func (v *View) Instruments() iter.Seq[position.Instrument] {
 // Account returns the cash side of an account.
 func (v *View) Account(name string) (position.Account, bool) {
 	v.book.mu.RLock()
-	a := pick(v.accounts, v.book.accounts.index, name)
+	a := pick(&v.book.accounts, v.accounts, name)
 	v.book.mu.RUnlock()
 	if a == nil {
 		return position.Account{}, false
@@ -159,9 +164,9 @@ func (v *View) Accounts() iter.Seq[position.Account] {
 	}
 }
 
-func pick[K comparable, V any](images []*V, index map[K]uint32, key K) *V {
-	slot, ok := index[key]
-	if !ok || int(slot) >= len(images) {
+func pick[K comparable, V any](t *table[K, V], images []*V, key K) *V {
+	slot, ok := t.slot(images, key)
+	if !ok {
 		return nil
 	}
 	return images[slot]

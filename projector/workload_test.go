@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,9 +52,68 @@ type scribe struct {
 }
 
 func newScribe(o projector.Options) *scribe {
-	l := &scribe{book: projector.New(o), clock: 1_000_000}
+	l := &scribe{clock: 1_000_000}
+	l.book = projector.New(l.options(o))
 	l.begin(position.ArithmeticVersion)
 	return l
+}
+
+// options lets a book look up what the scribe has recorded.
+func (l *scribe) options(o projector.Options) projector.Options {
+	o.History = func(key position.Key, fill string, first, head uint64) (*position.History, error) {
+		return historyIn(l.records[:head], key, fill, first)
+	}
+	return o
+}
+
+// historyIn reads a history from records that begin with the first one.
+func historyIn(records []projector.Record, key position.Key, fill string, first uint64) (*position.History, error) {
+	var d position.Decoder
+	var h *position.History
+	for i, r := range records {
+		c, err := d.Change(r.Payload)
+		if err != nil {
+			return nil, err
+		}
+		f, ok := c.Cause.(position.Fill)
+		if ok && f.Key == key && f.Ident == fill && c.Part == 0 && (first == 0 || r.Seq == first) {
+			h = &position.History{Seq: r.Seq}
+			if err = before(h, key, slices.Clone(records[:i])); err != nil {
+				return nil, err
+			}
+		}
+		if h == nil {
+			continue
+		}
+		mk, of := c.Cause.(position.Mark)
+		of = of && mk.Instrument == key.Instrument || c.After != nil && c.After.Key == key || c.Instrument != nil && c.Instrument.Name == key.Instrument
+		if n := len(h.Mutations); of && (n == 0 || h.Mutations[n-1].ID() != c.Cause.ID()) {
+			h.Mutations = append(h.Mutations, c.Cause)
+		}
+		if tr, is := c.Cause.(position.Transfer); is && tr.To() == key {
+			h.Transfers = append(h.Transfers, c)
+		}
+	}
+	if h == nil {
+		return nil, fmt.Errorf("%w: %q", position.ErrUnknownFill, fill)
+	}
+	return h, nil
+}
+
+// before sets what the records come to, which may end inside a batch.
+func before(h *position.History, key position.Key, records []projector.Record) error {
+	records[len(records)-1].More = false
+	b := projector.New(projector.Options{})
+	if err := b.Replay(stream(records), projector.Until{}); err != nil {
+		return err
+	}
+	if p, ok := b.Position(key); ok {
+		h.Position = &p
+	}
+	if in, ok := b.View().Instrument(key.Instrument); ok {
+		h.Instrument = &in
+	}
+	return nil
 }
 
 func (l *scribe) apply(tb testing.TB, ms ...position.Mutation) *projector.Staged {
@@ -172,22 +232,26 @@ func (x *trader) mutation() position.Mutation {
 }
 
 func (x *trader) any() position.Mutation {
-	switch x.rnd.IntN(12) {
-	case 0, 1:
+	switch x.rnd.IntN(20) {
+	case 0, 1, 2:
 		return position.Mark{Meta: x.id(), Instrument: x.instrument(), Price: x.number(200)}
-	case 2:
+	case 3:
 		kind := position.ChargeKind(x.rnd.IntN(5))
 		return position.Charge{Meta: x.id(), Key: x.key(), Kind: kind, Amount: x.number(3).Neg(), Currency: []string{"USD", "XBT"}[x.rnd.IntN(2)]}
-	case 3:
+	case 4:
 		return position.Charge{
 			Meta: x.id(), Key: position.Key{Account: fmt.Sprintf("A%d", x.rnd.IntN(4))},
 			Kind: position.Cash, Amount: x.number(1000), Currency: "USD",
 		}
-	case 4:
+	case 5:
 		stop := x.number(50)
 		return position.Amend{Meta: x.id(), Key: x.key(), Stop: &stop, Tags: []string{"t"}, Metadata: map[string]string{"a": fmt.Sprint(x.n)}}
-	case 5:
+	case 6:
 		return x.definition()
+	case 7, 8:
+		return x.amendment()
+	case 9, 10:
+		return x.move()
 	}
 	f := position.Fill{Meta: x.id(), Key: x.key(), Side: position.Buy, Qty: dec(fmt.Sprint(x.rnd.IntN(3) + 1)), Price: x.number(200), Fee: dec("0.01")}
 	if x.rnd.IntN(2) == 0 {
@@ -197,7 +261,72 @@ func (x *trader) any() position.Mutation {
 		v := uint64(x.rnd.IntN(3))
 		f.ExpectVersion = &v
 	}
+	if x.rnd.IntN(20) == 0 {
+		f.Lot = &position.LotRef{Label: fmt.Sprintf("m-%d", x.n-x.rnd.IntN(20))}
+	}
 	return f
+}
+
+// amendment busts or corrects a fill of late, rarely one that never was.
+func (x *trader) amendment() position.Mutation {
+	f := position.Fill{Meta: position.Meta{Ident: "never"}, Key: x.key(), Side: position.Buy, Qty: dec("1"), Price: dec("1")}
+	for range 30 {
+		if len(x.past) == 0 {
+			break
+		}
+		m := x.past[len(x.past)-1-x.rnd.IntN(min(len(x.past), 60))]
+		if p, ok := m.(position.Fill); ok {
+			f = p
+			break
+		}
+	}
+	if x.rnd.IntN(2) == 0 {
+		return position.Bust{Meta: x.id(), Key: f.Key, Fill: f.Ident, Reason: "bust"}
+	}
+	return position.Correct{
+		Meta: x.id(), Key: f.Key, Fill: f.Ident, Side: f.Side,
+		Qty: dec(fmt.Sprint(x.rnd.IntN(3) + 1)), Price: x.number(200), Fee: dec("0.02"), Reason: "correct",
+	}
+}
+
+// move is what changes positions without a fill.
+func (x *trader) move() position.Mutation {
+	k := x.key()
+	switch x.rnd.IntN(6) {
+	case 0:
+		s := position.Split{Meta: x.id(), Instrument: k.Instrument, Ratio: dec(fmt.Sprint(x.rnd.IntN(3) + 1)), Per: dec(fmt.Sprint(x.rnd.IntN(3) + 1))}
+		if x.rnd.IntN(2) == 0 {
+			price := x.number(50)
+			s.Increment, s.CashPrice = dec("1"), &price
+		}
+		return s
+	case 1:
+		if x.rnd.IntN(3) == 0 {
+			return position.Settle{Meta: x.id(), Instrument: k.Instrument, Reason: position.WriteOff}
+		}
+		return position.Settle{Meta: x.id(), Instrument: k.Instrument, Price: x.number(100)}
+	case 2, 3:
+		to := x.key()
+		tr := position.Transfer{Meta: x.id(), Key: k, ToAccount: to.Account, ToStrategy: to.Strategy, ToLeg: to.Leg}
+		if tr.To() == k {
+			tr.ToStrategy = "other"
+		}
+		if x.rnd.IntN(2) == 0 {
+			tr.Qty = dec("1")
+		}
+		return tr
+	case 4:
+		return position.Adjust{Meta: x.id(), Key: k, Qty: x.number(2), Funding: dec("1"), Reason: "adjust"}
+	}
+	price := x.number(100)
+	a := position.Adopt{Meta: x.id(), Key: k, Qty: x.number(4), Price: &price, Reason: "adopt"}
+	switch x.rnd.IntN(3) {
+	case 0:
+		a.Qty = a.Qty.Neg()
+	case 1:
+		a.Qty, a.Price = position.Decimal{}, nil
+	}
+	return a
 }
 
 func (x *trader) definition() position.Mutation {
@@ -206,9 +335,9 @@ func (x *trader) definition() position.Mutation {
 	case "INV":
 		d.Terms = position.Terms{Kind: position.Inverse, Base: "XBT", Quote: "USD", Settlement: "XBT"}
 	case "SPOT":
-		d.Terms = position.Terms{Kind: position.Spot, Base: "BTC", Quote: "USD"}
+		d.Terms = position.Terms{Kind: position.Spot, Base: "BTC", Quote: "USD", CostMethod: position.FIFO}
 	default:
-		d.Terms = position.Terms{Multiplier: dec(fmt.Sprint(x.rnd.IntN(2) + 1)), Quote: "USD"}
+		d.Terms = position.Terms{Multiplier: dec(fmt.Sprint(x.rnd.IntN(2) + 1)), Quote: "USD", CostMethod: position.CostMethod(x.rnd.IntN(5) + 1)}
 	}
 	return d
 }

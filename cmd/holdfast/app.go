@@ -89,7 +89,7 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 damage found, 5 ledger in use.`,
 	p.StringVar(&a.logLevel, "log-level", "", "what is logged to standard error: debug, info, warn or error (default: info for serve, else warn)")
 	p.BoolVarP(&a.quiet, "quiet", "q", false, "no progress, and only errors are logged")
 	root.AddCommand(
-		a.serveCmd(), a.ingestCmd(), a.positionsCmd(), a.historyCmd(), a.tailCmd(), a.replayCmd(), a.statusCmd(),
+		a.initCmd(), a.serveCmd(), a.ingestCmd(), a.importCmd(), a.exportCmd(), a.positionsCmd(), a.historyCmd(), a.tailCmd(), a.replayCmd(), a.diffCmd(), a.statusCmd(),
 		a.verifyCmd(), a.backupCmd(), a.busCmd(), a.schemaCmd(), a.benchCmd(), a.versionCmd(),
 	)
 	return root

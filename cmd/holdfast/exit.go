@@ -13,6 +13,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus/embedded"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
@@ -106,14 +107,38 @@ func (a *app) inUse(cmd *cobra.Command, h journal.Holder) string {
 	} else {
 		b.WriteString("\nWait until it ends, or stop it.")
 	}
-	b.WriteString("\nReading verbs (positions, history, tail, replay, status, verify) work on --dir meanwhile.")
+	b.WriteString("\nReading verbs (positions, history, tail, replay, diff, status, verify) work on --dir meanwhile.")
 	return b.String()
+}
+
+// advice is what to do about a refusal by the ledger's state, "" where its text
+// says so itself.
+func advice(err error) string {
+	for _, a := range []struct {
+		err  error
+		text string
+	}{
+		{position.ErrTrimmedHistory, "adjust or adopt the position instead"},
+		{position.ErrRefold, "adjust or adopt the position instead"},
+		{position.ErrUnknownInstrument, "define it first, with a line of type instrument"},
+		{position.ErrOverReduction, "'holdfast positions' shows what is open"},
+		{position.ErrNoLot, "'holdfast positions --lots' shows what is open"},
+		{position.ErrLotChoice, "'holdfast positions --lots' shows the lots to choose from"},
+		{position.ErrUnknownFill, "'holdfast history' shows the fills of the key and their ids"},
+		{position.ErrInstrumentInUse, "close its positions first, or name another instrument"},
+		{holdfast.ErrTooOld, "--insist applies it, if you know that it is new"},
+	} {
+		if errors.Is(err, a.err) && !strings.Contains(err.Error(), "instead") {
+			return " (" + a.text + ")"
+		}
+	}
+	return ""
 }
 
 // remoteVerb reports whether a verb that writes can be sent to a daemon.
 func remoteVerb(cmd *cobra.Command) bool {
 	switch cmd.CommandPath() {
-	case "holdfast ingest", "holdfast backup create", "holdfast bus rebuild":
+	case "holdfast ingest", "holdfast import", "holdfast backup create", "holdfast bus rebuild":
 		return true
 	}
 	return false

@@ -17,8 +17,9 @@ type historyFlags struct {
 	selection
 	span
 
-	records bool
-	limit   int
+	records                   bool
+	limit                     int
+	trades, entryFee, flipFee string
 }
 
 func (a *app) historyCmd() *cobra.Command {
@@ -30,16 +31,30 @@ func (a *app) historyCmd() *cobra.Command {
 the whole position after it (all of it with -o json, ndjson or csv).
 
 --from and --to take a seq or a record time. Records that belong to no position
-(marks, instruments, accounts, epochs) are left out unless --records is given.`,
+(marks, instruments, accounts, epochs) are left out unless --records is given.
+
+--trades prints closed trades instead, as analysis tools pair them:
+  fill_to_fill     what each exit took from each lot
+  flat_to_flat     each cycle as one trade
+  flat_to_reduced  each exit as one trade
+--entry-fee says which of them bears the fee of an entry: pro-rata, the first that
+takes from its lot (first), or the first of the exit for all fees since the last
+one (cycle). --flip-fee says whether a flip's fee is split by quantity or borne by
+the closing trade.`,
 		Example: `  holdfast history --account A --instrument XBTUSD
   holdfast history --from 2026-01-02T00:00:00Z --limit 100 -o ndjson
-  holdfast history --records --from 5000 --to 5010`,
+  holdfast history --records --from 5000 --to 5010
+  holdfast history --trades flat_to_flat --account A
+  holdfast history --trades fill_to_fill --entry-fee first -o csv`,
 		Args: cobra.NoArgs,
 	}
 	f.selection.flags(cmd)
 	f.span.flags(cmd)
 	cmd.Flags().BoolVar(&f.records, "records", false, "records that belong to no position too")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "at most so many changes, the oldest; 0 is all")
+	cmd.Flags().StringVar(&f.trades, "trades", "", "closed trades instead: fill_to_fill, flat_to_flat or flat_to_reduced")
+	cmd.Flags().StringVar(&f.entryFee, "entry-fee", "pro-rata", "with --trades: pro-rata, first or cycle")
+	cmd.Flags().StringVar(&f.flipFee, "flip-fee", "split", "with --trades: split or closing")
 	return a.verb(cmd, func(ctx context.Context, _ []string) error { return a.history(ctx, &f) })
 }
 
@@ -52,6 +67,12 @@ func (a *app) history(ctx context.Context, f *historyFlags) error {
 		return usagef("--limit %d: give 0 for all or a positive number", f.limit)
 	}
 	filter.Records = f.records
+	if f.trades != "" {
+		if err = a.here("history --trades"); err != nil {
+			return err
+		}
+		return a.printTrades(ctx, f, filter)
+	}
 	if a.server != "" {
 		return a.withRemote(ctx, func(r *remote) error {
 			return a.printChanges(r.history(ctx, &f.selection, &f.span, f.records), f.limit)

@@ -11,19 +11,21 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/projector"
 )
 
 // inputFlags say how files of mutations are read.
 type inputFlags struct {
-	format, mapping string
-	skipInvalid     bool
-	insist          bool
+	format, mapping, rounding string
+	skipInvalid               bool
+	insist                    bool
 }
 
 func (f *inputFlags) flags(cmd *cobra.Command) {
 	p := cmd.Flags()
-	p.StringVar(&f.format, "format", "auto", "form of the files: auto, ndjson, csv or hyperliquid")
+	p.StringVar(&f.format, "format", "auto", "form of the files: auto, ndjson, csv, hyperliquid, bitmex or gdax")
 	p.StringVar(&f.mapping, "map", "", "csv: member=Column pairs, such as account=Account,instrument=Coin,price=Execution Price")
+	p.StringVar(&f.rounding, "rounding", "", "hyperliquid: define the venue's instruments with its rounding, so that its own profits are met")
 	p.BoolVar(&f.skipInvalid, "skip-invalid", false, "report bad lines and go on, instead of stopping at the first")
 	p.BoolVar(&f.insist, "insist", false, "apply mutations that are older than the remembered ids; you vouch that they are new")
 }
@@ -59,10 +61,20 @@ and writes nothing. It works while a daemon holds the ledger.
 With -o json the last line of output is {"read","applied","duplicates",
 "rejected","last_seq"}.
 
+A CSV is lines of fills, or with a column type any mutations, its columns named as
+the members of the JSON form. BitMEX wallet histories become charges, GDAX reports
+spot fills; --map account:=NAME names the account that these files leave out.
+
+--rounding hyperliquid takes the places of a coin's sizes from the file: let the
+first file be one that has them. A coin whose plain definition is in force is
+redefined while no position of it is open, else the run says so and stops.
+
 With --server the mutations are sent to a daemon.`,
 		Example: `  holdfast ingest fills.ndjson
-  holdfast ingest --format hyperliquid hyperliquid_fills.csv
+  holdfast ingest --format hyperliquid --rounding hyperliquid hyperliquid_fills.csv
+  holdfast ingest --cost-method fifo --over-reduction strict fills.ndjson
   holdfast ingest --map account=Account,instrument=Coin,side=Side,qty=Size,price=Price,id=Trade,time=Time fills.csv
+  holdfast ingest --format bitmex --map account:=main walletHistory.csv
   zcat fills.ndjson.gz | holdfast ingest --skip-invalid -o json -`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -116,8 +128,12 @@ func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfas
 			return nil, err
 		}
 		to, err := a.rehearsal(ctx, o, f.insist)
+		if err != nil {
+			return nil, err
+		}
 		run.to = to
-		return closer(func() error { return nil }), err
+		run.in.knows(to.book.View())
+		return closer(func() error { return nil }), nil
 	case a.server != "":
 		if f.insist {
 			return nil, usagef("--insist works on the directory: use --dir instead of --server")
@@ -134,15 +150,28 @@ func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfas
 		return nil, err
 	}
 	run.to = localTarget{ledger: l, insist: f.insist}
+	run.in.knows(l.View())
 	return l, nil
+}
+
+// knows lets definitions look at what the ledger holds.
+func (in *input) knows(v *projector.View) {
+	if in.venue != nil {
+		in.venue.known = v.Instrument
+	}
 }
 
 // input is the files to read, opened and checked before anything is applied.
 type input struct {
 	sources []source
+	// listed is what was read already, instead of sources.
+	listed     []feed.Entry
+	listedName string
+
 	format  feed.Format
 	mapping feed.Mapping
-	total   int64 // bytes; 0 when not known
+	venue   *venueRounding // nil: definitions are applied as they are read
+	total   int64          // bytes; 0 when not known
 }
 
 type source struct {
@@ -174,10 +203,10 @@ func (a *app) openInput(f *inputFlags, files []string) (*input, error) {
 			in.sources = append(in.sources, source{name: "standard input", r: a.stdin})
 			continue
 		}
-		file, size, err := openFile(name)
-		if err != nil {
+		file, size, ferr := openFile(name)
+		if ferr != nil {
 			in.close()
-			return nil, err
+			return nil, ferr
 		}
 		in.total += size
 		in.sources = append(in.sources, source{name: name, r: file, c: file})
@@ -189,6 +218,10 @@ func (a *app) openInput(f *inputFlags, files []string) (*input, error) {
 	}
 	if !known {
 		in.total = 0
+	}
+	if in.venue, err = newVenueRounding(f.rounding, in); err != nil {
+		in.close()
+		return nil, err
 	}
 	return in, nil
 }

@@ -199,6 +199,7 @@ func (g *ingestion) report(r row, err error) {
 	if _, ok := errors.AsType[*feed.LineError](err); !ok { // which names its place itself
 		text = r.place() + ": " + text
 	}
+	text += advice(err)
 	_, _ = fmt.Fprintln(g.app.stderr, "holdfast: "+text) // nobody is left to tell
 }
 
@@ -226,6 +227,8 @@ func refusal(err error) bool {
 	for _, target := range []error{
 		holdfast.ErrInvalid, holdfast.ErrVersionConflict, holdfast.ErrUnknownInstrument, holdfast.ErrUnknownPosition,
 		holdfast.ErrInstrumentInUse, holdfast.ErrTooLarge, holdfast.ErrIDReused, holdfast.ErrTooOld,
+		position.ErrOverReduction, position.ErrNoLot, position.ErrLotChoice, position.ErrTooManyLots, position.ErrIncrement,
+		position.ErrSplitTwice, position.ErrUnknownFill, position.ErrTrimmedHistory, position.ErrRefold, holdfast.ErrTooMany,
 	} {
 		if errors.Is(err, target) {
 			return true
@@ -248,6 +251,15 @@ func appendAck(dst []byte, id string, seq uint64) []byte {
 // readAll parses all sources into rows.
 func (g *ingestion) readAll(ctx context.Context, rows chan<- row) {
 	defer close(rows)
+	for _, e := range g.in.listed {
+		r := row{file: g.in.listedName, line: e.Line, free: e.Implied}
+		r.m, r.err = identified(e.Mutation)
+		select {
+		case rows <- r:
+		case <-ctx.Done():
+			return
+		}
+	}
 	for _, s := range g.in.sources {
 		if !g.readOne(ctx, s, rows) {
 			return
@@ -286,7 +298,7 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 		}
 		r := row{line: e.Line, m: e.Mutation, err: err, free: e.Implied}
 		if err == nil {
-			r.m, r.err = identified(e.Mutation)
+			r.m, r.err = identified(g.in.venue.apply(e.Mutation))
 		}
 		if !send(r) {
 			return false

@@ -40,7 +40,7 @@ type rehearsalTarget struct {
 }
 
 // rehearsal copies the state of the directory, or begins an empty one.
-func (a *app) rehearsal(ctx context.Context, o holdfast.Options, insist bool) (target, error) {
+func (a *app) rehearsal(ctx context.Context, o holdfast.Options, insist bool) (*rehearsalTarget, error) {
 	r, err := a.reader()
 	if errors.Is(err, holdfast.ErrNotLedger) {
 		return &rehearsalTarget{projector.New(projector.Options{Rules: o.Rules}), insist}, nil
@@ -135,6 +135,8 @@ func (t *remoteTarget) begin(ctx context.Context, m position.Mutation) (pending,
 	return f, nil
 }
 
+// laneOf names what a mutation touches: one instrument, whatever the accounts, or
+// the money side of one account.
 func laneOf(m position.Mutation) string {
 	switch m := m.(type) {
 	case position.Fill:
@@ -149,6 +151,20 @@ func laneOf(m position.Mutation) string {
 	case position.Amend:
 		return m.Instrument
 	case position.DefineInstrument:
+		return m.Instrument
+	case position.Split:
+		return m.Instrument
+	case position.Settle:
+		return m.Instrument
+	case position.Transfer:
+		return m.Instrument
+	case position.Adjust:
+		return m.Instrument
+	case position.Adopt:
+		return m.Instrument
+	case position.Bust:
+		return m.Instrument
+	case position.Correct:
 		return m.Instrument
 	}
 	return ""

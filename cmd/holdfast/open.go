@@ -16,28 +16,19 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/journal"
-	"github.com/moneyprinter/holdfast/position"
 )
 
 // openFlags are the options of a ledger that a writing verb opens or creates.
 type openFlags struct {
-	name, costMethod, currency string
-	strict                     bool
-	segment                    string
-	interval                   time.Duration
-	every                      uint64
-	keep                       int
-	retain                     time.Duration
-	phaseLog                   bool
-}
+	creationFlags
 
-// creation adds the flags that are fixed when the ledger is created.
-func (f *openFlags) creation(cmd *cobra.Command) {
-	p := cmd.Flags()
-	p.StringVar(&f.name, "name", "", `name of a new ledger, in subjects and in the stream's name (default "main")`)
-	p.StringVar(&f.costMethod, "cost-method", "", `cost method of a new ledger: average (default "average")`)
-	p.StringVar(&f.currency, "default-currency", "", `settlement of undefined instruments in a new ledger (default "USD")`)
-	p.BoolVar(&f.strict, "strict-instruments", false, "new ledger: refuse instruments that were not defined")
+	segment  string
+	interval time.Duration
+	every    uint64
+	keep     int
+	retain   time.Duration
+	cycles   int
+	phaseLog bool
 }
 
 // running adds the flags that may differ from run to run.
@@ -48,6 +39,7 @@ func (f *openFlags) running(cmd *cobra.Command) {
 	p.Uint64Var(&f.every, "backup-every", 1<<20, "make a snapshot after so many records as well")
 	p.IntVar(&f.keep, "backup-max", 24, "how many snapshots are kept")
 	p.DurationVar(&f.retain, "journal-retain", 30*24*time.Hour, "age below which journal records are never trimmed; 0 trims up to the oldest kept snapshot")
+	p.IntVar(&f.cycles, "closed-cycles", 16, "how many closed cycles of each key stay readable after their records are trimmed; -1 keeps all")
 	p.BoolVar(&f.phaseLog, "phase-log", false, "log the phases of the work to standard error, for fault drills")
 	_ = p.MarkHidden("phase-log") // it was defined in the line above
 }
@@ -56,11 +48,14 @@ func (f *openFlags) running(cmd *cobra.Command) {
 func (a *app) options(f *openFlags, verb string) (holdfast.Options, error) {
 	o := holdfast.Options{
 		Name: f.name, Verb: verb, Logger: a.log, SnapshotEvery: f.every, SnapshotKeep: f.keep,
-		SnapshotInterval: f.interval, Retain: f.retain,
-		Rules: position.Rules{DefaultCurrency: f.currency, StrictInstruments: f.strict},
+		SnapshotInterval: f.interval, Retain: f.retain, ClosedCycles: f.cycles,
 	}
-	if f.costMethod != "" && f.costMethod != position.Average.String() {
-		return o, usagef("--cost-method %q: this version knows average", f.costMethod)
+	var err error
+	if o.Rules, err = f.rules(); err != nil {
+		return o, err
+	}
+	if f.cycles == 0 || f.cycles < -1 {
+		return o, usagef("--closed-cycles %d: give a positive number, or -1 for all", f.cycles)
 	}
 	if f.keep < 1 {
 		return o, usagef("--backup-max %d: at least the newest snapshot is kept", f.keep)

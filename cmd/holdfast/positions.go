@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 
 	"github.com/spf13/cobra"
 
@@ -15,9 +16,10 @@ import (
 
 type positionsFlags struct {
 	selection
+	when
+	totalsFlags
 
-	all, accounts bool
-	asOf          string
+	all, accounts, cycles, lots bool
 }
 
 func (a *app) positionsCmd() *cobra.Command {
@@ -26,50 +28,100 @@ func (a *app) positionsCmd() *cobra.Command {
 		Use:   "positions",
 		Short: "Print positions, now or at a past moment",
 		Long: `Prints the open positions; with --all also the last closed cycle of each key that
-is flat; with --accounts the balances of accounts instead.
+is flat. Instead of these it prints
 
---as-of takes a seq or a record time and shows what the ledger held then. The
-directory is read without a lock, also while a daemon writes to it. Tables round
-to 8 fractional digits; the other forms give every digit.`,
+  --cycles    the closed cycles of the selected keys, oldest first
+  --lots      the open lots, under a cost method that keeps them
+  --accounts  per account and currency: charges that belong to no instrument, by
+              kind, and what the account's positions came to
+  --totals    sums of positions by account, instrument or strategy, per currency;
+              with --in and --rate all of it in one currency
+
+Two clocks. --as-of takes a seq or a record time and shows what the ledger held
+then: what was believed. --as-of-event takes an event time and folds all that is
+known in the order of event times up to then: what was true. Both together: what
+was true by what was known at --as-of. A mutation that cannot be folded in that
+order is left out and named on standard error.
+
+The directory is read without a lock, also while a daemon writes to it. Tables
+round to 8 fractional digits; the other forms give every digit.`,
 		Example: `  holdfast positions
   holdfast positions --account A --all -o csv
   holdfast positions --as-of 2026-01-02T03:04:05Z
+  holdfast positions --as-of-event 2026-01-02T03:04:05Z --instrument XBTUSD
+  holdfast positions --lots --instrument SPY
+  holdfast positions --cycles --account A -o ndjson
+  holdfast positions --totals strategy --in USD --rate XBT=61250.5 --rate EUR=1.08
   holdfast positions --server nats://127.0.0.1:4222 --creds holdfast-data/nats/reader.json`,
 		Args: cobra.NoArgs,
 	}
-	f.flags(cmd)
-	cmd.Flags().BoolVar(&f.all, "all", false, "flat positions too, with their last cycle")
-	cmd.Flags().BoolVar(&f.accounts, "accounts", false, "balances of accounts instead of positions")
-	cmd.Flags().StringVar(&f.asOf, "as-of", "", "state at a seq or record time instead of now")
+	f.selection.flags(cmd)
+	p := cmd.Flags()
+	p.BoolVar(&f.all, "all", false, "flat positions too, with their last cycle")
+	p.BoolVar(&f.cycles, "cycles", false, "closed cycles instead of positions")
+	p.BoolVar(&f.lots, "lots", false, "open lots instead of positions")
+	p.BoolVar(&f.accounts, "accounts", false, "accounts instead of positions")
+	f.totalsFlags.flags(cmd)
+	f.when.flags(cmd)
 	return a.verb(cmd, func(ctx context.Context, _ []string) error { return a.positions(ctx, &f) })
 }
 
+// check refuses flags that exclude each other.
+func (f *positionsFlags) check() error {
+	n := 0
+	for _, is := range []bool{f.cycles, f.lots, f.accounts, f.by != ""} {
+		if is {
+			n++
+		}
+	}
+	switch {
+	case n > 1:
+		return usagef("--cycles, --lots, --accounts and --totals exclude each other: choose one")
+	case f.accounts && f.strategy+f.instrument != "":
+		return usagef("--accounts selects by --account only")
+	case f.all && (f.cycles || f.lots || f.accounts):
+		return usagef("--all has no meaning with --cycles, --lots or --accounts")
+	}
+	return f.totalsFlags.check()
+}
+
 func (a *app) positions(ctx context.Context, f *positionsFlags) error {
-	at, err := moment("as-of", f.asOf)
-	if err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
-	if f.accounts && a.output == asCSV && f.strategy+f.instrument != "" {
-		return usagef("--accounts knows --account only")
+	if err := f.when.check(); err != nil {
+		return err
 	}
 	if a.server != "" {
+		switch {
+		case f.cycles || f.lots || f.by != "":
+			return usagef("--cycles, --lots and --totals work on the directory: use --dir instead of --server")
+		case f.asOfEvent != "":
+			return usagef("--as-of-event works on the directory: use --dir instead of --server")
+		case f.accounts && f.asOf != "":
+			return usagef("--accounts with --as-of works on the directory: use --dir instead of --server")
+		}
 		return a.withRemote(ctx, func(r *remote) error { return a.remotePositions(ctx, r, f) })
 	}
 	r, err := a.reader()
 	if err != nil {
 		return err
 	}
-	if err = reached(a.dir, at); err != nil {
-		return err
-	}
-	v, err := r.AsOf(ctx, at)
+	v, err := a.viewAt(ctx, r, &f.when)
 	if err != nil {
 		return err
 	}
-	if f.accounts {
+	switch {
+	case f.accounts:
 		return a.printAccounts(v, f)
+	case f.by != "":
+		return a.printTotals(v, f)
+	case f.cycles:
+		return a.printPositions(closedCycles(v, f), cycleTable(), "no closed cycles")
+	case f.lots:
+		return a.printLots(v, f)
 	}
-	return a.printPositions(v, f)
+	return a.printPositions(selected(v, f), positionTable(), "no open positions")
 }
 
 // reached refuses a seq that the journal does not hold yet.
@@ -91,27 +143,52 @@ func reached(dir string, at holdfast.Moment) error {
 	return nil
 }
 
-// printPositions prints those of a view.
-func (a *app) printPositions(v *projector.View, f *positionsFlags) error {
-	s := newSheet(a, positionTable(), positionFile())
-	var buf []byte
-	for p := range v.Positions() {
-		if (!f.all && !p.IsOpen()) || !f.selects(p.Key) {
-			continue
+// selected are the positions of a view that the flags choose.
+func selected(v *projector.View, f *positionsFlags) iter.Seq[*position.Position] {
+	return func(yield func(*position.Position) bool) {
+		for p := range v.Positions() {
+			if (f.all || p.IsOpen()) && f.selects(p.Key) && !yield(&p) {
+				return
+			}
 		}
-		buf = position.AppendPositionJSON(buf[:0], &p)
+	}
+}
+
+// closedCycles are the cycles that ended, of the selected keys, oldest first.
+func closedCycles(v *projector.View, f *positionsFlags) iter.Seq[*position.Position] {
+	return func(yield func(*position.Position) bool) {
+		for p := range v.Positions() {
+			if !f.selects(p.Key) {
+				continue
+			}
+			list := v.Cycles(p.Key)
+			if !p.IsOpen() && p.Cycle > 0 {
+				list = append(list, p)
+			}
+			for i := range list {
+				if !yield(&list[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// printPositions prints positions, or the images of cycles.
+func (a *app) printPositions(list iter.Seq[*position.Position], cols []positionColumn, nothing string) error {
+	s := newSheet(a, cols, positionFile())
+	var buf []byte
+	for p := range list {
+		buf = position.AppendPositionJSON(buf[:0], p)
 		if err := s.add(buf); err != nil {
 			return err
 		}
 	}
-	return s.end("no open positions")
+	return s.end(nothing)
 }
 
 func (a *app) remotePositions(ctx context.Context, r *remote, f *positionsFlags) error {
 	if f.accounts {
-		if f.asOf != "" {
-			return usagef("--accounts with --as-of works on the directory: use --dir instead of --server")
-		}
 		return a.remoteAccounts(ctx, r, f)
 	}
 	q := remoteQuery{Account: f.account, Instrument: f.instrument, Strategy: f.strategy, All: f.all, At: f.asOf}
@@ -143,64 +220,4 @@ func rawRows(b []byte) ([]json.RawMessage, error) {
 		return nil, fmt.Errorf("holdfast: unexpected answer: %w", err)
 	}
 	return rows, nil
-}
-
-// accountRow is one balance.
-type accountRow struct {
-	Account  string `json:"account"`
-	Currency string `json:"currency"`
-	Balance  string `json:"balance"`
-}
-
-func accountColumns() []column[accountRow] {
-	return []column[accountRow]{
-		{title: "account", cell: func(r *accountRow) string { return r.Account }},
-		{title: "currency", cell: func(r *accountRow) string { return r.Currency }},
-		{title: "balance", right: true, cell: func(r *accountRow) string { return r.Balance }},
-	}
-}
-
-func (a *app) printAccounts(v *projector.View, f *positionsFlags) error {
-	var rows []accountRow
-	for acc := range v.Accounts() {
-		for _, b := range acc.Balances {
-			rows = append(rows, accountRow{acc.Name, b.Currency, b.Value.String()})
-		}
-	}
-	return a.accountSheet(rows, f.account)
-}
-
-func (a *app) remoteAccounts(ctx context.Context, r *remote, f *positionsFlags) error {
-	b, err := r.call(ctx, "status", nil)
-	if err != nil {
-		return err
-	}
-	var st holdfast.Status
-	if err := json.Unmarshal(b, &st); err != nil {
-		return fmt.Errorf("holdfast: unexpected answer: %w", err)
-	}
-	var rows []accountRow
-	for _, acc := range st.Accounts {
-		for _, ccy := range sortedKeys(acc.Balances) {
-			rows = append(rows, accountRow{acc.Account, ccy, acc.Balances[ccy]})
-		}
-	}
-	return a.accountSheet(rows, f.account)
-}
-
-func (a *app) accountSheet(rows []accountRow, account string) error {
-	s := newSheet(a, accountColumns(), accountColumns())
-	for _, row := range rows {
-		if account != "" && row.Account != account {
-			continue
-		}
-		raw, err := json.Marshal(row)
-		if err == nil {
-			err = s.add(raw)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return s.end("no account has a balance")
 }

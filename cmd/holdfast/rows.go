@@ -36,6 +36,20 @@ type positionRow struct {
 	UpdatedAt  text            `json:"updated_at"`
 	Version    text            `json:"version"`
 	Seq        text            `json:"seq"`
+	Settlement string          `json:"settlement"`
+	High       text            `json:"high"`
+	Low        text            `json:"low"`
+	Charges    map[string]text `json:"charges"`
+	Entries    text            `json:"entries"`
+	Exits      text            `json:"exits"`
+	Return     text            `json:"return"`
+	BreakEven  text            `json:"break_even"`
+	Exposure   text            `json:"exposure"`
+	Holding    text            `json:"holding"`
+	Wins       text            `json:"wins"`
+	Losses     text            `json:"losses"`
+	Residue    text            `json:"residue"`
+	CostMethod string          `json:"cost_method"`
 }
 
 // amountsText shows sums per currency as "1.5 USD + 0.01 BNB".
@@ -142,100 +156,38 @@ func positionFile() []positionColumn {
 		exact("updated_at", func(r *positionRow) text { return r.UpdatedAt }),
 		exact("version", func(r *positionRow) text { return r.Version }),
 		exact("seq", func(r *positionRow) text { return r.Seq }),
+		exact("settlement", func(r *positionRow) text { return text(r.Settlement) }),
+		exact("cost_method", func(r *positionRow) text { return text(r.CostMethod) }),
+		exact("charges", func(r *positionRow) text { return text(amountsText(r.Charges)) }),
+		exact("high", func(r *positionRow) text { return r.High }),
+		exact("low", func(r *positionRow) text { return r.Low }),
+		exact("entries", func(r *positionRow) text { return r.Entries }),
+		exact("exits", func(r *positionRow) text { return r.Exits }),
+		exact("return", func(r *positionRow) text { return r.Return }),
+		exact("break_even", func(r *positionRow) text { return r.BreakEven }),
+		exact("exposure", func(r *positionRow) text { return r.Exposure }),
+		exact("holding", func(r *positionRow) text { return r.Holding }),
+		exact("wins", func(r *positionRow) text { return r.Wins }),
+		exact("losses", func(r *positionRow) text { return r.Losses }),
+		exact("residue", func(r *positionRow) text { return r.Residue }),
 	)
 }
 
-// changeRow is what the columns show of a change's JSON.
-type changeRow struct {
-	Seq        text         `json:"seq"`
-	Epoch      text         `json:"epoch"`
-	Time       text         `json:"time"`
-	EventTime  text         `json:"event_time"`
-	Kind       string       `json:"kind"`
-	MutationID string       `json:"mutation_id"`
-	Cause      causeRow     `json:"cause"`
-	Realized   text         `json:"realized"`
-	After      *positionRow `json:"after"`
-}
-
-// causeRow is the mutation behind a change.
-type causeRow struct {
-	Type       string `json:"type"`
-	Account    string `json:"account"`
-	Instrument string `json:"instrument"`
-	Side       string `json:"side"`
-	Qty        text   `json:"qty"`
-	Price      text   `json:"price"`
-	Kind       string `json:"kind"`
-	Amount     text   `json:"amount"`
-	Currency   string `json:"currency"`
-}
-
-// String tells the mutation in a few words.
-func (c *causeRow) String() string {
-	switch c.Type {
-	case "fill":
-		return c.Side + " " + string(c.Qty) + " @ " + string(c.Price)
-	case "mark":
-		return "mark " + string(c.Price)
-	case "charge":
-		return c.Kind + " " + string(c.Amount) + " " + c.Currency
-	case "":
-		return "-"
-	}
-	return c.Type
-}
-
-func (r *changeRow) after() *positionRow {
-	if r.After != nil {
-		return r.After
-	}
-	return &positionRow{Account: r.Cause.Account, Instrument: r.Cause.Instrument}
-}
-
-type changeColumn = column[changeRow]
-
-func changeText(title string, get func(*changeRow) string) changeColumn {
-	return changeColumn{title: title, cell: get}
-}
-
-func changeNumber(title string, get func(*changeRow) text) changeColumn {
-	return changeColumn{title: title, right: true, cell: func(r *changeRow) string { return short(get(r)) }}
-}
-
-// changeTable are the columns of history and tail for people.
-func changeTable() []changeColumn {
-	return []changeColumn{
-		changeNumber("seq", func(r *changeRow) text { return r.Seq }),
-		changeText("event_time", func(r *changeRow) string { return string(r.EventTime) }),
-		changeText("kind", func(r *changeRow) string { return r.Kind }),
-		changeText("account", func(r *changeRow) string { return r.after().Account }),
-		changeText("instrument", func(r *changeRow) string { return r.after().Instrument }),
-		{title: "strategy", sparse: true, cell: func(r *changeRow) string { return r.after().Strategy }},
-		{title: "leg", sparse: true, cell: func(r *changeRow) string { return r.after().Leg }},
-		changeText("cause", func(r *changeRow) string { return r.Cause.String() }),
-		changeNumber("realized", func(r *changeRow) text { return r.Realized }),
-		changeNumber("qty", func(r *changeRow) text { return r.after().Qty }),
-		changeNumber("avg_entry", func(r *changeRow) text { return r.after().AvgEntry }),
-	}
-}
-
-// changeFile are the columns of history and tail in CSV.
-func changeFile() []changeColumn {
-	cols := []changeColumn{
-		changeText("seq", func(r *changeRow) string { return string(r.Seq) }),
-		changeText("epoch", func(r *changeRow) string { return string(r.Epoch) }),
-		changeText("time", func(r *changeRow) string { return string(r.Time) }),
-		changeText("event_time", func(r *changeRow) string { return string(r.EventTime) }),
-		changeText("kind", func(r *changeRow) string { return r.Kind }),
-		changeText("mutation_id", func(r *changeRow) string { return r.MutationID }),
-		changeText("cause", func(r *changeRow) string { return r.Cause.String() }),
-		changeText("change_realized", func(r *changeRow) string { return string(r.Realized) }),
-	}
-	for _, c := range positionFile() {
-		if c.title != "seq" {
-			cols = append(cols, changeText(c.title, func(r *changeRow) string { return c.cell(r.after()) }))
-		}
-	}
-	return cols
+// cycleTable are the columns for people of closed cycles.
+func cycleTable() []positionColumn {
+	return append(
+		keyColumns(),
+		number("cycle", func(r *positionRow) text { return r.Cycle }),
+		positionColumn{title: "opened_at", cell: func(r *positionRow) string { return string(r.OpenedAt) }},
+		positionColumn{title: "closed_at", cell: func(r *positionRow) string { return string(r.ClosedAt) }},
+		number("entry_qty", func(r *positionRow) text { return r.EntryQty }),
+		number("avg_entry", func(r *positionRow) text { return r.AvgEntry }),
+		number("avg_exit", func(r *positionRow) text { return r.AvgExit }),
+		number("realized", func(r *positionRow) text { return r.Realized }),
+		positionColumn{title: "fees", right: true, cell: func(r *positionRow) string { return amountsText(shortened(r.Fees)) }},
+		number("funding", func(r *positionRow) text { return r.Funding }),
+		number("net", func(r *positionRow) text { return r.Net }),
+		number("mfe", func(r *positionRow) text { return r.MFE }),
+		number("mae", func(r *positionRow) text { return r.MAE }),
+	)
 }

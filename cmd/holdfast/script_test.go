@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("HOLDFAST_DOCS") == "rewrite",
 	})
 }
 

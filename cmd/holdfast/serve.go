@@ -46,7 +46,7 @@ The bus is a NATS server inside the process, with generated credentials in
 DIR/nats/reader.json and writer.json, or with --nats an existing one. With
 --nats-listen none there is no bus. Port 0 means any free port.
 
-The HTTP address answers GET /healthz, /status, /positions, /verify and /metrics.
+The HTTP address answers GET /healthz, /status, /positions, /accounts, /verify and /metrics.
 
 A journal that cannot be written any more ends the process with exit code 1:
 restart it, the next opening repairs what a crash can leave.`,
@@ -241,6 +241,7 @@ func (d *daemon) announce() error {
 // ingest applies files while the daemon serves, and shows the positions.
 func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
 	run := &ingestion{app: d.app, in: in, skip: f.skipInvalid, to: localTarget{ledger: d.ledger, insist: f.insist}}
+	in.knows(d.ledger.View())
 	err := run.run(ctx)
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // told to stop: what is missing is applied by the next run
@@ -251,7 +252,7 @@ func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
 	if err != nil {
 		return err
 	}
-	return d.app.printPositions(d.ledger.View(), &positionsFlags{})
+	return d.app.printPositions(selected(d.ledger.View(), &positionsFlags{}), positionTable(), "no open positions")
 }
 
 // wait returns nil when ctx ends, or the error that ended the journal.

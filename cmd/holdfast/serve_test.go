@@ -196,6 +196,11 @@ func TestServeHTTP(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions", http.StatusOK)), &rows))
 	require.Len(t, rows, 1)
 	require.Equal(t, text("7"), rows[0].Qty)
+	var accounts []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/accounts", http.StatusOK)), &accounts))
+	require.NotEmpty(t, accounts)
+	require.Contains(t, accounts[0], "total")
+	s.get(t, "/accounts?account=A", http.StatusBadRequest)
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions?all=1", http.StatusOK)), &rows))
 	require.Len(t, rows, 2)
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions?as_of=2&account=A", http.StatusOK)), &rows))

@@ -21,7 +21,7 @@ func (a *app) statusCmd() *cobra.Command {
 		Use:   "status",
 		Short: "Describe the ledger",
 		Long: `Prints what the ledger holds: its first and last record, open positions, digest,
-snapshots, accounts, and who holds it. With --server the daemon's own view, bus
+snapshots, the totals of accounts, and who holds it. With --server the daemon's own view, bus
 included.`,
 		Example: `  holdfast status
   holdfast status --server nats://127.0.0.1:4222 -o json`,
@@ -76,12 +76,8 @@ func statusPairs(s holdfast.Status) []pair {
 	if s.Newest != "" {
 		out = append(out, pair{"newest snapshot", fmt.Sprintf("%s (seq %d)", s.Newest, s.Snapshot)})
 	}
-	for _, acc := range s.Accounts {
-		parts := make([]string, 0, len(acc.Balances))
-		for _, ccy := range sortedKeys(acc.Balances) {
-			parts = append(parts, acc.Balances[ccy]+" "+ccy)
-		}
-		out = append(out, pair{"account " + acc.Account, strings.Join(parts, ", ")})
+	for i := range s.Accounts {
+		out = append(out, pair{"account " + s.Accounts[i].Account, accountText(&s.Accounts[i])})
 	}
 	switch {
 	case s.Holder == nil:
@@ -100,7 +96,27 @@ func statusPairs(s holdfast.Status) []pair {
 	return out
 }
 
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+// accountText tells an account in one line: what its charges sum to, and what it
+// came to with its positions where it has any.
+func accountText(acc *holdfast.AccountStatus) string {
+	sum := func(m map[string]string) string {
+		parts := make([]string, 0, len(m))
+		for _, ccy := range sortedNames(m) {
+			parts = append(parts, short(text(m[ccy]))+" "+ccy)
+		}
+		if len(parts) == 0 {
+			return "0"
+		}
+		return strings.Join(parts, ", ")
+	}
+	balance := sum(acc.Balances)
+	if acc.Positions.Count == 0 {
+		return balance
+	}
+	return fmt.Sprintf("%s; with %d positions, %d open: %s", balance, acc.Positions.Count, acc.Positions.Open, sum(acc.Total))
+}
+
+func sortedNames[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
 // byteText shows a size for people.
 func byteText(n int64) string {

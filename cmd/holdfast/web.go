@@ -65,10 +65,11 @@ func newWeb(a *app, l *holdfast.Ledger, addr net.Addr) *http.Server {
 	mux.HandleFunc("GET /healthz", w.healthz)
 	mux.HandleFunc("GET /status", w.status)
 	mux.HandleFunc("GET /positions", w.positions)
+	mux.HandleFunc("GET /accounts", w.accounts)
 	mux.HandleFunc("GET /verify", w.verify)
 	mux.HandleFunc("GET /metrics", w.metrics)
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(rw, "holdfast: GET /healthz, /status, /positions, /verify, /metrics\n") // the client may be gone
+		_, _ = io.WriteString(rw, "holdfast: GET /healthz, /status, /positions, /accounts, /verify, /metrics\n") // the client may be gone
 	})
 	return &http.Server{
 		Handler: local(addr, mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
@@ -124,15 +125,20 @@ func (w *web) positions(rw http.ResponseWriter, r *http.Request) {
 	_ = writePositions(rw, v, &f) // the client may be gone
 }
 
+func (w *web) accounts(rw http.ResponseWriter, r *http.Request) {
+	if _, ok := queryMembers(rw, r); !ok {
+		return
+	}
+	list, err := holdfast.AccountTotals(w.ledger.View())
+	answer(rw, list, err)
+}
+
 func writePositions(w io.Writer, v *projector.View, f *positionsFlags) error {
 	out := bufio.NewWriterSize(w, 1<<16)
 	var buf []byte
 	lead := "["
-	for p := range v.Positions() {
-		if (!f.all && !p.IsOpen()) || !f.selects(p.Key) {
-			continue
-		}
-		buf = position.AppendPositionJSON(append(buf[:0], lead...), &p)
+	for p := range selected(v, f) {
+		buf = position.AppendPositionJSON(append(buf[:0], lead...), p)
 		lead = ",\n "
 		if _, err := out.Write(buf); err != nil {
 			return err

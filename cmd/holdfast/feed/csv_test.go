@@ -47,7 +47,7 @@ func TestCSVUsualNames(t *testing.T) {
 func TestCSVGdaxByMapping(t *testing.T) {
 	text := "trade id,product,side,created at,size,size unit,price,fee,total,price/fee/total unit\n" +
 		"16722982,BTC-USD,BUY,2017-06-13T22:31:07.887Z,0.39678916,BTC,2725.16,0.5,-1081.3139472656,USD\n"
-	require.ErrorContains(t, openError(t, "x.csv", text, feed.Auto, ""), "account:=VALUE")
+	require.ErrorContains(t, openError(t, "x.csv", text, feed.CSV, ""), "account:=VALUE")
 	require.Equal(t, position.Fill{
 		Meta: position.Meta{Ident: "16722982", Time: at(t, "2017-06-13T22:31:07.887Z")}, Key: position.Key{Account: "gdax", Instrument: "BTC-USD"},
 		Side: position.Buy, Qty: position.MustParse("0.39678916"), Price: position.MustParse("2725.16"), Fee: position.MustParse("0.5"), FeeCurrency: "USD",
@@ -127,7 +127,7 @@ func TestCSVIDs(t *testing.T) {
 
 	require.ErrorContains(t, openError(t, "x", header, feed.CSV, ""), "id:=line")
 	out := read(t, "x.csv", header+",a,A,X,buy,1,1\n", feed.CSV, "id=order")
-	require.ErrorContains(t, out[0].err, "x.csv:2: id is empty")
+	require.ErrorContains(t, out[0].err, `x.csv:2: id (column "order") is empty`)
 	plus := read(t, "x.csv", "a+b,account,instrument,side,qty,price\n7,A,X,buy,1,1\n", feed.CSV, "id=a+b")
 	require.Equal(t, "7", plus[0].Mutation.ID(), "a column of that very name comes first")
 }

@@ -1,9 +1,11 @@
-// Package feed reads mutations from text: our own NDJSON, CSV files of fills
-// with any header, and the fills that the Hyperliquid venue exports. It reads a
-// line at a time in bounded memory, works on a pipe that is still being written
-// to, and goes on after a bad line, which it reports with its number.
+// Package feed reads mutations from text: our own NDJSON, CSV files with any
+// header, what the venues Hyperliquid, BitMEX and GDAX export, and the files in
+// which trading bots keep their positions, which it also writes. Of lines it
+// reads one at a time in bounded memory, works on a pipe that is still being
+// written to, and goes on after a bad one, which it reports with its number and
+// column.
 //
-// It gives every fill an id that depends on nothing but the input, so that
+// It gives every mutation an id that depends on nothing but the input, so that
 // reading the same file again changes nothing. It does not decide what happens
 // to bad lines and applies nothing.
 //
@@ -24,9 +26,10 @@
 //
 // # CSV
 //
-// The first line names the columns; every other line is a fill. Quoting follows
-// RFC 4180, except that a quoted field cannot hold a line break. Numbers are
-// plain decimals. See [ParseMapping] for how columns are found.
+// The first line names the columns; every other line is a fill or, where there
+// is a column named type, the mutation that it names. Quoting follows RFC 4180,
+// except that a quoted field cannot hold a line break. Numbers are plain
+// decimals. See [ParseMapping] for how columns are found.
 //
 // # Hyperliquid
 //
@@ -42,4 +45,41 @@
 // perpetual in USDC. The file does not say so, the venue's conventions do; each
 // instrument's definition is handed out before its first fill, marked
 // [Entry.Implied].
+//
+// # BitMEX
+//
+// The wallet history, a CSV with the columns timestamp, transactTime,
+// transactType, transactStatus, currency, amount, fee, orderID, transactID and
+// address. A row becomes a charge in its own currency, whatever its instrument is
+// settled in: XBt, USDt and BMEx count 10⁻⁸ XBT, 10⁻⁶ USDT and 10⁻⁶ BMEX.
+//
+//	Deposit, Withdrawal, Transfer, Conversion, SpotTrade   cash of the account
+//	Funding                                                funding of the instrument in address
+//	RealisedPNL with an order                              realized, amount + fee, and a fee beside it
+//	RealisedPNL without one                                realized, the amount as it stands
+//	anything else                                          other, of the account
+//
+// The amount alone moves the wallet. It is net of the fee, which is taken apart
+// only where the row has an order: older rows have funding merged into both. The
+// id is transactID, that of the fee has ":fee" after it; the time is transactTime.
+// Rows that are not Completed moved nothing: they are skipped, counted by
+// [Feed.Skipped], and neither read nor refused. Define the instruments first
+// where their profit shall count as realised: under the currency that an
+// undefined one is settled in, it is a charge in another.
+//
+// # GDAX
+//
+// The report of fills, a CSV with the columns trade id, product, side, created
+// at, size, size unit, price, fee, total and price/fee/total unit. A product is
+// spot, base and quote are the units; its definition is handed out before its
+// first fill. A row whose total is not what size, price and fee come to is
+// refused. Both sides of a trade share its number, so a fill's id is the UUIDv5
+// of account, product, side and trade id.
+//
+// The files of BitMEX and GDAX name no account: it is bitmex or gdax, or what the
+// mapping account:=NAME says.
+//
+// # Files of positions
+//
+// See [Positions] and [WritePositions].
 package feed

@@ -33,7 +33,9 @@ type LineError struct {
 	File  string
 	Line  int    // from 1, the header counted
 	Field string // member name as in the JSON form, "" when it is the line as a whole
-	Err   error
+	// Column is the CSV column that gives the member, where it has another name.
+	Column string
+	Err    error
 }
 
 func (e *LineError) Error() string {
@@ -41,7 +43,10 @@ func (e *LineError) Error() string {
 	if refused, ok := errors.AsType[*position.FieldError](e.Err); ok {
 		reason = strings.TrimPrefix(reason, refused.Field+" ")
 	}
-	if e.Field != "" {
+	switch {
+	case e.Column != "":
+		reason = e.Field + " (column " + clip(e.Column) + ") " + reason
+	case e.Field != "":
 		reason = e.Field + " " + reason
 	}
 	return "feed: " + e.File + ":" + strconv.Itoa(e.Line) + ": " + reason

@@ -19,8 +19,10 @@ type Format uint8
 const (
 	Auto        Format = iota // told by the first line and the file's extension
 	NDJSON                    // one mutation per line
-	CSV                       // fills under a header
-	Hyperliquid               // the venue's export
+	CSV                       // mutations under a header; fills unless it says otherwise
+	Hyperliquid               // the venue's export of fills
+	BitMEX                    // the venue's wallet history
+	GDAX                      // the venue's report of fills
 )
 
 // String returns the name used in flags.
@@ -34,18 +36,24 @@ func (f Format) String() string {
 		return "csv"
 	case Hyperliquid:
 		return "hyperliquid"
+	case BitMEX:
+		return "bitmex"
+	case GDAX:
+		return "gdax"
 	}
 	return "unknown"
 }
 
 // ParseFormat is the reverse of String.
 func ParseFormat(s string) (Format, error) {
-	for f := Auto; f <= Hyperliquid; f++ {
+	var names []string
+	for f := Auto; f <= GDAX; f++ {
 		if f.String() == s {
 			return f, nil
 		}
+		names = append(names, f.String())
 	}
-	return Auto, fmt.Errorf("%w: %s is none of auto, ndjson, csv, hyperliquid", ErrFormat, clip(s))
+	return Auto, fmt.Errorf("%w: %s is none of %s", ErrFormat, clip(s), strings.Join(names, ", "))
 }
 
 // Entry is one mutation and where it came from.
@@ -59,24 +67,32 @@ type Entry struct {
 
 // Feed is an open input. It is not safe for concurrent use.
 type Feed struct {
-	name   string
-	format Format
-	lines  *lines
-	rows   rowReader
-	queue  []Entry // what the line read last gave
-	given  int     // how many of the queue were handed out
-	err    error   // the end, or what ended the feed
+	name    string
+	format  Format
+	lines   *lines
+	rows    rowReader
+	queue   []Entry // what the line read last gave
+	given   int     // how many of the queue were handed out
+	skipped int
+	err     error // the end, or what ended the feed
 }
 
-// rowReader turns one line into a mutation, and into the definitions that have
-// to go before it.
+// rowReader turns one line into its mutations, and into the definitions that
+// have to go before them. It leaves the line numbers to the feed. No entry and no
+// error skips the line.
 type rowReader interface {
-	read(l *line) (position.Mutation, []position.Mutation, error)
+	read(l *line) ([]Entry, error)
+}
+
+// columnNamer knows which column gives a member.
+type columnNamer interface {
+	column(member string) string
 }
 
 // Open reads as far as it needs to know the format and, for a CSV, the columns.
 // name is for errors and its extension for telling the format. A mapping is for
-// CSV only; under Auto it decides for CSV.
+// CSV only, and decides for it under Auto; but one that says no more than
+// account:=NAME and strategy:=NAME also serves the venues' files that name none.
 func Open(name string, r io.Reader, format Format, m Mapping) (*Feed, error) {
 	if s, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
 		if info, err := s.Stat(); err == nil && info.IsDir() {
@@ -99,13 +115,27 @@ func Open(name string, r io.Reader, format Format, m Mapping) (*Feed, error) {
 			return nil, err
 		}
 	}
-	if !m.IsZero() && f.format != CSV {
-		return nil, fmt.Errorf("%w: a mapping is for csv, %s is read as %s", ErrMapping, name, f.format)
+	if err = f.admit(m); err != nil {
+		return nil, err
 	}
 	if f.rows, err = f.newRows(m); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// admit refuses a mapping that the format has no use for.
+func (f *Feed) admit(m Mapping) error {
+	if m.IsZero() || f.format == CSV {
+		return nil
+	}
+	if f.format != BitMEX && f.format != GDAX {
+		return fmt.Errorf("%w: a mapping is for csv, %s is read as %s", ErrMapping, f.name, f.format)
+	}
+	if _, only := m.labels(); !only {
+		return fmt.Errorf("%w: %s is read as %s, which takes account:=NAME and strategy:=NAME only", ErrMapping, f.name, f.format)
+	}
+	return nil
 }
 
 // newRows makes the reader of the format and consumes the header, if it has one.
@@ -125,10 +155,15 @@ func (f *Feed) newRows(m Mapping) (rowReader, error) {
 		return nil, fmt.Errorf("%w: %s: header: %w", ErrFormat, f.name, err)
 	}
 	var rows rowReader
-	if f.format == Hyperliquid {
+	switch f.format {
+	case Hyperliquid:
 		rows, err = newHyperliquid(t)
-	} else {
-		rows, err = newFills(t, m)
+	case BitMEX:
+		rows, err = newBitMEX(t, m)
+	case GDAX:
+		rows, err = newGDAX(t, m)
+	case Auto, NDJSON, CSV:
+		rows, err = newRows(t, m)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrColumn, f.name, err)
@@ -153,7 +188,14 @@ func (f *Feed) refuseBinary(b []byte) error {
 func detect(name string, first *line, m Mapping) (Format, error) {
 	text := bytes.TrimSpace(first.text)
 	ext := strings.ToLower(filepath.Ext(name))
+	t, err := newTable(string(text))
+	venue := Auto
+	if err == nil && !first.tooLong {
+		venue = venueOf(t, m)
+	}
 	switch {
+	case venue != Auto:
+		return venue, nil
 	case !m.IsZero():
 		return CSV, nil
 	case bytes.HasPrefix(text, []byte("{")), first.tooLong && (ext == ".ndjson" || ext == ".jsonl"):
@@ -161,15 +203,29 @@ func detect(name string, first *line, m Mapping) (Format, error) {
 	case bytes.HasPrefix(text, []byte("[")):
 		return Auto, fmt.Errorf("%w: %s begins with [: want one JSON object per line, not an array", ErrFormat, name)
 	}
-	if t, err := newTable(string(text)); err == nil && !first.tooLong {
-		if _, err = newHyperliquid(t); err == nil {
-			return Hyperliquid, nil
-		}
-		if ext == ".csv" || len(t.columns) > 1 {
-			return CSV, nil
-		}
+	if err == nil && !first.tooLong && (ext == ".csv" || len(t.columns) > 1) {
+		return CSV, nil
 	}
 	return Auto, fmt.Errorf("%w: %s: the first line is neither a JSON object nor a CSV header; say which format it is", ErrFormat, name)
+}
+
+// venueOf tells a venue's file by its header.
+func venueOf(t *table, m Mapping) Format {
+	if m.IsZero() {
+		if _, err := newHyperliquid(t); err == nil {
+			return Hyperliquid
+		}
+	}
+	if _, only := m.labels(); !only {
+		return Auto
+	}
+	if _, err := newBitMEX(t, m); err == nil {
+		return BitMEX
+	}
+	if _, err := newGDAX(t, m); err == nil {
+		return GDAX
+	}
+	return Auto
 }
 
 // Format returns the format, the detected one if it was Auto.
@@ -178,6 +234,11 @@ func (f *Feed) Format() Format { return f.format }
 // Offset returns how many bytes of the input the entries so far took, for a
 // progress bar.
 func (f *Feed) Offset() int64 { return f.lines.bytes }
+
+// Skipped returns how many rows so far the format's conventions pass over: they
+// moved nothing, such as a withdrawal that was canceled. They give no Entry and
+// count neither as read nor as refused.
+func (f *Feed) Skipped() int { return f.skipped }
 
 // Next returns the next mutation. A bad line gives an Entry with its number and
 // a [*LineError]; the call after it goes on. Anything else is final: io.EOF, or
@@ -198,11 +259,20 @@ func (f *Feed) Next() (Entry, error) {
 			continue
 		}
 		if err = f.readLine(&l); err != nil {
-			return Entry{Line: l.number}, lineError(f.name, l.number, err)
+			return Entry{Line: l.number}, f.lineError(l.number, err)
 		}
 	}
 	f.given++
 	return f.queue[f.given-1], nil
+}
+
+// lineError places err on a line and, in a CSV, in a column.
+func (f *Feed) lineError(number int, err error) error {
+	e := lineError(f.name, number, err)
+	if c, ok := f.rows.(columnNamer); ok {
+		e.Column = c.column(e.Field)
+	}
+	return e
 }
 
 // readLine queues what one line gives.
@@ -210,28 +280,33 @@ func (f *Feed) readLine(l *line) error {
 	if l.tooLong {
 		return fmt.Errorf("the line is longer than %d bytes", MaxLine)
 	}
-	m, implied, err := f.rows.read(l)
-	if err == nil {
-		err = m.Validate()
-	}
+	entries, err := f.rows.read(l)
 	if err != nil {
 		return err
 	}
-	f.queue, f.given = f.queue[:0], 0
-	for _, d := range implied {
-		f.queue = append(f.queue, Entry{Line: l.number, Mutation: d, Implied: true})
+	for i := range entries {
+		if err = entries[i].Mutation.Validate(); err != nil {
+			return err
+		}
+		entries[i].Line = l.number
 	}
-	f.queue = append(f.queue, Entry{Line: l.number, Mutation: m})
+	if len(entries) == 0 {
+		f.skipped++
+	}
+	f.queue, f.given = entries, 0
 	return nil
 }
 
 // ndjson reads our own form.
 type ndjson struct{}
 
-func (ndjson) read(l *line) (position.Mutation, []position.Mutation, error) {
+func (ndjson) read(l *line) ([]Entry, error) {
 	m, err := position.UnmarshalMutation(l.text)
-	if err != nil && !l.ended {
+	switch {
+	case err == nil:
+		return []Entry{{Mutation: m}}, nil
+	case !l.ended:
 		err = fmt.Errorf("%w (the last line has no end: half-written?)", err)
 	}
-	return m, nil, err
+	return nil, err
 }

@@ -47,16 +47,16 @@ func newHyperliquid(t *table) (*hyperliquid, error) {
 	return h, nil
 }
 
-func (h *hyperliquid) read(l *line) (position.Mutation, []position.Mutation, error) {
+func (h *hyperliquid) read(l *line) ([]Entry, error) {
 	row, err := h.table.row(string(l.text))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	get := func(i int) string { return strings.TrimSpace(row[h.at[i]]) }
 	var x position.Fill
 	x.Account, x.Instrument = get(hlAccount), get(hlCoin)
 	if x.Side, err = parseSide(get(hlSide)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var start position.Decimal
 	for _, n := range []struct {
@@ -65,15 +65,15 @@ func (h *hyperliquid) read(l *line) (position.Mutation, []position.Mutation, err
 		member string
 	}{{&x.Price, hlPrice, "price"}, {&x.Qty, hlSize, "qty"}, {&x.Fee, hlFee, "fee"}, {&start, hlStart, "start_position"}} {
 		if *n.to, err = parseSpreadsheet(get(n.column)); err != nil {
-			return nil, nil, &memberError{field: n.member, err: err}
+			return nil, &memberError{field: n.member, err: err}
 		}
 	}
 	if x.Time, err = h.time(get(hlTime)); err != nil {
-		return nil, nil, &memberError{field: "time", err: err}
+		return nil, &memberError{field: "time", err: err}
 	}
 	for _, i := range []int{hlHash, hlOrder} {
 		if get(i) == "" {
-			return nil, nil, bad("id", "cannot be made: %s is empty", h.table.columns[h.at[i]])
+			return nil, bad("id", "cannot be made: %s is empty", h.table.columns[h.at[i]])
 		}
 	}
 	x.Ident = idOf("hyperliquid/fill", x.Account, x.Instrument, get(hlHash), get(hlOrder), x.Price.String(), x.Qty.String(), start.String())
@@ -85,14 +85,28 @@ func (h *hyperliquid) read(l *line) (position.Mutation, []position.Mutation, err
 			x.FeeCurrency = d.Terms.Base
 		}
 	}
-	if err = x.Validate(); err != nil || h.defined[x.Instrument] {
-		return x, nil, err
+	if err = x.Validate(); err != nil {
+		return nil, err
+	}
+	if h.defined[x.Instrument] {
+		return []Entry{{Mutation: x}}, nil
 	}
 	if err = d.Validate(); err != nil {
-		return x, nil, err
+		return nil, err
 	}
 	h.defined[x.Instrument] = true
-	return x, []position.Mutation{d}, nil
+	return []Entry{{Mutation: d, Implied: true}, {Mutation: x}}, nil
+}
+
+// column implements columnNamer.
+func (h *hyperliquid) column(member string) string {
+	i, ok := map[string]int{
+		"account": hlAccount, "instrument": hlCoin, "price": hlPrice, "qty": hlSize, "side": hlSide, "time": hlTime, "start_position": hlStart, "fee": hlFee,
+	}[member]
+	if !ok {
+		return ""
+	}
+	return h.table.columns[h.at[i]]
 }
 
 // definition returns what the venue's naming says about a coin. The id depends

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"iter"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,12 +63,29 @@ func (s *state) Position(k position.Key) *position.Position  { return s.position
 func (s *state) Instrument(name string) *position.Instrument { return s.instruments[name] }
 func (s *state) Account(name string) *position.Account       { return s.accounts[name] }
 func (s *state) HasOpen(instrument string) bool {
-	for k, p := range s.positions {
-		if k.Instrument == instrument && p.IsOpen() {
-			return true
-		}
+	for range s.Open(instrument) {
+		return true
 	}
 	return false
+}
+
+func (s *state) DefaultTerms() *position.Terms {
+	terms := position.Rules{}.DefaultTerms()
+	return &terms
+}
+
+func (s *state) Open(instrument string) iter.Seq[*position.Position] {
+	return func(yield func(*position.Position) bool) {
+		for _, k := range slices.SortedFunc(maps.Keys(s.positions), position.Key.Compare) {
+			if p := s.positions[k]; k.Instrument == instrument && p.IsOpen() && !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+func (s *state) History(position.Key, string) (*position.History, error) {
+	return nil, position.ErrTrimmedHistory // there is no journal
 }
 
 // apply folds one mutation and keeps what comes out.
@@ -87,6 +107,16 @@ func (s *state) apply(tb testing.TB, m position.Mutation) []position.Change {
 			in := *s.instruments[mark.Instrument]
 			in.Mark, in.MarkTime = mark.Price, mark.Time
 			s.instruments[mark.Instrument] = &in
+			for p := range s.Open(mark.Instrument) {
+				next := *p
+				if mark.Price.Cmp(p.High) > 0 {
+					next.High = mark.Price
+				}
+				if mark.Price.Cmp(p.Low) < 0 {
+					next.Low = mark.Price
+				}
+				s.positions[p.Key] = &next
+			}
 		}
 	}
 	return changes
@@ -128,6 +158,13 @@ func amounts(a position.Amounts) map[string]string {
 		out[x.Currency] = x.Value.String()
 	}
 	return out
+}
+
+func lifetime(tb testing.TB, p *position.Position) goldenSums {
+	tb.Helper()
+	total, ok := p.Lifetime()
+	require.True(tb, ok)
+	return sums(tb, total)
 }
 
 func sums(tb testing.TB, parts ...position.Totals) goldenSums {
@@ -181,12 +218,14 @@ func TestMarketFold(t *testing.T) {
 		have.Qty, have.Cost = p.Qty.String(), p.Cost.String()
 		have.EntryQty, have.ExitQty, have.PeakQty = p.EntryQty.String(), p.ExitQty.String(), p.PeakQty.String()
 		have.goldenSums = sums(t, p.Totals)
-		have.Lifetime = sums(t, p.Prior, p.Totals)
+		have.Lifetime = lifetime(t, p)
 		require.Equal(t, w, have, "%s", key)
 	}
 	require.Len(t, s.accounts, len(want.Accounts))
 	for name, balances := range want.Accounts {
-		require.Equal(t, balances, amounts(s.accounts[name].Balances), name)
+		have, err := s.accounts[name].Balances()
+		require.NoError(t, err)
+		require.Equal(t, balances, amounts(have), name)
 	}
 	for name, mark := range want.Marks {
 		require.Equal(t, mark, s.instruments[name].Mark.String(), name)
@@ -241,7 +280,7 @@ func TestMarketExport(t *testing.T) {
 			require.Nil(t, p)
 			continue
 		}
-		life := sums(t, p.Prior, p.Totals)
+		life := lifetime(t, p)
 		require.Equal(t, []string{w.Qty, w.Cost, w.Lifetime.Realized}, []string{p.Qty.String(), p.Cost.String(), life.Realized})
 		require.Equal(t, w.Lifetime.Fees, life.Fees)
 		require.Equal(t, w.Cycle, p.Cycle)

@@ -7,50 +7,6 @@ import (
 	"strings"
 )
 
-// foldCharge books money to a position: to its current cycle or, while it is
-// flat, to its last one.
-func (r Rules) foldCharge(s State, c *Charge, cause Mutation) ([]Change, error) {
-	old := s.Position(c.Key)
-	if err := expect(c.ExpectVersion, c.Key, old); err != nil {
-		return nil, err
-	}
-	in := s.Instrument(c.Instrument)
-	if err := r.admit(c.Instrument, in); err != nil {
-		return nil, err
-	}
-	if old == nil {
-		return nil, fmt.Errorf("%w: %s has no fill that a charge could belong to", ErrUnknownPosition, c.Key)
-	}
-	p := old.next(c.Time, in)
-	var sum calc
-	switch t := &p.Totals; {
-	case c.Kind == FeeCharge:
-		t.Fees = sum.plus(t.Fees, c.Currency, c.Amount.Neg())
-	case c.Kind == Funding && c.Currency == p.Terms.Settlement:
-		t.Funding = sum.add(t.Funding, c.Amount)
-	default:
-		t.Charges = sum.plus(t.Charges, c.Currency, c.Amount)
-	}
-	if sum.err != nil {
-		return nil, sum.err
-	}
-	return []Change{{Kind: Charged, Parts: 1, Cause: cause, After: p}}, nil
-}
-
-// foldCash books money that belongs to no instrument to the account.
-func foldCash(s State, c *Charge, cause Mutation) ([]Change, error) {
-	next := Account{Name: c.Account}
-	if old := s.Account(c.Account); old != nil {
-		next.Balances, next.Version = old.Balances, old.Version
-	}
-	next.Version++
-	var err error
-	if next.Balances, err = next.Balances.Plus(c.Currency, c.Amount); err != nil {
-		return nil, err
-	}
-	return []Change{{Kind: AccountSet, Parts: 1, Cause: cause, Account: &next}}, nil
-}
-
 // foldAmend sets the conditions of a position.
 func foldAmend(s State, a *Amend, cause Mutation) ([]Change, error) {
 	old := s.Position(a.Key)
@@ -58,7 +14,7 @@ func foldAmend(s State, a *Amend, cause Mutation) ([]Change, error) {
 		return nil, err
 	}
 	if old == nil {
-		return nil, fmt.Errorf("%w: %s has no fill that an amendment could belong to", ErrUnknownPosition, a.Key)
+		return nil, fmt.Errorf("%w: %s has no position that an amendment could belong to", ErrUnknownPosition, a.Key)
 	}
 	p := old.next(a.Time, s.Instrument(a.Instrument))
 	var err error

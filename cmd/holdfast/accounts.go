@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// accountRow is one account in one currency: the charges that belong to no
+// instrument, by kind, what its positions came to, and both together.
+type accountRow struct {
+	Account   string `json:"account"`
+	Currency  string `json:"currency"`
+	Balance   text   `json:"balance"` // sum of the charges
+	Cash      text   `json:"cash"`
+	Fees      text   `json:"fees"`
+	Funding   text   `json:"funding"`
+	Interest  text   `json:"interest"`
+	Dividends text   `json:"dividends"`
+	Realized  text   `json:"realized"`
+	Other     text   `json:"other"`
+
+	PositionsRealized text `json:"positions_realized"`
+	PositionsFees     text `json:"positions_fees"`
+	PositionsFunding  text `json:"positions_funding"`
+	PositionsCharges  text `json:"positions_charges"`
+
+	Total text `json:"total"`
+}
+
+func accountColumns(table bool) []column[accountRow] {
+	num := func(title string, get func(*accountRow) text) column[accountRow] {
+		return column[accountRow]{title: title, right: true, sparse: true, cell: func(r *accountRow) string {
+			switch t := get(r); {
+			case !table:
+				return string(t)
+			case t == "0":
+				return ""
+			default:
+				return short(t)
+			}
+		}}
+	}
+	plain := func(title string, get func(*accountRow) text) column[accountRow] {
+		return column[accountRow]{title: title, right: true, cell: func(r *accountRow) string {
+			if table {
+				return short(get(r))
+			}
+			return string(get(r))
+		}}
+	}
+	return []column[accountRow]{
+		{title: "account", cell: func(r *accountRow) string { return r.Account }},
+		{title: "currency", cell: func(r *accountRow) string { return r.Currency }},
+		num("cash", func(r *accountRow) text { return r.Cash }),
+		num("fees", func(r *accountRow) text { return r.Fees }),
+		num("funding", func(r *accountRow) text { return r.Funding }),
+		num("interest", func(r *accountRow) text { return r.Interest }),
+		num("dividends", func(r *accountRow) text { return r.Dividends }),
+		num("realized", func(r *accountRow) text { return r.Realized }),
+		num("other", func(r *accountRow) text { return r.Other }),
+		plain("balance", func(r *accountRow) text { return r.Balance }),
+		num("positions_realized", func(r *accountRow) text { return r.PositionsRealized }),
+		num("positions_fees", func(r *accountRow) text { return r.PositionsFees }),
+		num("positions_funding", func(r *accountRow) text { return r.PositionsFunding }),
+		num("positions_charges", func(r *accountRow) text { return r.PositionsCharges }),
+		plain("total", func(r *accountRow) text { return r.Total }),
+	}
+}
+
+func (a *app) printAccounts(v *projector.View, f *positionsFlags) error {
+	list, err := holdfast.AccountTotals(v)
+	if err != nil {
+		return err
+	}
+	return a.accountSheet(list, f.account)
+}
+
+func (a *app) remoteAccounts(ctx context.Context, r *remote, f *positionsFlags) error {
+	var st holdfast.Status
+	if err := r.ask(ctx, "status", &st); err != nil {
+		return err
+	}
+	return a.accountSheet(st.Accounts, f.account)
+}
+
+func (a *app) accountSheet(list []holdfast.AccountStatus, account string) error {
+	s := newSheet(a, accountColumns(true), accountColumns(false))
+	for i := range list {
+		if account != "" && list[i].Account != account {
+			continue
+		}
+		for _, row := range accountRows(&list[i]) {
+			raw, err := json.Marshal(row)
+			if err == nil {
+				err = s.add(raw)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return s.end("no account has a charge or a position")
+}
+
+// accountRows are the currencies of an account, sorted.
+func accountRows(acc *holdfast.AccountStatus) []accountRow {
+	parts := []map[string]string{
+		acc.Balances, acc.Cash, acc.Fees, acc.Funding, acc.Interest, acc.Dividends, acc.Realized, acc.Other,
+		acc.Positions.Realized, acc.Positions.Fees, acc.Positions.Funding, acc.Positions.Charges, acc.Total,
+	}
+	currencies := make(map[string]bool)
+	for _, part := range parts {
+		for ccy := range part {
+			currencies[ccy] = true
+		}
+	}
+	var rows []accountRow
+	for _, ccy := range slices.Sorted(maps.Keys(currencies)) {
+		row := accountRow{Account: acc.Account, Currency: ccy}
+		for i, to := range []*text{
+			&row.Balance, &row.Cash, &row.Fees, &row.Funding, &row.Interest, &row.Dividends, &row.Realized, &row.Other,
+			&row.PositionsRealized, &row.PositionsFees, &row.PositionsFunding, &row.PositionsCharges, &row.Total,
+		} {
+			if *to = text(parts[i][ccy]); *to == "" {
+				*to = "0"
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}

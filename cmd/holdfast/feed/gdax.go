@@ -1,0 +1,108 @@
+package feed
+
+import (
+	"fmt"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// The columns that are read, in the order of venue.at.
+const (
+	gdaxID = iota
+	gdaxProduct
+	gdaxSide
+	gdaxTime
+	gdaxSize
+	gdaxBase
+	gdaxPrice
+	gdaxFee
+	gdaxTotal
+	gdaxQuote
+)
+
+// gdax reads the venue's report of fills.
+type gdax struct {
+	venue
+
+	defined map[string]bool // products whose definition was handed out
+}
+
+func newGDAX(t *table, m Mapping) (*gdax, error) {
+	v, err := newVenue(t, m, []string{
+		"trade id", "product", "side", "created at", "size", "size unit", "price", "fee", "total", "price/fee/total unit",
+	}, "id instrument side time qty base price fee total quote", "gdax")
+	return &gdax{venue: v, defined: map[string]bool{}}, err
+}
+
+func (g *gdax) read(l *line) ([]Entry, error) {
+	get, err := g.row(l)
+	if err != nil {
+		return nil, err
+	}
+	base, quote := get(gdaxBase), get(gdaxQuote)
+	x := position.Fill{
+		Key:         position.Key{Account: g.account, Instrument: get(gdaxProduct), Strategy: g.strategy},
+		FeeCurrency: quote,
+	}
+	if x.Instrument != base+"-"+quote {
+		return nil, bad("instrument", "%s is not %s", clip(x.Instrument), clip(base+"-"+quote))
+	}
+	if x.Side, err = parseSide(get(gdaxSide)); err != nil {
+		return nil, err
+	}
+	var total position.Decimal
+	for _, n := range []struct {
+		to     *position.Decimal
+		column int
+		member string
+	}{{&x.Qty, gdaxSize, "qty"}, {&x.Price, gdaxPrice, "price"}, {&x.Fee, gdaxFee, "fee"}, {&total, gdaxTotal, "total"}} {
+		if *n.to, err = position.Parse(get(n.column)); err != nil {
+			return nil, &memberError{field: n.member, err: err}
+		}
+	}
+	if err = checkTotal(&x, total); err != nil {
+		return nil, err
+	}
+	if x.Time, err = parseTime(get(gdaxTime), ""); err != nil {
+		return nil, &memberError{field: "time", err: err}
+	}
+	if get(gdaxID) == "" {
+		return nil, bad("id", "is empty")
+	}
+	// Both sides of a trade have its number, and an account may trade with itself.
+	x.Ident = idOf("gdax/fill", x.Account, x.Instrument, x.Side.String(), get(gdaxID))
+	if err = x.Validate(); err != nil {
+		return nil, err
+	}
+	if g.defined[x.Instrument] {
+		return []Entry{{Mutation: x}}, nil
+	}
+	d := position.DefineInstrument{
+		Meta:       position.Meta{Ident: idOf("gdax/instrument", x.Instrument), Time: x.Time},
+		Instrument: x.Instrument,
+		Terms:      position.Terms{Kind: position.Spot, Multiplier: position.FromInt(1), Base: base, Quote: quote, Settlement: quote},
+	}
+	if err = d.Validate(); err != nil {
+		return nil, err
+	}
+	g.defined[x.Instrument] = true
+	return []Entry{{Mutation: d, Implied: true}, {Mutation: x}}, nil
+}
+
+// checkTotal holds the row against its own sum: what the account received.
+func checkTotal(x *position.Fill, total position.Decimal) error {
+	value, err := x.Qty.Mul(x.Price)
+	if err == nil && x.Side == position.Buy {
+		value = value.Neg()
+	}
+	if err == nil {
+		value, err = value.Sub(x.Fee)
+	}
+	if err == nil && value != total {
+		err = fmt.Errorf("%s is not what size, price and fee come to, %s", total, value)
+	}
+	if err != nil {
+		return &memberError{field: "total", err: err}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// maxExponent bounds the exponents of doubles; beyond it a number is zero at 18
+// digits, or out of range.
+const maxExponent = 400
+
+// parseDouble reads the decimal text of a JSON number as it is written, exponent
+// and all. Digits beyond the 18th after the point are rounded, half to even.
+func parseDouble(text string) (position.Decimal, error) {
+	d, err := exactDouble(text)
+	if refused, ok := errors.AsType[*position.FieldError](err); ok {
+		err = &reasonError{refused}
+	}
+	return d, err
+}
+
+// reasonError leaves the name of the member to the caller, who knows it.
+type reasonError struct{ *position.FieldError }
+
+func (e *reasonError) Error() string { return e.Reason }
+
+func exactDouble(text string) (position.Decimal, error) {
+	digits, exponent := text, 0
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		n, err := strconv.Atoi(text[i+1:])
+		if err != nil || n > maxExponent {
+			return position.Decimal{}, fmt.Errorf("%s is out of range", clip(text))
+		}
+		digits, exponent = text[:i], max(n, -maxExponent)
+	}
+	digits = shift(digits, exponent)
+	whole, frac, _ := strings.Cut(digits, ".")
+	sign := ""
+	if strings.HasPrefix(whole, "-") {
+		sign, whole = "-", whole[1:]
+	}
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
+		whole = "0"
+	}
+	frac = strings.TrimRight(frac, "0")
+	if len(frac) <= position.Scale {
+		return position.Parse(sign + whole + "." + frac + "0"[:max(0, 1-len(frac))])
+	}
+	d, err := position.Parse(whole + "." + frac[:position.Scale])
+	if err != nil {
+		return d, err
+	}
+	if roundsUp(frac[:position.Scale], frac[position.Scale:]) {
+		if d, err = d.Add(position.MustParse("0.000000000000000001")); err != nil {
+			return d, err
+		}
+	}
+	if sign != "" {
+		d = d.Neg()
+	}
+	return d, nil
+}
+
+// roundsUp reports whether the digits that are cut off, the last of them not
+// zero, round those that stay away from zero.
+func roundsUp(kept, cut string) bool {
+	switch {
+	case cut[0] != '5':
+		return cut[0] > '5'
+	case len(cut) > 1:
+		return true
+	}
+	return (kept[len(kept)-1]-'0')%2 == 1
+}

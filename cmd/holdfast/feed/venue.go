@@ -1,0 +1,51 @@
+package feed
+
+import (
+	"fmt"
+	"strings"
+)
+
+// venue reads the named columns of a venue's file.
+type venue struct {
+	table   *table
+	at      []int  // place of each column, in the order of the names
+	members string // which member each column gives, separated by spaces, "-" for none
+	account string
+	// strategy is the same for all lines; the files name none.
+	strategy string
+}
+
+// newVenue finds the columns. The account is fallback unless the mapping names
+// one.
+func newVenue(t *table, m Mapping, names []string, members, fallback string) (venue, error) {
+	v := venue{table: t, members: members, account: fallback}
+	for _, name := range names {
+		i := t.index(name)
+		if i < 0 {
+			return v, fmt.Errorf("there is no column %q; the columns are %s", name, t.listed())
+		}
+		v.at = append(v.at, i)
+	}
+	labels, _ := m.labels()
+	if name, given := labels["account"]; given {
+		v.account = name
+	}
+	v.strategy = labels["strategy"]
+	return v, nil
+}
+
+// row splits a line; get returns a column by its place among the names.
+func (v *venue) row(l *line) (get func(i int) string, err error) {
+	row, err := v.table.row(string(l.text))
+	return func(i int) string { return strings.TrimSpace(row[v.at[i]]) }, err
+}
+
+// column implements columnNamer.
+func (v *venue) column(member string) string {
+	for i, name := range strings.Fields(v.members) {
+		if name == member && v.table.columns[v.at[i]] != member {
+			return v.table.columns[v.at[i]]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"encoding/json"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// totalsFlags ask for sums of positions.
+type totalsFlags struct {
+	by, in string
+	rates  []string
+}
+
+func (f *totalsFlags) flags(cmd *cobra.Command) {
+	p := cmd.Flags()
+	p.StringVar(&f.by, "totals", "", "sums instead of positions, by account, instrument or strategy")
+	p.StringVar(&f.in, "in", "", "with --totals: the currency to convert into")
+	p.StringArrayVar(&f.rates, "rate", nil, "with --in: what one unit of a currency is worth, such as XBT=61250.5; may be repeated")
+}
+
+func (f *totalsFlags) check() error {
+	switch {
+	case f.by == "" && f.in+strings.Join(f.rates, "") != "":
+		return usagef("--in and --rate are for --totals")
+	case f.in == "" && len(f.rates) > 0:
+		return usagef("--rate needs --in: which currency is it to be?")
+	case f.by == "":
+		return nil
+	}
+	if _, err := position.ParseDimension(f.by); err != nil {
+		return usagef("--totals %q: choose account, instrument or strategy", f.by)
+	}
+	_, err := f.parseRates()
+	return err
+}
+
+func (f *totalsFlags) parseRates() (position.Rates, error) {
+	rates := make(position.Rates, len(f.rates))
+	for _, r := range f.rates {
+		ccy, value, ok := strings.Cut(r, "=")
+		if !ok || ccy == "" {
+			return nil, usagef("--rate %q: give CCY=RATE, such as XBT=61250.5", r)
+		}
+		d, err := position.Parse(value)
+		if err != nil || d.Sign() <= 0 {
+			return nil, usagef("--rate %q: %q is no positive number", r, value)
+		}
+		if _, twice := rates[ccy]; twice || ccy == f.in {
+			return nil, usagef("--rate %q: %s has a rate already", r, ccy)
+		}
+		rates[ccy] = d
+	}
+	return rates, nil
+}
+
+// totalRow is one group in one currency.
+type totalRow struct {
+	By         string `json:"by"`
+	Group      string `json:"group"`
+	Currency   string `json:"currency"`
+	Positions  int    `json:"positions"`
+	Open       int    `json:"open"`
+	Unmarked   int    `json:"unmarked"` // open and not valued, for want of a mark
+	Wins       uint64 `json:"wins"`
+	Losses     uint64 `json:"losses"`
+	Realized   text   `json:"realized"`
+	Fees       text   `json:"fees"`
+	Funding    text   `json:"funding"`
+	Charges    text   `json:"charges"`
+	Net        text   `json:"net"`
+	Unrealized text   `json:"unrealized"`
+	Exposure   text   `json:"exposure"`
+}
+
+func totalColumns(table bool) []column[totalRow] {
+	num := func(title string, get func(*totalRow) text) column[totalRow] {
+		return column[totalRow]{title: title, right: true, cell: func(r *totalRow) string {
+			if table {
+				return short(get(r))
+			}
+			return string(get(r))
+		}}
+	}
+	count := func(title string, get func(*totalRow) uint64) column[totalRow] {
+		return column[totalRow]{title: title, right: true, cell: func(r *totalRow) string { return position.FromInt(int64(get(r))).String() }}
+	}
+	var by []column[totalRow]
+	if !table {
+		by = []column[totalRow]{{title: "by", cell: func(r *totalRow) string { return r.By }}}
+	}
+	return append(by,
+		column[totalRow]{title: "group", cell: func(r *totalRow) string { return r.Group }},
+		column[totalRow]{title: "currency", cell: func(r *totalRow) string { return r.Currency }},
+		count("positions", func(r *totalRow) uint64 { return uint64(r.Positions) }),
+		count("open", func(r *totalRow) uint64 { return uint64(r.Open) }),
+		count("wins", func(r *totalRow) uint64 { return r.Wins }),
+		count("losses", func(r *totalRow) uint64 { return r.Losses }),
+		num("realized", func(r *totalRow) text { return r.Realized }),
+		num("fees", func(r *totalRow) text { return r.Fees }),
+		num("funding", func(r *totalRow) text { return r.Funding }),
+		num("charges", func(r *totalRow) text { return r.Charges }),
+		num("net", func(r *totalRow) text { return r.Net }),
+		num("unrealized", func(r *totalRow) text { return r.Unrealized }),
+		num("exposure", func(r *totalRow) text { return r.Exposure }),
+	)
+}
+
+func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
+	by, err := position.ParseDimension(f.by)
+	if err != nil {
+		return err
+	}
+	rates, err := f.parseRates()
+	if err != nil {
+		return err
+	}
+	list, err := position.Summarize(chosen(v, f), by, f.in, rates)
+	if err != nil {
+		return err
+	}
+	s := newSheet(a, totalColumns(true), totalColumns(false))
+	for i := range list {
+		x := &list[i]
+		if len(x.MissingRates) > 0 {
+			a.notef("holdfast: %s %s: no rate for %s: give --rate CCY=RATE; those amounts stay as they are", by, x.Group, strings.Join(x.MissingRates, ", "))
+		}
+		if x.Unmarked > 0 {
+			a.notef("holdfast: %s %s: %d open positions have no mark and are not in unrealized and exposure", by, x.Group, x.Unmarked)
+		}
+		for _, row := range totalRows(x, by) {
+			raw, err := json.Marshal(row)
+			if err == nil {
+				err = s.add(raw)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return s.end("no positions")
+}
+
+// chosen are all positions that the flags select, flat ones too: their lives
+// count.
+func chosen(v *projector.View, f *positionsFlags) iter.Seq[position.Position] {
+	return func(yield func(position.Position) bool) {
+		for p := range v.Positions() {
+			if f.selects(p.Key) && !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// totalRows are the currencies of a group, converted where that was asked for.
+func totalRows(x *position.Summary, by position.Dimension) []totalRow {
+	sums := &x.Sums
+	if x.Currency != "" {
+		sums = &x.Converted
+	}
+	parts := []position.Amounts{sums.Realized, sums.Fees, sums.Funding, sums.Charges, sums.Net, sums.Unrealized, sums.Exposure}
+	currencies := make(map[string]bool)
+	if x.Currency != "" {
+		currencies[x.Currency] = true
+	}
+	for _, part := range parts {
+		for _, m := range part {
+			currencies[m.Currency] = true
+		}
+	}
+	var rows []totalRow
+	for _, ccy := range slices.Sorted(maps.Keys(currencies)) {
+		row := totalRow{
+			By: by.String(), Group: x.Group, Currency: ccy,
+			Positions: x.Positions, Open: x.Open, Unmarked: x.Unmarked, Wins: x.Wins, Losses: x.Losses,
+		}
+		for i, to := range []*text{&row.Realized, &row.Fees, &row.Funding, &row.Charges, &row.Net, &row.Unrealized, &row.Exposure} {
+			*to = text(parts[i].Get(ccy).String())
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}

@@ -1,0 +1,317 @@
+package holdfast
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// past is what a refold starts from: the state of one key and its instrument just
+// before record start, and what changed them from there up to and including
+// record upTo.
+//
+// It holds no more than the key's own history: of the marks between two other
+// mutations only the highest, the lowest and the last are kept, because the
+// extremes and the mark are all that marks leave behind.
+type past struct {
+	key       position.Key
+	first     uint64 // record of the fill in question
+	start     uint64 // at most first; see startOf
+	upTo      uint64
+	taken     uint64 // first record of the mutation that was taken last
+	before    stateBefore
+	mutations []position.Mutation
+	transfers []position.Change // of the transfers to the key, at both ends
+	marks     markRun
+	decode    position.Decoder
+}
+
+// stateBefore is a key and its instrument at one moment, nil for what was not
+// known then.
+type stateBefore struct {
+	position   *position.Position
+	instrument *position.Instrument
+}
+
+// earlierError is returned by past.extend when a bust or correction concerns a fill
+// before start: the refold has to begin with that one.
+type earlierError struct{ start uint64 }
+
+func (e *earlierError) Error() string {
+	return fmt.Sprintf("holdfast: the refold has to begin at record %d", e.start)
+}
+
+// pastOf reads what a refold of the fill at record first starts from. A bust or
+// correction since then may concern a fill before it, and must find that fill
+// among the mutations; so the start moves back until none does.
+//
+// states may know the state already; else it is derived.
+func (r *Reader) pastOf(ctx context.Context, key position.Key, first, head uint64, states map[stateAt]stateBefore) (*past, error) {
+	for start := first; ; {
+		p := &past{key: key, first: first, start: start, upTo: start - 1}
+		var back *earlierError
+		err := p.extend(ctx, r, head)
+		switch {
+		case errors.As(err, &back):
+			start = back.start
+			continue
+		case err == nil:
+			var known bool
+			if p.before, known = states[stateAt{key, start}]; !known {
+				p.before, err = r.stateAt(ctx, key, start)
+			}
+		}
+		if errors.Is(err, ErrTrimmed) {
+			return nil, r.trimmedHistory(start)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+}
+
+// trimmedHistory says that what a refold needs is not kept any more, and what to
+// do instead.
+func (r *Reader) trimmedHistory(start uint64) error {
+	return fmt.Errorf("%w: it needs the state before record %d, and the oldest kept record is %d: adjust or adopt the position instead",
+		ErrTrimmedHistory, start, r.firstKept())
+}
+
+// recordOf returns the record of a fill whose id the duplicate window has
+// forgotten: the newest up to head. All kept records are read for it.
+func (r *Reader) recordOf(ctx context.Context, key position.Key, fill string, head uint64) (uint64, error) {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return 0, fmt.Errorf("holdfast: %w", err)
+	}
+	var d position.Decoder
+	var found uint64
+	id := []byte(fill)
+	for rec, err := range log.Records(0) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return 0, fmt.Errorf("holdfast: %w", err)
+		}
+		if rec.Seq > head {
+			break
+		}
+		if !bytes.Contains(rec.Payload, id) {
+			continue
+		}
+		c, err := d.Change(rec.Payload)
+		if err != nil {
+			return 0, fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+		}
+		if f, ok := c.Cause.(position.Fill); ok && f.Ident == fill && f.Key == key {
+			found = rec.Seq - uint64(c.Part)
+		}
+	}
+	switch {
+	case found > 0:
+		return found, nil
+	case log.First() > 1:
+		return 0, fmt.Errorf("%w: no kept record is the fill %q of %s, and the oldest kept record is %d: adjust or adopt the position instead",
+			ErrTrimmedHistory, fill, key, log.First())
+	}
+	return 0, fmt.Errorf("%w: no fill of %s has the id %q", position.ErrUnknownFill, key, fill)
+}
+
+// extend reads what followed upTo, up to record head.
+func (p *past) extend(ctx context.Context, r *Reader, head uint64) error {
+	if p.upTo >= head {
+		return nil
+	}
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	name := []byte(p.key.Instrument)
+	for rec, err := range log.Records(p.upTo + 1) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("holdfast: %w", err)
+		}
+		if rec.Seq > head {
+			return nil
+		}
+		// What concerns the key or its instrument has the instrument's name in
+		// it somewhere; nothing else needs to be decoded.
+		if bytes.Contains(rec.Payload, name) {
+			if err = p.take(rec); err != nil {
+				return err
+			}
+		}
+		p.upTo = rec.Seq
+	}
+	if p.upTo < head {
+		return fmt.Errorf("%w: seq %d is not there yet, the newest is %d", ErrInvalid, head, p.upTo)
+	}
+	return nil
+}
+
+// take adds the cause of a record that changed the key or its instrument, once
+// for all the records of one mutation.
+func (p *past) take(rec journal.Record) error {
+	c, err := p.decode.Change(rec.Payload)
+	if err != nil {
+		return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+	}
+	if t, ok := c.Cause.(position.Transfer); ok && t.To() == p.key {
+		p.transfers = append(p.transfers, c)
+	}
+	if !p.concerns(&c) {
+		return nil
+	}
+	if c.Fill > 0 && c.Fill < p.start {
+		return &earlierError{start: c.Fill}
+	}
+	mutation := rec.Seq - uint64(c.Part)
+	if mutation == p.taken {
+		return nil // another part of what was taken last
+	}
+	p.taken = mutation
+	if m, ok := c.Cause.(position.Mark); ok {
+		p.marks.add(m)
+		return nil
+	}
+	p.mutations = p.marks.appendTo(p.mutations)
+	p.marks = markRun{}
+	p.mutations = append(p.mutations, c.Cause)
+	return nil
+}
+
+func (p *past) concerns(c *position.Change) bool {
+	if c.After != nil {
+		return c.After.Key == p.key
+	}
+	return c.Cause != nil && instrumentOf(c) == p.key.Instrument
+}
+
+// history returns what was read in the form in which the fold takes it.
+func (p *past) history() *position.History {
+	return &position.History{
+		Seq: p.first, Position: p.before.position, Instrument: p.before.instrument,
+		Mutations: p.marks.appendTo(slices.Clip(p.mutations)),
+		Transfers: slices.Clip(p.transfers),
+	}
+}
+
+// markRun is what has to be kept of marks that follow one another.
+type markRun struct {
+	n               int
+	high, low, last numberedMark
+}
+
+type numberedMark struct {
+	position.Mark
+	n int
+}
+
+func (r *markRun) add(m position.Mark) {
+	r.n++
+	r.last = numberedMark{m, r.n}
+	if r.n == 1 || m.Price.Cmp(r.high.Price) > 0 {
+		r.high = r.last
+	}
+	if r.n == 1 || m.Price.Cmp(r.low.Price) < 0 {
+		r.low = r.last
+	}
+}
+
+// appendTo appends them in their order.
+func (r *markRun) appendTo(ms []position.Mutation) []position.Mutation {
+	if r.n == 0 {
+		return ms
+	}
+	kept := []numberedMark{r.high, r.low, r.last}
+	slices.SortFunc(kept, func(a, b numberedMark) int { return a.n - b.n })
+	for i := range kept {
+		if i == 0 || kept[i].n != kept[i-1].n {
+			ms = append(ms, kept[i].Mark)
+		}
+	}
+	return ms
+}
+
+// stateAt names the state of a key just before a record.
+type stateAt struct {
+	key   position.Key
+	start uint64
+}
+
+// stateAt derives the state of a key and its instrument just before a record,
+// from the nearest snapshot and the records after it. It does not round down to
+// the end of a batch: the record may lie within one.
+func (r *Reader) stateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error) {
+	if start <= 1 {
+		return stateBefore{}, nil
+	}
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return stateBefore{}, fmt.Errorf("holdfast: %w", err)
+	}
+	book, base, err := r.base(log, Moment{Seq: start - 1})
+	if err != nil {
+		return stateBefore{}, err
+	}
+	if err = r.bring(ctx, log, book, &base, start-1); err != nil {
+		return stateBefore{}, err
+	}
+	return stateOf(book.View(), key), nil
+}
+
+// bring replays a book up to and including a record, which must be the last of a
+// mutation.
+func (r *Reader) bring(ctx context.Context, log *journal.Reader, book *projector.Book, base *anchor, upTo uint64) error {
+	if base.seq >= upTo {
+		return nil
+	}
+	if err := book.Replay(cut(r.records(ctx, log, *base), upTo), projector.Until{}); err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	if book.Head() != upTo {
+		return fmt.Errorf("%w: replay ended at seq %d, not at %d", ErrDamaged, book.Head(), upTo)
+	}
+	base.seq = upTo
+	return nil
+}
+
+// cut ends records behind one of them, as if its batch ended there.
+func cut(records iter.Seq2[projector.Record, error], upTo uint64) iter.Seq2[projector.Record, error] {
+	return func(yield func(projector.Record, error) bool) {
+		for rec, err := range records {
+			if err == nil && rec.Seq >= upTo {
+				if rec.Seq == upTo {
+					rec.More = false
+					yield(rec, nil)
+				}
+				return
+			}
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}
+
+func stateOf(v *projector.View, key position.Key) (s stateBefore) {
+	if p, ok := v.Position(key); ok {
+		s.position = &p
+	}
+	if in, ok := v.Instrument(key.Instrument); ok {
+		s.instrument = &in
+	}
+	return s
+}

@@ -1,0 +1,193 @@
+package position_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+func TestLargestChangeFitsTheLimit(t *testing.T) {
+	name := func(i int) string {
+		return strings.Repeat("n", position.MaxName-3) + string(rune('0'+i/10)) + string(rune('0'+i%10))
+	}
+	low := position.MustParse("-170141183460469231731.687303715884105727")
+	amounts := make(position.Amounts, position.MaxCurrencies)
+	cond := &position.Conditions{Stop: low, HasStop: true}
+	amend := position.Amend{Stop: &low, Metadata: map[string]string{}}
+	for i := range amounts {
+		amounts[i] = position.Amount{Currency: name(i), Value: low}
+		item := position.MetaItem{Name: name(i), Value: strings.Repeat("v", position.MaxValue)}
+		cond.Targets, amend.Targets = append(cond.Targets, low), append(amend.Targets, low)
+		cond.Tags, amend.Tags = append(cond.Tags, name(i)), append(amend.Tags, name(i))
+		cond.Meta, amend.Metadata[item.Name] = append(cond.Meta, item), item.Value
+	}
+	totals := position.Totals{Realized: low, Funding: low, Fees: amounts, Charges: amounts}
+	c := position.Change{
+		Kind: position.Amended, Part: 1<<32 - 1, Parts: 1<<32 - 1, Cause: amend,
+		After: &position.Position{Terms: plainTerms(), Totals: totals, Prior: &position.Lifetime{Totals: totals}, Conditions: cond},
+	}
+	b := position.AppendChange(nil, &c)
+	t.Logf("%d bytes", len(b))
+	require.Less(t, len(b), position.MaxChange)
+	got, err := new(position.Decoder).Change(b)
+	require.NoError(t, err)
+	require.Equal(t, c, got)
+}
+
+// largestLots returns a position of MaxLots lots, each as long as can be.
+func largestLots() *position.Position {
+	low := position.MustParse("-170141183460469231731.687303715884105727")
+	p := lotPosition()
+	p.Lots = &position.Lots{Open: make([]position.Lot, position.MaxLots), Count: position.MaxLots, Next: 1<<64 - 1, Sum: [16]byte{1}}
+	for i := range p.Lots.Open {
+		p.Lots.Open[i] = position.Lot{ID: 1<<63 + uint64(i), Qty: low, Cost: low, Opened: sampleTime, Label: strings.Repeat("l", position.MaxName)}
+	}
+	return p
+}
+
+func TestLargestPositionFitsTheLimit(t *testing.T) {
+	p := largestLots()
+	b := position.AppendPosition(nil, p)
+	t.Logf("%d bytes", len(b))
+	require.Less(t, len(b), position.MaxPosition)
+	got, err := new(position.Decoder).Position(b)
+	require.NoError(t, err)
+	require.Equal(t, p, got)
+
+	// The change has not a byte of them, however many there are.
+	c := position.Change{Kind: position.Opened, Parts: 1, Cause: sampleFill(), After: p}
+	require.Less(t, len(position.AppendChange(nil, &c)), 400)
+	require.Less(t, position.ChangeBound(&c), 2000)
+
+	p.Lots.Open = append(p.Lots.Open, p.Lots.Open[0])
+	_, err = new(position.Decoder).Position(position.AppendPosition(nil, p))
+	require.ErrorContains(t, err, "position.lots, field 4 is repeated more than 10000 times")
+	p.Lots.Count = position.MaxLots + 1
+	_, err = new(position.Decoder).Change(position.AppendChange(nil, &c))
+	require.ErrorContains(t, err, "change.after.lots, field 1 has the value 10001")
+	_, err = new(position.Decoder).Position(make([]byte, position.MaxPosition+1))
+	require.ErrorContains(t, err, "at most 1924288")
+}
+
+// A change that consumes every lot of a position is a record like any other; one
+// that brings as many may be too large, but is read where it is not.
+func TestAChangeOfEveryLot(t *testing.T) {
+	low := position.MustParse("-170141183460469231731.687303715884105727")
+	c := lotSamples()["lot_closed"]
+	c.Consumed = nil
+	for i := range position.MaxLots {
+		c.Consumed = append(c.Consumed, position.LotUse{ID: 1<<21 + uint64(i), Qty: low, Cost: low})
+	}
+	b := position.AppendChange(nil, &c)
+	require.Less(t, len(b), position.MaxChange)
+	got, err := new(position.Decoder).Change(b)
+	require.NoError(t, err)
+	require.Equal(t, c, got)
+
+	one := position.Change{Kind: position.Opened, Parts: 1, Cause: sampleFill(), After: lotPosition()}
+	for range position.MaxLots + 1 {
+		one.Opened = append(one.Opened, position.Lot{ID: 1, Opened: sampleTime, Label: sampleFill().Ident})
+	}
+	_, err = new(position.Decoder).Change(position.AppendChange(nil, &one))
+	require.ErrorContains(t, err, "change, field 12 is repeated more than 10000 times")
+	one.Opened, one.Consumed = nil, make([]position.LotUse, position.MaxLots+1)
+	_, err = new(position.Decoder).Change(position.AppendChange(nil, &one))
+	require.ErrorContains(t, err, "change, field 11 is repeated more than 10000 times")
+	adopt := position.Adopt{Lots: make([]position.AdoptedLot, position.MaxLots+1)}
+	_, err = new(position.Decoder).Mutation(position.AppendMutation(nil, adopt))
+	require.ErrorContains(t, err, "mutation.adopt, field 7 is repeated more than 10000 times")
+}
+
+// The bound must hold for whatever is encoded, because the encoders check
+// nothing on their way; and it must not be so far off that it is of no use.
+func TestChangeBound(t *testing.T) {
+	s := newValues(t, 0)
+	for range 5_000 {
+		c := s.change()
+		n := len(position.AppendChange(nil, &c))
+		require.GreaterOrEqual(t, position.ChangeBound(&c), n)
+		require.Less(t, position.ChangeBound(&c), 4*n+2000)
+	}
+	for name, c := range longSamples() {
+		require.GreaterOrEqual(t, position.ChangeBound(&c), len(position.AppendChange(nil, &c)), name)
+	}
+}
+
+// longSamples hold numbers of the most bytes wherever there is a number.
+func longSamples() map[string]position.Change {
+	long := position.MustParse("-170141183460469231731.687303715884105727")
+	all := map[string]position.Change{}
+	for name, c := range samples() {
+		c.Part, c.Parts, c.Prev, c.Fill, c.Qty, c.Value, c.Realized, c.Fee = 1<<32-1, 1<<32-1, 1<<64-1, 1<<64-1, long, long, long, long
+		if c.After != nil {
+			p := *c.After
+			fillIn(reflect.ValueOf(&p).Elem(), long)
+			c.After = &p
+		}
+		if c.Instrument != nil {
+			i := *c.Instrument
+			fillIn(reflect.ValueOf(&i).Elem(), long)
+			c.Instrument = &i
+		}
+		if c.Cause != nil {
+			m := reflect.New(reflect.TypeOf(c.Cause)).Elem()
+			m.Set(reflect.ValueOf(c.Cause))
+			fillIn(m, long)
+			c.Cause = mutationIn(m)
+		}
+		all[name] = c
+	}
+	return all
+}
+
+// mutationIn returns what v holds, or nil.
+func mutationIn(v reflect.Value) position.Mutation {
+	m, ok := reflect.TypeAssert[position.Mutation](v)
+	if !ok {
+		return nil
+	}
+	return m
+}
+
+// fillIn sets every number and text of v, in what it points to as well, to one
+// that takes as many bytes as there are.
+func fillIn(v reflect.Value, long position.Decimal) {
+	if v.Type() == reflect.TypeFor[position.Decimal]() {
+		v.Set(reflect.ValueOf(long))
+		return
+	}
+	//exhaustive:ignore
+	switch v.Kind() {
+	case reflect.Struct:
+		for _, f := range v.Fields() {
+			fillIn(f, long)
+		}
+	case reflect.Pointer:
+		p := reflect.New(v.Type().Elem())
+		if !v.IsNil() {
+			p.Elem().Set(v.Elem())
+		}
+		fillIn(p.Elem(), long)
+		v.Set(p)
+	case reflect.Slice:
+		list := reflect.MakeSlice(v.Type(), 3, 3)
+		for i := range 3 {
+			fillIn(list.Index(i), long)
+		}
+		v.Set(list)
+	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
+		v.SetUint(1<<v.Type().Bits() - 1)
+	case reflect.Int64:
+		v.SetInt(1<<63 - 1)
+	case reflect.Int8:
+		v.SetInt(int64(position.Sell))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.String:
+		v.SetString(strings.Repeat("s", 64))
+	}
+}

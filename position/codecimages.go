@@ -1,0 +1,181 @@
+package position
+
+func (d *Decoder) instrument(r *reader) *Instrument {
+	i := new(Instrument)
+	if r.at(1<<3 | bytesType) {
+		i.Name = d.name(r)
+	}
+	i.Terms = d.termsOf(r, 2<<3|bytesType)
+	if r.at(3<<3 | varintType) {
+		i.Defined = r.flag()
+	}
+	r.decimal(4<<3|bytesType, &i.Mark)
+	if r.at(5<<3 | fixed64Type) {
+		i.MarkTime = r.time()
+	}
+	if r.at(6<<3 | varintType) {
+		i.Version = r.number(1<<64 - 1)
+	}
+	r.decimal(7<<3|bytesType, &i.PriceIncrement)
+	r.decimal(8<<3|bytesType, &i.SizeIncrement)
+	if r.at(9<<3 | fixed64Type) {
+		i.SplitTime = r.time()
+	}
+	r.decimal(10<<3|bytesType, &i.SplitRatio)
+	r.decimal(11<<3|bytesType, &i.SplitPer)
+	return i
+}
+
+func (d *Decoder) account(r *reader) *Account {
+	a := new(Account)
+	if r.at(1<<3 | bytesType) {
+		a.Name = d.name(r)
+	}
+	a.Cash = d.amounts(r, 2)
+	a.Fees = d.amounts(r, 3)
+	a.Funding = d.amounts(r, 4)
+	a.Interest = d.amounts(r, 5)
+	a.Dividends = d.amounts(r, 6)
+	a.Realized = d.amounts(r, 7)
+	a.Other = d.amounts(r, 8)
+	if r.at(9<<3 | varintType) {
+		a.Version = r.number(1<<64 - 1)
+	}
+	return a
+}
+
+func (r *reader) epoch() *Epoch {
+	e := new(Epoch)
+	if r.at(1<<3 | bytesType) {
+		e.Build = r.string(maxBuild)
+	}
+	if r.at(2<<3 | varintType) {
+		e.Arithmetic = uint32(r.number(1<<32 - 1))
+	}
+	if r.at(3<<3 | bytesType) {
+		r.sixteen(&e.Salt)
+	}
+	return e
+}
+
+func (d *Decoder) totals(r *reader, t *Totals, field uint32, name string) {
+	outer := r.enter()
+	start := r.i
+	d.totalsFields(r, t)
+	r.leaveSome(outer, start, field, name)
+}
+
+func (d *Decoder) totalsFields(r *reader, t *Totals) {
+	r.decimal(1<<3|bytesType, &t.Realized)
+	r.decimal(2<<3|bytesType, &t.Funding)
+	t.Fees = d.amounts(r, 3)
+	t.Charges = d.amounts(r, 4)
+}
+
+// maxPrior bounds the encoded lifetimes that a decoder remembers.
+const maxPrior = 256
+
+// lifetime reads what earlier cycles came to. It stays the same as long as a cycle
+// lasts, so that in a change it is mostly that of the key's change before, which
+// is shared.
+func (d *Decoder) lifetime(r *reader, alone bool) *Lifetime {
+	k, start := d.last, r.i
+	if k != nil && !alone {
+		if b := r.bytes(MaxChange); k.prior != nil && string(b) == k.lifetime {
+			return k.prior
+		}
+		r.i = start
+	}
+	l := new(Lifetime)
+	outer := r.enter()
+	start = r.i
+	d.totalsFields(r, &l.Totals)
+	if r.at(5<<3 | varintType) {
+		l.Wins = r.number(1<<64 - 1)
+	}
+	if r.at(6<<3 | varintType) {
+		l.Losses = r.number(1<<64 - 1)
+	}
+	r.leave(outer, 20, "prior")
+	if r.err == nil && k != nil && !alone && r.i-start <= maxPrior {
+		k.prior, k.lifetime = l, string(r.b[start:r.i])
+	}
+	return l
+}
+
+// amounts reads a set, which must be sorted and without zeros.
+func (d *Decoder) amounts(r *reader, field uint32) Amounts {
+	var a Amounts
+	for r.at(byte(field<<3 | bytesType)) {
+		outer := r.enter()
+		var x Amount
+		if r.at(1<<3 | bytesType) {
+			x.Currency = d.name(r)
+		}
+		r.decimal(2<<3|bytesType, &x.Value)
+		switch {
+		case r.err != nil || r.i < r.end: // leave tells
+		case x.Value.IsZero():
+			r.fail(2, "is missing: a set has no zero amounts")
+		case len(a) > 0 && x.Currency <= a[len(a)-1].Currency:
+			r.fail(1, "follows a currency that is not smaller")
+		case len(a) == MaxCurrencies:
+			r.fail(1, "is one of more than %d currencies", MaxCurrencies)
+		}
+		r.leave(outer, field, "amount")
+		a = append(a, x)
+	}
+	return a
+}
+
+func (d *Decoder) conditions(r *reader) *Conditions {
+	c := new(Conditions)
+	if r.at(1<<3 | bytesType) {
+		c.Stop, c.HasStop = r.present(), true
+	}
+	c.Targets = r.decimals(2, c.Targets)
+	c.Tags = d.list(r, 3, c.Tags)
+	for r.at(4<<3 | bytesType) {
+		item := d.metaItem(r, 4)
+		if n := len(c.Meta); n > 0 && item.Name <= c.Meta[n-1].Name {
+			r.fail(4, "follows a name that is not smaller")
+		} else if n == MaxMeta {
+			r.fail(4, "is repeated too often")
+		}
+		c.Meta = append(c.Meta, item)
+	}
+	return c
+}
+
+func (r *reader) decimals(field uint32, dst []Decimal) []Decimal {
+	for r.at(byte(field<<3 | bytesType)) {
+		if len(dst) == MaxTargets {
+			r.failHere("is repeated too often")
+		}
+		dst = append(dst, r.present())
+	}
+	return dst
+}
+
+func (d *Decoder) list(r *reader, field uint32, dst []string) []string {
+	for r.at(byte(field<<3 | bytesType)) {
+		if len(dst) == MaxTags {
+			r.failHere("is repeated too often")
+		}
+		dst = append(dst, d.interned(r, r.bytes(MaxName)))
+	}
+	return dst
+}
+
+func (d *Decoder) metaItem(r *reader, field uint32) MetaItem {
+	outer := r.enter()
+	var item MetaItem
+	if r.at(1<<3 | bytesType) {
+		item.Name = d.name(r)
+	}
+	if r.at(2<<3 | bytesType) {
+		item.Value = r.string(MaxValue)
+	}
+	r.leave(outer, field, "item")
+	return item
+}

@@ -1,0 +1,115 @@
+package position
+
+// openLots reads the open lots or, in a change, their number.
+func (r *reader) openLots(alone bool) *Lots {
+	outer := r.enter()
+	l := new(Lots)
+	if !alone && r.at(1<<3|varintType) {
+		l.Count = int(r.number(MaxLots))
+	}
+	if r.at(2<<3 | varintType) {
+		l.Next = r.number(1<<64 - 1)
+	}
+	if r.at(3<<3 | bytesType) {
+		r.sixteen(&l.Sum)
+	}
+	if alone {
+		l.Open = r.lots(4, new(origin))
+		l.Count = len(l.Open)
+		r.checkOrder(l)
+	}
+	r.leave(outer, 25, "lots")
+	return l
+}
+
+// checkOrder refuses lots in an order in which the cost methods would not find
+// them.
+func (r *reader) checkOrder(l *Lots) {
+	for i := range l.Open {
+		x := &l.Open[i]
+		if x.ID >= l.Next {
+			r.fail(4, "holds the number %d, the next one is %d", x.ID, l.Next)
+		}
+		if i == 0 {
+			continue
+		}
+		if last := &l.Open[i-1]; x.Opened < last.Opened || x.Opened == last.Opened && x.ID <= last.ID {
+			r.fail(4, "is not in the order of opening")
+		}
+	}
+}
+
+// lots reads lots with what they have from the cause of their change.
+func (r *reader) lots(field uint32, from *origin) []Lot {
+	var lots []Lot
+	for r.at(byte(field<<3 | bytesType)) {
+		if len(lots) == MaxLots {
+			r.failHere("is repeated more than %d times", MaxLots)
+			return nil
+		}
+		outer := r.enter()
+		if lots == nil {
+			lots = make([]Lot, 0, r.likely(outer))
+		}
+		l := Lot{Opened: from.Time, Label: from.Ident}
+		if r.at(1<<3 | varintType) {
+			l.ID = r.number(1<<64 - 1)
+		}
+		r.decimal(2<<3|bytesType, &l.Qty)
+		r.decimal(3<<3|bytesType, &l.Cost)
+		if r.at(4<<3 | fixed64Type) {
+			l.Opened = r.timeNot(from.Time)
+		}
+		if r.at(5<<3 | bytesType) {
+			if l.Label = r.checked(r.bytes(MaxName)); l.Label == from.Ident {
+				r.failHere("is what its absence stands for")
+			}
+		}
+		r.leave(outer, field, "lot")
+		lots = append(lots, l)
+	}
+	return lots
+}
+
+func (r *reader) uses(field uint32) []LotUse {
+	var uses []LotUse
+	for r.at(byte(field<<3 | bytesType)) {
+		if len(uses) == MaxLots {
+			r.failHere("is repeated more than %d times", MaxLots)
+			return nil
+		}
+		outer := r.enter()
+		if uses == nil {
+			uses = make([]LotUse, 0, r.likely(outer))
+		}
+		var u LotUse
+		if r.at(1<<3 | varintType) {
+			u.ID = r.number(1<<64 - 1)
+		}
+		r.decimal(2<<3|bytesType, &u.Qty)
+		r.decimal(3<<3|bytesType, &u.Cost)
+		r.leave(outer, field, "use")
+		uses = append(uses, u)
+	}
+	return uses
+}
+
+// likely guesses the length of a list whose first member was just entered: the
+// others are as long and fill the record. It is at least one.
+func (r *reader) likely(outer int) int {
+	return min(1+(outer-r.end)/(r.end-r.i+2), MaxLots)
+}
+
+func (r *reader) lotRef(field uint32) *LotRef {
+	l := new(LotRef)
+	outer := r.enter()
+	if r.at(1<<3 | bytesType) {
+		l.Label = r.string(MaxName)
+	}
+	l.Price = r.optional(2<<3 | bytesType)
+	if r.at(3<<3 | bytesType) {
+		l.Opened = r.string(maxTimes)
+	}
+	r.leave(outer, field, "lot")
+	return l
+}

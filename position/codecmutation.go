@@ -1,0 +1,195 @@
+package position
+
+import "slices"
+
+// mutation writes the one member of the oneof, and what an image can refer to
+// into from. Without whole, id and time are left out: what remains is the content
+// that duplicates are compared by.
+func (w wire) mutation(n int, m Mutation, whole bool, from *origin) int {
+	const head = 2 // bytes of tag and length
+	start := n + head
+	var field uint
+	switch m := m.(type) {
+	case Fill:
+		return w.fillOf(start-head, &m, whole, from)
+	case Mark:
+		n = w.meta(start, &m.Meta, whole, from)
+		n = w.text(n, 4, m.Instrument)
+		field, n = 2, w.decimal(n, 5, m.Price)
+	case Charge:
+		n = w.keyed(start, &m.Meta, &m.Key, whole, from)
+		n = w.number(n, 4, uint64(m.Kind))
+		n = w.decimal(n, 5, m.Amount)
+		field, n = 3, w.text(n, 6, m.Currency)
+	case Amend:
+		field, n = 4, w.amend(start, &m, whole, from)
+	case DefineInstrument:
+		n = w.meta(start, &m.Meta, whole, from)
+		n = w.text(n, 4, m.Instrument)
+		n = w.someTerms(n, 5, &m.Terms)
+		n = w.decimal(n, 6, m.PriceIncrement)
+		field, n = 5, w.decimal(n, 7, m.SizeIncrement)
+	case Split:
+		n = w.meta(start, &m.Meta, whole, from)
+		n = w.text(n, 4, m.Instrument)
+		n = w.decimal(n, 5, m.Ratio)
+		n = w.decimal(n, 6, m.Per)
+		n = w.decimal(n, 7, m.Increment)
+		field, n = 6, w.optional(n, 8, m.CashPrice)
+	case Settle:
+		n = w.meta(start, &m.Meta, whole, from)
+		n = w.text(n, 4, m.Instrument)
+		n = w.decimal(n, 5, m.Price)
+		field, n = 7, w.number(n, 6, uint64(m.Reason))
+	default:
+		field, n = w.move(start, m, whole, from)
+	}
+	if field == 0 {
+		return start - head
+	}
+	w.tag(start-head, field, bytesType)
+	return w.close(start, n, 1)
+}
+
+// move writes the mutations of one key that are no fill.
+func (w wire) move(n int, m Mutation, whole bool, from *origin) (field uint, end int) {
+	switch m := m.(type) {
+	case Transfer:
+		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
+		n = w.text(n, 4, m.ToAccount)
+		n = w.text(n, 5, m.ToStrategy)
+		n = w.text(n, 6, m.ToLeg)
+		n = w.decimal(n, 7, m.Qty)
+		return 8, w.lotRef(n, 8, m.Lot)
+	case Adjust:
+		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
+		n = w.decimal(n, 4, m.Qty)
+		n = w.optional(n, 5, m.Price)
+		n = w.decimal(n, 6, m.Cost)
+		n = w.decimal(n, 7, m.Realized)
+		n = w.decimal(n, 8, m.Funding)
+		n = w.text(n, 9, m.Reason)
+		return 9, w.text(n, 10, m.Ref)
+	case Adopt:
+		return 10, w.adopt(n, &m, whole, from)
+	case Bust:
+		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
+		n = w.text(n, 4, m.Fill)
+		return 11, w.text(n, 5, m.Reason)
+	case Correct:
+		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
+		n = w.text(n, 4, m.Fill)
+		n = w.flag(n, 5, m.Side == Sell)
+		n = w.decimal(n, 6, m.Qty)
+		n = w.decimal(n, 7, m.Price)
+		n = w.decimal(n, 8, m.Fee)
+		n = w.text(n, 9, m.FeeCurrency)
+		return 12, w.text(n, 10, m.Reason)
+	}
+	return 0, n
+}
+
+func (w wire) meta(n int, m *Meta, whole bool, from *origin) int {
+	if whole {
+		n = w.text(n, 1, m.Ident)
+		n = w.time(n, 2, m.Time)
+	}
+	from.Ident, from.Time = m.Ident, m.Time
+	return n
+}
+
+func (w wire) keyed(n int, m *Meta, k *Key, whole bool, from *origin) int {
+	n = w.meta(n, m, whole, from)
+	from.Key = *k
+	return w.key(n, 3, k)
+}
+
+// fillOf writes the member of the oneof that is a fill, the side as a flag.
+func (w wire) fillOf(n int, f *Fill, whole bool, from *origin) int {
+	start := w.open(n, 1, 1)
+	n = w.keyed(start, &f.Meta, &f.Key, whole, from)
+	n = w.flag(n, 4, f.Side == Sell)
+	n = w.decimal(n, 5, f.Qty)
+	n = w.decimal(n, 6, f.Price)
+	n = w.decimal(n, 7, f.Fee)
+	n = w.text(n, 8, f.FeeCurrency)
+	n = w.lotRef(n, 9, f.Lot)
+	n = w.flag(n, 10, f.ReduceOnly)
+	return w.close(start, n, 1)
+}
+
+func (w wire) lotRef(n int, field uint, l *LotRef) int {
+	if l == nil {
+		return n
+	}
+	start := w.open(n, field, 1)
+	n = w.text(start, 1, l.Label)
+	n = w.optional(n, 2, l.Price)
+	n = w.text(n, 3, l.Opened)
+	return w.close(start, n, 1)
+}
+
+func (w wire) amend(n int, a *Amend, whole bool, from *origin) int {
+	n = w.keyed(n, &a.Meta, &a.Key, whole, from)
+	n = w.optional(n, 4, a.Stop)
+	n = w.flag(n, 5, a.NoStop)
+	if a.Targets != nil {
+		start := w.open(n, 6, 1)
+		n = start
+		for _, d := range a.Targets {
+			n = w.present(n, 1, d)
+		}
+		n = w.close(start, n, 1)
+	}
+	if a.Tags != nil {
+		start := w.open(n, 7, 1)
+		n = start
+		for _, s := range a.Tags {
+			n = w.element(n, 1, s)
+		}
+		n = w.close(start, n, 1)
+	}
+	if a.Metadata != nil {
+		start := w.open(n, 8, 1)
+		n = start
+		var room [MaxMeta]string
+		for _, name := range metaNames(room[:0], a.Metadata) {
+			n = w.metaItem(n, 1, name, a.Metadata[name])
+		}
+		n = w.close(start, n, 1)
+	}
+	return n
+}
+
+// metaNames appends the sorted names, so that a map has one encoding.
+func metaNames(dst []string, m map[string]string) []string {
+	for name := range m {
+		dst = append(dst, name)
+	}
+	slices.Sort(dst)
+	return dst
+}
+
+func (w wire) adopt(n int, a *Adopt, whole bool, from *origin) int {
+	n = w.keyed(n, &a.Meta, &a.Key, whole, from)
+	n = w.decimal(n, 4, a.Qty)
+	n = w.optional(n, 5, a.Price)
+	n = w.optional(n, 6, a.Cost)
+	for i := range a.Lots {
+		l := &a.Lots[i]
+		start := w.open(n, 7, 1)
+		n = w.decimal(start, 1, l.Qty)
+		n = w.optional(n, 2, l.Price)
+		n = w.optional(n, 3, l.Cost)
+		n = w.time(n, 4, l.Opened)
+		n = w.text(n, 5, l.Label)
+		n = w.close(start, n, 1)
+	}
+	n = w.optional(n, 8, a.Realized)
+	n = w.optional(n, 9, a.Funding)
+	n = w.optional(n, 10, a.High)
+	n = w.optional(n, 11, a.Low)
+	n = w.time(n, 12, a.Opened)
+	n = w.text(n, 13, a.Reason)
+	return w.text(n, 14, a.Ref)
+}

@@ -1,0 +1,129 @@
+package position
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// foldAdjust changes a position by what the mutation says, and nothing else.
+func (r Rules) foldAdjust(s State, v *Adjust, cause Mutation) ([]Change, error) {
+	old := s.Position(v.Key)
+	if err := expect(v.ExpectVersion, v.Key, old); err != nil {
+		return nil, err
+	}
+	in := s.Instrument(v.Instrument)
+	if err := r.admit(v.Instrument, in); err != nil {
+		return nil, err
+	}
+	if old == nil && v.Qty.IsZero() {
+		return nil, fmt.Errorf("%w: %s has no position that could be adjusted", ErrUnknownPosition, v.Key)
+	}
+	x := flow{key: v.Key, terms: termsFor(s, old, in), in: in, at: v.Time, label: v.Ident}
+	c, err := x.adjusted(old, v)
+	if err != nil {
+		return nil, err
+	}
+	c.Kind, c.Realized = Adjusted, v.Realized
+	p := c.After // nobody has seen it yet
+	p.Totals.Realized = x.add(p.Totals.Realized, v.Realized)
+	p.Totals.Funding = x.add(p.Totals.Funding, v.Funding)
+	if !v.Cost.IsZero() {
+		if !p.IsOpen() {
+			return nil, invalid("cost", "has no meaning for a flat position")
+		}
+		c.Value = x.add(c.Value, v.Cost)
+		x.recost(old, &c, v.Cost)
+	}
+	if x.err != nil {
+		return nil, x.err
+	}
+	return numbered([]Change{c}, cause), nil
+}
+
+// adjusted returns the change of quantity, or one of nothing yet.
+func (x *flow) adjusted(old *Position, v *Adjust) (Change, error) {
+	open := old != nil && old.IsOpen()
+	switch {
+	case v.Qty.IsZero():
+		return Change{After: old.next(v.Time, x.in)}, nil
+	case open && v.Qty.Sign() != old.Qty.Sign():
+		if v.Price != nil {
+			return Change{}, invalid("price", "has no meaning for a quantity that leaves: its share of the cost does")
+		}
+		if v.Qty.Abs().Cmp(old.Qty.Abs()) > 0 {
+			return Change{}, fmt.Errorf("%w: %s holds %s, an adjustment by %s would cross zero", ErrOverReduction, v.Key, old.Qty, v.Qty)
+		}
+		c, _ := withdrawal(&x.calc, old, v.Qty.Neg(), nil, v.Time, x.in)
+		return c, x.err
+	case !open && v.Price == nil:
+		return Change{}, invalid("price", "is required: %s is flat, so that there is no average to go by", v.Key)
+	}
+	l := leg{qty: v.Qty}
+	if v.Price == nil {
+		x.high, x.low = old.High, old.Low
+		l.value = x.mulQuo(old.Cost, v.Qty, old.Qty)
+	} else {
+		x.high, x.low = *v.Price, *v.Price
+		l.value = x.keep(x.terms.value(v.Qty, *v.Price))
+	}
+	if x.err != nil {
+		return Change{}, x.err
+	}
+	return x.apply(old, l)[0], x.err
+}
+
+// recost adds a difference to the cost of an open position and, in proportion to
+// their quantities, to that of its lots: the last takes what is left. What the
+// change has opened is part of it.
+func (x *flow) recost(old *Position, c *Change, diff Decimal) {
+	p := c.After
+	p.Cost = x.add(p.Cost, diff)
+	p.EntryValue = x.add(p.EntryValue, leg{qty: p.Qty, value: diff}.unsigned())
+	lots := p.Lots.open()
+	if len(lots) == 0 {
+		return
+	}
+	next := append([]Lot(nil), lots...)
+	left := diff
+	for i := range next {
+		share := left
+		if i < len(next)-1 {
+			share = x.mulQuo(diff, next[i].Qty, p.Qty)
+		}
+		next[i].Cost = x.add(next[i].Cost, share)
+		left = x.sub(left, share)
+	}
+	// Both sides name whole lots: the numbers stay, the costs do not.
+	var held *Lots
+	if old != nil {
+		held = old.Lots
+	}
+	c.Consumed, c.Opened = lotsBetween(held.open(), next)
+	p.Lots = x.lotsAfter(held, c.Consumed, c.Opened)
+}
+
+// lotsBetween returns what a record has to name so that the lots of one image
+// become those of another: lots are taken and put back whole, and those that are
+// the same in both are left out.
+func lotsBetween(before, after []Lot) (consumed []LotUse, opened []Lot) {
+	kept := make(map[uint64]*Lot, len(after))
+	for i := range after {
+		kept[after[i].ID] = &after[i]
+	}
+	for i := range before {
+		lot := &before[i]
+		if same := kept[lot.ID]; same != nil && *same == *lot {
+			delete(kept, lot.ID)
+			continue
+		}
+		consumed = append(consumed, LotUse{ID: lot.ID, Qty: lot.Qty, Cost: lot.Cost})
+	}
+	for i := range after {
+		if kept[after[i].ID] != nil {
+			opened = append(opened, after[i])
+		}
+	}
+	slices.SortFunc(opened, func(a, b Lot) int { return cmp.Compare(a.ID, b.ID) })
+	return consumed, opened
+}

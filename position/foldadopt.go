@@ -1,0 +1,181 @@
+package position
+
+// foldAdopt sets a position to what somebody else says it is. Nothing is
+// realised; what a position is set from counts as if it had never been there.
+func (r Rules) foldAdopt(s State, v *Adopt, cause Mutation) ([]Change, error) {
+	old := s.Position(v.Key)
+	if err := expect(v.ExpectVersion, v.Key, old); err != nil {
+		return nil, err
+	}
+	in := s.Instrument(v.Instrument)
+	if err := r.admit(v.Instrument, in); err != nil {
+		return nil, err
+	}
+	if v.Opened > v.Time {
+		return nil, invalid("opened", "is after the adoption")
+	}
+	x := flow{key: v.Key, terms: termsFor(s, old, in), in: in, at: v.Time, label: v.Ident}
+	var changes []Change
+	if old != nil && old.IsOpen() && old.Qty.Sign() != v.Qty.Sign() {
+		c, _ := withdrawal(&x.calc, old, old.Qty, nil, v.Time, in)
+		changes, old = append(changes, c), c.After
+	}
+	if x.err == nil && (len(changes) == 0 || !v.Qty.IsZero()) {
+		c, err := x.adopted(s, old, v)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, c)
+	}
+	if x.err == nil {
+		x.reported(&changes[len(changes)-1], v)
+	}
+	if x.err != nil {
+		return nil, x.err
+	}
+	for i := range changes {
+		changes[i].Kind = Adopted
+	}
+	return numbered(changes, cause), nil
+}
+
+// adopted returns the change of quantity and cost.
+func (x *flow) adopted(s State, old *Position, v *Adopt) (Change, error) {
+	if v.Qty.IsZero() {
+		if old == nil {
+			old = unopened(s, v.Key, x.in)
+		}
+		return Change{After: old.next(v.Time, x.in)}, nil
+	}
+	l, err := x.reckoned(v)
+	if err != nil {
+		return Change{}, err
+	}
+	price, ok := x.terms.average(l.qty, l.value)
+	if v.Price != nil {
+		price, ok = *v.Price, true
+	}
+	if !ok {
+		return Change{}, invalid("cost", "of %s gives no average price that the instrument could have", l.value)
+	}
+	x.high, x.low = price, price
+	if old != nil && old.IsOpen() {
+		return x.replace(old, l), nil
+	}
+	return x.apply(old, l)[0], x.err
+}
+
+// reckoned returns what is adopted as one leg, and sets the lots that it consists
+// of.
+func (x *flow) reckoned(v *Adopt) (leg, error) {
+	l := leg{qty: v.Qty}
+	var err error
+	switch {
+	case v.Price != nil:
+		l.value, err = x.terms.value(v.Qty, *v.Price)
+	case v.Cost != nil:
+		l.value = *v.Cost
+	}
+	if err != nil {
+		return l, err
+	}
+	if x.terms.CostMethod == Average {
+		if v.Lots != nil {
+			return l, invalid("lots", "have no meaning under average cost")
+		}
+		return l, nil
+	}
+	if v.Lots == nil {
+		opened := v.Opened
+		if opened == 0 {
+			opened = v.Time
+		}
+		x.lots = []Lot{{Qty: l.qty, Cost: l.value, Opened: opened, Label: v.Ident}}
+		return l, nil
+	}
+	x.lots = make([]Lot, len(v.Lots))
+	for i := range v.Lots {
+		if x.lots[i], err = x.lot(&v.Lots[i], v); err != nil {
+			return l, err
+		}
+		l.value = x.add(l.value, x.lots[i].Cost)
+	}
+	return l, x.err
+}
+
+func (x *flow) lot(a *AdoptedLot, v *Adopt) (Lot, error) {
+	lot := Lot{Qty: a.Qty, Opened: a.Opened, Label: a.Label}
+	if lot.Opened == 0 {
+		lot.Opened = v.Time
+	}
+	if lot.Label == "" {
+		lot.Label = v.Ident
+	}
+	if a.Cost != nil {
+		lot.Cost = *a.Cost
+		return lot, nil
+	}
+	var err error
+	lot.Cost, err = x.terms.value(a.Qty, *a.Price)
+	return lot, err
+}
+
+// replace sets an open position in place. The entries take the difference, so
+// that they stay what is open and what has left together.
+func (x *flow) replace(old *Position, l leg) Change {
+	p := old.next(x.at, x.in)
+	moved := leg{qty: x.sub(l.qty, old.Qty), value: x.sub(l.value, old.Cost)}
+	p.Qty, p.Cost = l.qty, l.value
+	p.EntryQty = x.add(p.EntryQty, x.sub(l.qty.Abs(), old.Qty.Abs()))
+	p.EntryValue = x.add(p.EntryValue, leg{qty: l.qty, value: moved.value}.unsigned())
+	switch l.qty.Abs().Cmp(old.Qty.Abs()) {
+	case 1:
+		p.Entries++
+	case -1:
+		p.Exits++
+	}
+	if abs := p.Qty.Abs(); abs.Cmp(p.PeakQty) > 0 {
+		p.PeakQty = abs
+	}
+	c := Change{Qty: moved.qty, Value: moved.value, After: p}
+	if x.terms.CostMethod != Average {
+		for _, lot := range old.Lots.open() {
+			c.Consumed = append(c.Consumed, LotUse{ID: lot.ID, Qty: lot.Qty, Cost: lot.Cost})
+		}
+		c.Opened = x.incoming(old.Lots, l, x.lots)
+		p.Lots = x.lotsAfter(old.Lots, c.Consumed, c.Opened)
+	}
+	return c
+}
+
+// reported sets what else the mutation says of the cycle.
+func (x *flow) reported(c *Change, v *Adopt) {
+	p := c.After // nobody has seen it yet
+	if v.Realized != nil {
+		c.Realized = x.sub(*v.Realized, p.Totals.Realized)
+		p.Totals.Realized = *v.Realized
+	}
+	if v.Funding != nil {
+		p.Totals.Funding = *v.Funding
+	}
+	if p.Cycle == 0 && (v.Opened != 0 || v.High != nil || v.Low != nil) {
+		x.fail(invalid("qty", "is zero and %s was never open: opened, high and low have no meaning", v.Key))
+	}
+	if v.Opened != 0 {
+		p.OpenedAt = v.Opened
+	}
+	fresh := p.IsOpen() && c.Qty == p.Qty // a cycle that begins here has no other prices
+	if v.High != nil {
+		if p.High = *v.High; fresh && v.Low == nil && p.Low.Cmp(p.High) > 0 {
+			p.Low = p.High
+		}
+	}
+	if v.Low != nil {
+		if p.Low = *v.Low; fresh && v.High == nil && p.High.Cmp(p.Low) < 0 {
+			p.High = p.Low
+		}
+	}
+	if p.High.Cmp(p.Low) < 0 {
+		x.fail(invalid("high", "is %s, below the low of %s", p.High, p.Low))
+	}
+}

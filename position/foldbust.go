@@ -1,0 +1,230 @@
+package position
+
+import (
+	"errors"
+	"fmt"
+)
+
+// foldBust folds what happened since a fill again, without the fill.
+func (r Rules) foldBust(s State, v *Bust, cause Mutation) ([]Change, error) {
+	return r.refold(s, &refolding{
+		key: v.Key, fill: v.Fill, at: v.Time, expect: v.ExpectVersion, kind: Busted, cause: cause,
+	})
+}
+
+// foldCorrect folds what happened since a fill again, with the fill as it should
+// have been.
+func (r Rules) foldCorrect(s State, v *Correct, cause Mutation) ([]Change, error) {
+	return r.refold(s, &refolding{
+		key: v.Key, fill: v.Fill, at: v.Time, expect: v.ExpectVersion, kind: Corrected, cause: cause, correct: v,
+	})
+}
+
+// refolding is one bust or correction.
+type refolding struct {
+	key     Key
+	fill    string
+	at      Time
+	expect  *uint64
+	kind    ChangeKind
+	cause   Mutation
+	correct *Correct // nil for a bust
+}
+
+func (r Rules) refold(s State, x *refolding) ([]Change, error) {
+	old := s.Position(x.key)
+	if err := expect(x.expect, x.key, old); err != nil {
+		return nil, err
+	}
+	in := s.Instrument(x.key.Instrument)
+	if err := r.admit(x.key.Instrument, in); err != nil {
+		return nil, err
+	}
+	if old == nil {
+		return nil, fmt.Errorf("%w: %s has no position, so %q is no fill of it", ErrUnknownFill, x.key, x.fill)
+	}
+	h, seq, err := x.history(s)
+	if err != nil {
+		return nil, err
+	}
+	before, err := revised(h.Mutations, nil)
+	if err != nil {
+		return nil, err
+	}
+	after, err := revised(h.Mutations, x)
+	if err != nil {
+		return nil, err
+	}
+	sim := newRerun(r, s.DefaultTerms(), x.key, h)
+	if err = sim.run(after, x); err != nil {
+		return nil, err
+	}
+	if len(sim.left) > 0 {
+		// What left for other keys stays with them, so it must be the same as
+		// the first time.
+		first := newRerun(r, s.DefaultTerms(), x.key, h)
+		if err = first.run(before, nil); err != nil {
+			return nil, err
+		}
+		if err = sim.sameDepartures(first); err != nil {
+			return nil, err
+		}
+	}
+	return x.changes(old, sim.images(s, in), in, seq)
+}
+
+// history returns what to start from: the fill, or an earlier one that was busted
+// or corrected since, because the image before the fill still has that in it.
+func (x *refolding) history(s State) (h *History, seq uint64, err error) {
+	if h, err = s.History(x.key, x.fill); err != nil {
+		return nil, 0, err
+	}
+	seq = h.Seq
+	for {
+		earlier := x.earlier(h)
+		if earlier == "" {
+			return h, seq, nil
+		}
+		next, err := s.History(x.key, earlier)
+		if err != nil {
+			return nil, 0, err
+		}
+		if next.Seq >= h.Seq {
+			return nil, 0, fmt.Errorf("%w: %q of %s is busted, and not before %q", ErrUnknownFill, earlier, x.key, x.fill)
+		}
+		h = next
+	}
+}
+
+// earlier returns a fill that is revised in a history and not part of it, "" for
+// none.
+func (x *refolding) earlier(h *History) string {
+	fills := make(map[string]bool)
+	for _, m := range h.Mutations {
+		if f, ok := m.(Fill); ok && f.Key == x.key {
+			fills[f.Ident] = true
+		}
+	}
+	for _, m := range h.Mutations {
+		if id, _ := revises(m); id != "" && !fills[id] {
+			return id
+		}
+	}
+	return ""
+}
+
+// revises returns the fill that a mutation is about, and the correction, if it is
+// one.
+func revises(m Mutation) (fill string, c *Correct) {
+	switch v := m.(type) {
+	case Bust:
+		return v.Fill, nil
+	case Correct:
+		return v.Fill, &v
+	}
+	return "", nil
+}
+
+// revised returns the mutations without those that were busted, and with those
+// that were corrected as they should have been, x last. A fill that is busted
+// already, or never was, is refused.
+func revised(ms []Mutation, x *refolding) ([]Mutation, error) {
+	type revision struct{ correct *Correct }
+	last := make(map[string]revision)
+	for _, m := range ms {
+		if id, c := revises(m); id != "" {
+			last[id] = revision{c}
+		}
+	}
+	if x != nil {
+		if r, is := last[x.fill]; is && r.correct == nil {
+			return nil, fmt.Errorf("%w: %q of %s is busted already", ErrUnknownFill, x.fill, x.key)
+		}
+		last[x.fill] = revision{x.correct}
+	}
+	found := false
+	out := make([]Mutation, 0, len(ms))
+	for _, m := range ms {
+		if id, _ := revises(m); id != "" {
+			continue
+		}
+		f, ok := m.(Fill)
+		if !ok {
+			out = append(out, m)
+			continue
+		}
+		found = found || x != nil && f.Ident == x.fill && f.Key == x.key
+		switch r, is := last[f.Ident]; {
+		case !is:
+			out = append(out, f)
+		case r.correct != nil:
+			out = append(out, r.correct.replacement(f))
+		}
+	}
+	if x != nil && !found {
+		return nil, fmt.Errorf("%w: %q is no fill of %s", ErrUnknownFill, x.fill, x.key)
+	}
+	return out, nil
+}
+
+// changes returns one change per image, which become the key's in their order.
+func (x *refolding) changes(old *Position, images []Position, in *Instrument, seq uint64) ([]Change, error) {
+	out := make([]Change, len(images))
+	held := old.Lots
+	for i := range images {
+		p := images[i] // a copy: what a refold has made may be somebody's already
+		p.Version, p.Seq, p.UpdatedAt = old.Version+uint64(i)+1, 0, x.at
+		p.noteMark(in)
+		c := Change{Kind: x.kind, Fill: seq, After: &p}
+		if p.Lots == nil { // back to a cycle under average cost
+			c.Consumed, _ = lotsBetween(held.open(), nil)
+		} else {
+			var sum calc
+			c.Consumed, c.Opened = lotsBetween(held.open(), p.Lots.Open)
+			next := sum.lotsAfter(held, c.Consumed, c.Opened)
+			if sum.err != nil {
+				return nil, sum.err
+			}
+			next.Next = max(next.Next, p.Lots.Next)
+			p.Lots = next
+		}
+		held = p.Lots
+		out[i] = c
+	}
+	last := &out[len(out)-1]
+	if err := last.difference(old); err != nil {
+		return nil, err
+	}
+	return numbered(out, x.cause), nil
+}
+
+// difference sets what a refold comes to: the quantity, the profit, and the value
+// that accounts for both.
+func (c *Change) difference(old *Position) error {
+	was, ok := old.Lifetime()
+	is, fits := c.After.Lifetime()
+	if !ok || !fits {
+		return overflow("sum over the cycles")
+	}
+	var sum calc
+	c.Qty = sum.sub(c.After.Qty, old.Qty)
+	c.Realized = sum.sub(is.Realized, was.Realized)
+	earned := c.Realized
+	if c.After.Terms.Kind != Inverse {
+		earned = earned.Neg()
+	}
+	c.Value = sum.add(sum.sub(c.After.Cost, old.Cost), earned)
+	return sum.err
+}
+
+// refused tells which mutation stands in the way of a refold, and why.
+func refused(m Mutation, err error) error {
+	return fmt.Errorf("%w: %s %q: %w", ErrRefold, m.Type(), m.ID(), err)
+}
+
+// unimportant reports whether a mutation that is refused may be left out: notes on
+// a position that never was.
+func unimportant(m Mutation, err error) bool {
+	_, ok := m.(Amend)
+	return ok && errors.Is(err, ErrUnknownPosition)
+}

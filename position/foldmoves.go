@@ -1,0 +1,114 @@
+package position
+
+import "fmt"
+
+// withdrawal takes an open quantity out of a position with its cost, as if it had
+// never been there: nothing is realised, and the entries are that much smaller.
+// It returns the change, without a kind, and what left.
+func withdrawal(c *calc, old *Position, qty Decimal, ref *LotRef, at Time, in *Instrument) (Change, taken) {
+	t := c.take(old, qty, ref)
+	l := leg{qty: qty.Neg(), value: t.cost.Neg()}
+	p := old.next(at, in)
+	p.Qty = c.sub(old.Qty, qty)
+	p.Cost = c.sub(old.Cost, t.cost)
+	p.EntryQty = c.sub(old.EntryQty, qty.Abs())
+	p.EntryValue = c.sub(old.EntryValue, l.unsigned())
+	p.Exits++
+	if p.Qty.IsZero() {
+		p.ClosedAt = at
+		p.LastEntry, _ = old.AvgEntry()
+	}
+	out := Change{Qty: l.qty, Value: l.value, After: p}
+	if old.Terms.CostMethod != Average {
+		out.Consumed = t.uses
+		p.Lots = c.lotsAfter(old.Lots, t.uses, nil)
+	}
+	return out, t
+}
+
+// parcel is what a transfer brings to its destination.
+type parcel struct {
+	leg
+	terms     *Terms
+	high, low Decimal
+	lots      []Lot // nil under average cost
+}
+
+// foldTransfer moves quantity and cost from one key to another. The first change
+// is that of the source.
+func (r Rules) foldTransfer(s State, v *Transfer, cause Mutation) ([]Change, error) {
+	from := s.Position(v.Key)
+	if err := expect(v.ExpectVersion, v.Key, from); err != nil {
+		return nil, err
+	}
+	in := s.Instrument(v.Instrument)
+	if err := r.admit(v.Instrument, in); err != nil {
+		return nil, err
+	}
+	left, brought, err := departed(v, from, in)
+	if err != nil {
+		return nil, err
+	}
+	arrived, err := arrival(s.Position(v.To()), v, in, &brought)
+	if err != nil {
+		return nil, err
+	}
+	return numbered(append([]Change{left}, arrived...), cause), nil
+}
+
+// departed returns what a transfer does to its source, and what it takes along.
+func departed(v *Transfer, from *Position, in *Instrument) (Change, parcel, error) {
+	if from == nil || !from.IsOpen() {
+		return Change{}, parcel{}, fmt.Errorf("%w: %s has nothing open that could be transferred", ErrUnknownPosition, v.Key)
+	}
+	qty := v.Qty
+	switch {
+	case qty.IsZero():
+		qty = from.Qty
+	case qty.Cmp(from.Qty.Abs()) > 0:
+		return Change{}, parcel{}, fmt.Errorf("%w: %s holds %s, %s would be transferred", ErrOverReduction, v.Key, from.Qty, qty)
+	case from.Qty.Sign() < 0:
+		qty = qty.Neg()
+	}
+	var c calc
+	left, t := withdrawal(&c, from, qty, v.Lot, v.Time, in)
+	left.Kind = Transferred
+	out := parcel{
+		leg: leg{qty: qty, value: t.cost}, terms: from.Terms,
+		high: from.High, low: from.Low,
+	}
+	if c.err == nil && t.uses != nil {
+		out.lots = from.Lots.portions(t.uses)
+	}
+	return left, out, c.err
+}
+
+// portions returns what was used of lots as lots of their own, which keep time
+// and label.
+func (l *Lots) portions(uses []LotUse) []Lot {
+	at := indexOf(l.Open, uses)
+	out := make([]Lot, len(uses))
+	for i, u := range uses {
+		from := &l.Open[at(u.ID)]
+		out[i] = Lot{Qty: u.Qty, Cost: u.Cost, Opened: from.Opened, Label: from.Label}
+	}
+	return out
+}
+
+// arrival returns what a transfer does to its destination, old, which may be nil:
+// what comes counts as bought or sold at the cost that it brings.
+func arrival(old *Position, v *Transfer, in *Instrument, brought *parcel) ([]Change, error) {
+	to := v.To()
+	if old != nil && old.IsOpen() && *old.Terms != *brought.terms {
+		return nil, fmt.Errorf("%w: %s and %s are open under different terms", ErrInstrumentInUse, v.Key, to)
+	}
+	x := flow{
+		key: to, terms: brought.terms, in: in, at: v.Time,
+		high: brought.high, low: brought.low, label: v.Ident, lots: brought.lots,
+	}
+	changes := x.apply(old, brought.leg)
+	for i := range changes {
+		changes[i].Kind = Transferred
+	}
+	return changes, x.err
+}

@@ -1,0 +1,184 @@
+package position
+
+import (
+	"fmt"
+
+	"github.com/holiman/uint256"
+)
+
+// foldSplit rescales an instrument: its mark first, then every open position. All
+// of them, or with an error none.
+func (r Rules) foldSplit(s State, v *Split, cause Mutation) ([]Change, error) {
+	in := s.Instrument(v.Instrument)
+	if err := r.admit(v.Instrument, in); err != nil {
+		return nil, err
+	}
+	x := rescaling{Split: v}
+	if x.per = v.Per; x.per.IsZero() {
+		x.per = Decimal{lo: one}
+	}
+	if in != nil && in.SplitTime == v.Time && x.repeats(in) {
+		return nil, fmt.Errorf("%w: %s was split %s for %s at %s", ErrSplitTwice, v.Instrument, in.SplitRatio, in.SplitPer, v.Time)
+	}
+	next := unversioned(s, v.Instrument, in)
+	next.Version++
+	next.SplitTime, next.SplitRatio, next.SplitPer = v.Time, v.Ratio, x.per
+	if next.MarkTime != 0 {
+		var err error
+		if next.Mark, err = x.price(next.Terms, next.Mark); err != nil {
+			return nil, fmt.Errorf("position: split of the mark of %s: %w", v.Instrument, err)
+		}
+	}
+	x.in = next
+	changes := []Change{{Kind: SplitChange, Instrument: next}}
+	for p := range s.Open(v.Instrument) {
+		c, err := x.position(p)
+		if err != nil {
+			return nil, fmt.Errorf("position: split of %s: %w", p.Key, err)
+		}
+		changes = append(changes, c)
+	}
+	return numbered(changes, cause), nil
+}
+
+// unversioned returns a copy of an instrument's image for a record to change, or
+// the image of one that is known only by its use.
+func unversioned(s State, name string, in *Instrument) *Instrument {
+	if in == nil {
+		return &Instrument{Name: name, Terms: s.DefaultTerms()}
+	}
+	next := *in
+	next.Seq = 0
+	return &next
+}
+
+// numbered gives the changes of one mutation what they have in common.
+func numbered(changes []Change, cause Mutation) []Change {
+	for i := range changes {
+		changes[i].Cause, changes[i].Part, changes[i].Parts = cause, uint32(i), uint32(len(changes))
+	}
+	return changes
+}
+
+// rescaling is one split. Quantities are multiplied by ratio/per in one step, so
+// that a ratio which no decimal holds, 1 for 3, costs one rounding.
+type rescaling struct {
+	*Split
+	per Decimal
+	in  *Instrument // after the split
+}
+
+// repeats reports whether the instrument's last split had this ratio, in whatever
+// terms.
+func (x *rescaling) repeats(in *Instrument) bool {
+	a, b := product(in.SplitRatio, x.per), product(x.Ratio, in.SplitPer)
+	return a == b
+}
+
+// price moves a price so that the value at it stays what it was: against the
+// quantity, but with it for inverse instruments, whose value is quantity/price.
+func (x *rescaling) price(t *Terms, price Decimal) (Decimal, error) {
+	if t.Kind == Inverse {
+		return MulQuo(price, x.Ratio, x.per)
+	}
+	return MulQuo(price, x.per, x.Ratio)
+}
+
+// position rescales an open position. Its cost stays; what does not fill an
+// increment is sold.
+func (x *rescaling) position(old *Position) (Change, error) {
+	var c calc
+	p := *old
+	if old.Lots == nil {
+		p.Qty = c.mulQuo(old.Qty, x.Ratio, x.per)
+	} else {
+		var err error
+		if p.Lots, err = old.Lots.Split(x.Ratio, x.per); err != nil {
+			return Change{}, err
+		}
+		p.Qty, _, err = p.Lots.Quantity()
+		c.keep(Decimal{}, err)
+	}
+	p.ExitQty = c.mulQuo(old.ExitQty, x.Ratio, x.per)
+	p.EntryQty = c.add(p.ExitQty, p.Qty.Abs()) // not rounded apart: the three belong together
+	p.PeakQty = c.mulQuo(old.PeakQty, x.Ratio, x.per)
+	if abs := p.Qty.Abs(); abs.Cmp(p.PeakQty) > 0 {
+		p.PeakQty = abs
+	}
+	p.High = c.keep(x.price(p.Terms, old.High))
+	p.Low = c.keep(x.price(p.Terms, old.Low))
+	if c.err != nil {
+		return Change{}, c.err
+	}
+	change, err := x.cut(&p)
+	if err != nil {
+		return change, err
+	}
+	change.Kind = SplitChange
+	change.Qty, err = change.After.Qty.Sub(old.Qty)
+	if avg, ok := old.AvgEntry(); ok && !change.After.IsOpen() {
+		// Of what was held before, so that a quantity too small to be rescaled
+		// has one as well.
+		change.After.LastEntry, _ = x.price(old.Terms, avg)
+	}
+	return change, err
+}
+
+// cut returns the change to a rescaled position: what does not fill the increment
+// is sold for cash or, without a price for it, lost with its cost.
+func (x *rescaling) cut(p *Position) (Change, error) {
+	var rest Decimal
+	if !x.Increment.IsZero() {
+		rest = remainder(p.Qty, x.Increment)
+	}
+	switch {
+	case p.Qty.IsZero():
+		return x.vanish(p)
+	case rest.IsZero():
+		return Change{After: p.next(x.Time, x.in)}, nil
+	}
+	l := leg{qty: rest.Neg()}
+	if x.CashPrice != nil {
+		var err error
+		if l.value, err = p.Terms.value(l.qty, *x.CashPrice); err != nil {
+			return Change{}, err
+		}
+	}
+	f := x.flow(p)
+	out := f.apply(p, l)
+	if f.err != nil {
+		return Change{}, f.err
+	}
+	return out[0], nil
+}
+
+// flow is one in which cash in lieu is no market price, and lots leave without a
+// choice: nobody could be asked.
+func (x *rescaling) flow(p *Position) flow {
+	f := flow{key: p.Key, terms: p.Terms, in: x.in, at: x.Time, high: p.High, low: p.Low}
+	if m := p.Terms.CostMethod; m == SpecificLot || m == SpecificSize {
+		f.method = FIFO
+	}
+	return f
+}
+
+// vanish closes a position whose quantity was rounded to nothing. What it cost is
+// lost.
+func (x *rescaling) vanish(p *Position) (Change, error) {
+	var c calc
+	n := p.next(x.Time, x.in)
+	realized := p.Terms.realized(&c, Decimal{}, p.Cost)
+	n.Totals.Realized = c.add(n.Totals.Realized, realized)
+	n.Cost, n.ClosedAt = Decimal{}, x.Time
+	n.Exits++
+	return Change{Realized: realized, After: n}, c.err
+}
+
+// remainder is what is left of d, with its sign, above the multiples of a
+// positive increment.
+func remainder(d, increment Decimal) Decimal {
+	m := d.Abs()
+	x, y := uint256.Int{m.lo, uint64(m.hi)}, uint256.Int{increment.lo, uint64(increment.hi)}
+	x.Mod(&x, &y)
+	return signed(x[1], x[0], d.hi < 0)
+}
