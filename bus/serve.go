@@ -61,6 +61,7 @@ func (e *Error) Error() string { return "bus: " + e.Code + ": " + e.Text }
 
 // service is what runs between Serve and its stop.
 type service struct {
+	nc     *nats.Conn
 	micro  micro.Service
 	ctx    context.Context //nolint:containedctx // the life of the service, made and ended by it
 	cancel context.CancelFunc
@@ -90,7 +91,7 @@ func Serve(nc *nats.Conn, ledger, version string, endpoints []Endpoint) (stop fu
 	if err != nil {
 		return nil, fmt.Errorf("bus: serve: %w", err)
 	}
-	s := &service{micro: m}
+	s := &service{nc: nc, micro: m}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, e := range endpoints {
 		name := strings.ReplaceAll(e.Name, ".", "-")
@@ -126,18 +127,18 @@ func (s *service) dispatcher(e *Endpoint) micro.HandlerFunc {
 		case !inbox(req.Reply()):
 			return
 		case len(req.Data()) > largest:
-			refuse(req, CodeTooLarge, fmt.Sprintf("request has %d bytes, at most %d are taken", len(req.Data()), largest))
+			s.refuse(req.Reply(), CodeTooLarge, fmt.Sprintf("request has %d bytes, at most %d are taken", len(req.Data()), largest))
 			return
 		}
 		slots <- struct{}{}
 		if !s.enter() {
 			<-slots
-			refuse(req, CodeStopping, "the ledger is being closed")
+			s.refuse(req.Reply(), CodeStopping, "the ledger is being closed")
 			return
 		}
 		go func() {
 			defer func() { <-slots; s.wg.Done() }()
-			s.answer(req, handle)
+			s.answer(req.Reply(), req.Data(), handle)
 		}()
 	}
 }
@@ -161,29 +162,35 @@ func (s *service) enter() bool {
 }
 
 // answer runs a handler. A panic in it is an error of this request only.
-func (s *service) answer(req micro.Request, handle func(context.Context, []byte) ([]byte, error)) {
+//
+// It answers past the request value: that notes an error in itself, and the
+// service, which has long returned from the handler, reads it at the same time.
+// So the statistics of the service count requests, not errors.
+func (s *service) answer(reply string, body []byte, handle func(context.Context, []byte) ([]byte, error)) {
 	defer func() {
 		if v := recover(); v != nil {
-			refuse(req, CodeInternal, fmt.Sprintf("handler panicked: %v", v))
+			s.refuse(reply, CodeInternal, fmt.Sprintf("handler panicked: %v", v))
 		}
 	}()
-	result, err := handle(s.ctx, req.Data())
+	result, err := handle(s.ctx, body)
 	if err == nil {
-		// Nobody is there to be told when the answer cannot be sent: whoever asked
-		// has no connection, and sees a timeout.
-		_ = req.Respond(result)
+		s.send(&nats.Msg{Subject: reply, Data: result})
 		return
 	}
 	if known, ok := errors.AsType[*Error](err); ok {
-		refuse(req, known.Code, known.Text)
+		s.refuse(reply, known.Code, known.Text)
 		return
 	}
-	refuse(req, CodeInternal, err.Error())
+	s.refuse(reply, CodeInternal, err.Error())
 }
+
+// send publishes an answer. Nobody is there to be told when that fails: whoever
+// asked has no connection, and sees a timeout.
+func (s *service) send(m *nats.Msg) { _ = s.nc.PublishMsg(m) }
 
 // refuse answers with an error: in the headers of NATS services, and as a body
 // for tools that show bodies only.
-func refuse(req micro.Request, code, text string) {
+func (s *service) refuse(reply, code, text string) {
 	if code == "" {
 		code = CodeInternal
 	}
@@ -197,7 +204,10 @@ func refuse(req micro.Request, code, text string) {
 	if err != nil {
 		body = nil // strings always marshal
 	}
-	_ = req.Error(oneLine(code), oneLine(text), body)
+	s.send(&nats.Msg{
+		Subject: reply, Data: body,
+		Header: nats.Header{micro.ErrorHeader: {oneLine(text)}, micro.ErrorCodeHeader: {oneLine(code)}},
+	})
 }
 
 // oneLine makes a text fit for a header.
