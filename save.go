@@ -332,10 +332,8 @@ func (s *saving) identified(m position.Mutation) (position.Mutation, error) {
 		b = fmt.Appendf(b, "%d/", *v.ExpectVersion)
 	case position.Amend:
 		b = fmt.Appendf(b, "%d/", *v.ExpectVersion)
-	case position.Mark: // has no version; the mark that it replaces stands for one
-		if in := s.Instrument(v.Instrument); in != nil {
-			b = fmt.Appendf(b, "%d/%s/%d/%d/", in.Version, in.Mark, in.MarkTime, len(s.steps))
-		}
+	case position.Mark: // has no version, and may go back to what it was: the record that it was compared with stands for one
+		b = fmt.Appendf(b, "%d/%d/", s.view.Seq(), len(s.steps))
 	}
 	content := position.FingerprintOf(m).Content // has the key, and neither id nor time
 	id := uuid.NewSHA1(s.l.id.ID, append(b, content[:]...))

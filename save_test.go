@@ -166,3 +166,22 @@ func TestSaveToAndFro(t *testing.T) {
 		require.Equal(t, []string{to.Qty.String(), to.Stop.String(), to.Mark.String()}, []string{p.Qty.String(), p.Conditions.Stop.String(), p.Mark.String()})
 	}
 }
+
+// A mark and a position may go back to what they were, at the same event time. A
+// save of that is no repeat of an earlier one.
+func TestSaveOfWhatWasBefore(t *testing.T) {
+	l := open(t, t.TempDir(), quiet())
+	so := holdfast.SaveOptions{Time: 1_700_000_000_000_000_000}
+	for i, to := range []struct{ qty, mark string }{
+		{"1", "5"}, {"1", "6"}, {"1", "5"}, {"1", "6"}, {"-1", "7"}, {"1", "7"}, {"-1", "7"}, {"1", "7"},
+	} {
+		want := target("A", "X", to.qty, "5")
+		want.Mark = dec(to.mark)
+		_, err := l.Save(t.Context(), []holdfast.Target{want}, so)
+		require.NoError(t, err, i)
+		p, ok := l.Position(want.Key)
+		require.True(t, ok)
+		require.Equal(t, []string{to.qty, to.mark}, []string{p.Qty.String(), p.Mark.String()}, i)
+		require.GreaterOrEqual(t, p.High.Cmp(*want.Mark), 0, i)
+	}
+}

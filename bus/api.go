@@ -12,9 +12,10 @@ import (
 
 // Error codes of the JetStream API that decide what the relay does next.
 const (
-	codeNoMessage = 10037
-	codeNoStream  = 10059
-	codeTooLarge  = 10199
+	codeNoMessage  = 10037
+	codeNotCreated = 10049
+	codeNoStream   = 10059
+	codeTooLarge   = 10199
 )
 
 // apiError is the error object of a JetStream answer.

@@ -26,9 +26,9 @@ const (
 	bodyBuffer  = 64 << 10
 	windowBlock = 1024 // entries per record
 	windowEntry = 16 + 16 + 8 + 8 + 4
-	// maxBodyRecord bounds a record: an image is part of a change, and a
-	// change is at most position.MaxChange long.
-	maxBodyRecord = position.MaxChange + 64
+	// maxBodyRecord bounds a record: a position with all of its open lots, which
+	// a change leaves out, is the largest there is.
+	maxBodyRecord = position.MaxPosition + 64
 )
 
 // WriteTo writes the view as the body of a snapshot, from which [Load] makes a
