@@ -434,3 +434,38 @@ func TestVerifyOfABustWhoseFillIsTrimmed(t *testing.T) {
 	require.Empty(t, again.Findings)
 	require.Equal(t, rep.Digest, again.Digest)
 }
+
+// Lots that a transfer brought and that met an opposite position are recorded
+// without their time of opening. Where a bust would leave them open, that time would
+// decide which lot leaves next: the bust is refused, rather than a wrong profit
+// booked.
+func TestBustThatLeavesLotsOpenThatHadMetAnOppositePosition(t *testing.T) {
+	o := quiet()
+	o.Rules.CostMethod = position.FIFO
+	at := func(f position.Fill, n int) position.Fill { f.Time += position.Time(n); return f }
+	short := at(fill("s", "K", "X", position.Sell, "1", "150"), 3)
+	last := at(fill("x", "K", "X", position.Sell, "1", "300"), 20)
+	ms := []position.Mutation{
+		at(fill("a", "J", "X", position.Buy, "1", "100"), 1),
+		at(fill("b", "J", "X", position.Buy, "1", "200"), 2),
+		short,
+		position.Transfer{Meta: position.Meta{Ident: "t", Time: short.Time + 10}, Key: position.Key{Account: "J", Instrument: "X"}, ToAccount: "K"},
+		last,
+	}
+	l := open(t, t.TempDir(), o)
+	applyAll(t, l, ms)
+	want := digest(l)
+	_, err := l.Apply(t.Context(), bust("bust-s", short))
+	require.ErrorIs(t, err, holdfast.ErrRefold)
+	require.Equal(t, want, digest(l))
+
+	// What meets again what it had met needs no time.
+	_, err = l.Apply(t.Context(), bust("bust-x", last))
+	require.NoError(t, err)
+	clean := open(t, t.TempDir(), o)
+	applyAll(t, clean, without(ms, map[string]bool{"x": true}))
+	require.Equal(t, trades(clean.View()), trades(l.View()))
+	_, err = l.Apply(t.Context(), correct("correct-s", short, "1", "160"))
+	require.NoError(t, err)
+	deep(t, l)
+}

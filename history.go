@@ -111,15 +111,18 @@ type Step struct {
 }
 
 // Replay yields the selected changes of positions with the state before and
-// after each, their open lots included.
+// after each, their open lots included. Where the journal was trimmed it begins
+// behind the oldest state that is kept; asking for an older From gives
+// [ErrTrimmed].
 func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		f.Records = false
-		before, err := r.stateBefore(ctx, f.From)
+		before, after, err := r.stateBefore(ctx, f.From)
 		if err != nil {
 			yield(Step{}, err)
 			return
 		}
+		f.From.Seq = max(f.From.Seq, after+1)
 		w := walk{before: before, seen: make(map[position.Key]*position.Position)}
 		for e, err := range r.History(ctx, f) {
 			var s Step
@@ -162,25 +165,29 @@ func (w *walk) step(e Entry) (Step, error) {
 }
 
 // stateBefore returns a look-up of the positions just before a moment, nil when
-// it is the beginning.
-func (r *Reader) stateBefore(ctx context.Context, from Moment) (func(position.Key) (position.Position, bool), error) {
+// it is the beginning, and the record that they include as their last where no
+// moment was named.
+func (r *Reader) stateBefore(ctx context.Context, from Moment) (func(position.Key) (position.Position, bool), uint64, error) {
 	log, err := journal.OpenReader(r.dir)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, 0, fmt.Errorf("holdfast: %w", err)
 	}
 	at := Moment{Time: max(from.Time-1, 0)}
 	if from.Seq > 1 {
 		at.Seq = from.Seq - 1
 	}
 	if at == (Moment{}) {
-		if log.First() <= 1 {
-			return nil, nil //nolint:nilnil // the beginning has no state before it
+		// Whole segments are trimmed: of the oldest records kept there may be no
+		// state before.
+		book, base, err := r.earliest(log, Moment{})
+		if err != nil || book == nil {
+			return nil, 0, err
 		}
-		at.Seq = log.First() - 1
+		return book.View().Position, base.seq, nil
 	}
 	v, err := r.AsOf(ctx, at)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return v.Position, nil
+	return v.Position, 0, nil
 }

@@ -444,3 +444,26 @@ func TestEveryBitOfTheIdentityCounts(t *testing.T) {
 		require.Error(t, err, "bit %d", bit)
 	}
 }
+
+// The oldest records that are kept may have no state before them, because whole
+// segments are trimmed.
+func TestReplayOfATrimmedLedger(t *testing.T) {
+	o := quiet()
+	o.Retain, o.SnapshotKeep = -1, 1
+	l := open(t, t.TempDir(), o)
+	ms := randomFills(3, 400)
+	applyAll(t, l, ms[:300])
+	s, err := l.Snapshot(t.Context())
+	require.NoError(t, err)
+	applyAll(t, l, ms[300:])
+	var seqs []uint64
+	for step, err := range l.Replay(t.Context(), holdfast.Filter{}) {
+		require.NoError(t, err)
+		if step.Before != nil {
+			require.Equal(t, step.Before.Version+1, step.Change.After.Version)
+		}
+		seqs = append(seqs, step.Seq)
+	}
+	require.Equal(t, s.Seq+1, seqs[0])
+	require.Equal(t, l.View().Seq(), seqs[len(seqs)-1])
+}

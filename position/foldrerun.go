@@ -114,29 +114,42 @@ func (s *rerun) fold(m Mutation) ([]Change, error) {
 		leg: leg{qty: made[0].Qty.Neg(), value: made[0].Value.Neg()}, terms: from.Terms,
 		high: from.High, low: from.Low,
 	}
-	if p.terms.CostMethod != Average {
-		p.lots = unpacked(&t, made)
+	if p.terms.CostMethod == Average {
+		return arrival(s.position, &t, s.in, &p)
 	}
-	return arrival(s.position, &t, s.in, &p)
+	var known Decimal
+	p.lots, known = unpacked(&t, made)
+	changes, err := arrival(s.position, &t, s.in, &p)
+	if err != nil {
+		return nil, err
+	}
+	if opened, _, err := (&Lots{Open: changes[len(changes)-1].Opened}).Quantity(); err != nil || opened.Abs().Cmp(known.Abs()) > 0 {
+		// Time and label of what stays decide what leaves later: they are not guessed.
+		return nil, fmt.Errorf("lots that it brought from %s met an opposite position and would now stay; when they were opened is not recorded here: adjust the position instead", t.Key)
+	}
+	return changes, nil
 }
 
-// unpacked returns the lots that a transfer brought. Those that met an opposite
-// position are named only by what they held: they get the transfer's time and id.
-func unpacked(t *Transfer, made []Change) []Lot {
+// unpacked returns the lots that a transfer brought, and how much is in those of
+// which time and label are known. Those that met an opposite position whole are
+// named only by what they held, and go first: nothing of them may stay open.
+func unpacked(t *Transfer, made []Change) (lots []Lot, known Decimal) {
 	var opened []Lot
 	for i := range made[1:] {
 		opened = append(opened, made[1+i].Opened...)
 	}
 	uses := made[0].Consumed
 	met := len(uses) - len(opened) // they go first
-	lots := make([]Lot, len(uses))
+	lots = make([]Lot, len(uses))
+	var sum calc // parts of a quantity that fits
 	for i, u := range uses {
 		lots[i] = Lot{Qty: u.Qty, Cost: u.Cost, Opened: t.Time, Label: t.Ident}
 		if j := i - met; j >= 0 && j < len(opened) {
 			lots[i].Opened, lots[i].Label = opened[j].Opened, opened[j].Label
+			known = sum.add(known, u.Qty)
 		}
 	}
-	return lots
+	return lots, known
 }
 
 // take makes a change part of the state.
