@@ -469,3 +469,34 @@ func TestBustThatLeavesLotsOpenThatHadMetAnOppositePosition(t *testing.T) {
 	require.NoError(t, err)
 	deep(t, l)
 }
+
+// An id that the window has forgotten may be given again: a bust is about the last
+// fill that has it, also where the refold begins before the first.
+func TestBustOfAnIdThatWasGivenTwice(t *testing.T) {
+	o := quiet()
+	o.Window = 3
+	l := open(t, t.TempDir(), o)
+	var ms []position.Mutation
+	for i, id := range []string{"e", "x", "y0", "y1", "y2", "y3", "y4", "x"} {
+		f := fill(id, "K", "X", position.Buy, strconv.Itoa(i+1), "100")
+		f.Time += position.Time(i)
+		if id[0] == 'y' {
+			f.Account = "Z"
+		}
+		ms = append(ms, f)
+	}
+	applyAll(t, l, ms)
+	first, ok := ms[0].(position.Fill)
+	require.True(t, ok)
+	second, ok := ms[7].(position.Fill)
+	require.True(t, ok)
+	c := correct("c", first, "1", "101")
+	c.Time = second.Time + 1
+	_, err := l.Apply(t.Context(), c)
+	require.NoError(t, err)
+	_, err = l.Apply(t.Context(), bust("b", second))
+	require.NoError(t, err)
+	p, _ := l.Position(first.Key)
+	require.Equal(t, "3", p.Qty.String())
+	deep(t, l)
+}

@@ -179,9 +179,9 @@ func (r *Reader) stateBefore(ctx context.Context, from Moment) (func(position.Ke
 	if at == (Moment{}) {
 		// Whole segments are trimmed: of the oldest records kept there may be no
 		// state before.
-		book, base, err := r.earliest(log, Moment{})
-		if err != nil || book == nil {
-			return nil, 0, err
+		book, base, baseErr := r.earliest(log, Moment{})
+		if baseErr != nil || book == nil {
+			return nil, 0, baseErr
 		}
 		return book.View().Position, base.seq, nil
 	}

@@ -137,12 +137,18 @@ func (r *Reader) load(log *journal.Reader, s snapshotter.Snapshot) (*projector.B
 	if err := linked(log, anchor{seq: s.Seq, chain: s.Chain}); err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", s.Name, err)
 	}
-	f, err := r.snaps.Open(s.Name)
+	return loadBook(r.snaps, s, r.opts)
+}
+
+// loadBook loads a snapshot and checks that it gives the state that it was written
+// from.
+func loadBook(snaps *snapshotter.Snapshotter, s snapshotter.Snapshot, o projector.Options) (*projector.Book, error) {
+	f, err := snaps.Open(s.Name)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
-	book, err := projector.Load(f, r.opts)
+	book, err := projector.Load(f, o)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: snapshot %s: %w", s.Name, err)
 	}

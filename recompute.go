@@ -71,8 +71,14 @@ func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *Verify
 			rep.find(err)
 			return ctx.Err()
 		}
-		if i >= 0 && good[i].Seq == c.base.seq && book.View().Digest() != good[i].Digest {
+		if i < 0 {
+			continue
+		}
+		if good[i].Seq == c.base.seq && book.View().Digest() != good[i].Digest {
 			rep.find(&snapshotter.DamageError{File: good[i].Name, Reason: "recomputation to its seq gives another digest"})
+		}
+		if _, err = r.load(log, good[i]); err != nil {
+			rep.find(err)
 		}
 	}
 	rep.digest(book)
@@ -153,6 +159,7 @@ func (c *recomputation) survey(ctx context.Context, good []snapshotter.Snapshot)
 			wanted = append(wanted, stateAt{key, start})
 		}
 	}
+	slices.SortStableFunc(c.rep.Notices, func(a, b Finding) int { return cmp.Compare(a.Seq, b.Seq) }) // found is a map
 	slices.SortFunc(c.believed, func(a, b span) int { return cmp.Compare(a.first, b.first) })
 	slices.SortFunc(wanted, func(a, b stateAt) int { return cmp.Compare(a.start, b.start) })
 	return c.states(ctx, wanted)

@@ -61,14 +61,19 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 	}
 	id = id.ruledAs(r.id)
 	id.Parent = &Parent{Ledger: r.id.ID, Seq: head.Seq, Chain: fmt.Sprintf("%x", head.Chain)}
-	if err := journal.Create(to, journal.Head{Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, Time: head.Time}); err != nil {
+	if err = journal.Create(to, journal.Head{Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, Time: head.Time}); err != nil {
 		return Restored{}, fmt.Errorf("holdfast: %w", err)
 	}
 	snaps := snapshotter.New(filepath.Join(to, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger})
-	if _, err := writeSnapshot(ctx, snaps, [16]byte(id.ID), head, v); err != nil {
+	written, err := writeSnapshot(ctx, snaps, [16]byte(id.ID), head, v)
+	if err != nil {
 		return Restored{}, err
 	}
-	if err := id.write(to); err != nil { // last: before it, the directory is no ledger
+	// The new ledger will stand on nothing else.
+	if _, err = loadBook(snaps, written, r.opts); err != nil {
+		return Restored{}, err
+	}
+	if err = id.write(to); err != nil { // last: before it, the directory is no ledger
 		return Restored{}, err
 	}
 	return Restored{

@@ -3,6 +3,7 @@ package position
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // foldBust folds what happened since a fill again, without the fill.
@@ -127,44 +128,45 @@ func revises(m Mutation) (fill string, c *Correct) {
 
 // revised returns the mutations without those that were busted, and with those
 // that were corrected as they should have been, x last. A fill that is busted
-// already, or never was, is refused.
+// already, or never was, is refused. An id that was given again after it had been
+// forgotten means the last fill before.
 func revised(ms []Mutation, x *refolding) ([]Mutation, error) {
-	type revision struct{ correct *Correct }
-	last := make(map[string]revision)
-	for _, m := range ms {
-		if id, c := revises(m); id != "" {
-			last[id] = revision{c}
-		}
-	}
-	if x != nil {
-		if r, is := last[x.fill]; is && r.correct == nil {
-			return nil, fmt.Errorf("%w: %q of %s is busted already", ErrUnknownFill, x.fill, x.key)
-		}
-		last[x.fill] = revision{x.correct}
-	}
-	found := false
+	last := make(map[string]int) // index in out of the fill, by id
 	out := make([]Mutation, 0, len(ms))
 	for _, m := range ms {
-		if id, _ := revises(m); id != "" {
-			continue
-		}
-		f, ok := m.(Fill)
-		if !ok {
+		id, c := revises(m)
+		if id == "" {
+			if f, ok := m.(Fill); ok {
+				last[f.Ident] = len(out)
+			}
 			out = append(out, m)
 			continue
 		}
-		found = found || x != nil && f.Ident == x.fill && f.Key == x.key
-		switch r, is := last[f.Ident]; {
-		case !is:
-			out = append(out, f)
-		case r.correct != nil:
-			out = append(out, r.correct.replacement(f))
+		if i, ok := last[id]; ok {
+			out[i] = c.instead(out[i])
 		}
 	}
-	if x != nil && !found {
-		return nil, fmt.Errorf("%w: %q is no fill of %s", ErrUnknownFill, x.fill, x.key)
+	if x != nil {
+		i, ok := last[x.fill]
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("%w: %q is no fill of %s", ErrUnknownFill, x.fill, x.key)
+		case out[i] == nil:
+			return nil, fmt.Errorf("%w: %q of %s is busted already", ErrUnknownFill, x.fill, x.key)
+		}
+		out[i] = x.correct.instead(out[i])
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(m Mutation) bool { return m == nil }), nil
+}
+
+// instead returns what a correction puts in the place of a fill; nil, for a bust,
+// nothing.
+func (c *Correct) instead(m Mutation) Mutation {
+	f, ok := m.(Fill)
+	if !ok || c == nil {
+		return nil
+	}
+	return c.replacement(f)
 }
 
 // changes returns one change per image, which become the key's in their order.
