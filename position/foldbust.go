@@ -182,12 +182,13 @@ func (x *refolding) changes(old *Position, images []Position, in *Instrument, se
 			c.Consumed, _ = lotsBetween(held.open(), nil)
 		} else {
 			var sum calc
-			c.Consumed, c.Opened = lotsBetween(held.open(), p.Lots.Open)
+			lots, number := renumbered(p.Lots, held)
+			c.Consumed, c.Opened = lotsBetween(held.open(), lots)
 			next := sum.lotsAfter(held, c.Consumed, c.Opened)
 			if sum.err != nil {
 				return nil, sum.err
 			}
-			next.Next = max(next.Next, p.Lots.Next)
+			next.Next = number
 			p.Lots = next
 		}
 		held = p.Lots
@@ -198,6 +199,33 @@ func (x *refolding) changes(old *Position, images []Position, in *Instrument, se
 		return nil, err
 	}
 	return numbered(out, x.cause), nil
+}
+
+// renumbered gives the lots of a refold the numbers that they had before it, by time
+// and label, so that the record names only those that have changed; the others get
+// new ones. It returns the number that comes next.
+func renumbered(l, held *Lots) (lots []Lot, next uint64) {
+	type origin struct {
+		opened Time
+		label  string
+	}
+	known := make(map[origin][]uint64, len(held.open()))
+	for _, lot := range held.open() {
+		o := origin{lot.Opened, lot.Label}
+		known[o] = append(known[o], lot.ID)
+	}
+	lots, next = slices.Clone(l.Open), max(held.next(), l.Next)
+	for i := range lots {
+		o := origin{lots[i].Opened, lots[i].Label}
+		if ids := known[o]; len(ids) > 0 {
+			lots[i].ID, known[o] = ids[0], ids[1:]
+			continue
+		}
+		lots[i].ID = next
+		next++
+	}
+	slices.SortFunc(lots, func(a, b Lot) int { return a.compare(&b) })
+	return lots, next
 }
 
 // difference sets what a refold comes to: the quantity, the profit, and the value

@@ -17,8 +17,10 @@ func (r Rules) foldSplit(s State, v *Split, cause Mutation) ([]Change, error) {
 	if x.per = v.Per; x.per.IsZero() {
 		x.per = Decimal{lo: one}
 	}
-	if in != nil && in.SplitTime == v.Time && x.repeats(in) {
-		return nil, fmt.Errorf("%w: %s was split %s for %s at %s", ErrSplitTwice, v.Instrument, in.SplitRatio, in.SplitPer, v.Time)
+	// One before the last cannot be told from a repeat: only the last is remembered.
+	if in != nil && (v.Time < in.SplitTime || v.Time == in.SplitTime && x.repeats(in)) {
+		return nil, fmt.Errorf("%w: %s was split %s for %s at %s: what comes late can be put right with adopt",
+			ErrSplitTwice, v.Instrument, in.SplitRatio, in.SplitPer, in.SplitTime)
 	}
 	next := unversioned(s, v.Instrument, in)
 	next.Version++

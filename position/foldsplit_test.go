@@ -167,6 +167,9 @@ func TestSplitOnce(t *testing.T) {
 	other.Time = 51
 	b.must(t, other)
 	require.Equal(t, exact("6"), b.Position(here).Qty)
+	refusal(t, b.apply(t, first), position.ErrSplitTwice, "")
+	first.Ident = "again"
+	refusal(t, b.apply(t, first), position.ErrSplitTwice, "") // only the last is remembered
 }
 
 func TestSplitRefusals(t *testing.T) {
