@@ -1,0 +1,91 @@
+package projector_test
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/crc32"
+	"testing"
+
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// BenchmarkDomainPath is all that one plain fill costs between the caller and the
+// disk: fingerprint, Stage, encoding, the frame with its chain and checksum,
+// Accept, and Publish in groups of 64. Run it with -cpu 1.
+func BenchmarkDomainPath(b *testing.B) {
+	d := newDomainPath(b, 10_000, 1<<17)
+	b.ReportAllocs()
+	b.ResetTimer()
+	d.run(b, b.N)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "fills/s")
+}
+
+// domainPath is a book and more fills for it than caches hold, which come round
+// again when the window has forgotten them.
+type domainPath struct {
+	book   *projector.Book
+	fills  []position.Mutation
+	next   int
+	clock  position.Time
+	prints [1]position.Fingerprint
+	staged []*projector.Staged
+	bytes  []byte // of the group's frames
+	input  []byte // of a frame's hash
+	chain  [32]byte
+}
+
+const domainGroup = 64
+
+func newDomainPath(b *testing.B, keys, round int) *domainPath {
+	b.Helper()
+	d := &domainPath{book: projector.New(projector.Options{Window: round / 2}), fills: open(b, keys)}
+	d.run(b, keys)
+	d.fills, d.next = fills(round, keys, uint64(keys)), 0
+	d.run(b, round)
+	return d
+}
+
+func (d *domainPath) run(b *testing.B, n int) {
+	b.Helper()
+	for range n {
+		one := d.fills[d.next : d.next+1]
+		d.next = (d.next + 1) % len(d.fills)
+		d.prints[0] = position.FingerprintOf(one[0])
+		d.clock++
+		s, err := d.book.StagePrinted(d.clock, one, d.prints[:], true)
+		if err != nil {
+			b.Fatal(err)
+		}
+		d.book.Accept(s)
+		for i := range s.Changes {
+			d.frame(&s.Changes[i])
+		}
+		if d.staged = append(d.staged, s); len(d.staged) == domainGroup {
+			d.publish()
+		}
+	}
+	d.publish()
+}
+
+func (d *domainPath) publish() {
+	d.book.Publish(d.staged...)
+	d.staged, d.bytes = d.staged[:0], d.bytes[:0]
+}
+
+// frame does what the journal does with a change: header, payload, chain value,
+// checksum.
+func (d *domainPath) frame(c *position.Change) {
+	const header, atVersion, atChain = 72, 4, 40
+	start := len(d.bytes)
+	var h [header]byte
+	binary.LittleEndian.PutUint64(h[8:], d.book.Head())
+	d.bytes = position.AppendChange(append(d.bytes, h[:]...), c)
+	frame := d.bytes[start:]
+	d.input = append(d.input[:0], d.chain[:]...)
+	d.input = append(d.input, frame[atVersion:atChain]...)
+	d.input = append(d.input, frame[header:]...)
+	d.chain = sha256.Sum256(d.input)
+	copy(frame[atChain:], d.chain[:])
+	binary.LittleEndian.PutUint32(frame, crc32.Checksum(frame[atVersion:], crc32.MakeTable(crc32.Castagnoli)))
+}
