@@ -174,6 +174,7 @@ type request struct {
 	prints   []position.Fingerprint
 	one      [1]position.Mutation // backs ms for a single mutation
 	print    [1]position.Fingerprint
+	outcome  [1]projector.Outcome // backs outcomes for a single mutation
 	insist   bool
 	refold   bool             // it holds a bust or correction; see refold.go
 	known    map[fillOf]*past // what was read ahead for it
@@ -181,6 +182,11 @@ type request struct {
 	outcomes []projector.Outcome
 	err      error
 	done     chan struct{}
+}
+
+// setOutcomes copies what became of the request out of s, which will be used again.
+func (r *request) setOutcomes(s *projector.Staged) {
+	r.outcomes = append(r.outcome[:0], s.Outcomes...)
 }
 
 func (r *request) finish(err error) {

@@ -169,7 +169,8 @@ func (s *stager) tryAdd(g *group, req *request) error {
 		return fmt.Errorf("holdfast: %w", err)
 	}
 	if len(staged.Changes) == 0 { // nothing new; the head stays
-		req.outcomes = staged.Outcomes
+		req.setOutcomes(staged)
+		s.l.book.Reuse(staged)
 		return nil
 	}
 	size, err := sizeOf(staged.Changes)
@@ -184,7 +185,7 @@ func (s *stager) tryAdd(g *group, req *request) error {
 			return fmt.Errorf("holdfast: %w", err)
 		}
 	}
-	req.outcomes = staged.Outcomes
+	req.setOutcomes(staged)
 	s.accept(g, staged, size)
 	return nil
 }
@@ -300,6 +301,7 @@ func (l *Ledger) commit(g *group) error {
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
 	l.book.Publish(g.staged...)
+	l.book.Reuse(g.staged...)
 	nudge(l.durable)
 	if l.wal.Durable()-l.attempted.Load() >= l.opts.SnapshotEvery {
 		nudge(l.due)

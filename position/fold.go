@@ -75,10 +75,24 @@ type History struct {
 // The mutation is one that Validate accepts and that has an id and a time. No
 // changes and no error mean that it is a definition which the state already
 // holds.
-func (r Rules) Fold(s State, m Mutation) ([]Change, error) {
+func (r Rules) Fold(s State, m Mutation) ([]Change, error) { return r.AppendFold(nil, s, m) }
+
+// AppendFold is [Rules.Fold] that appends the changes to dst, so that a plain fill
+// allocates its image and nothing else. With an error dst is not to be used.
+func (r Rules) AppendFold(dst []Change, s State, m Mutation) ([]Change, error) {
+	if f, ok := m.(Fill); ok {
+		return r.foldFill(dst, s, &f, m)
+	}
+	changes, err := r.foldOther(s, m)
+	if err != nil || len(dst) == 0 {
+		return changes, err
+	}
+	return append(dst, changes...), nil
+}
+
+// foldOther folds what is not a fill.
+func (r Rules) foldOther(s State, m Mutation) ([]Change, error) {
 	switch v := m.(type) {
-	case Fill:
-		return r.foldFill(s, &v, m)
 	case Mark:
 		return r.foldMark(s, &v, m)
 	case Charge:

@@ -70,7 +70,7 @@ func (x *flow) adjusted(old *Position, v *Adjust) (Change, error) {
 	if x.err != nil {
 		return Change{}, x.err
 	}
-	return x.apply(old, l)[0], x.err
+	return x.apply(nil, old, l)[0], x.err
 }
 
 // recost adds a difference to the cost of an open position and, in proportion to

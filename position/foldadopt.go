@@ -62,7 +62,7 @@ func (x *flow) adopted(s State, old *Position, v *Adopt) (Change, error) {
 	if old != nil && old.IsOpen() {
 		return x.replace(old, l), nil
 	}
-	return x.apply(old, l)[0], x.err
+	return x.apply(nil, old, l)[0], x.err
 }
 
 // reckoned returns what is adopted as one leg, and sets the lots that it consists

@@ -6,7 +6,8 @@ import (
 	"github.com/holiman/uint256"
 )
 
-func (r Rules) foldFill(s State, f *Fill, cause Mutation) ([]Change, error) {
+// foldFill appends the changes that a fill makes.
+func (r Rules) foldFill(dst []Change, s State, f *Fill, cause Mutation) ([]Change, error) {
 	old := s.Position(f.Key)
 	if err := expect(f.ExpectVersion, f.Key, old); err != nil {
 		return nil, err
@@ -29,14 +30,16 @@ func (r Rules) foldFill(s State, f *Fill, cause Mutation) ([]Change, error) {
 	if f.ReduceOnly && !reduces(old, l.qty) {
 		return nil, fmt.Errorf("%w: the fill is reduce_only, and %s does not hold %s to reduce", ErrOverReduction, f.Key, l.qty.Neg())
 	}
-	changes := x.apply(old, l)
+	n := len(dst)
+	dst = x.apply(dst, old, l)
 	if x.err != nil {
 		return nil, x.err
 	}
+	changes := dst[n:]
 	for i := range changes {
 		changes[i].Cause, changes[i].Part, changes[i].Parts = cause, uint32(i), uint32(len(changes))
 	}
-	return changes, nil
+	return dst, nil
 }
 
 // reduces reports whether a quantity leads towards zero and not beyond.

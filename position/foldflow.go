@@ -30,19 +30,19 @@ type flow struct {
 	lots   []Lot      // that arrive, in place of one new lot; see incoming
 }
 
-// apply returns the changes that a leg makes to a position: one, or two for a
+// apply appends the changes that a leg makes to a position: one, or two for a
 // flip. Old may be nil or flat. Causes, numbers and parts are the caller's.
-func (x *flow) apply(old *Position, l leg) []Change {
+func (x *flow) apply(dst []Change, old *Position, l leg) []Change {
 	if old == nil || !old.IsOpen() {
 		x.acquires()
-		return []Change{x.open(old, l, x.lots)}
+		return append(dst, x.open(old, l, x.lots))
 	}
 	if (l.qty.hi < 0) == (old.Qty.hi < 0) {
 		x.acquires()
-		return []Change{x.increase(old, l)}
+		return append(dst, x.increase(old, l))
 	}
 	if l.qty.Abs().Cmp(old.Qty.Abs()) <= 0 {
-		return []Change{x.reduce(old, l)}
+		return append(dst, x.reduce(old, l))
 	}
 	switch {
 	case x.ref != nil && x.terms.CostMethod != Average:
@@ -52,7 +52,7 @@ func (x *flow) apply(old *Position, l leg) []Change {
 		x.fail(fmt.Errorf("%w: %s holds %s, %s would leave it", ErrOverReduction, x.key, old.Qty, l.qty.Neg()))
 		return nil
 	}
-	return x.flip(old, l)
+	return x.flip(dst, old, l)
 }
 
 // acquires refuses a selection of lots where there is nothing to select from.
@@ -195,7 +195,7 @@ func (t *Terms) realized(c *calc, value, removed Decimal) Decimal {
 // flip closes the position and opens the opposite one. Both legs come from one
 // rounded value and one fee, and sum to them exactly. Lots that arrive are shared
 // out in their order, with their own costs.
-func (x *flow) flip(old *Position, l leg) []Change {
+func (x *flow) flip(dst []Change, old *Position, l leg) []Change {
 	closing := leg{qty: old.Qty.Neg()}
 	rest := x.lots
 	if rest == nil {
@@ -213,7 +213,7 @@ func (x *flow) flip(old *Position, l leg) []Change {
 		fee:   x.sub(l.fee, closing.fee),
 	}
 	closed := x.reduce(old, closing)
-	return []Change{closed, x.open(closed.After, opening, rest)}
+	return append(dst, closed, x.open(closed.After, opening, rest))
 }
 
 // next returns a copy of the open position with what any further leg of a cycle

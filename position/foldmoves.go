@@ -106,7 +106,7 @@ func arrival(old *Position, v *Transfer, in *Instrument, brought *parcel) ([]Cha
 		key: to, terms: brought.terms, in: in, at: v.Time,
 		high: brought.high, low: brought.low, label: v.Ident, lots: brought.lots,
 	}
-	changes := x.apply(old, brought.leg)
+	changes := x.apply(nil, old, brought.leg)
 	for i := range changes {
 		changes[i].Kind = Transferred
 	}

@@ -45,7 +45,7 @@ func settled(p *Position, v *Settle, in *Instrument) (Change, error) {
 			return Change{}, err
 		}
 	}
-	out := x.apply(p, l)
+	out := x.apply(nil, p, l)
 	if x.err != nil {
 		return Change{}, x.err
 	}

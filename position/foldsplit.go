@@ -147,7 +147,7 @@ func (x *rescaling) cut(p *Position) (Change, error) {
 		}
 	}
 	f := x.flow(p)
-	out := f.apply(p, l)
+	out := f.apply(nil, p, l)
 	if f.err != nil {
 		return Change{}, f.err
 	}

@@ -46,7 +46,13 @@ type Book struct {
 	rows    map[string]*openRow // by instrument
 	open    []openRef           // by slot of positions
 	staging staging
-	spare   []Staged // not used yet: one allocation serves some
+	spare   []*Staged // that nobody uses
+
+	returned struct { // that nobody uses either; see Reuse
+		sync.Mutex
+
+		list []*Staged
+	}
 
 	// mu guards pub, the shelf, the pub slices of the tables, and changes of their
 	// indexes. See table for what the writer may do without it.

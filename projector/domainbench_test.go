@@ -70,6 +70,7 @@ func (d *domainPath) run(b *testing.B, n int) {
 
 func (d *domainPath) publish() {
 	d.book.Publish(d.staged...)
+	d.book.Reuse(d.staged...)
 	d.staged, d.bytes = d.staged[:0], d.bytes[:0]
 }
 

@@ -28,13 +28,18 @@ type Staged struct {
 	cycles      []cycleStep
 	entries     []position.WindowEntry
 
-	// Room for a plain fill, so that it needs one allocation.
+	// Room for a plain fill, so that it allocates its image only.
 	room struct {
+		changes   [1]position.Change
 		outcomes  [1]Outcome
 		positions [2]write[position.Position]
 		entries   [1]position.WindowEntry
 	}
 }
+
+// maxSpare bounds how many Staged a book keeps to use them again: more than a
+// group usually has, about 1 MiB.
+const maxSpare = 1 << 11
 
 // forget makes room for the images of another change.
 func (s *Staged) forget() {
@@ -66,7 +71,8 @@ func (b *Book) Stage(at position.Time, ms []position.Mutation, insist bool) (*St
 func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []position.Fingerprint, insist bool) (*Staged, error) {
 	s := b.blank()
 	s.At, s.base, s.folded = at, b.head.seq, true
-	s.Outcomes, s.positions, s.entries = s.room.outcomes[:0], s.room.positions[:0], s.room.entries[:0]
+	s.Changes, s.Outcomes = s.room.changes[:0], s.room.outcomes[:0]
+	s.positions, s.entries = s.room.positions[:0], s.room.entries[:0]
 	var room [1]position.Fingerprint
 	if prints == nil {
 		prints = room[:0]
@@ -94,15 +100,37 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []p
 	return s, nil
 }
 
-// blank returns a Staged that nobody has used.
+// blank returns a Staged that nobody uses.
 func (b *Book) blank() *Staged {
-	const some = 16
 	if len(b.spare) == 0 {
-		b.spare = make([]Staged, some)
+		b.returned.Lock()
+		b.spare, b.returned.list = b.returned.list, b.spare
+		b.returned.Unlock()
 	}
-	s := &b.spare[0]
-	b.spare = b.spare[1:]
+	n := len(b.spare)
+	if n == 0 {
+		return new(Staged)
+	}
+	s := b.spare[n-1]
+	b.spare = b.spare[:n-1]
 	return s
+}
+
+// Reuse gives back what was published, or staged and dropped, for later calls of
+// Stage. Nothing of it may be looked at afterwards, Changes and Outcomes
+// included. It may be called by another goroutine than the writer's.
+//
+// The room of some hundred fills is written again and again and so stays in the
+// processor's caches, which saves more than the allocations do.
+func (b *Book) Reuse(staged ...*Staged) {
+	for _, s := range staged {
+		*s = Staged{} // keeps no image alive
+	}
+	b.returned.Lock()
+	defer b.returned.Unlock()
+	if n := maxSpare - len(b.returned.list); n > 0 {
+		b.returned.list = append(b.returned.list, staged[:min(n, len(staged))]...)
+	}
 }
 
 // StageEpoch gives the record that begins an incarnation of the writer. It is
@@ -156,28 +184,25 @@ func (b *Book) recognise(s *Staged, ms []position.Mutation, prints []position.Fi
 
 // member stages a mutation that the window does not know.
 func (b *Book) member(s *Staged, i int, m position.Mutation, fp position.Fingerprint, insist bool) error {
-	st := &b.staging
-	changes, err := b.rules.Fold(st, m)
-	if (err != nil || len(changes) > 0) && !insist && b.window.Forgotten(m.EventTime()) {
+	st, n := &b.staging, len(s.Changes)
+	all, err := b.rules.AppendFold(s.Changes, st, m)
+	if (err != nil || len(all) > n) && !insist && b.window.Forgotten(m.EventTime()) {
 		return tooOld(m, b.window.Horizon())
 	}
 	if err != nil {
 		return err
 	}
+	changes := all[n:]
 	if len(changes) == 0 {
 		return s.repeated(st, i, m)
 	}
-	first := s.base + uint64(len(s.Changes)) + 1
+	first := s.base + uint64(n) + 1
 	for j := range changes {
 		if err = b.effects(s, &changes[j], first+uint64(j)); err != nil {
 			return err
 		}
 	}
-	if s.Changes == nil {
-		s.Changes = changes
-	} else {
-		s.Changes = append(s.Changes, changes...)
-	}
+	s.Changes = all
 	count := uint32(len(changes))
 	s.Outcomes[i] = Outcome{First: first, Last: first + uint64(count) - 1}
 	s.entries = append(s.entries, position.WindowEntry{Fingerprint: fp, First: first, Time: min(m.EventTime(), s.At), Count: count})
