@@ -219,12 +219,12 @@ func expect(want *uint64, key Key, p *Position) error {
 
 // next returns a copy of p that one more change may be made to.
 func (p *Position) next(at Time, in *Instrument) *Position {
-	n := *p
+	n := p.Clone()
 	n.Version++
 	n.Seq = 0
 	n.UpdatedAt = at
 	n.noteMark(in)
-	return &n
+	return n
 }
 
 // noteMark stores the mark that was known when the position changed.

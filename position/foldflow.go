@@ -73,13 +73,14 @@ func noLots() error { return invalid("lot", "has no meaning under average cost")
 // open starts a cycle; old is nil or flat. Lots are those that arrive; nil: one
 // new lot, where the method keeps any.
 func (x *flow) open(old *Position, l leg, lots []Lot) Change {
-	p := &Position{
+	b := &imageBlock{Position: Position{
 		Key: x.key, Terms: x.terms, Cycle: 1, Version: 1,
 		Qty: l.qty, Cost: l.value, Short: l.qty.hi < 0,
 		EntryQty: l.qty.Abs(), EntryValue: l.unsigned(), PeakQty: l.qty.Abs(), Entries: 1,
 		High: x.high, Low: x.low,
 		OpenedAt: x.at, UpdatedAt: x.at,
-	}
+	}}
+	p := &b.Position
 	var held *Lots
 	if old != nil {
 		p.Cycle, p.Version = old.Cycle+1, old.Version+1
@@ -90,7 +91,10 @@ func (x *flow) open(old *Position, l leg, lots []Lot) Change {
 		held = old.Lots
 	}
 	p.noteMark(x.in)
-	p.Totals.Fees = x.plus(nil, x.paidIn(), l.fee)
+	if !l.fee.IsZero() {
+		b.fee[0] = Amount{Currency: x.paidIn(), Value: l.fee}
+		p.Totals.Fees = b.fee[:]
+	}
 	c := change(Opened, l, Decimal{}, p)
 	if x.terms.CostMethod != Average {
 		c.Opened = x.incoming(held, l, lots)
@@ -221,7 +225,7 @@ func (x *flow) flip(dst []Change, old *Position, l leg) []Change {
 func (x *flow) next(old *Position, l leg) *Position {
 	p := old.next(x.at, x.in)
 	p.Qty = x.add(p.Qty, l.qty)
-	p.Totals.Fees = x.plus(p.Totals.Fees, x.paidIn(), l.fee)
+	p.paid(&x.calc, x.paidIn(), l.fee)
 	if x.high.Cmp(p.High) > 0 {
 		p.High = x.high
 	}

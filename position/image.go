@@ -83,6 +83,38 @@ type Position struct {
 	Conditions *Conditions // nil: none
 }
 
+// imageBlock is an image and room for its fees, which most often are in one
+// currency: one allocation, and neighbours in memory.
+type imageBlock struct {
+	Position
+
+	fee [1]Amount
+}
+
+// Clone returns a copy that shares no room with p, so that it does not keep p in
+// memory, but what both point to.
+func (p *Position) Clone() *Position {
+	if len(p.Totals.Fees) != 1 {
+		n := *p
+		return &n
+	}
+	n := &imageBlock{Position: *p, fee: [1]Amount{p.Totals.Fees[0]}}
+	n.Totals.Fees = n.fee[:]
+	return &n.Position
+}
+
+// paid adds a fee to an image that nobody else has yet.
+func (p *Position) paid(c *calc, currency string, fee Decimal) {
+	if f := p.Totals.Fees; len(f) == 1 && f[0].Currency == currency {
+		// Clone has made room, and all but the last sum may lie in it.
+		if sum := c.add(f[0].Value, fee); !sum.IsZero() {
+			f[0].Value = sum
+			return
+		}
+	}
+	p.Totals.Fees = c.plus(p.Totals.Fees, currency, fee)
+}
+
 // Side is "long", "short" or "flat".
 func (p *Position) Side() string {
 	switch p.Qty.Sign() {

@@ -45,6 +45,7 @@ type Book struct {
 	window  *position.Window
 	rows    map[string]*openRow // by instrument
 	open    []openRef           // by slot of positions
+	names   map[string]string   // some of those in keys; see named
 	staging staging
 	spare   []*Staged // that nobody uses
 
@@ -63,6 +64,9 @@ type Book struct {
 	instruments table[string, position.Instrument]
 	accounts    table[string, position.Account]
 }
+
+// maxNames bounds what a book keeps to tell that names are shared.
+const maxNames = 1 << 14
 
 // state is what a book knows beside its tables.
 type state struct {
@@ -84,6 +88,7 @@ func New(o Options) *Book {
 		shelf:       newShelf(o.ClosedCycles),
 		window:      position.NewWindow(o.Window),
 		rows:        make(map[string]*openRow),
+		names:       make(map[string]string),
 		positions:   newTable(func(p *position.Position) position.Key { return p.Key }),
 		instruments: newTable(func(in *position.Instrument) string { return in.Name }),
 		accounts:    newTable(func(a *position.Account) string { return a.Name }),

@@ -47,6 +47,7 @@ func (b *Book) change(s *Staged, c *position.Change, seq uint64) {
 	s.positions = append(s.positions, st.positions.putAt(slot, next, st.batch))
 	c.Prev = 0
 	if old == nil {
+		next.Key = b.named(next.Key)
 		return
 	}
 	c.Prev = old.Seq
@@ -58,6 +59,24 @@ func (b *Book) change(s *Staged, c *position.Change, seq uint64) {
 		}
 		s.cycles = append(s.cycles, step)
 	}
+}
+
+// named returns a new key with the strings that the book holds for its names.
+// Callers make theirs anew for each mutation; names that all positions share stay
+// in the caches, where comparing them costs nothing.
+func (b *Book) named(k position.Key) position.Key {
+	for _, s := range [...]*string{&k.Account, &k.Instrument, &k.Strategy, &k.Leg} {
+		known, ok := b.names[*s]
+		if !ok {
+			if len(b.names) >= maxNames {
+				clear(b.names)
+			}
+			known = *s
+			b.names[known] = known
+		}
+		*s = known
+	}
+	return k
 }
 
 // mark gives the instrument its price, the last recorded one whatever its event
@@ -92,8 +111,7 @@ func (b *Book) mark(s *Staged, m position.Mark) {
 // extend moves an extreme of an open position to the price.
 func (b *Book) extend(s *Staged, slot uint32, img *position.Position, price position.Decimal) {
 	if img.Seq <= b.staging.shared {
-		own := *img
-		img = &own
+		img = img.Clone()
 	}
 	if price.Cmp(img.High) > 0 {
 		img.High = price
