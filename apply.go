@@ -164,7 +164,7 @@ func memberError(i, n int, err error) error {
 	if n == 1 {
 		return err
 	}
-	return fmt.Errorf("mutation %d of the batch: %w", i, err)
+	return &projector.MemberError{Index: i, Err: err}
 }
 
 // request is one call of Apply or ApplyBatch on its way through the stager and

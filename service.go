@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
@@ -23,24 +24,41 @@ const heavyRequests = 2
 
 type handler = func(context.Context, []byte) ([]byte, error)
 
+// answer is a handler whose request was read.
+type answer = func(context.Context, *query) ([]byte, error)
+
 func (l *Ledger) endpoints() []bus.Endpoint {
 	heavy := limited(heavyRequests)
+	asked := func(name string, a answer) bus.Endpoint {
+		return bus.Endpoint{Name: name, Handle: l.ours(reading(name, a))}
+	}
 	return []bus.Endpoint{
 		{Name: "apply", Handle: l.ours(l.serveApply)},
-		{Name: "position.get", Handle: l.ours(l.serveGet)},
-		{Name: "position.list", Handle: l.ours(l.serveList)},
-		{Name: "position.at", Handle: l.ours(heavy(l.serveAt))},
-		{Name: "position.cycles", Handle: l.ours(l.serveCycles)},
-		{Name: "position.lots", Handle: l.ours(l.serveLots)},
-		{Name: "summary", Handle: l.ours(l.serveSummary)},
-		{Name: "account.list", Handle: l.ours(l.serveAccounts)},
-		{Name: "history", Handle: l.ours(heavy(l.serveHistory))},
-		{Name: "verify", Handle: l.ours(heavy(l.serveVerify))},
-		{Name: "backup.create", Handle: l.ours(heavy(l.serveSnapshot))},
-		{Name: "backup.list", Handle: l.ours(l.serveSnapshots)},
+		asked("position.get", l.serveGet),
+		asked("position.list", l.serveList),
+		asked("position.at", heavy(l.serveAt)),
+		asked("position.cycles", l.serveCycles),
+		asked("position.lots", l.serveLots),
+		asked("summary", l.serveSummary),
+		asked("account.list", l.serveAccounts),
+		asked("history", heavy(l.serveHistory)),
+		asked("verify", heavy(l.serveVerify)),
+		asked("backup.create", heavy(l.serveSnapshot)),
+		asked("backup.list", l.serveSnapshots),
 		// These tell and mend what is wrong with the stream.
-		{Name: "status", Handle: func(context.Context, []byte) ([]byte, error) { return reply(l.Status()) }},
-		{Name: "bus.rebuild", Handle: l.serveRebuild},
+		{Name: "status", Handle: reading("status", l.serveStatus)},
+		{Name: "bus.rebuild", Handle: reading("bus.rebuild", l.serveRebuild)},
+	}
+}
+
+// reading reads requests before they take a slot or do anything.
+func reading(endpoint string, a answer) handler {
+	return func(ctx context.Context, body []byte) ([]byte, error) {
+		q, err := parseQuery(endpoint, body)
+		if err != nil {
+			return nil, err
+		}
+		return a(ctx, &q)
 	}
 }
 
@@ -51,36 +69,36 @@ func (l *Ledger) ours(h handler) handler {
 	return func(ctx context.Context, body []byte) ([]byte, error) {
 		switch s := l.relay.Status(); {
 		case s.State == bus.StateStopped:
-			return nil, &bus.Error{Code: "503", Text: "holdfast: the stream on this bus is not this ledger's: " + s.Err}
+			return nil, &bus.Error{Code: "503", Text: "the stream on this bus is not this ledger's: " + s.Err}
 		case s.Resyncs == 0:
-			return nil, &bus.Error{Code: "503", Text: "holdfast: starting: the stream has not been looked at yet"}
+			return nil, &bus.Error{Code: "503", Text: "starting: the stream has not been looked at yet"}
 		}
 		return h(ctx, body)
 	}
 }
 
-// limited bounds how many of the handlers it wraps run side by side.
-func limited(n int) func(handler) handler {
+// limited bounds how many of the answers it wraps are made side by side.
+func limited(n int) func(answer) answer {
 	slots := make(chan struct{}, n)
-	return func(h handler) handler {
-		return func(ctx context.Context, body []byte) ([]byte, error) {
+	return func(a answer) answer {
+		return func(ctx context.Context, q *query) ([]byte, error) {
 			select {
 			case slots <- struct{}{}:
 			case <-ctx.Done():
 				return nil, coded(context.Cause(ctx))
 			}
 			defer func() { <-slots }()
-			return h(ctx, body)
+			return a(ctx, q)
 		}
 	}
 }
 
-func (l *Ledger) serveSnapshot(ctx context.Context, _ []byte) ([]byte, error) {
+func (l *Ledger) serveSnapshot(ctx context.Context, _ *query) ([]byte, error) {
 	s, err := l.Snapshot(ctx)
 	return reply(BackupOf(s), err)
 }
 
-func (l *Ledger) serveSnapshots(context.Context, []byte) ([]byte, error) {
+func (l *Ledger) serveSnapshots(context.Context, *query) ([]byte, error) {
 	list, err := l.Snapshots()
 	out := make([]Backup, len(list))
 	for i, s := range list {
@@ -137,7 +155,50 @@ func coded(err error) error {
 			break
 		}
 	}
-	return &bus.Error{Code: code, Text: err.Error()}
+	return &bus.Error{Code: code, Text: plain(err.Error())}
+}
+
+// plain takes the names of packages off the clauses of an error's text: who asks
+// over the wire knows none of them. What is quoted stays as it was given.
+func plain(text string) string {
+	var b strings.Builder
+	quoted, clause := false, true
+	for i := 0; i < len(text); i++ {
+		if clause {
+			i += packageName(text[i:])
+		}
+		if i == len(text) {
+			break
+		}
+		switch {
+		case quoted && text[i] == '\\' && i+1 < len(text):
+			b.WriteByte(text[i])
+			i++
+		case text[i] == '"':
+			quoted = !quoted
+		}
+		b.WriteByte(text[i])
+		clause = !quoted && strings.HasSuffix(text[:i+1], ": ")
+	}
+	return b.String()
+}
+
+// packageName returns how many bytes of a text are names of packages in front of
+// a clause. That it is invalid says the code of the answer.
+func packageName(text string) int {
+	rest := text
+	for again := true; again; {
+		again = false
+		for _, name := range []string{
+			"position: invalid: ", "holdfast: ", "position: ", "projector: ", "journal: ", "snapshotter: ", "bus: ",
+		} {
+			if after, found := strings.CutPrefix(rest, name); found {
+				rest, again = after, true
+				break
+			}
+		}
+	}
+	return len(text) - len(rest)
 }
 
 // applied is the reply to apply: one object for one mutation, an array for a
@@ -166,7 +227,11 @@ func (l *Ledger) serveApply(ctx context.Context, body []byte) ([]byte, error) {
 	}
 	var raw []json.RawMessage
 	if err := json.Unmarshal(body, &raw); err != nil {
-		return nil, coded(fmt.Errorf("%w: batch: %w", ErrInvalid, err))
+		at := int64(len(body))
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			at = syntax.Offset
+		}
+		return nil, badRequest("the batch must be one JSON array of mutations; it is broken at byte %d", at)
 	}
 	ms := make([]position.Mutation, len(raw))
 	for i, b := range raw {
@@ -187,16 +252,14 @@ func (l *Ledger) serveApply(ctx context.Context, body []byte) ([]byte, error) {
 	return reply(out, err)
 }
 
-func (l *Ledger) serveVerify(ctx context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
+func (l *Ledger) serveStatus(context.Context, *query) ([]byte, error) { return reply(l.Status()) }
+
+func (l *Ledger) serveVerify(ctx context.Context, q *query) ([]byte, error) {
 	return reply(l.Verify(ctx, VerifyOptions{Deep: q.Deep}))
 }
 
 // serveRebuild makes the stream anew; the reply is the relay's state.
-func (l *Ledger) serveRebuild(ctx context.Context, _ []byte) ([]byte, error) {
+func (l *Ledger) serveRebuild(ctx context.Context, _ *query) ([]byte, error) {
 	if err := l.relay.Rebuild(ctx); err != nil {
 		return nil, coded(err)
 	}

@@ -8,7 +8,9 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
@@ -19,44 +21,193 @@ import (
 // one reply.
 const historyLimit = 1000
 
-// query selects positions and changes; all members are optional.
+// query is what a request asks for. Which members an endpoint takes says [takes];
+// all of them are optional.
 type query struct {
-	Account    string `json:"account"`
-	Instrument string `json:"instrument"`
-	Strategy   string `json:"strategy"`
-	Leg        string `json:"leg"`
-	All        bool   `json:"all"`     // flat positions too
-	At         string `json:"at"`      // RFC 3339 time or seq; position.at and history (to)
-	Event      string `json:"event"`   // position.at: RFC 3339 event time; at is then what was known
-	From       string `json:"from"`    // history: first seq or time
-	Limit      int    `json:"limit"`   // history, position.lots
-	Lots       int    `json:"lots"`    // position.lots: how many to pass over
-	Records    bool   `json:"records"` // history: also what belongs to no position
-	Deep       bool   `json:"deep"`    // verify
+	Account, Instrument, Strategy, Leg string
+
+	All     bool   // flat positions too
+	At      string // RFC 3339 time or seq; of history the last one
+	Event   string // RFC 3339 event time; At is then what was known
+	From    string // first seq or time
+	Limit   int    // 0 is historyLimit
+	Lots    int    // how many to pass over
+	Records bool   // also what belongs to no position
+	Deep    bool
+
+	By    string            // account (default), instrument or strategy
+	In    string            // currency to convert into
+	Rates map[string]string // what one unit of another currency is worth in it
 }
 
-func parseQuery(body []byte) (query, error) {
+// endpointsWithMembers are the endpoints whose requests have members, in the
+// order in which they are recommended to who used a member elsewhere.
+func endpointsWithMembers() []string {
+	return []string{
+		"position.get", "position.list", "position.at", "position.cycles", "position.lots", "history", "summary", "account.list", "verify",
+	}
+}
+
+// takes lists the members of an endpoint's requests. All others are refused: an
+// answer that passed over a member would be taken for the answer to it.
+func takes(endpoint string) []string {
+	switch endpoint {
+	case "position.get", "position.cycles":
+		return []string{"account", "instrument", "strategy", "leg"}
+	case "position.lots":
+		return []string{"account", "instrument", "strategy", "leg", "lots", "limit"}
+	case "position.list":
+		return []string{"account", "instrument", "strategy", "all"}
+	case "position.at":
+		return []string{"account", "instrument", "strategy", "all", "at", "event"}
+	case "history":
+		return []string{"account", "instrument", "strategy", "from", "at", "limit", "records"}
+	case "summary":
+		return []string{"account", "instrument", "strategy", "by", "in", "rates"}
+	case "account.list":
+		return []string{"account"}
+	case "verify":
+		return []string{"deep"}
+	}
+	return nil
+}
+
+// notTaken says why an endpoint refuses a member, and where it belongs.
+func notTaken(endpoint, name string) error {
+	for _, other := range endpointsWithMembers() {
+		if slices.Contains(takes(other), name) {
+			return badRequest("%q is not a member of %s; %s takes it", name, endpoint, other)
+		}
+	}
+	those := "it takes none"
+	if list := takes(endpoint); len(list) > 0 {
+		those = "those are " + strings.Join(list, ", ")
+	}
+	return badRequest("%.64q is not a member of %s: %s", name, endpoint, those)
+}
+
+func badRequest(format string, args ...any) error {
+	return &bus.Error{Code: "400", Text: fmt.Sprintf(format, args...)}
+}
+
+// parseQuery reads a request to an endpoint: nothing, or one object of the
+// members that it takes.
+func parseQuery(endpoint string, body []byte) (query, error) {
 	var q query
 	if len(bytes.TrimSpace(body)) == 0 {
 		return q, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&q); err != nil {
-		return q, coded(fmt.Errorf("%w: request: %w", ErrInvalid, err))
-	}
-	return q, nil
+	err := eachMember("the request", body, func(name string, value []byte) error {
+		if !slices.Contains(takes(endpoint), name) {
+			return notTaken(endpoint, name)
+		}
+		return q.set(name, value)
+	})
+	return q, err
 }
 
-func (q query) key() position.Key {
+// eachMember calls do for the members of a JSON object. It is stricter than
+// encoding/json, which takes members twice, in any case, and null for an object.
+func eachMember(what string, text []byte, do func(name string, value []byte) error) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	var object json.RawMessage
+	if err := d.Decode(&object); err != nil || !utf8.Valid(text) {
+		return badRequest("%s is broken: expected one JSON object in UTF-8", what)
+	}
+	if object[0] != '{' {
+		return badRequest("%s must be a JSON object, not %s", what, kindOf(object))
+	}
+	if len(bytes.TrimSpace(text[d.InputOffset():])) > 0 {
+		return badRequest("%s has data after its JSON object, from byte %d on", what, d.InputOffset()+1)
+	}
+	d = json.NewDecoder(bytes.NewReader(object))
+	seen := make(map[string]bool)
+	// What follows cannot fail: the object is well formed.
+	for _, err := d.Token(); err == nil && d.More(); {
+		name, err := d.Token()
+		if err != nil {
+			return badRequest("%s is broken", what)
+		}
+		var value json.RawMessage
+		if err = d.Decode(&value); err != nil {
+			return badRequest("%s is broken", what)
+		}
+		member := fmt.Sprint(name)
+		if seen[member] {
+			return badRequest("%.64q is given twice", member)
+		}
+		seen[member] = true
+		if err = do(member, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kindOf names the kind of a well-formed JSON value.
+func kindOf(value []byte) string {
+	switch value[0] {
+	case '"':
+		return "a string"
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case 't', 'f':
+		return "true or false"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}
+
+// set reads the value of one member.
+func (q *query) set(name string, value []byte) error {
+	texts := map[string]*string{
+		"account": &q.Account, "instrument": &q.Instrument, "strategy": &q.Strategy, "leg": &q.Leg,
+		"at": &q.At, "event": &q.Event, "from": &q.From, "by": &q.By, "in": &q.In,
+	}
+	bools := map[string]*bool{"all": &q.All, "records": &q.Records, "deep": &q.Deep}
+	counts := map[string]*int{"lots": &q.Lots, "limit": &q.Limit}
+	kind := kindOf(value)
+	var wants string
+	var err error
+	switch {
+	case name == "rates":
+		if kind != "an object" {
+			return badRequest(`rates must be an object such as {"EUR":"1.08"}, not %s`, kind)
+		}
+		q.Rates = make(map[string]string)
+		return eachMember("rates", value, func(currency string, rate []byte) error {
+			var text string
+			if kindOf(rate) != "a string" || json.Unmarshal(rate, &text) != nil {
+				return badRequest("rates: the rate of %.64q must be a decimal in a string, not %s", currency, kindOf(rate))
+			}
+			q.Rates[currency] = text
+			return nil
+		})
+	case texts[name] != nil:
+		wants, err = "a string", json.Unmarshal(value, texts[name])
+	case bools[name] != nil:
+		wants, err = "true or false", json.Unmarshal(value, bools[name])
+	default:
+		n := counts[name]
+		if err = json.Unmarshal(value, n); err != nil && kind == "a number" || *n < 0 {
+			return badRequest("%s must be a whole number from 0 on, not %.40s", name, value)
+		}
+		wants = "a number"
+	}
+	if err != nil || kind != wants {
+		return badRequest("%s must be %s, not %s", name, wants, kind)
+	}
+	return nil
+}
+
+func (q *query) key() position.Key {
 	return position.Key{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, Leg: q.Leg}
 }
 
-func (l *Ledger) serveGet(_ context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
+func (l *Ledger) serveGet(_ context.Context, q *query) ([]byte, error) {
 	p, ok := l.Position(q.key())
 	if !ok {
 		return nil, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, q.key()))
@@ -64,86 +215,9 @@ func (l *Ledger) serveGet(_ context.Context, body []byte) ([]byte, error) {
 	return position.AppendPositionJSON(nil, fewLots(&p)), nil
 }
 
-// lotsFew is how many lots of a position are listed wherever it is shown; of more
-// the number and a digest are. All of them are asked for by position.lots.
-const lotsFew = 100
-
-// fewLots returns a position without its lots where they are many.
-func fewLots(p *position.Position) *position.Position {
-	if p.Lots == nil || len(p.Lots.Open) <= lotsFew {
-		return p
-	}
-	out, lots := *p, *p.Lots
-	lots.Open = nil
-	out.Lots = &lots
-	return &out
-}
-
-// lotsReply is a page of a position's lots.
-type lotsReply struct {
-	Count int        `json:"count"` // of all lots
-	From  int        `json:"from"`  // how many were passed over
-	Lots  []lotReply `json:"lots"`
-}
-
-type lotReply struct {
-	Lot    uint64  `json:"lot"`
-	Qty    string  `json:"qty"`
-	Cost   string  `json:"cost"`
-	Price  *string `json:"price"` // null where it is not known
-	Opened string  `json:"opened"`
-	Label  string  `json:"label"`
-}
-
-// serveLots replies with at most limit lots of a position, those after the first
-// few that "lots" says.
-func (l *Ledger) serveLots(_ context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
-	p, ok := l.Position(q.key())
-	if !ok {
-		return nil, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, q.key()))
-	}
-	if err = q.bound(); err != nil {
-		return nil, err
-	}
-	out := lotsReply{Lots: []lotReply{}}
-	if p.Lots != nil {
-		out.Count = len(p.Lots.Open)
-		out.From = min(max(q.Lots, 0), out.Count)
-		for _, lot := range p.Lots.Open[out.From:min(out.From+q.Limit, out.Count)] {
-			one := lotReply{Lot: lot.ID, Qty: lot.Qty.String(), Cost: lot.Cost.String(), Opened: lot.Opened.String(), Label: lot.Label}
-			alone := position.Position{Terms: p.Terms, Qty: lot.Qty, Cost: lot.Cost}
-			if price, known := alone.AvgEntry(); known {
-				text := price.String()
-				one.Price = &text
-			}
-			out.Lots = append(out.Lots, one)
-		}
-	}
-	return reply(out, nil)
-}
-
-// bound checks the limit of a query and fills it in.
-func (q *query) bound() error {
-	if q.Limit < 0 {
-		return coded(fmt.Errorf("%w: limit %d: give a positive number, or none for %d", ErrInvalid, q.Limit, historyLimit))
-	}
-	if q.Limit == 0 || q.Limit > historyLimit {
-		q.Limit = historyLimit
-	}
-	return nil
-}
-
 // serveCycles replies with the closed cycles of a key that are kept, oldest
 // first.
-func (l *Ledger) serveCycles(_ context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
+func (l *Ledger) serveCycles(_ context.Context, q *query) ([]byte, error) {
 	key := q.key()
 	if _, ok := l.Position(key); !ok {
 		return nil, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, key))
@@ -152,11 +226,7 @@ func (l *Ledger) serveCycles(_ context.Context, body []byte) ([]byte, error) {
 }
 
 // serveAccounts replies with the totals of all accounts, or of one.
-func (l *Ledger) serveAccounts(_ context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
+func (l *Ledger) serveAccounts(_ context.Context, q *query) ([]byte, error) {
 	all, err := AccountTotals(l.View())
 	if q.Account != "" {
 		all = slices.DeleteFunc(all, func(a AccountStatus) bool { return a.Account != q.Account })
@@ -168,26 +238,19 @@ func (l *Ledger) serveAccounts(_ context.Context, body []byte) ([]byte, error) {
 	return b, err
 }
 
-func (l *Ledger) serveList(_ context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
+func (l *Ledger) serveList(_ context.Context, q *query) ([]byte, error) {
 	return listReply(l.View(), q)
 }
 
 // serveAt replies with what was believed at a moment or, with an event time, with
 // what was true then by what is known at that moment.
-func (l *Ledger) serveAt(ctx context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
+func (l *Ledger) serveAt(ctx context.Context, q *query) ([]byte, error) {
+	if q.At == "" && q.Event == "" {
+		return nil, badRequest("at or event is missing: at is a seq or an RFC 3339 time such as 2026-01-02T03:04:05Z, event such a time")
+	}
+	at, err := moment("at", q.At)
 	if err != nil {
 		return nil, err
-	}
-	var at Moment
-	if q.At != "" || q.Event == "" {
-		if at, err = ParseMoment(q.At); err != nil {
-			return nil, coded(err)
-		}
 	}
 	v, err := l.viewAt(ctx, q.Event, at)
 	if err != nil {
@@ -201,23 +264,20 @@ func (l *Ledger) viewAt(ctx context.Context, event string, at Moment) (*projecto
 		return l.AsOf(ctx, at)
 	}
 	e, err := ParseMoment(event)
-	if err != nil {
-		return nil, err
-	}
-	if e.Time == 0 {
-		return nil, fmt.Errorf("%w: event %.40q is not an RFC 3339 time", ErrInvalid, event)
+	if err != nil || e.Time == 0 {
+		return nil, fmt.Errorf("%w: event %.40q is not an RFC 3339 time such as 2026-01-02T03:04:05Z", ErrInvalid, event)
 	}
 	v, _, err := l.AsOfEvent(ctx, e.Time, at)
 	return v, err
 }
 
-func (q query) selects(p *position.Position) bool {
+func (q *query) selects(p *position.Position) bool {
 	return (q.All || p.IsOpen()) && (q.Account == "" || q.Account == p.Key.Account) &&
 		(q.Instrument == "" || q.Instrument == p.Key.Instrument) && (q.Strategy == "" || q.Strategy == p.Key.Strategy)
 }
 
 // positions yields what a query selects of a view.
-func (q query) positions(v *projector.View) iter.Seq[position.Position] {
+func (q *query) positions(v *projector.View) iter.Seq[position.Position] {
 	return func(yield func(position.Position) bool) {
 		for p := range v.Positions() {
 			if q.selects(&p) && !yield(p) {
@@ -227,7 +287,7 @@ func (q query) positions(v *projector.View) iter.Seq[position.Position] {
 	}
 }
 
-func listReply(v *projector.View, q query) ([]byte, error) { return arrayReply(q.positions(v)) }
+func listReply(v *projector.View, q *query) ([]byte, error) { return arrayReply(q.positions(v)) }
 
 func arrayReply(positions iter.Seq[position.Position]) ([]byte, error) {
 	out := []byte{'['}
@@ -243,31 +303,21 @@ func arrayReply(positions iter.Seq[position.Position]) ([]byte, error) {
 }
 
 func tooLong(advice string) error {
-	return &bus.Error{Code: "413", Text: "holdfast: the reply would exceed 1 MB: " + advice}
+	return &bus.Error{Code: "413", Text: "the reply would exceed 1 MB: " + advice}
 }
 
 // serveHistory replies with at most limit changes from a point on; the caller
 // continues after the last seq it got.
-func (l *Ledger) serveHistory(ctx context.Context, body []byte) ([]byte, error) {
-	q, err := parseQuery(body)
-	if err != nil {
-		return nil, err
-	}
+func (l *Ledger) serveHistory(ctx context.Context, q *query) ([]byte, error) {
 	f := Filter{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, Records: q.Records}
-	for _, m := range []struct {
-		text string
-		to   *Moment
-	}{{q.From, &f.From}, {q.At, &f.To}} {
-		if m.text == "" {
-			continue
-		}
-		if *m.to, err = ParseMoment(m.text); err != nil {
-			return nil, coded(err)
-		}
-	}
-	if err = q.bound(); err != nil {
+	var err error
+	if f.From, err = moment("from", q.From); err != nil {
 		return nil, err
 	}
+	if f.To, err = moment("at", q.At); err != nil {
+		return nil, err
+	}
+	q.bound()
 	out, n := []byte{'['}, 0
 	for e, err := range l.History(ctx, f) {
 		if err != nil {
@@ -286,6 +336,18 @@ func (l *Ledger) serveHistory(ctx context.Context, body []byte) ([]byte, error) 
 		}
 	}
 	return append(out, ']'), nil
+}
+
+// moment reads a member that names a seq or a time; "" is the zero moment.
+func moment(name, text string) (Moment, error) {
+	if text == "" {
+		return Moment{}, nil
+	}
+	m, err := ParseMoment(text)
+	if err != nil {
+		return m, coded(fmt.Errorf("%s: %w", name, err))
+	}
+	return m, nil
 }
 
 // ParseMoment reads a seq or an RFC 3339 time.

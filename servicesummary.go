@@ -1,23 +1,11 @@
 package holdfast
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/moneyprinter/holdfast/position"
 )
-
-// summaryQuery asks for sums of positions; all members are optional.
-type summaryQuery struct {
-	Account    string            `json:"account"`
-	Instrument string            `json:"instrument"`
-	Strategy   string            `json:"strategy"`
-	By         string            `json:"by"`    // account (default), instrument or strategy
-	In         string            `json:"in"`    // currency to convert into
-	Rates      map[string]string `json:"rates"` // what one unit of another currency is worth in it
-}
 
 // summaryReply is one group of positions.
 type summaryReply struct {
@@ -52,16 +40,8 @@ func sumsOf(s *position.Sums) sumsReply {
 }
 
 // serveSummary replies with sums by account, instrument or strategy.
-func (l *Ledger) serveSummary(_ context.Context, body []byte) ([]byte, error) {
-	var q summaryQuery
-	if len(bytes.TrimSpace(body)) > 0 {
-		d := json.NewDecoder(bytes.NewReader(body))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&q); err != nil {
-			return nil, coded(fmt.Errorf("%w: request: %w", ErrInvalid, err))
-		}
-	}
-	out, err := l.summary(&q)
+func (l *Ledger) serveSummary(_ context.Context, q *query) ([]byte, error) {
+	out, err := l.summary(q)
 	if err != nil {
 		return nil, coded(err)
 	}
@@ -72,7 +52,7 @@ func (l *Ledger) serveSummary(_ context.Context, body []byte) ([]byte, error) {
 	return b, err
 }
 
-func (l *Ledger) summary(q *summaryQuery) ([]summaryReply, error) {
+func (l *Ledger) summary(q *query) ([]summaryReply, error) {
 	by := position.ByAccount
 	var err error
 	if q.By != "" {
@@ -83,7 +63,7 @@ func (l *Ledger) summary(q *summaryQuery) ([]summaryReply, error) {
 	rates := make(position.Rates, len(q.Rates))
 	for currency, text := range q.Rates {
 		if rates[currency], err = position.Parse(text); err != nil {
-			return nil, fmt.Errorf("%w: rate of %.64q: %w", ErrInvalid, currency, err)
+			return nil, fmt.Errorf("rates: the rate of %.64q: %w", currency, err)
 		}
 	}
 	all := query{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, All: true}
@@ -100,4 +80,67 @@ func (l *Ledger) summary(q *summaryQuery) ([]summaryReply, error) {
 		}
 	}
 	return out, nil
+}
+
+// lotsFew is how many lots of a position are listed wherever it is shown; of more
+// the number and a digest are. All of them are asked for by position.lots.
+const lotsFew = 100
+
+// fewLots returns a position without its lots where they are many.
+func fewLots(p *position.Position) *position.Position {
+	if p.Lots == nil || len(p.Lots.Open) <= lotsFew {
+		return p
+	}
+	out, lots := *p, *p.Lots
+	lots.Open = nil
+	out.Lots = &lots
+	return &out
+}
+
+// lotsReply is a page of a position's lots.
+type lotsReply struct {
+	Count int        `json:"count"` // of all lots
+	From  int        `json:"from"`  // how many were passed over
+	Lots  []lotReply `json:"lots"`
+}
+
+type lotReply struct {
+	Lot    uint64  `json:"lot"`
+	Qty    string  `json:"qty"`
+	Cost   string  `json:"cost"`
+	Price  *string `json:"price"` // null where it is not known
+	Opened string  `json:"opened"`
+	Label  string  `json:"label"`
+}
+
+// serveLots replies with at most limit lots of a position, those after the first
+// few that "lots" says.
+func (l *Ledger) serveLots(_ context.Context, q *query) ([]byte, error) {
+	p, ok := l.Position(q.key())
+	if !ok {
+		return nil, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, q.key()))
+	}
+	q.bound()
+	out := lotsReply{Lots: []lotReply{}}
+	if p.Lots != nil {
+		out.Count = len(p.Lots.Open)
+		out.From = min(q.Lots, out.Count)
+		for _, lot := range p.Lots.Open[out.From:min(out.From+q.Limit, out.Count)] {
+			one := lotReply{Lot: lot.ID, Qty: lot.Qty.String(), Cost: lot.Cost.String(), Opened: lot.Opened.String(), Label: lot.Label}
+			alone := position.Position{Terms: p.Terms, Qty: lot.Qty, Cost: lot.Cost}
+			if price, known := alone.AvgEntry(); known {
+				text := price.String()
+				one.Price = &text
+			}
+			out.Lots = append(out.Lots, one)
+		}
+	}
+	return reply(out, nil)
+}
+
+// bound fills in the limit of a query.
+func (q *query) bound() {
+	if q.Limit == 0 || q.Limit > historyLimit {
+		q.Limit = historyLimit
+	}
 }

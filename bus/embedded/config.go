@@ -82,7 +82,7 @@ func readerEntries(ledger string) []entry {
 		{kind: "service", core: "$SRV.>", option: manyAnswers},
 		{kind: "service", core: bus.RequestSubject(ledger, "position") + ".*"},
 	}
-	for _, endpoint := range []string{"history", "status", "backup.list"} {
+	for _, endpoint := range []string{"summary", "account.list", "history", "status", "backup.list"} {
 		entries = append(entries, entry{kind: "service", core: bus.RequestSubject(ledger, endpoint), option: slowAnswer})
 	}
 	for _, api := range []string{

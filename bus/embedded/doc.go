@@ -22,8 +22,8 @@
 // # Who may do what
 //
 //	reader  receives changes and operations events; makes durable and ordered
-//	        pull consumers on the ledger's stream; asks position.*, history,
-//	        status and backup.list
+//	        pull consumers on the ledger's stream; asks position.*, summary,
+//	        account.list, history, status and backup.list
 //	writer  the same, and asks apply, verify, backup.create and bus.rebuild
 //	core    everything; it exists only inside this process, through Connect,
 //	        with a secret that is made at each start and never stored

@@ -44,7 +44,10 @@ func newWorld(t *testing.T) *world {
 		require.NoError(t, err)
 	}
 	var endpoints []bus.Endpoint
-	for _, name := range []string{"apply", "position.get", "position.list", "position.at", "history", "status", "verify", "backup.create", "backup.list", "bus.rebuild"} {
+	for _, name := range []string{
+		"apply", "position.get", "position.list", "position.at", "position.cycles", "position.lots", "summary", "account.list",
+		"history", "status", "verify", "backup.create", "backup.list", "bus.rebuild",
+	} {
 		endpoints = append(endpoints, bus.Endpoint{Name: name, Handle: func(c ctxpkg.Context, _ []byte) ([]byte, error) {
 			w.calls <- name
 			return []byte(`{"from":"` + name + `"}`), c.Err()
@@ -90,6 +93,10 @@ func TestPermissions(t *testing.T) {
 		{bus.RequestSubject(ledger, "position.get"), "{}", both},
 		{bus.RequestSubject(ledger, "position.list"), "{}", both},
 		{bus.RequestSubject(ledger, "position.at"), "{}", both},
+		{bus.RequestSubject(ledger, "position.cycles"), "{}", both},
+		{bus.RequestSubject(ledger, "position.lots"), "{}", both},
+		{bus.RequestSubject(ledger, "summary"), "{}", both},
+		{bus.RequestSubject(ledger, "account.list"), "{}", both},
 		{bus.RequestSubject(ledger, "history"), "{}", both},
 		{bus.RequestSubject(ledger, "status"), "{}", both},
 		{bus.RequestSubject(ledger, "backup.list"), "{}", both},
