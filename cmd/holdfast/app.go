@@ -29,6 +29,8 @@ type app struct {
 	// running is set when flags and arguments were accepted: what fails from
 	// then on is no mistake in the command line.
 	running bool
+	// unknown is set when help was asked for a command that does not exist.
+	unknown error
 }
 
 // The forms of output.
@@ -45,6 +47,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := a.root()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = a.unknown
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -80,6 +85,8 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 damage found, 5 ledger in use.`,
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(flagError)
+	a.helpKnown(root)
 	p := root.PersistentFlags()
 	p.StringVar(&a.dir, "dir", envOr("HOLDFAST_DIR", "./holdfast-data"), "directory of the ledger (env HOLDFAST_DIR)")
 	p.StringVar(&a.server, "server", "", "NATS URL of a daemon to ask instead of the directory, such as nats://127.0.0.1:4222")
@@ -93,6 +100,34 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 damage found, 5 ledger in use.`,
 		a.verifyCmd(), a.backupCmd(), a.busCmd(), a.schemaCmd(), a.benchCmd(), a.versionCmd(),
 	)
 	return root
+}
+
+// helpKnown shows the help of commands that exist; cobra would show that of what
+// comes before an unknown one.
+func (a *app) helpKnown(root *cobra.Command) {
+	show := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if rest := cmd.Flags().Args(); cmd.HasSubCommands() && len(rest) > 0 {
+			a.unknown = usagef("unknown command %q for %q", rest[0], cmd.CommandPath())
+			return
+		}
+		show(cmd, args)
+	})
+	root.SetHelpCommand(&cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return usagef("unknown command %q for %q", rest[0], cmd.CommandPath())
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	})
 }
 
 // prepare checks the persistent flags and makes the logger.

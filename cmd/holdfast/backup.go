@@ -183,7 +183,7 @@ func verifyBackups(r *holdfast.Reader, names []string) (rows []holdfast.Backup, 
 		case verr == nil:
 		case isDamage(verr):
 			bad++
-			row.Damage = verr.Error()
+			row.Damage = plain(verr.Error())
 		default:
 			return nil, bad, verr
 		}

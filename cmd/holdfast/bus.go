@@ -63,7 +63,7 @@ func (a *app) printBus(st bus.Status) error {
 		{"stream", st.Stream},
 		{"state", st.State},
 		{"holds", fmt.Sprintf("seq %d to %d", st.First, st.Last)},
-		{"behind", fmt.Sprintf("%d records", st.Lag)},
+		{"behind", counted(int(st.Lag), "record")},
 		{"trouble", orDash(st.Err)},
 	})
 }

@@ -17,6 +17,8 @@ type diffFlags struct {
 	selection
 	span
 	when
+
+	late bool
 }
 
 func (a *app) diffCmd() *cobra.Command {
@@ -33,7 +35,7 @@ it is now.
 --as-of with --as-of-event compares what the ledger held at a moment with what was
 true at an event time by all that is known now. What they do not share arrived
 late, or was busted or corrected since; the records that arrived late are counted
-on standard error. Without --as-of it is the same instant by the record clock.
+on standard error, and with --late listed there. Without --as-of it is the same instant by the record clock.
 
 Seqs and versions are not compared: they tell how a state was come to.`,
 		Example: `  holdfast diff --from 2026-01-02T00:00:00Z --to 2026-01-03T00:00:00Z
@@ -48,6 +50,7 @@ Seqs and versions are not compared: they tell how a state was come to.`,
 	p.StringVar(&f.to, "to", "", "the state after: a seq or record time; now if absent")
 	p.StringVar(&f.asOf, "as-of", "", "with --as-of-event: what the ledger held at a seq or record time")
 	p.StringVar(&f.asOfEvent, "as-of-event", "", "what was true at an event time by all that is known now")
+	p.BoolVar(&f.late, "late", false, "with --as-of-event: list the records that arrived late, not just their number")
 	return a.verb(cmd, func(ctx context.Context, _ []string) error { return a.diff(ctx, &f) })
 }
 
@@ -57,6 +60,9 @@ func (f *diffFlags) check() error {
 		return usagef("diff needs --from, or --as-of-event: which states are to be compared?")
 	case f.from+f.to != "" && f.asOf+f.asOfEvent != "":
 		return usagef("--from and --to compare record times, --as-of and --as-of-event the two clocks: choose one pair")
+	}
+	if f.late && f.asOfEvent == "" {
+		return usagef("--late lists what arrived after an event time: give --as-of-event as well")
 	}
 	for _, m := range [][2]string{{"from", f.from}, {"to", f.to}} {
 		if _, err := moment(m[0], m[1]); err != nil {
@@ -100,7 +106,7 @@ func (a *app) diff(ctx context.Context, f *diffFlags) error {
 	return a.printDifferences(old, next, f)
 }
 
-// noteLate names the mutations that had happened by the event time and were
+// noteLate counts, and with --late names, the mutations that had happened by the event time and were
 // recorded only after what was believed.
 func (a *app) noteLate(ctx context.Context, r *holdfast.Reader, f *diffFlags, believed uint64) error {
 	at, err := eventTime(f.asOfEvent)
@@ -119,12 +125,12 @@ func (a *app) noteLate(ctx context.Context, r *holdfast.Reader, f *diffFlags, be
 		if c.Cause == nil || c.Part != 0 || c.Cause.EventTime() > at {
 			continue
 		}
-		if n++; n <= maxReports {
+		if n++; f.late {
 			a.notef("late: seq %d, %s %s of %s", e.Seq, c.Cause.Type(), c.Cause.ID(), c.Cause.EventTime())
 		}
 	}
-	if n > maxReports {
-		a.notef("late: %d more", n-maxReports)
+	if n > 0 && !f.late {
+		a.notef("late: %s (--late lists them)", counted(n, "record"))
 	}
 	return nil
 }

@@ -67,10 +67,7 @@ func isDamage(err error) bool {
 
 // complain prints an error and what to do next.
 func (a *app) complain(cmd *cobra.Command, err error, code int) {
-	text := err.Error()
-	if !strings.HasPrefix(text, "holdfast:") {
-		text = "holdfast: " + text
-	}
+	text := "holdfast: " + plain(err.Error())
 	var held *journal.InUseError
 	switch {
 	case errors.As(err, &held):

@@ -20,6 +20,7 @@ type historyFlags struct {
 	records                   bool
 	limit                     int
 	trades, entryFee, flipFee string
+	fees                      bool // one of the two was given
 }
 
 func (a *app) historyCmd() *cobra.Command {
@@ -55,10 +56,16 @@ the closing trade.`,
 	cmd.Flags().StringVar(&f.trades, "trades", "", "closed trades instead: fill_to_fill, flat_to_flat or flat_to_reduced")
 	cmd.Flags().StringVar(&f.entryFee, "entry-fee", "pro-rata", "with --trades: pro-rata, first or cycle")
 	cmd.Flags().StringVar(&f.flipFee, "flip-fee", "split", "with --trades: split or closing")
-	return a.verb(cmd, func(ctx context.Context, _ []string) error { return a.history(ctx, &f) })
+	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		f.fees = cmd.Flags().Changed("entry-fee") || cmd.Flags().Changed("flip-fee")
+		return a.history(ctx, &f)
+	})
 }
 
 func (a *app) history(ctx context.Context, f *historyFlags) error {
+	if f.trades == "" && f.fees {
+		return usagef("--entry-fee and --flip-fee say how trades are paired: give --trades as well")
+	}
 	filter, err := f.filter(&f.selection)
 	if err != nil {
 		return err

@@ -97,7 +97,7 @@ func (a *app) importState(ctx context.Context, f *importFlags, file string) (err
 	}
 	defer closing(end, &err)
 	err = run.run(ctx)
-	a.notef("%d positions in %s, %d members passed over", state.Positions, from, state.Unknown)
+	a.notef("%s in %s, %s passed over", counted(state.Positions, "position"), from, counted(state.Unknown, "member"))
 	if perr := a.printCounts(run, false); err == nil {
 		err = perr
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,7 +68,8 @@ spot fills; --map account:=NAME names the account that these files leave out.
 
 --rounding hyperliquid takes the places of a coin's sizes from the file: let the
 first file be one that has them. A coin whose plain definition is in force is
-redefined while no position of it is open, else the run says so and stops.
+redefined while no position of it is open. If one is, nothing is written at all: a
+ledger that was filled without the profile cannot be given it, begin a new one.
 
 With --server the mutations are sent to a daemon.`,
 		Example: `  holdfast ingest fills.ndjson
@@ -132,8 +134,7 @@ func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfas
 			return nil, err
 		}
 		run.to = to
-		run.in.knows(to.book.View())
-		return closer(func() error { return nil }), nil
+		return closer(func() error { return nil }), run.begin(to.book.View())
 	case a.server != "":
 		if f.insist {
 			return nil, usagef("--insist works on the directory: use --dir instead of --server")
@@ -142,23 +143,58 @@ func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfas
 		if err != nil {
 			return nil, err
 		}
+		var st holdfast.Status
+		if err = r.ask(ctx, "status", &st); err != nil {
+			r.close()
+			return nil, err
+		}
+		run.lastSeq.Store(st.Last)
 		run.to = newRemoteTarget(r)
 		return closer(func() error { r.close(); return nil }), nil
+	}
+	if err := a.checkRounding(ctx, run.in); err != nil {
+		return nil, err
 	}
 	l, err := holdfast.Open(ctx, a.dir, o)
 	if err != nil {
 		return nil, err
 	}
 	run.to = localTarget{ledger: l, insist: f.insist}
-	run.in.knows(l.View())
+	if err = run.begin(l.View()); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	return l, nil
 }
 
-// knows lets definitions look at what the ledger holds.
-func (in *input) knows(v *projector.View) {
-	if in.venue != nil {
-		in.venue.known = v.Instrument
+// begin takes in what the ledger holds: its last seq, and what definitions have
+// to look at.
+func (g *ingestion) begin(v *projector.View) error {
+	g.lastSeq.Store(v.Seq())
+	if g.in.venue == nil {
+		return nil
 	}
+	g.in.venue.known = v.Instrument
+	return g.in.venue.check(v)
+}
+
+// checkRounding looks at a ledger before it is opened for writing, which leaves
+// a record.
+func (a *app) checkRounding(ctx context.Context, in *input) error {
+	if in.venue == nil {
+		return nil
+	}
+	r, err := a.reader()
+	if errors.Is(err, holdfast.ErrNotLedger) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v, err := r.AsOf(ctx, holdfast.Moment{})
+	if err != nil {
+		return err
+	}
+	return in.venue.check(v)
 }
 
 // input is the files to read, opened and checked before anything is applied.
@@ -215,6 +251,7 @@ func (a *app) openInput(f *inputFlags, files []string) (*input, error) {
 			in.close()
 			return nil, fmt.Errorf("holdfast: %w", err)
 		}
+		a.noteUnused(last.feed)
 	}
 	if !known {
 		in.total = 0
@@ -224,6 +261,14 @@ func (a *app) openInput(f *inputFlags, files []string) (*input, error) {
 		return nil, err
 	}
 	return in, nil
+}
+
+// noteUnused names the columns of a CSV that nothing is read from: one of them
+// may be misspelt.
+func (a *app) noteUnused(f *feed.Feed) {
+	if list := f.Unused(); len(list) > 0 {
+		a.notef("holdfast: %s: not used: %s %s", f.Name(), noun(len(list), "column"), strings.Join(list, ", "))
+	}
 }
 
 func openFile(name string) (*os.File, int64, error) {

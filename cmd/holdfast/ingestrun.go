@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -203,14 +202,6 @@ func (g *ingestion) report(r row, err error) {
 	_, _ = fmt.Fprintln(g.app.stderr, "holdfast: "+text) // nobody is left to tell
 }
 
-// plain takes the names of packages off the front of an error's text.
-func plain(text string) string {
-	for _, name := range []string{"holdfast: ", "feed: ", "position: ", "projector: "} {
-		text = strings.TrimPrefix(text, name)
-	}
-	return text
-}
-
 func (r row) place() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
 
 // refusal reports whether an error concerns one mutation only.
@@ -284,6 +275,7 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 		if f, err = feed.Open(s.name, s.r, g.in.format, g.in.mapping); err != nil {
 			return send(row{err: &inputError{err}}) && false
 		}
+		g.app.noteUnused(f)
 	}
 	base := g.bytes.Load()
 	for {

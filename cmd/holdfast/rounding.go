@@ -11,6 +11,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
 )
 
 // hyperliquidDigits is how many digits after the point a price and a size of a
@@ -25,6 +26,8 @@ const hyperliquidDigits = 6
 // rounded up.
 type venueRounding struct {
 	places map[string]int
+	// plain are the definitions that the files imply, by instrument.
+	plain map[string]position.DefineInstrument
 	// known returns what the ledger holds already; nil: nothing can be asked.
 	known func(name string) (position.Instrument, bool)
 }
@@ -38,7 +41,7 @@ func newVenueRounding(name string, in *input) (*venueRounding, error) {
 	default:
 		return nil, usagef("--rounding %q: hyperliquid is the only profile by name; an instrument line takes any other, see 'holdfast schema mutation'", name)
 	}
-	v := &venueRounding{places: make(map[string]int)}
+	v := &venueRounding{places: make(map[string]int), plain: make(map[string]position.DefineInstrument)}
 	for _, s := range in.sources {
 		if s.c == nil {
 			return nil, usagef("--rounding reads the input twice: give a file instead of -")
@@ -76,9 +79,12 @@ func (v *venueRounding) scan(name string, in *input) (err error) {
 		if err != nil {
 			return fmt.Errorf("holdfast: %w", err)
 		}
-		if fill, ok := e.Mutation.(position.Fill); ok {
-			_, places, _ := strings.Cut(fill.Qty.String(), ".")
-			v.places[fill.Instrument] = max(v.places[fill.Instrument], len(places))
+		switch m := e.Mutation.(type) {
+		case position.Fill:
+			_, places, _ := strings.Cut(m.Qty.String(), ".")
+			v.places[m.Instrument] = max(v.places[m.Instrument], len(places))
+		case position.DefineInstrument:
+			v.plain[m.Instrument] = m
 		}
 	}
 }
@@ -105,4 +111,49 @@ func (v *venueRounding) apply(m position.Mutation) position.Mutation {
 	d.Terms.Rounding.Average = position.Round{Mode: position.Floor, Digits: uint8(digits)}
 	d.Ident = uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/average/%d floor", d.Ident, digits)).String()
 	return d
+}
+
+// check refuses, before anything is written, what redefinitions would fail at
+// later: the positions of a coin that is defined otherwise are open.
+func (v *venueRounding) check(view *projector.View) error {
+	open := make(map[string]bool)
+	for p := range view.Positions() {
+		if !p.Qty.IsZero() {
+			open[p.Key.Instrument] = true
+		}
+	}
+	w := venueRounding{places: v.places, known: view.Instrument}
+	var without, coarser []string
+	for _, name := range sortedNames(v.plain) {
+		held, ok := view.Instrument(name)
+		if !ok || !open[name] {
+			continue
+		}
+		d, ok := w.apply(v.plain[name]).(position.DefineInstrument)
+		switch {
+		case !ok || d.Terms.Rounding == held.Terms.Rounding:
+		case held.Terms.Rounding == position.Rounding{}:
+			without = append(without, name)
+		default:
+			coarser = append(coarser, name)
+		}
+	}
+	if len(without) > 0 {
+		return fmt.Errorf("holdfast: the ledger was filled without --rounding hyperliquid, and positions of %s that would be redefined are open: %s; "+
+			"nothing was written: begin a new ledger with another --dir", counted(len(without), "coin"), someOf(without))
+	}
+	if len(coarser) > 0 {
+		return fmt.Errorf("holdfast: the ledger has another rounding of %s, made from coarser sizes than these files show, and positions are open: %s; "+
+			"nothing was written: close them first, or begin a new ledger with another --dir", counted(len(coarser), "coin"), someOf(coarser))
+	}
+	return nil
+}
+
+// someOf lists the first of some names.
+func someOf(names []string) string {
+	const most = 10
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }

@@ -39,8 +39,14 @@ func (s *span) filter(sel *selection) (holdfast.Filter, error) {
 	if f.From, err = moment("from", s.from); err != nil {
 		return f, err
 	}
-	f.To, err = moment("to", s.to)
-	return f, err
+	if f.To, err = moment("to", s.to); err != nil {
+		return f, err
+	}
+	// A seq and a time cannot be compared here.
+	if f.To.Seq != 0 && f.From.Seq > f.To.Seq || f.To.Time != 0 && f.From.Time > f.To.Time {
+		return f, usagef("--from %s is after --to %s", s.from, s.to)
+	}
+	return f, nil
 }
 
 // moment reads the value of a flag that names a seq or a time; "" is the zero

@@ -88,6 +88,9 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 			return err
 		}
 		defer in.close()
+		if err = a.checkRounding(ctx, in); err != nil {
+			return err
+		}
 	}
 	d := &daemon{app: a}
 	defer func() {
@@ -241,8 +244,11 @@ func (d *daemon) announce() error {
 // ingest applies files while the daemon serves, and shows the positions.
 func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
 	run := &ingestion{app: d.app, in: in, skip: f.skipInvalid, to: localTarget{ledger: d.ledger, insist: f.insist}}
-	in.knows(d.ledger.View())
-	err := run.run(ctx)
+	err := run.begin(d.ledger.View())
+	if err != nil {
+		return err
+	}
+	err = run.run(ctx)
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // told to stop: what is missing is applied by the next run
 	}

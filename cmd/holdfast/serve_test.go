@@ -205,6 +205,8 @@ func TestServeHTTP(t *testing.T) {
 	require.Len(t, rows, 2)
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions?as_of=2&account=A", http.StatusOK)), &rows))
 	require.Equal(t, text("3"), rows[0].Qty)
+	require.Contains(t, s.get(t, "/positions?all=zz", http.StatusBadRequest), "give 1, true, 0 or false")
+	require.Equal(t, "unknown query member \"account\": none is known here\n", s.get(t, "/accounts?account=x", http.StatusBadRequest))
 	require.JSONEq(t, "[]", s.get(t, "/positions?account=nobody&all=1", http.StatusOK))
 	s.get(t, "/positions?as_of=yesterday", http.StatusBadRequest)
 	require.Contains(t, s.get(t, "/status", http.StatusOK), `"last": 5`)

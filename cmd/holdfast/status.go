@@ -113,7 +113,7 @@ func accountText(acc *holdfast.AccountStatus) string {
 	if acc.Positions.Count == 0 {
 		return balance
 	}
-	return fmt.Sprintf("%s; with %d positions, %d open: %s", balance, acc.Positions.Count, acc.Positions.Open, sum(acc.Total))
+	return fmt.Sprintf("%s; with %s, %d open: %s", balance, counted(acc.Positions.Count, "position"), acc.Positions.Open, sum(acc.Total))
 }
 
 func sortedNames[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

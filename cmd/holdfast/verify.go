@@ -127,10 +127,15 @@ func findingText(f holdfast.Finding) string {
 	return s
 }
 
-// counted is a number with its noun.
-func counted(n int, noun string) string {
+// noun is a noun for a number of things.
+func noun(n int, one string) string {
 	if n == 1 {
-		return "1 " + noun
+		return one
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return one + "s"
+}
+
+// counted is a number with its noun.
+func counted(n int, of string) string {
+	return fmt.Sprintf("%d %s", n, noun(n, of))
 }

@@ -40,7 +40,7 @@ func local(addr net.Addr, h http.Handler) http.Handler {
 		}
 		ip := net.ParseIP(strings.Trim(host, "[]"))
 		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			http.Error(rw, "holdfast: this address answers to localhost only", http.StatusForbidden)
+			http.Error(rw, "this address answers to localhost only", http.StatusForbidden)
 			return
 		}
 		h.ServeHTTP(rw, r)
@@ -52,7 +52,11 @@ func queryMembers(rw http.ResponseWriter, r *http.Request, known ...string) (url
 	q := r.URL.Query()
 	for name := range q {
 		if !slices.Contains(known, name) {
-			http.Error(rw, fmt.Sprintf("holdfast: unknown query member %q: known are %s", name, strings.Join(known, ", ")), http.StatusBadRequest)
+			there := "none is known here"
+			if len(known) > 0 {
+				there = "known are " + strings.Join(known, ", ")
+			}
+			http.Error(rw, fmt.Sprintf("unknown query member %q: %s", name, there), http.StatusBadRequest)
 			return nil, false
 		}
 	}
@@ -79,7 +83,7 @@ func newWeb(a *app, l *holdfast.Ledger, addr net.Addr) *http.Server {
 
 func (w *web) healthz(rw http.ResponseWriter, _ *http.Request) {
 	if err := w.ledger.Err(); err != nil {
-		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+		http.Error(rw, plain(err.Error()), http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = io.WriteString(rw, "ok\n") // the client may be gone
@@ -92,7 +96,7 @@ func answer[T any](rw http.ResponseWriter, v T, err error) {
 		b, err = json.MarshalIndent(v, "", "  ")
 	}
 	if err != nil {
-		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		http.Error(rw, plain(err.Error()), http.StatusInternalServerError)
 		return
 	}
 	rw.Header().Set("Content-Type", "application/json")
@@ -109,7 +113,11 @@ func (w *web) positions(rw http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	f := positionsFlags{selection: selection{q.Get("account"), q.Get("instrument"), q.Get("strategy")}, all: truth(q.Get("all"))}
+	all, ok := truth(rw, q, "all")
+	if !ok {
+		return
+	}
+	f := positionsFlags{selection: selection{q.Get("account"), q.Get("instrument"), q.Get("strategy")}, all: all}
 	v := w.ledger.View()
 	if q.Get("as_of") != "" {
 		at, err := holdfast.ParseMoment(q.Get("as_of"))
@@ -117,7 +125,7 @@ func (w *web) positions(rw http.ResponseWriter, r *http.Request) {
 			v, err = w.ledger.AsOf(r.Context(), at)
 		}
 		if err != nil {
-			http.Error(rw, err.Error(), http.StatusBadRequest)
+			http.Error(rw, plain(err.Error()), http.StatusBadRequest)
 			return
 		}
 	}
@@ -151,10 +159,25 @@ func writePositions(w io.Writer, v *projector.View, f *positionsFlags) error {
 	return out.Flush()
 }
 
-func truth(s string) bool { return s == "1" || s == "true" }
+// truth reads a query member that is on or off; absent is off.
+func truth(rw http.ResponseWriter, q url.Values, name string) (on, ok bool) {
+	switch value := q.Get(name); value {
+	case "1", "true":
+		return true, true
+	case "0", "false", "":
+		return false, true
+	default:
+		http.Error(rw, fmt.Sprintf("%s=%.40q: give 1, true, 0 or false", name, value), http.StatusBadRequest)
+		return false, false
+	}
+}
 
 func (w *web) verify(rw http.ResponseWriter, r *http.Request) {
 	q, ok := queryMembers(rw, r, "deep")
+	if !ok {
+		return
+	}
+	deep, ok := truth(rw, q, "deep")
 	if !ok {
 		return
 	}
@@ -167,7 +190,7 @@ func (w *web) verify(rw http.ResponseWriter, r *http.Request) {
 	if err := http.NewResponseController(rw).SetWriteDeadline(time.Time{}); err != nil {
 		w.app.log.Debug("no write deadline", "err", err)
 	}
-	rep, err := w.ledger.Verify(r.Context(), holdfast.VerifyOptions{Deep: truth(q.Get("deep"))})
+	rep, err := w.ledger.Verify(r.Context(), holdfast.VerifyOptions{Deep: deep})
 	answer(rw, rep, err)
 }
 

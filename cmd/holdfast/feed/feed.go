@@ -154,6 +154,9 @@ func (f *Feed) newRows(m Mapping) (rowReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: header: %w", ErrFormat, f.name, err)
 	}
+	if name, twice := t.twice(); twice {
+		return nil, fmt.Errorf("%w: %s: several columns are named %s", ErrColumn, f.name, clip(name))
+	}
 	var rows rowReader
 	switch f.format {
 	case Hyperliquid:
@@ -230,6 +233,18 @@ func venueOf(t *table, m Mapping) Format {
 
 // Format returns the format, the detected one if it was Auto.
 func (f *Feed) Format() Format { return f.format }
+
+// Name returns the name that the feed was opened with.
+func (f *Feed) Name() string { return f.name }
+
+// Unused returns, quoted, the columns of a CSV that no member is read from. The
+// venues' files have many, by design; for them it returns none.
+func (f *Feed) Unused() []string {
+	if r, ok := f.rows.(*rows); ok {
+		return r.unused()
+	}
+	return nil
+}
 
 // Offset returns how many bytes of the input the entries so far took, for a
 // progress bar.

@@ -109,7 +109,7 @@ func Positions(r io.Reader, o PositionsOptions) (*Imported, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: no JSON, perhaps cut off: %w", ErrFormat, err)
 	}
-	im := importer{o: o.filled(), out: &Imported{}, defined: map[string]bool{}}
+	im := importer{o: o.filled(), out: &Imported{}, defined: map[string]bool{}, seen: map[string]int{}}
 	if err = im.document(doc); err != nil {
 		return nil, err
 	}
@@ -132,6 +132,7 @@ type importer struct {
 	out     *Imported
 	saved   position.Time // when the file was written, 0 if it does not say
 	defined map[string]bool
+	seen    map[string]int // the position that gave a fill or an adoption of this id
 }
 
 // document recognises the layout.
@@ -268,6 +269,9 @@ func (im *importer) position(name, side string, o map[string]any) error {
 	if err != nil {
 		return im.refuse(h.instrument, err)
 	}
+	if earlier := im.repeats(ms); earlier != 0 {
+		return im.refuse(h.instrument, fmt.Errorf("it repeats position %d: both would be counted as one", earlier))
+	}
 	im.out.Positions++
 	for _, m := range ms {
 		if err = m.Validate(); err != nil {
@@ -279,6 +283,25 @@ func (im *importer) position(name, side string, o map[string]any) error {
 	}
 	im.out.Unknown += len(o) - len(h.used)
 	return nil
+}
+
+// repeats returns the number of the earlier position that gave the same fill or
+// adoption, 0 if there is none, and notes what this one gives.
+func (im *importer) repeats(ms []position.Mutation) int {
+	for _, m := range ms {
+		switch m.(type) {
+		case position.Fill, position.Adopt:
+		default:
+			continue
+		}
+		if earlier := im.seen[m.ID()]; earlier != 0 {
+			return earlier
+		}
+	}
+	for _, m := range ms {
+		im.seen[m.ID()] = im.out.Positions + 1
+	}
+	return 0
 }
 
 // warn notes something about a position.

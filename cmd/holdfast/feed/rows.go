@@ -139,6 +139,21 @@ func bindUsual(t *table, m int, name string) (binding, error) {
 	return binding{}, fmt.Errorf("several columns could give %s; map one with %s=COLUMN; the columns are %s", name, name, t.listed())
 }
 
+// unused returns the columns that no member is read from, quoted.
+func (r *rows) unused() []string {
+	var out []string
+	for i, c := range r.table.columns {
+		used := c == "" || slices.Contains(r.kind.columns, i)
+		for m := range r.from {
+			used = used || slices.Contains(r.from[m].columns, i)
+		}
+		if !used {
+			out = append(out, clip(c))
+		}
+	}
+	return out
+}
+
 // column returns the column that gives a member, "" when there is none or when it
 // has the member's name anyway.
 func (r *rows) column(member string) string {
@@ -280,7 +295,10 @@ func (r *rows) appendValue(b []byte, name, text string) ([]byte, error) {
 		}
 	case "lot", "lots", "targets", "tags", "metadata", "rounding":
 		if text[0] != '{' && text[0] != '[' {
-			break
+			if name == "lot" { // or the id of one
+				break
+			}
+			return b, fmt.Errorf("%s is no JSON: a list stands in its cell as [\"a\",\"b\"], an object as {\"a\":\"b\"}", clip(text))
 		}
 		if !utf8.ValidString(text) || !json.Valid([]byte(text)) {
 			return b, fmt.Errorf("%s is neither a text nor JSON", clip(text))

@@ -3,6 +3,7 @@ package feed
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +24,17 @@ func newTable(header string) (*table, error) {
 		t.columns = append(t.columns, strings.TrimSpace(f))
 	}
 	return t, nil
+}
+
+// twice returns a name that several columns have. Columns without a name are
+// what spreadsheets leave behind.
+func (t *table) twice() (string, bool) {
+	for i, c := range t.columns {
+		if c != "" && slices.Contains(t.columns[i+1:], c) {
+			return c, true
+		}
+	}
+	return "", false
 }
 
 // index returns the place of a column, -1 when there is none of that name.

@@ -136,7 +136,7 @@ func TestCSVTypedBadRows(t *testing.T) {
 		{"adopt,1,A,X,,1,,,{,,,,", "lots", `lots "{" is neither a text nor JSON`},
 		{`adopt,1,A,X,,1,,,"[{""qty"":""1""},""x"":[]",,,,`, "lots", "is neither a text nor JSON"},
 		{`adopt,1,A,X,,1,,,"[{""qty"":""1""}]",,,,`, "lots", "lots number 1: price or cost is required"},
-		{"amend,1,A,X,,,,,,t,,,", "tags", "tags must be an array, not a string"},
+		{"amend,1,A,X,,,,,,t,,,", "tags", "tags \"t\" is no JSON: a list stands in its cell"},
 		{"amend,1,A,X,,,,,,[],-1,,", "expect_version", `expect_version "-1" is not a whole number`},
 		{"adjust,1,A,X,,1,,,,,,,\xff", "reason", "reason is not valid UTF-8"},
 		{"adjust,1,A,X,,1,,,,,,,", "reason", "reason is missing in an adjust"},

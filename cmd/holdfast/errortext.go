@@ -1,0 +1,45 @@
+package main
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// packageNames are the names of packages at the start of an error's text and of
+// its parts.
+var packageNames = regexp.MustCompile(
+	`(^|: |; |, |\n|\(|\band )(?:(?:holdfast|position|projector|journal|snapshotter|bus|embedded|feed): )+`)
+
+// plain takes the names of packages out of an error's text: they say nothing to
+// the reader. It is for everything that is shown.
+func plain(text string) string { return packageNames.ReplaceAllString(text, "$1") }
+
+// flagError says what a flag takes instead of how its value was parsed.
+func flagError(_ *cobra.Command, err error) error {
+	text, want := err.Error(), ""
+	if bad, ok := errors.AsType[*strconv.NumError](err); ok {
+		switch bad.Func {
+		case "ParseUint":
+			want = "give a whole number that is not negative"
+		case "ParseInt", "Atoi":
+			want = "give a whole number"
+		case "ParseBool":
+			want = "give true or false"
+		default:
+			want = "give a number"
+		}
+		if errors.Is(err, strconv.ErrRange) {
+			want = "the number is too large"
+		}
+	} else if strings.Contains(text, "time: ") && strings.Contains(text, "duration") {
+		want = "give a duration such as 90s, 5m or 24h"
+	}
+	if i := strings.LastIndex(text, " flag: "); i >= 0 && want != "" {
+		text = text[:i] + ": " + want
+	}
+	return usagef("%s", text)
+}
