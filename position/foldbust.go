@@ -203,7 +203,9 @@ func (x *refolding) changes(old *Position, images []Position, in *Instrument, se
 
 // renumbered gives the lots of a refold the numbers that they had before it, by time
 // and label, so that the record names only those that have changed; the others get
-// new ones. It returns the number that comes next.
+// new ones. Where that would put lots of one time into another order than the refold
+// has them in, its own numbers stay: the order decides which lot leaves next. It
+// returns the number that comes next.
 func renumbered(l, held *Lots) (lots []Lot, next uint64) {
 	type origin struct {
 		opened Time
@@ -224,7 +226,9 @@ func renumbered(l, held *Lots) (lots []Lot, next uint64) {
 		lots[i].ID = next
 		next++
 	}
-	slices.SortFunc(lots, func(a, b Lot) int { return a.compare(&b) })
+	if !slices.IsSortedFunc(lots, func(a, b Lot) int { return a.compare(&b) }) {
+		return l.Open, max(held.next(), l.Next)
+	}
 	return lots, next
 }
 
