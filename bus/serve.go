@@ -103,8 +103,14 @@ func Serve(nc *nats.Conn, ledger, version string, endpoints []Endpoint) (stop fu
 			return nil, fmt.Errorf("bus: serve %s: %w", e.Name, err)
 		}
 	}
+	// A request that is sent when this has returned finds somebody. Without a
+	// connection nobody is found anyway; the subscriptions follow when it is back.
+	_ = nc.FlushTimeout(flushPatience)
 	return s.stop, nil
 }
+
+// flushPatience bounds the wait for the server to know the subscriptions.
+const flushPatience = 2 * time.Second
 
 // semver is the form that a service's version must have.
 var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+)?(\+[0-9A-Za-z.-]+)?$`)
