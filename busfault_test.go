@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,33 +25,26 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 )
 
-// natsEnv makes the test binary a plain NATS server; its value is
-// "host:port store".
+// natsEnv makes the test binary a plain NATS server; its value is where it
+// stores.
 const natsEnv = "HOLDFAST_TEST_NATS"
 
-// natsChild runs a server until its standard input ends.
+// natsChild runs a server until its standard input ends. It prints the address
+// at which it listens when it is ready.
 func natsChild() int {
-	addr, store, _ := strings.Cut(os.Getenv(natsEnv), " ")
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	s, err := server.NewServer(&server.Options{Host: host, Port: n, JetStream: true, StoreDir: store, NoSigs: true, NoLog: true})
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: os.Getenv(natsEnv), NoSigs: true, NoLog: true,
+	})
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
 	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
+		fmt.Println("not ready within a minute")
 		return 1
 	}
-	fmt.Println("ready")
+	fmt.Println(s.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent ends
 	s.Shutdown()
 	s.WaitForShutdown()
@@ -60,20 +52,19 @@ func natsChild() int {
 }
 
 // natsProcess is a NATS server in a process of its own, so that it can be
-// stopped, paused and killed for real.
+// stopped, paused and killed for real. Each start listens at another port, which
+// connections find by Dial: a port of before may be somebody else's by now.
 type natsProcess struct {
-	tb          testing.TB
-	addr, store string
-	cmd         *exec.Cmd
-	stdin       io.WriteCloser
+	tb    testing.TB
+	store string
+	addr  atomic.Pointer[string]
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
 }
 
 func newNATS(tb testing.TB) *natsProcess {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
-	p := &natsProcess{tb: tb, addr: l.Addr().String(), store: filepath.Join(tb.TempDir(), "store")}
-	require.NoError(tb, l.Close())
+	p := &natsProcess{tb: tb, store: filepath.Join(tb.TempDir(), "store")}
 	p.start()
 	tb.Cleanup(p.kill)
 	return p
@@ -84,15 +75,18 @@ func (p *natsProcess) start() {
 	exe, err := os.Executable()
 	require.NoError(p.tb, err)
 	p.cmd = exec.Command(exe)
-	p.cmd.Env = append(os.Environ(), natsEnv+"="+p.addr+" "+p.store)
+	p.cmd.Env = append(os.Environ(), natsEnv+"="+p.store)
 	p.stdin, err = p.cmd.StdinPipe()
 	require.NoError(p.tb, err)
 	out, err := p.cmd.StdoutPipe()
 	require.NoError(p.tb, err)
 	require.NoError(p.tb, p.cmd.Start())
 	line, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(p.tb, err)
-	require.Equal(p.tb, "ready\n", line)
+	require.NoError(p.tb, err, line)
+	addr := strings.TrimSpace(line)
+	_, _, err = net.SplitHostPort(addr)
+	require.NoError(p.tb, err, line)
+	p.addr.Store(&addr)
 }
 
 func (p *natsProcess) kill() {
@@ -102,8 +96,13 @@ func (p *natsProcess) kill() {
 
 func (p *natsProcess) signal(s syscall.Signal) { require.NoError(p.tb, p.cmd.Process.Signal(s)) }
 
+// Dial leads to the present server, whatever the address.
+func (p *natsProcess) Dial(network, _ string) (net.Conn, error) {
+	return net.Dial(network, *p.addr.Load())
+}
+
 func (p *natsProcess) connect(context.Context) (*nats.Conn, error) {
-	return nats.Connect("nats://"+p.addr, bus.ConnectOptions("holdfast", nil)...)
+	return nats.Connect("", append(bus.ConnectOptions("holdfast", nil), nats.SetCustomDialer(p))...)
 }
 
 // busFaults are what may happen to a bus while appends go on; each returns how

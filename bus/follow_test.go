@@ -24,7 +24,7 @@ func (h *house) client(user string) *nats.Conn {
 	b, err := os.ReadFile(filepath.Join(h.dir, user+".json"))
 	require.NoError(h.t, err)
 	require.NoError(h.t, json.Unmarshal(b, &c))
-	nc, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
+	nc, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password), nats.SetCustomDialer(h), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
 	require.NoError(h.t, err)
 	h.t.Cleanup(nc.Close)
 	return nc
@@ -188,8 +188,7 @@ func TestFollowOntoEmptyStream(t *testing.T) {
 	js := h.js()
 	config := h.stream().CachedInfo().Config
 	require.NoError(t, js.DeleteStream(t.Context(), config.Name))
-	_, err := js.CreateStream(t.Context(), config)
-	require.NoError(t, err)
+	h.recreate(js, config)
 	require.Eventually(t, func() bool {
 		in, err := h.stream().Info(t.Context())
 		return err == nil && in.State.Consumers > 0
@@ -203,7 +202,7 @@ func TestFollowOntoEmptyStream(t *testing.T) {
 	}
 }
 
-// The server restarts, at the same address, under a reader on TCP.
+// The server restarts under a reader on TCP.
 func TestFollowThroughRestarts(t *testing.T) {
 	t.Parallel()
 	h, src := newHouse(t), newSource(1)
@@ -211,7 +210,6 @@ func TestFollowThroughRestarts(t *testing.T) {
 	r, _ := run(t, src, h.quick())
 	live(t, r, src)
 	events, end, _ := follow(t, h.client("reader"), 1)
-	address := h.server.URL()[len("nats://"):]
 	want := uint64(1)
 	for round := range 3 {
 		_, last := src.Bounds()
@@ -223,7 +221,6 @@ func TestFollowThroughRestarts(t *testing.T) {
 			h.loseStore()
 		}
 		src.add(200, 80)
-		h.listen = address
 		h.up()
 	}
 	_, last := src.Bounds()

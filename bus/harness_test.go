@@ -5,9 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,9 +42,7 @@ const patience = time.Minute
 type house struct {
 	t   testing.TB
 	dir string
-	new func(dir, listen string) (anyServer, error)
-
-	listen string // where the next server listens
+	new func(dir string) (anyServer, error)
 
 	mu     sync.Mutex
 	server anyServer // nil while it is down
@@ -53,13 +54,13 @@ type anyServer interface {
 	Close() error
 }
 
-func startEmbedded(dir, listen string) (anyServer, error) {
-	return embedded.Start(embedded.Options{Dir: dir, Ledger: testLedger, Listen: listen})
+func startEmbedded(dir string) (anyServer, error) {
+	return embedded.Start(embedded.Options{Dir: dir, Ledger: testLedger, Listen: "127.0.0.1:0"})
 }
 
 func newHouse(tb testing.TB) *house {
 	tb.Helper()
-	h := &house{t: tb, dir: tb.TempDir(), new: startEmbedded, listen: "127.0.0.1:0"}
+	h := &house{t: tb, dir: tb.TempDir(), new: startEmbedded}
 	h.up()
 	tb.Cleanup(h.down)
 	return h
@@ -68,7 +69,7 @@ func newHouse(tb testing.TB) *house {
 // newPlainHouse is a house with a plain server.
 func newPlainHouse(tb testing.TB) *house {
 	tb.Helper()
-	h := &house{t: tb, dir: tb.TempDir(), new: func(dir, _ string) (anyServer, error) { return startPlain(dir) }}
+	h := &house{t: tb, dir: tb.TempDir(), new: func(dir string) (anyServer, error) { return startPlain(dir) }}
 	h.up()
 	tb.Cleanup(h.down)
 	return h
@@ -76,7 +77,7 @@ func newPlainHouse(tb testing.TB) *house {
 
 func (h *house) up() {
 	h.t.Helper()
-	s, err := h.new(h.dir, h.listen)
+	s, err := h.new(h.dir)
 	require.NoError(h.t, err)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -93,10 +94,19 @@ func (h *house) down() {
 	}
 }
 
-// loseStore deletes what the server, which is down, has stored.
+// loseStore deletes what the server has stored. One that is up may write at that
+// moment, which makes a directory not empty again.
 func (h *house) loseStore() {
 	h.t.Helper()
-	require.NoError(h.t, os.RemoveAll(filepath.Join(h.dir, "jetstream")))
+	dir := filepath.Join(h.dir, "jetstream")
+	err := os.RemoveAll(dir)
+	for range 100 {
+		if !errors.Is(err, syscall.ENOTEMPTY) {
+			break
+		}
+		err = os.RemoveAll(dir)
+	}
+	require.NoError(h.t, err)
 }
 
 func (h *house) connect(ctx context.Context) (*nats.Conn, error) {
@@ -107,6 +117,18 @@ func (h *house) connect(ctx context.Context) (*nats.Conn, error) {
 		return nil, fmt.Errorf("server is down")
 	}
 	return s.Connect(ctx)
+}
+
+// Dial leads to the present server, whatever the address: each start listens at
+// another port, since the one of before may be somebody else's by now.
+func (h *house) Dial(network, _ string) (net.Conn, error) {
+	h.mu.Lock()
+	s := h.server
+	h.mu.Unlock()
+	if s == nil {
+		return nil, errors.New("server is down")
+	}
+	return net.Dial(network, strings.TrimPrefix(s.URL(), "nats://"))
 }
 
 // core is a connection of the test's own, with full rights.
@@ -130,6 +152,24 @@ func (h *house) stream() jetstream.Stream {
 	s, err := h.js().Stream(h.t.Context(), bus.StreamName(testLedger))
 	require.NoError(h.t, err)
 	return s
+}
+
+// recreate makes a stream that was just deleted. A server under load may still be
+// at work on the files of the old one and refuse at first.
+func (h *house) recreate(js jetstream.JetStream, config jetstream.StreamConfig) {
+	h.t.Helper()
+	const codeNotCreated = 10049
+	deadline := time.Now().Add(patience)
+	for {
+		_, err := js.CreateStream(h.t.Context(), config)
+		var api *jetstream.APIError
+		if errors.As(err, &api) && api.ErrorCode == codeNotCreated && time.Now().Before(deadline) {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		require.NoError(h.t, err)
+		return
+	}
 }
 
 // quick are options whose waits are short enough for tests.

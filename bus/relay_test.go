@@ -126,61 +126,6 @@ func TestServerRestartsUnderLoad(t *testing.T) {
 	h.complete(src)
 }
 
-func TestStoreLost(t *testing.T) {
-	t.Parallel()
-	h, src := newHouse(t), newSource(1)
-	src.add(400, 80)
-	src.trim(101)
-	r, stop := run(t, src, h.quick())
-	live(t, r, src)
-	h.down()
-	h.loseStore()
-	src.trim(201)
-	src.add(100, 80)
-	h.up()
-	live(t, r, src)
-	h.complete(src)
-
-	stop()
-	h.down()
-	h.loseStore()
-	h.up()
-	r, _ = run(t, src, h.quick())
-	live(t, r, src)
-	h.complete(src)
-}
-
-// The store is deleted under a server that runs on, with nobody to restart it.
-func TestStoreLostWhileRunning(t *testing.T) {
-	t.Parallel()
-	h, src := newHouse(t), newSource(1)
-	src.add(400, 80)
-	r, _ := run(t, src, h.quick())
-	live(t, r, src)
-	for range 2 {
-		published := r.Status().Published
-		h.loseStore()
-		src.add(5000, 600)
-		_, last := src.Bounds()
-		// It may get on for a while with what the server has open; then what is
-		// lost is fed again: all of it, unless the server wrote some of it anew
-		// while it was being deleted. What counts is what the stream holds.
-		fed := time.Now().Add(patience / 4)
-		for r.Status().Published < published+last && time.Now().Before(fed) {
-			time.Sleep(time.Millisecond)
-		}
-		live(t, r, src)
-		h.complete(src)
-	}
-	reader := h.client("reader") // accounts and users are as before
-	for ev, err := range bus.Follow(t.Context(), reader, testLedger, 1) {
-		require.NoError(t, err)
-		if ev.Seq == 10_400 {
-			break
-		}
-	}
-}
-
 func TestStreamDeletedWhileRunning(t *testing.T) {
 	t.Parallel()
 	h, src := newHouse(t), newSource(1)
@@ -343,8 +288,7 @@ func TestRolledBackStream(t *testing.T) {
 		js := h.js()
 		config := h.stream().CachedInfo().Config
 		require.NoError(t, js.DeleteStream(t.Context(), config.Name))
-		_, err := js.CreateStream(t.Context(), config)
-		require.NoError(t, err)
+		h.recreate(js, config)
 		feedRecords(1, kept, nil)(t, js, src)
 		r, _ = run(t, src, h.quick())
 		live(t, r, src)

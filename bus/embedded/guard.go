@@ -27,8 +27,10 @@ const (
 // One case is that the stream's files were deleted under the running server,
 // which goes on with open files and then fails at every further write. JetStream
 // is restarted without the stream; a relay finds it missing and feeds a new one.
-// Nothing is deleted that is there: this is done when JetStream knows a stream
-// whose directory of messages does not exist. The others are errors of a write, on
+// Nothing is deleted that could be recovered: this is done when JetStream knows a
+// stream whose directory of messages or whose description does not exist. The
+// directory alone does not tell: a write at the moment of the deletion makes it
+// again, empty, and the server is none the wiser. The others are errors of a write, on
 // a full disk for instance, which the server never takes back: it has shut
 // JetStream down, or the stream refuses every further message.
 type guard struct {
@@ -93,8 +95,12 @@ func (g *guard) watch(ctx context.Context) {
 }
 
 func (g *guard) missing() bool {
-	_, err := os.Stat(filepath.Join(g.dir, "msgs"))
-	return errors.Is(err, fs.ErrNotExist)
+	for _, name := range [...]string{"msgs", server.JetStreamMetaFile} {
+		if _, err := os.Stat(filepath.Join(g.dir, name)); errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 // known says whether JetStream has the stream. It is asked between two looks at
