@@ -16,6 +16,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/internal/scratch"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -65,7 +66,7 @@ func streamEqualsJournal(t *testing.T, nc *nats.Conn, dir string) {
 }
 
 func TestStreamHoldsEveryRecordOnce(t *testing.T) {
-	dir := t.TempDir()
+	dir := scratch.Dir(t)
 	o := quiet()
 	s := startServer(t, dir)
 	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
@@ -100,7 +101,7 @@ func TestStreamHoldsEveryRecordOnce(t *testing.T) {
 }
 
 func TestLostBusStoreIsRebuiltFromTheJournal(t *testing.T) {
-	dir := t.TempDir()
+	dir := scratch.Dir(t)
 	o := quiet()
 	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(dir, "nats"), Listen: "none", Ledger: "main"})
 	require.NoError(t, err)
@@ -136,7 +137,7 @@ func TestNoBusNeverHoldsUpAnAppend(t *testing.T) {
 
 // Two ledgers of one name on one bus: the second must not answer for the first.
 func TestLedgerOfAnotherLineageDoesNotServe(t *testing.T) {
-	s := startServer(t, t.TempDir())
+	s := startServer(t, scratch.Dir(t))
 	o := quiet()
 	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
 	first := open(t, t.TempDir(), o)

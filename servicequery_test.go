@@ -16,12 +16,13 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/internal/scratch"
 )
 
 // served opens a ledger that answers requests on an embedded server with a port.
 func served(t *testing.T) *embedded.Server {
 	t.Helper()
-	dir := t.TempDir()
+	dir := scratch.Dir(t)
 	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(dir, "nats"), Listen: "127.0.0.1:0", Ledger: "main"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })

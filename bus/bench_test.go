@@ -10,6 +10,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/internal/scratch"
 )
 
 // BenchmarkRelay feeds a backlog of 600-byte bodies to an embedded server and
@@ -26,7 +27,7 @@ func BenchmarkRelay(b *testing.B) {
 
 func benchmarkServer(b *testing.B) *embedded.Server {
 	b.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: b.TempDir(), Ledger: testLedger, Listen: embedded.NoListen})
+	server, err := embedded.Start(embedded.Options{Dir: scratch.Dir(b), Ledger: testLedger, Listen: embedded.NoListen})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, server.Close()) })
 	return server

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +20,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/internal/scratch"
 )
 
 func TestMain(m *testing.M) {
@@ -60,7 +59,7 @@ func startEmbedded(dir string) (anyServer, error) {
 
 func newHouse(tb testing.TB) *house {
 	tb.Helper()
-	h := &house{t: tb, dir: tb.TempDir(), new: startEmbedded}
+	h := &house{t: tb, dir: scratch.Dir(tb), new: startEmbedded}
 	h.up()
 	tb.Cleanup(h.down)
 	return h
@@ -69,7 +68,7 @@ func newHouse(tb testing.TB) *house {
 // newPlainHouse is a house with a plain server.
 func newPlainHouse(tb testing.TB) *house {
 	tb.Helper()
-	h := &house{t: tb, dir: tb.TempDir(), new: func(dir string) (anyServer, error) { return startPlain(dir) }}
+	h := &house{t: tb, dir: scratch.Dir(tb), new: func(dir string) (anyServer, error) { return startPlain(dir) }}
 	h.up()
 	tb.Cleanup(h.down)
 	return h
@@ -99,14 +98,7 @@ func (h *house) down() {
 func (h *house) loseStore() {
 	h.t.Helper()
 	dir := filepath.Join(h.dir, "jetstream")
-	err := os.RemoveAll(dir)
-	for range 100 {
-		if !errors.Is(err, syscall.ENOTEMPTY) {
-			break
-		}
-		err = os.RemoveAll(dir)
-	}
-	require.NoError(h.t, err)
+	require.NoError(h.t, scratch.Remove(dir))
 }
 
 func (h *house) connect(ctx context.Context) (*nats.Conn, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/internal/scratch"
 )
 
 const ledger = "main"
@@ -72,7 +73,7 @@ func dial(tb testing.TB, s *embedded.Server, user string, denied chan<- error) *
 }
 
 func TestOnlyKnownUsersConnect(t *testing.T) {
-	s := start(t, embedded.Options{Dir: t.TempDir()})
+	s := start(t, embedded.Options{Dir: scratch.Dir(t)})
 	reader := credentials(t, s, "reader")
 	require.Equal(t, "reader", reader.User)
 	for name, option := range map[string]nats.Option{
@@ -92,7 +93,7 @@ func TestOnlyKnownUsersConnect(t *testing.T) {
 }
 
 func TestCredentialsArePrivateAndKept(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "nats")
+	dir := filepath.Join(scratch.Dir(t), "nats")
 	s := start(t, embedded.Options{Dir: dir})
 	first := credentials(t, s, "writer")
 	require.GreaterOrEqual(t, len(first.Password), 40)
@@ -129,7 +130,7 @@ func TestBadCredentialsFile(t *testing.T) {
 		"injected": `{"user":"writer","password":"x\" } { user: a, password: \"b"}`,
 		"short":    `{"user":"writer","password":"abc"}`,
 	} {
-		dir := t.TempDir()
+		dir := scratch.Dir(t)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "writer.json"), []byte(text), 0o600))
 		_, err := embedded.Start(embedded.Options{Dir: dir, Ledger: ledger, Listen: "127.0.0.1:0"})
 		require.ErrorContains(t, err, "delete the file", name)
@@ -140,7 +141,7 @@ func TestBadCredentialsFile(t *testing.T) {
 }
 
 func TestSecondServerOnOneStore(t *testing.T) {
-	dir := t.TempDir()
+	dir := scratch.Dir(t)
 	s := start(t, embedded.Options{Dir: dir})
 	_, err := embedded.Start(embedded.Options{Dir: dir, Ledger: ledger, Listen: "127.0.0.1:0"})
 	require.ErrorIs(t, err, embedded.ErrInUse)
@@ -155,7 +156,7 @@ func TestBusyPort(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, l.Close()) }()
-	dir := t.TempDir()
+	dir := scratch.Dir(t)
 	_, err = embedded.Start(embedded.Options{Dir: dir, Ledger: ledger, Listen: l.Addr().String()})
 	var busy *embedded.ListenError
 	require.ErrorAs(t, err, &busy)
@@ -167,13 +168,13 @@ func TestBusyPort(t *testing.T) {
 
 func TestBadListen(t *testing.T) {
 	for _, listen := range []string{"localhost", "127.0.0.1:x", "127.0.0.1:70000", "127.0.0.1:-1", ":"} {
-		_, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Ledger: ledger, Listen: listen})
+		_, err := embedded.Start(embedded.Options{Dir: scratch.Dir(t), Ledger: ledger, Listen: listen})
 		require.ErrorContains(t, err, "--nats-listen", listen)
 	}
 }
 
 func TestUnusableStore(t *testing.T) {
-	dir := t.TempDir()
+	dir := scratch.Dir(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "jetstream"), nil, 0o600))
 	_, err := embedded.Start(embedded.Options{Dir: dir, Ledger: ledger, Listen: "127.0.0.1:0"})
 	require.ErrorContains(t, err, "bus/embedded: ")
@@ -182,7 +183,7 @@ func TestUnusableStore(t *testing.T) {
 }
 
 func TestCloseTwiceAndWithConnections(t *testing.T) {
-	s := start(t, embedded.Options{Dir: t.TempDir()})
+	s := start(t, embedded.Options{Dir: scratch.Dir(t)})
 	nc, err := s.Connect(t.Context())
 	require.NoError(t, err)
 	kept, err := nc.SubscribeSync(bus.OpsFilter(ledger))
@@ -202,7 +203,7 @@ func TestCloseTwiceAndWithConnections(t *testing.T) {
 // A name that is no subject token, and a directory that is no bare word, must
 // not get into the configuration as syntax.
 func TestAwkwardNames(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), `a "b" $c {d} # e`)
+	dir := filepath.Join(scratch.Dir(t), `a "b" $c {d} # e`)
 	for _, name := range []string{"", "a.b.>", `x" }`, "größe", "*"} {
 		s, err := embedded.Start(embedded.Options{Dir: dir, Ledger: name, Listen: embedded.NoListen})
 		require.NoError(t, err, name)

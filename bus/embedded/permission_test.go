@@ -14,6 +14,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/internal/scratch"
 )
 
 // world is a server with a stream of three messages, an answering service, and
@@ -29,7 +30,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{s: start(t, embedded.Options{Dir: t.TempDir()}), calls: make(chan string, 100)}
+	w := &world{s: start(t, embedded.Options{Dir: scratch.Dir(t)}), calls: make(chan string, 100)}
 	var err error
 	w.core, err = w.s.Connect(t.Context())
 	require.NoError(t, err)
