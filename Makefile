@@ -3,6 +3,7 @@ GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 KILLS ?= 250
+OPS ?= 1000000
 
 .PHONY: build test check lint fmt torture fuzz bench golden
 
@@ -21,8 +22,9 @@ lint:
 fmt:
 	$(LINT) fmt ./...
 
-torture: ## the long fault drills: kill -9 in every phase, every bit, every cut
+torture: ## the long drills: kill -9 in every phase, every bit, every cut, a million random mutations
 	HOLDFAST_KILLS=$(KILLS) HOLDFAST_EXHAUSTIVE=1 $(GO) test -timeout 3h -count=1 -v -run 'Kill|Damage|Bit|Cut|Bus' . ./journal ./snapshotter ./bus/... ./cmd/...
+	HOLDFAST_OPS=$(OPS) $(GO) test -timeout 3h -count=1 -v -run 'TestWorlds' ./position
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for p in $$($(GO) list ./...); do \

@@ -14,7 +14,8 @@ import (
 // VerifyOptions say how thorough [Reader.Verify] is.
 type VerifyOptions struct {
 	// Deep recomputes every change from its cause and compares bytes, and
-	// replays to each snapshot and compares digests.
+	// replays to each snapshot and compares digests. It loads each snapshot, and
+	// takes as long as replaying the journal once more.
 	Deep bool
 	// Progress, if set, is told the records checked so far and the total.
 	Progress func(done, total uint64)

@@ -41,17 +41,8 @@ func (r *reader) checkOrder(l *Lots) {
 
 // lots reads lots with what they have from the cause of their change.
 func (r *reader) lots(field uint32, from *origin) []Lot {
-	var lots []Lot
-	for r.at(byte(field<<3 | bytesType)) {
-		if len(lots) == MaxLots {
-			r.failHere("is repeated more than %d times", MaxLots)
-			return nil
-		}
-		outer := r.enter()
-		if lots == nil {
-			lots = make([]Lot, 0, r.likely(outer))
-		}
-		l := Lot{Opened: from.Time, Label: from.Ident}
+	return repeated(r, field, "lot", func(l *Lot) {
+		*l = Lot{Opened: from.Time, Label: from.Ident}
 		if r.at(1<<3 | varintType) {
 			l.ID = r.number(1<<64 - 1)
 		}
@@ -65,39 +56,37 @@ func (r *reader) lots(field uint32, from *origin) []Lot {
 				r.failHere("is what its absence stands for")
 			}
 		}
-		r.leave(outer, field, "lot")
-		lots = append(lots, l)
-	}
-	return lots
+	})
 }
 
 func (r *reader) uses(field uint32) []LotUse {
-	var uses []LotUse
-	for r.at(byte(field<<3 | bytesType)) {
-		if len(uses) == MaxLots {
-			r.failHere("is repeated more than %d times", MaxLots)
-			return nil
-		}
-		outer := r.enter()
-		if uses == nil {
-			uses = make([]LotUse, 0, r.likely(outer))
-		}
-		var u LotUse
+	return repeated(r, field, "use", func(u *LotUse) {
 		if r.at(1<<3 | varintType) {
 			u.ID = r.number(1<<64 - 1)
 		}
 		r.decimal(2<<3|bytesType, &u.Qty)
 		r.decimal(3<<3|bytesType, &u.Cost)
-		r.leave(outer, field, "use")
-		uses = append(uses, u)
-	}
-	return uses
+	})
 }
 
-// likely guesses the length of a list whose first member was just entered: the
-// others are as long and fill the record. It is at least one.
-func (r *reader) likely(outer int) int {
-	return min(1+(outer-r.end)/(r.end-r.i+2), MaxLots)
+// repeated reads the members of a list of at most [MaxLots] records. The first
+// tells how many there probably are: the others are as long and fill what is left.
+func repeated[T any](r *reader, field uint32, name string, read func(*T)) []T {
+	var list []T
+	for r.at(byte(field<<3 | bytesType)) {
+		if len(list) == MaxLots {
+			r.failHere("is repeated more than %d times", MaxLots)
+			return nil
+		}
+		outer := r.enter()
+		if list == nil {
+			list = make([]T, 0, min(1+(outer-r.end)/(r.end-r.i+2), MaxLots))
+		}
+		list = append(list, *new(T))
+		read(&list[len(list)-1])
+		r.leave(outer, field, name)
+	}
+	return list
 }
 
 func (r *reader) lotRef(field uint32) *LotRef {

@@ -61,17 +61,7 @@ func (d *Decoder) adopt(r *reader, from *origin) Adopt {
 }
 
 func (r *reader) adopted(field uint32) []AdoptedLot {
-	var lots []AdoptedLot
-	for r.at(byte(field<<3 | bytesType)) {
-		if len(lots) == MaxLots {
-			r.failHere("is repeated more than %d times", MaxLots)
-			return nil
-		}
-		outer := r.enter()
-		if lots == nil {
-			lots = make([]AdoptedLot, 0, r.likely(outer))
-		}
-		var l AdoptedLot
+	return repeated(r, field, "lot", func(l *AdoptedLot) {
 		r.decimal(1<<3|bytesType, &l.Qty)
 		l.Price = r.optional(2<<3 | bytesType)
 		l.Cost = r.optional(3<<3 | bytesType)
@@ -79,10 +69,7 @@ func (r *reader) adopted(field uint32) []AdoptedLot {
 			l.Opened = r.time()
 		}
 		l.Label = r.textAt(5<<3|bytesType, MaxName)
-		r.leave(outer, field, "lot")
-		lots = append(lots, l)
-	}
-	return lots
+	})
 }
 
 func (d *Decoder) bust(r *reader, from *origin) Bust {

@@ -101,5 +101,6 @@
 // A closing average that does not fit a Decimal is stored as zero. A change of a
 // position under a method with lots costs time and memory in proportion to its
 // open lots, at 64 bytes each. Lots are numbered from 1 again after a cycle under
-// average cost.
+// average cost. Excursions that a transfer took along to another key stay there
+// when the fill that made them is busted.
 package position

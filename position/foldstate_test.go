@@ -47,10 +47,8 @@ func newMemory(rules position.Rules) *memory {
 func (s *memory) image(key position.Key) *position.Position { return s.positions[key] }
 
 func (s *memory) HasOpen(instrument string) bool {
-	for k, p := range s.positions {
-		if k.Instrument == instrument && p.IsOpen() {
-			return true
-		}
+	for range openPositions(s.positions, instrument) {
+		return true
 	}
 	return false
 }
@@ -64,20 +62,7 @@ func (s state) Account(name string) *position.Account        { return s.accounts
 func (s state) DefaultTerms() *position.Terms                { return s.terms }
 
 func (s state) Open(instrument string) iter.Seq[*position.Position] {
-	var keys []position.Key
-	for k, p := range s.positions {
-		if k.Instrument == instrument && p.IsOpen() {
-			keys = append(keys, k)
-		}
-	}
-	slices.SortFunc(keys, position.Key.Compare)
-	return func(yield func(*position.Position) bool) {
-		for _, k := range keys {
-			if !yield(s.positions[k]) {
-				return
-			}
-		}
-	}
+	return openPositions(s.positions, instrument)
 }
 
 func (s state) History(k position.Key, fill string) (*position.History, error) {
@@ -146,28 +131,8 @@ func (s *memory) take(c *position.Change) {
 	case c.Account != nil:
 		s.accounts[c.Account.Name] = c.Account
 	}
-	m, ok := c.Cause.(position.Mark)
-	if !ok {
-		return
-	}
-	in := position.Instrument{Name: m.Instrument, Terms: s.terms}
-	if old := s.instruments[m.Instrument]; old != nil {
-		in = *old
-	}
-	in.Mark, in.MarkTime = m.Price, m.Time
-	s.instruments[m.Instrument] = &in
-	for k, p := range s.positions {
-		if k.Instrument != m.Instrument || !p.IsOpen() {
-			continue
-		}
-		n := *p
-		if m.Price.Cmp(n.High) > 0 {
-			n.High = m.Price
-		}
-		if m.Price.Cmp(n.Low) < 0 {
-			n.Low = m.Price
-		}
-		s.positions[k] = &n
+	if m, ok := c.Cause.(position.Mark); ok {
+		takeMark(s.positions, s.instruments, s.terms, m)
 	}
 }
 

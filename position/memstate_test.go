@@ -56,14 +56,7 @@ func (l *book) HasOpen(instrument string) bool {
 }
 
 func (l *book) Open(instrument string) iter.Seq[*position.Position] {
-	keys := slices.SortedFunc(maps.Keys(l.positions), position.Key.Compare)
-	return func(yield func(*position.Position) bool) {
-		for _, k := range keys {
-			if p := l.positions[k]; k.Instrument == instrument && p.IsOpen() && !yield(p) {
-				return
-			}
-		}
-	}
+	return openPositions(l.positions, instrument)
 }
 
 func (l *book) History(key position.Key, fill string) (*position.History, error) {
@@ -158,29 +151,7 @@ func (l *book) take(t require.TestingT, c *position.Change) {
 	default:
 		m, ok := c.Cause.(position.Mark)
 		require.True(t, ok, "a change without an image is a mark")
-		l.mark(m)
-	}
-}
-
-func (l *book) mark(m position.Mark) {
-	in := position.Instrument{Name: m.Instrument, Terms: l.terms}
-	if old := l.instruments[m.Instrument]; old != nil {
-		in = *old
-	}
-	in.Mark, in.MarkTime = m.Price, m.Time
-	l.instruments[m.Instrument] = &in
-	for k, p := range l.positions {
-		if k.Instrument != m.Instrument || !p.IsOpen() {
-			continue
-		}
-		n := *p
-		if m.Price.Cmp(n.High) > 0 {
-			n.High = m.Price
-		}
-		if m.Price.Cmp(n.Low) < 0 {
-			n.Low = m.Price
-		}
-		l.positions[k] = &n
+		takeMark(l.positions, l.instruments, l.terms, m)
 	}
 }
 

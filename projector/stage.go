@@ -118,7 +118,8 @@ func (b *Book) blank() *Staged {
 
 // Reuse gives back what was published, or staged and dropped, for later calls of
 // Stage. Nothing of it may be looked at afterwards, Changes and Outcomes
-// included. It may be called by another goroutine than the writer's.
+// included; the images and causes that its changes point to are not part of it and
+// live on. It may be called by another goroutine than the writer's.
 //
 // The room of some hundred fills is written again and again and so stays in the
 // processor's caches, which saves more than the allocations do.

@@ -1,0 +1,258 @@
+package holdfast_test
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+func TestBustOfWhatIsNoFill(t *testing.T) {
+	l := open(t, t.TempDir(), quiet())
+	f := fill("f", "A", "I", position.Buy, "1", "100")
+	other := f
+	other.Account = "B"
+	m := mark("m", "I", "5")
+	applyAll(t, l, []position.Mutation{f, m})
+	seq := l.View().Seq()
+	for name, b := range map[string]position.Bust{
+		"unknown id":  bust("1", fill("nothing", "A", "I", position.Buy, "1", "1")),
+		"another key": bust("2", other),
+		"a mark":      bust("3", position.Fill{Meta: m.Meta, Key: f.Key}),
+		"no position": bust("4", fill("f", "A", "nowhere", position.Buy, "1", "1")),
+	} {
+		_, err := l.Apply(t.Context(), b)
+		require.ErrorIs(t, err, holdfast.ErrUnknownFill, name)
+	}
+	require.Equal(t, seq, l.View().Seq())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := l.Apply(ctx, bust("5", f))
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// The duplicate window forgets ids; the journal does not.
+func TestBustOfAForgottenId(t *testing.T) {
+	o := quiet()
+	o.Window = 16
+	ms := workload(91, 300)
+	for i, m := range ms { // in the order of their times: the window refuses what may be a repeat
+		at := position.Meta{Ident: m.ID(), Time: 1_700_000_000_000_000_000 + position.Time(i)}
+		switch v := m.(type) {
+		case position.Fill:
+			v.Meta = at
+			ms[i] = v
+		case position.Mark:
+			v.Meta = at
+			ms[i] = v
+		}
+	}
+	l := open(t, t.TempDir(), o)
+	applyAll(t, l, ms)
+	first, ok := ms[slices.IndexFunc(ms, func(m position.Mutation) bool { return m.Type() == "fill" })].(position.Fill)
+	require.True(t, ok)
+	insist := holdfast.ApplyOptions{Insist: true}
+	_, err := l.ApplyWith(t.Context(), bust("forgotten", first), insist)
+	require.NoError(t, err)
+	require.Equal(t, trades(stateWithout(t, ms, first.Ident)), trades(l.View()))
+	_, err = l.ApplyWith(t.Context(), bust("again", first), insist)
+	require.ErrorIs(t, err, holdfast.ErrUnknownFill)
+	_, err = l.ApplyWith(t.Context(), bust("never", fill("never-was", first.Account, first.Instrument, position.Buy, "1", "1")), insist)
+	require.ErrorIs(t, err, holdfast.ErrUnknownFill)
+	deep(t, l)
+}
+
+// stateWithout is what the workload comes to without a fill.
+func stateWithout(t *testing.T, ms []position.Mutation, id string) *View {
+	t.Helper()
+	l := open(t, t.TempDir(), quiet())
+	applyAll(t, l, without(ms, map[string]bool{id: true}))
+	return l.View()
+}
+
+// A transfer that arrived after the fill brings in the refold what it brought.
+func TestBustBeforeATransferArrived(t *testing.T) {
+	for _, method := range methods() {
+		o := quiet()
+		o.Rules.CostMethod = method
+		l := open(t, t.TempDir(), o)
+		busted := fill("busted", "A", "I", position.Buy, "4", "90")
+		at := position.Time(1_700_000_000_000_000_100)
+		rest := []position.Mutation{
+			fill("own", "A", "I", position.Buy, "2", "100"),
+			fill("other", "B", "I", position.Buy, "3", "110"),
+			position.Transfer{Meta: position.Meta{Ident: "t", Time: at}, Key: position.Key{Account: "B", Instrument: "I"}, ToAccount: "A", Qty: position.MustParse("1")},
+			fill("out", "A", "I", position.Sell, "1", "120"),
+		}
+		applyAll(t, l, append([]position.Mutation{busted}, rest...))
+		_, err := l.Apply(t.Context(), bust("b", busted))
+		require.NoError(t, err)
+		clean := open(t, t.TempDir(), o)
+		applyAll(t, clean, rest)
+		require.Equal(t, trades(clean.View()), trades(l.View()), method)
+		deep(t, l)
+	}
+}
+
+// trimmedLedger is one whose first fills are trimmed, behind a snapshot that
+// knows them.
+func trimmedLedger(t *testing.T, dir string, o holdfast.Options, ms []position.Mutation) *holdfast.Ledger {
+	t.Helper()
+	l := open(t, dir, o)
+	for part := range slices.Chunk(ms, (len(ms)+3)/4) {
+		applyAll(t, l, part)
+		_, err := l.Snapshot(t.Context())
+		require.NoError(t, err)
+	}
+	return l
+}
+
+func TestBustOfTrimmedHistory(t *testing.T) {
+	o := quiet()
+	o.SnapshotKeep, o.Retain, o.SegmentSize = 2, -1, 8<<10
+	dir := t.TempDir()
+	ms := workload(33, 600)
+	l := trimmedLedger(t, dir, o, ms)
+	st, err := l.Status()
+	require.NoError(t, err)
+	require.Greater(t, st.First, uint64(10))
+	first, ok := ms[0].(position.Fill)
+	require.True(t, ok)
+	seq := l.View().Seq()
+	_, err = l.Apply(t.Context(), bust("old", first))
+	require.ErrorIs(t, err, holdfast.ErrTrimmedHistory)
+	require.ErrorContains(t, err, "oldest kept record is "+strconv.FormatUint(st.First, 10))
+	require.ErrorContains(t, err, "adjust or adopt")
+	require.Equal(t, seq, l.View().Seq())
+
+	last, ok := ms[slices.IndexFunc(ms[len(ms)-20:], func(m position.Mutation) bool { return m.Type() == "fill" })+len(ms)-20].(position.Fill)
+	require.True(t, ok)
+	_, err = l.Apply(t.Context(), bust("young", last))
+	require.NoError(t, err)
+	deep(t, l)
+}
+
+// What a bust went back to may be trimmed later: a recomputation believes the
+// bust then, and says so.
+func TestVerifyOfABustWhoseFillIsTrimmed(t *testing.T) {
+	o := quiet()
+	o.SnapshotKeep, o.Retain, o.SegmentSize = 2, -1, 8<<10
+	dir := t.TempDir()
+	l := open(t, dir, o)
+	ms := workload(34, 500)
+	applyAll(t, l, ms[:100])
+	snapshot := func() {
+		_, err := l.Snapshot(t.Context())
+		require.NoError(t, err)
+	}
+	snapshot()
+	applyAll(t, l, ms[100:400])
+	snapshot()
+	applyAll(t, l, ms[400:500])
+	var old, young position.Fill
+	for _, m := range ms[100:500] {
+		if f, ok := m.(position.Fill); ok {
+			if old.Ident == "" {
+				old = f
+			}
+			young = f
+		}
+	}
+	_, err := l.ApplyBatch(t.Context(), []position.Mutation{mark("before", "I9", "1"), bust("b-old", old), mark("behind", "I9", "2")})
+	require.NoError(t, err)
+	_, err = l.Apply(t.Context(), bust("b-young", young))
+	require.NoError(t, err)
+	believed := func(rep *holdfast.VerifyReport) (n int) {
+		for _, f := range rep.Notices {
+			if strings.Contains(f.Reason, "was not recomputed: it goes back") {
+				n++
+			}
+		}
+		return n
+	}
+	require.Zero(t, believed(deep(t, l)))
+	applyAll(t, l, ms[500:])
+	snapshot()
+
+	rep := deep(t, l)
+	require.Equal(t, 1, believed(rep), "%v", rep.Notices)
+	require.NoError(t, l.Close())
+	r, err := holdfast.OpenReader(dir)
+	require.NoError(t, err)
+	again, err := r.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	require.NoError(t, err)
+	require.Empty(t, again.Findings)
+	require.Equal(t, rep.Digest, again.Digest)
+}
+
+// Lots that a transfer brought and that met an opposite position are recorded
+// without their time of opening. Where a bust would leave them open, that time would
+// decide which lot leaves next: the bust is refused, rather than a wrong profit
+// booked.
+func TestBustThatLeavesLotsOpenThatHadMetAnOppositePosition(t *testing.T) {
+	o := quiet()
+	o.Rules.CostMethod = position.FIFO
+	at := func(f position.Fill, n int) position.Fill { f.Time += position.Time(n); return f }
+	short := at(fill("s", "K", "X", position.Sell, "1", "150"), 3)
+	last := at(fill("x", "K", "X", position.Sell, "1", "300"), 20)
+	ms := []position.Mutation{
+		at(fill("a", "J", "X", position.Buy, "1", "100"), 1),
+		at(fill("b", "J", "X", position.Buy, "1", "200"), 2),
+		short,
+		position.Transfer{Meta: position.Meta{Ident: "t", Time: short.Time + 10}, Key: position.Key{Account: "J", Instrument: "X"}, ToAccount: "K"},
+		last,
+	}
+	l := open(t, t.TempDir(), o)
+	applyAll(t, l, ms)
+	want := digest(l)
+	_, err := l.Apply(t.Context(), bust("bust-s", short))
+	require.ErrorIs(t, err, holdfast.ErrRefold)
+	require.Equal(t, want, digest(l))
+
+	// What meets again what it had met needs no time.
+	_, err = l.Apply(t.Context(), bust("bust-x", last))
+	require.NoError(t, err)
+	clean := open(t, t.TempDir(), o)
+	applyAll(t, clean, without(ms, map[string]bool{"x": true}))
+	require.Equal(t, trades(clean.View()), trades(l.View()))
+	_, err = l.Apply(t.Context(), correct("correct-s", short, "1", "160"))
+	require.NoError(t, err)
+	deep(t, l)
+}
+
+// An id that the window has forgotten may be given again: a bust is about the last
+// fill that has it, also where the refold begins before the first.
+func TestBustOfAnIdThatWasGivenTwice(t *testing.T) {
+	o := quiet()
+	o.Window = 3
+	l := open(t, t.TempDir(), o)
+	var ms []position.Mutation
+	for i, id := range []string{"e", "x", "y0", "y1", "y2", "y3", "y4", "x"} {
+		f := fill(id, "K", "X", position.Buy, strconv.Itoa(i+1), "100")
+		f.Time += position.Time(i)
+		if id[0] == 'y' {
+			f.Account = "Z"
+		}
+		ms = append(ms, f)
+	}
+	applyAll(t, l, ms)
+	first, ok := ms[0].(position.Fill)
+	require.True(t, ok)
+	second, ok := ms[7].(position.Fill)
+	require.True(t, ok)
+	c := correct("c", first, "1", "101")
+	c.Time = second.Time + 1
+	_, err := l.Apply(t.Context(), c)
+	require.NoError(t, err)
+	_, err = l.Apply(t.Context(), bust("b", second))
+	require.NoError(t, err)
+	p, _ := l.Position(first.Key)
+	require.Equal(t, "3", p.Qty.String())
+	deep(t, l)
+}
