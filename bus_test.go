@@ -42,7 +42,7 @@ func caughtUp(t *testing.T, l *holdfast.Ledger) {
 // record.
 func streamEqualsJournal(t *testing.T, nc *nats.Conn, dir string) {
 	t.Helper()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute))
 	require.NoError(t, err)
 	stream, err := js.Stream(t.Context(), bus.StreamName("main"))
 	require.NoError(t, err)

@@ -47,7 +47,7 @@ func connectAs(t *testing.T, s *embedded.Server, user string, denied chan<- erro
 		}
 	}
 	require.Equal(t, user, c.User)
-	nc, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password), nats.NoReconnect(),
+	nc, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password), nats.NoReconnect(), nats.Timeout(time.Minute),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
 	require.NoError(t, err)
 	t.Cleanup(nc.Close)
@@ -63,7 +63,7 @@ func TestEndpointsAreOpenToTheirUsers(t *testing.T) {
 	var info struct {
 		Endpoints []struct{ Subject string }
 	}
-	m, err := reader.Request("$SRV.INFO."+bus.ServiceName, nil, 5*time.Second)
+	m, err := reader.Request("$SRV.INFO."+bus.ServiceName, nil, time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(m.Data, &info))
 	require.GreaterOrEqual(t, len(info.Endpoints), 14)

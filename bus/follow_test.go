@@ -24,7 +24,7 @@ func (h *house) client(user string) *nats.Conn {
 	b, err := os.ReadFile(filepath.Join(h.dir, user+".json"))
 	require.NoError(h.t, err)
 	require.NoError(h.t, json.Unmarshal(b, &c))
-	nc, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password), nats.SetCustomDialer(h), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
+	nc, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password), nats.SetCustomDialer(h), nats.Timeout(patience), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
 	require.NoError(h.t, err)
 	h.t.Cleanup(nc.Close)
 	return nc

@@ -134,7 +134,7 @@ func (h *house) core() *nats.Conn {
 
 func (h *house) js() jetstream.JetStream {
 	h.t.Helper()
-	js, err := jetstream.New(h.core())
+	js, err := jetstream.New(h.core(), jetstream.WithDefaultTimeout(patience))
 	require.NoError(h.t, err)
 	return js
 }

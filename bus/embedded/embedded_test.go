@@ -61,7 +61,7 @@ func dial(tb testing.TB, s *embedded.Server, user string, denied chan<- error) *
 	tb.Helper()
 	c := credentials(tb, s, user)
 	require.Equal(tb, s.URL(), c.URL)
-	nc, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password), nats.NoReconnect(),
+	nc, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password), nats.NoReconnect(), nats.Timeout(time.Minute),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if denied != nil {
 				denied <- err
@@ -84,7 +84,7 @@ func TestOnlyKnownUsersConnect(t *testing.T) {
 		"core, no secret": nats.UserInfo("core", ""),
 		"core, reader's":  nats.UserInfo("core", reader.Password),
 	} {
-		_, err := nats.Connect(s.URL(), option)
+		_, err := nats.Connect(s.URL(), option, nats.Timeout(time.Minute))
 		require.ErrorIs(t, err, nats.ErrAuthorization, name)
 	}
 	require.True(t, dial(t, s, "reader", nil).IsConnected())
@@ -189,7 +189,7 @@ func TestCloseTwiceAndWithConnections(t *testing.T) {
 	kept, err := nc.SubscribeSync(bus.OpsFilter(ledger))
 	require.NoError(t, err)
 	require.NoError(t, nc.Publish(bus.OpsSubject(ledger, "state.saved"), []byte("x")))
-	_, err = kept.NextMsg(5 * time.Second)
+	_, err = kept.NextMsg(time.Minute)
 	require.NoError(t, err)
 	second := make(chan error, 1)
 	require.NoError(t, s.Close())
@@ -212,7 +212,7 @@ func TestAwkwardNames(t *testing.T) {
 		sub, err := nc.SubscribeSync(bus.EventFilter(name))
 		require.NoError(t, err, name)
 		require.NoError(t, nc.Publish(bus.EventSubject(name, "opened", "", `x" }`), nil))
-		_, err = sub.NextMsg(5 * time.Second)
+		_, err = sub.NextMsg(time.Minute)
 		require.NoError(t, err, name)
 		require.NoError(t, s.Close())
 	}

@@ -34,7 +34,7 @@ func newWorld(t *testing.T) *world {
 	var err error
 	w.core, err = w.s.Connect(t.Context())
 	require.NoError(t, err)
-	w.js, err = jetstream.New(w.core)
+	w.js, err = jetstream.New(w.core, jetstream.WithDefaultTimeout(time.Minute))
 	require.NoError(t, err)
 	w.stream, err = w.js.CreateStream(t.Context(), jetstream.StreamConfig{
 		Name: bus.StreamName(ledger), Subjects: []string{bus.EventFilter(ledger)}, DenyDelete: true,
@@ -138,7 +138,7 @@ func TestPermissions(t *testing.T) {
 		for _, row := range table {
 			allowed := strings.Contains(row.allowed, user)
 			if allowed {
-				m, err := nc.Request(row.subject, []byte(row.body), 5*time.Second)
+				m, err := nc.Request(row.subject, []byte(row.body), time.Minute)
 				require.NoError(t, err, "%s: %s", user, row.subject)
 				require.NotContains(t, string(m.Data), `"error"`, "%s: %s", user, row.subject)
 				require.Empty(t, denied, "%s: %s", user, row.subject)
@@ -173,11 +173,11 @@ func TestSubscribePermissions(t *testing.T) {
 		require.NoError(t, nc.Flush())
 		require.Empty(t, denied)
 		require.NoError(t, w.core.Publish(bus.OpsSubject(ledger, "state.saved"), nil))
-		_, err = ops.NextMsg(5 * time.Second)
+		_, err = ops.NextMsg(time.Minute)
 		require.NoError(t, err)
 		_, err = w.js.Publish(t.Context(), bus.EventSubject(ledger, "opened", "", ""), nil)
 		require.NoError(t, err)
-		_, err = events.NextMsg(5 * time.Second)
+		_, err = events.NextMsg(time.Minute)
 		require.NoError(t, err)
 	}
 }
@@ -185,11 +185,11 @@ func TestSubscribePermissions(t *testing.T) {
 // A durable consumer works with nothing but the reader's rights.
 func TestReaderConsumesDurably(t *testing.T) {
 	w := newWorld(t)
-	js, err := jetstream.New(dial(t, w.s, "reader", nil))
+	js, err := jetstream.New(dial(t, w.s, "reader", nil), jetstream.WithDefaultTimeout(time.Minute))
 	require.NoError(t, err)
 	c, err := js.CreateOrUpdateConsumer(t.Context(), bus.StreamName(ledger), jetstream.ConsumerConfig{Durable: "risk"})
 	require.NoError(t, err)
-	batch, err := c.Fetch(3, jetstream.FetchMaxWait(5*time.Second))
+	batch, err := c.Fetch(3, jetstream.FetchMaxWait(time.Minute))
 	require.NoError(t, err)
 	n := 0
 	for m := range batch.Messages() {
@@ -228,10 +228,10 @@ func TestReplySubjectAbuse(t *testing.T) {
 			// Answers to what is asked afterwards come after what was asked before has
 			// had its effect, twice over for an effect in two steps.
 			for range 2 {
-				_, err := nc.Request("$JS.API.STREAM.INFO."+stream, nil, 5*time.Second)
+				_, err := nc.Request("$JS.API.STREAM.INFO."+stream, nil, time.Minute)
 				require.NoError(t, err)
 				// One request of the same consumer that ends in time, not at once.
-				_, err = nc.Request("$JS.API.CONSUMER.MSG.NEXT."+stream+".e", []byte(`{"batch":1,"expires":1000000}`), 5*time.Second)
+				_, err = nc.Request("$JS.API.CONSUMER.MSG.NEXT."+stream+".e", []byte(`{"batch":1,"expires":1000000}`), time.Minute)
 				require.NoError(t, err)
 			}
 			w.untouched(t, name+" to "+target)
@@ -268,7 +268,7 @@ func createConsumer(t *testing.T, nc *nats.Conn, config map[string]any, refused 
 		if subject == "CONSUMER.CREATE."+stream && refused == "" {
 			continue // takes ephemeral consumers only
 		}
-		m, err := nc.Request("$JS.API."+subject, body, 5*time.Second)
+		m, err := nc.Request("$JS.API."+subject, body, time.Minute)
 		require.NoError(t, err)
 		if refused == "" {
 			require.NotContains(t, string(m.Data), `"error"`, subject)

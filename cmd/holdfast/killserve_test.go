@@ -78,7 +78,7 @@ func dialAs(t *testing.T, s *serving, user string) (*nats.Conn, error) {
 	require.NoError(t, err)
 	o, err := c.options()
 	require.NoError(t, err)
-	return nats.Connect(s.ready.Nats, append(o, nats.NoReconnect())...)
+	return nats.Connect(s.ready.Nats, append(o, nats.NoReconnect(), nats.Timeout(time.Minute))...)
 }
 
 // trade sends the orders that are not acknowledged yet, several at a time, until
@@ -210,7 +210,7 @@ func finishServe(t *testing.T, dir string, os []order, a *acks) {
 
 	reader := connectAs(t, s, "reader")
 	defer reader.Close()
-	js, err := jetstream.New(reader)
+	js, err := jetstream.New(reader, jetstream.WithDefaultTimeout(time.Minute))
 	require.NoError(t, err)
 	stream, err := js.Stream(t.Context(), bus.StreamName("main"))
 	require.NoError(t, err)

@@ -154,7 +154,7 @@ func lines(ts *testscript.TestScript, _ bool, args []string) {
 // puts its URL into $NATS.
 func awaitDaemon(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs(args[0])
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -184,12 +184,12 @@ func answers(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	nc, err := nats.Connect(h.Reach, nats.UserInfo(c.User, c.Password))
+	nc, err := nats.Connect(h.Reach, nats.UserInfo(c.User, c.Password), nats.Timeout(30*time.Second))
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	b, err := bus.Request(ctx, nc, "main", "status", nil)
 	if err == nil && !strings.Contains(string(b), `"state":"live"`) {

@@ -80,7 +80,7 @@ func (s *served) client(t *testing.T, user string) *nats.Conn {
 	require.NoError(t, err)
 	options, err := c.options()
 	require.NoError(t, err)
-	nc, err := nats.Connect(s.Nats, options...)
+	nc, err := nats.Connect(s.Nats, append(options, nats.Timeout(time.Minute))...)
 	require.NoError(t, err)
 	t.Cleanup(nc.Close)
 	return nc
@@ -140,15 +140,15 @@ func TestServeEvents(t *testing.T) {
 		select {
 		case msg := <-live:
 			check(msg, seq)
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			require.Fail(t, "no event", "seq %d", seq)
 		}
 	}
-	js, err := jetstream.New(reader)
+	js, err := jetstream.New(reader, jetstream.WithDefaultTimeout(time.Minute))
 	require.NoError(t, err)
 	consumer, err := js.CreateOrUpdateConsumer(t.Context(), s.Stream, jetstream.ConsumerConfig{Durable: "risk", AckPolicy: jetstream.AckExplicitPolicy})
 	require.NoError(t, err)
-	batch, err := consumer.Fetch(n+1, jetstream.FetchMaxWait(20*time.Second))
+	batch, err := consumer.Fetch(n+1, jetstream.FetchMaxWait(time.Minute))
 	require.NoError(t, err)
 	seq := uint64(0)
 	for msg := range batch.Messages() {
@@ -162,7 +162,7 @@ func TestServeEvents(t *testing.T) {
 	require.NoError(t, batch.Error())
 	require.Equal(t, uint64(n+1), seq)
 
-	_, err = nats.Connect(s.Nats)
+	_, err = nats.Connect(s.Nats, nats.Timeout(time.Minute))
 	require.ErrorIs(t, err, nats.ErrAuthorization, "nobody comes in without credentials")
 	brief, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // a refusal comes beside the request
 	defer cancel()
@@ -190,7 +190,7 @@ func TestServeHTTP(t *testing.T) {
 	// journal is known before.
 	require.Eventually(t, func() bool {
 		return strings.Contains(s.get(t, "/metrics", http.StatusOK), `holdfast_seq{ledger="main"} 5`)
-	}, 20*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	require.Contains(t, s.get(t, "/metrics", http.StatusOK), `holdfast_positions_open{ledger="main"} 1`)
 	var rows []positionRow
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions", http.StatusOK)), &rows))
