@@ -149,7 +149,7 @@ func TestFollowThroughRebuilds(t *testing.T) {
 	t.Parallel()
 	h, src := newHouse(t), newSource(1)
 	src.add(500, 80)
-	r, _ := run(t, src, h.quick())
+	r, _ := run(t, src, h.hasty())
 	events, end, _ := follow(t, h.core(), 1)
 	want := uint64(1)
 	upTo := func(last uint64) {

@@ -38,7 +38,7 @@ func (r *Relay) Rebuild(ctx context.Context) error {
 // at work on the old one's files and refuse at first.
 func (r *Relay) recreate(ctx context.Context, l *link, first uint64) error {
 	const tries = 8
-	_, err := l.api.create(ctx, r.streamConfig(first))
+	_, err := r.create(ctx, l, first)
 	for i := range tries {
 		if !isCode(err, codeNotCreated) {
 			break
@@ -50,9 +50,29 @@ func (r *Relay) recreate(ctx context.Context, l *link, first uint64) error {
 			timer.Stop()
 			return err
 		}
-		_, err = l.api.create(ctx, r.streamConfig(first))
+		_, err = r.create(ctx, l, first)
 	}
 	return err
+}
+
+// create makes the stream that is not there. nats-server 2.15.2 may write the state
+// of a stream into its directory while it is being deleted, and a new stream of the
+// same name finds it there: no messages, and the sequences of the old one. Such a
+// stream is deleted at once, and counts as not created.
+func (r *Relay) create(ctx context.Context, l *link, first uint64) (*streamAnswer, error) {
+	answer, err := l.api.create(ctx, r.streamConfig(first))
+	if err != nil {
+		return nil, err
+	}
+	if s := answer.State; s.Messages == 0 && s.Last >= first {
+		r.o.Logger.Warn("bus: new stream begins with the sequences of a deleted one; deleting it", "stream", r.stream, "last_seq", s.Last)
+		if err = l.api.remove(ctx); err != nil {
+			return nil, err
+		}
+		return nil, &apiError{ErrCode: codeNotCreated, Description: "new stream has the sequences of the old one"}
+	}
+	r.o.Logger.Info("bus: stream created", "stream", r.stream, "first_seq", first)
+	return answer, nil
 }
 
 // answerRebuild rebuilds once for all that ask for it.

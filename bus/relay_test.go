@@ -130,7 +130,7 @@ func TestStreamDeletedWhileRunning(t *testing.T) {
 	t.Parallel()
 	h, src := newHouse(t), newSource(1)
 	src.add(200, 80)
-	r, _ := run(t, src, h.quick())
+	r, _ := run(t, src, h.hasty())
 	live(t, r, src)
 	js := h.js()
 	require.NoError(t, js.DeleteStream(t.Context(), bus.StreamName(testLedger)))

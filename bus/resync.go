@@ -48,9 +48,7 @@ func (r *Relay) resync(ctx context.Context, l *link) (next uint64, err error) {
 	first, _ := r.bounds()
 	answer, err := l.api.info(ctx)
 	if isCode(err, codeNoStream) {
-		if answer, err = l.api.create(ctx, r.streamConfig(first)); err == nil {
-			r.o.Logger.Info("bus: stream created", "stream", r.stream, "first_seq", first)
-		}
+		answer, err = r.create(ctx, l, first)
 	}
 	if err != nil {
 		return 0, err

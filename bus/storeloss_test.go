@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/bus"
@@ -15,7 +16,7 @@ func TestStoreLost(t *testing.T) {
 	h, src := newHouse(t), newSource(1)
 	src.add(400, 80)
 	src.trim(101)
-	r, stop := run(t, src, h.quick())
+	r, stop := run(t, src, h.hasty())
 	live(t, r, src)
 	h.down()
 	h.loseStore()
@@ -29,7 +30,7 @@ func TestStoreLost(t *testing.T) {
 	h.down()
 	h.loseStore()
 	h.up()
-	r, _ = run(t, src, h.quick())
+	r, _ = run(t, src, h.hasty())
 	live(t, r, src)
 	h.complete(src)
 }
@@ -39,7 +40,7 @@ func TestStoreLostWhileRunning(t *testing.T) {
 	t.Parallel()
 	h, src := newHouse(t), newSource(1)
 	src.add(400, 80)
-	r, _ := run(t, src, h.quick())
+	r, _ := run(t, src, h.hasty())
 	live(t, r, src)
 	for range 2 {
 		published := r.Status().Published
@@ -66,7 +67,7 @@ func TestStoreLostWithADirectoryLeft(t *testing.T) {
 	t.Parallel()
 	h, src := newHouse(t), newSource(1)
 	src.add(400, 80)
-	r, _ := run(t, src, h.quick())
+	r, _ := run(t, src, h.hasty())
 	live(t, r, src)
 	published := r.Status().Published
 	messages := filepath.Join(h.dir, "jetstream", "jetstream", "CORE", "streams", bus.StreamName(testLedger), "msgs")
@@ -75,6 +76,29 @@ func TestStoreLostWithADirectoryLeft(t *testing.T) {
 	require.NoError(t, os.MkdirAll(messages, 0o700))
 	_, last := src.Bounds()
 	until(t, r, "fed again", func(s bus.Status) bool { return s.Published >= published+last })
+	live(t, r, src)
+	h.complete(src)
+}
+
+// A deletion that the server did not finish: the state of the stream is there, its
+// description is not. A stream of the same name would go on behind it.
+func TestStoreWithTheStateOfADeletedStream(t *testing.T) {
+	t.Parallel()
+	h, src := newPlainHouse(t), newSource(1)
+	src.add(400, 80)
+	r, stop := run(t, src, h.quick())
+	live(t, r, src)
+	stop()
+	require.NoError(t, h.stream().Purge(t.Context()))
+	h.down()
+	dir := filepath.Join(h.dir, "jetstream", "jetstream", "$G", "streams", bus.StreamName(testLedger))
+	for _, name := range []string{"meta.inf", "meta.sum"} {
+		require.NoError(t, os.Remove(filepath.Join(dir, name)))
+	}
+	h.up()
+	_, err := h.js().Stream(t.Context(), bus.StreamName(testLedger))
+	require.ErrorIs(t, err, jetstream.ErrStreamNotFound)
+	r, _ = run(t, src, h.quick())
 	live(t, r, src)
 	h.complete(src)
 }
