@@ -5,6 +5,7 @@ package torture
 import (
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		os.Exit(child())
 	}
+	debug.SetGCPercent(800) // the ledgers are small and many
 	os.Exit(m.Run())
 }
 
