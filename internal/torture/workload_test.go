@@ -49,6 +49,7 @@ type run struct {
 	segment int
 	note    func(string)
 	hold    func(func()) // runs a function before the next sync; nil: it cannot
+	aside   func(func() error) error
 	rnd     *rand.Rand
 	entropy *entropy
 	clock   *clock
@@ -57,11 +58,13 @@ type run struct {
 	dir     string // of the ledger that is open
 	l       *holdfast.Ledger
 	oracles map[string]*oracle
+	// unknown are the fills whose application gave an error: they may be there.
+	unknown []position.Fill
 }
 
 func newRun(root string, w workload, seed uint64) *run {
 	return &run{
-		root: root, segment: w.segment, note: func(string) {},
+		root: root, segment: w.segment, note: func(string) {}, aside: func(f func() error) error { return f() },
 		rnd: rand.New(rand.NewPCG(seed, 1)), entropy: &entropy{r: rand.New(rand.NewPCG(seed, 2))}, clock: newClock(),
 		oracles: map[string]*oracle{},
 	}
@@ -167,9 +170,10 @@ func (r *run) apply(n int) error {
 		f := r.fill()
 		res, err := r.l.Apply(context.Background(), f)
 		if err != nil {
+			r.unknown = append(r.unknown, f)
 			return err
 		}
-		if err = errors.Join(r.accept(f, res), r.oracle().learn(r.l)); err != nil {
+		if err = errors.Join(r.accept(f, res), r.learn()); err != nil {
 			return broken{err}
 		}
 	}
@@ -184,6 +188,7 @@ func (r *run) batch(n int) error {
 	}
 	res, err := r.l.ApplyBatch(context.Background(), ms)
 	if err != nil {
+		r.unknown = append(r.unknown, fs...)
 		return err
 	}
 	// All of it is acknowledged at once; what lies inside is no place to be.
@@ -191,7 +196,7 @@ func (r *run) batch(n int) error {
 		err = errors.Join(err, r.oracle().acked(fs[i], res[i].Last))
 	}
 	r.note(fmt.Sprintf("acked %s %d", r.dir, res[n-1].Last))
-	if err = errors.Join(err, r.oracle().learn(r.l)); err != nil {
+	if err = errors.Join(err, r.learn()); err != nil {
 		return broken{err}
 	}
 	return nil
@@ -224,10 +229,15 @@ func (r *run) group(n int) error {
 			return broken{err}
 		}
 	}
-	if err := r.oracle().learn(r.l); err != nil {
+	if err := r.learn(); err != nil {
 		return broken{err}
 	}
 	return nil
+}
+
+// learn has the oracle read, undisturbed, what was acknowledged.
+func (r *run) learn() error {
+	return r.aside(func() error { return r.oracle().learn(r.l) })
 }
 
 func (r *run) snapshot() error {
@@ -265,11 +275,11 @@ type broken struct{ err error }
 
 func (b broken) Error() string { return "BROKEN: " + b.err.Error() }
 
-// steps runs until the first error; the ledger is closed in any case.
+// steps runs until the first error.
 func (r *run) steps(steps ...func() error) error {
 	for _, step := range steps {
 		if err := step(); err != nil {
-			return errors.Join(err, r.close())
+			return err
 		}
 	}
 	return nil
@@ -311,9 +321,13 @@ func restore(r *run) error {
 	)
 }
 
-// resume is what follows a recovery.
-func resume(r *run) error {
-	return r.steps(r.opens(ledgerDir), n(r.apply, 2), r.close)
+// small does a little of everything.
+func small(r *run) error {
+	return r.steps(
+		r.opens(ledgerDir), n(r.apply, 5), n(r.batch, 6), r.snapshot, n(r.apply, 3), r.snapshot, n(r.apply, 1), r.close,
+		func() error { return r.restore(r.oracle().last) },
+		r.opens(ledgerDir), n(r.apply, 2), r.close,
+	)
 }
 
 // record runs a workload below root and returns what it did to its files.
@@ -322,7 +336,7 @@ func record(r *run, do func(*run) error) (faultos.Log, error) {
 	if err != nil {
 		return faultos.Log{}, err
 	}
-	r.note, r.hold = d.Note, d.BeforeSync
+	r.note, r.hold, r.aside = d.Note, d.BeforeSync, d.Aside
 	err = do(r)
 	log := d.Release()
 	for _, b := range d.Broken() {
