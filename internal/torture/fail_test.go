@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/internal/faultos"
 )
@@ -227,9 +225,4 @@ func cutOff(d *faultos.Disk, r *run, f floors) error {
 		}
 	}
 	return nil
-}
-
-func requireDir(t *testing.T, dir string) {
-	t.Helper()
-	require.NoError(t, os.MkdirAll(dir, 0o700))
 }

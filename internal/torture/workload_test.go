@@ -344,3 +344,19 @@ func record(r *run, do func(*run) error) (faultos.Log, error) {
 	}
 	return log, err
 }
+
+// endless goes on until it is stopped.
+func endless(r *run) error {
+	if err := r.open(ledgerDir); err != nil {
+		return err
+	}
+	for {
+		single, batch := r.draw()
+		if err := r.steps(n(r.apply, single), n(r.batch, batch), r.snapshot); err != nil {
+			return err
+		}
+	}
+}
+
+// draw draws the sizes of what endless does next.
+func (r *run) draw() (single, batch int) { return 1 + r.rnd.IntN(40), 1 + r.rnd.IntN(30) }
