@@ -253,16 +253,16 @@ func kill() {
 }
 
 // do does one operation that needs no more than its record.
-func (d *Disk) do(o *Op, real func() error) error {
+func (d *Disk) do(o *Op, act func() error) error {
 	if d == nil {
-		return real()
+		return act()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.strikes(o.Kind) {
 		return d.rule.Err
 	}
-	if err := real(); err != nil {
+	if err := act(); err != nil {
 		return err
 	}
 	if o.Kind != OpOpen {
@@ -315,7 +315,7 @@ func (d *Disk) sync(f *File) error {
 }
 
 // write writes b at an offset, or half of it.
-func (d *Disk) write(f *File, b []byte, at int64, real func([]byte) (int, error)) (int, error) {
+func (d *Disk) write(f *File, b []byte, at int64, act func([]byte) (int, error)) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	strike := d.strikes(OpWrite)
@@ -325,7 +325,7 @@ func (d *Disk) write(f *File, b []byte, at int64, real func([]byte) (int, error)
 	n := 0
 	var err error
 	if !strike || d.rule.Short {
-		n, err = real(b)
+		n, err = act(b)
 	}
 	if n > 0 {
 		d.record(&Op{Kind: OpWrite, Path: f.rel, Inode: f.inode, At: at, Data: slices.Clone(b[:n]), Failed: strike})

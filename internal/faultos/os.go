@@ -21,14 +21,14 @@ type (
 
 // What package os has under the same names.
 const (
-	O_RDONLY = os.O_RDONLY //nolint:revive // the name is os's
-	O_WRONLY = os.O_WRONLY //nolint:revive // the name is os's
-	O_RDWR   = os.O_RDWR   //nolint:revive // the name is os's
-	O_APPEND = os.O_APPEND //nolint:revive // the name is os's
-	O_CREATE = os.O_CREATE //nolint:revive // the name is os's
-	O_EXCL   = os.O_EXCL   //nolint:revive // the name is os's
-	O_SYNC   = os.O_SYNC   //nolint:revive // the name is os's
-	O_TRUNC  = os.O_TRUNC  //nolint:revive // the name is os's
+	O_RDONLY = os.O_RDONLY
+	O_WRONLY = os.O_WRONLY
+	O_RDWR   = os.O_RDWR
+	O_APPEND = os.O_APPEND
+	O_CREATE = os.O_CREATE
+	O_EXCL   = os.O_EXCL
+	O_SYNC   = os.O_SYNC
+	O_TRUNC  = os.O_TRUNC
 
 	ModePerm      = os.ModePerm
 	ModeDir       = os.ModeDir

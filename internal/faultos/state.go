@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -56,19 +57,20 @@ const (
 // Dirty reports whether any file that a name leads to has bytes that were not
 // synced, other than those that skip names.
 func (t *Tree) Dirty(skip ...string) bool {
-	for _, m := range []Dirs{Ordered, Strict} {
+	dirty := func(name string, inode int) bool {
+		return inode != 0 && len(t.nodes[inode].dirty) > 0 && !slices.Contains(skip, name)
+	}
+	for m := range t.saved {
 		for _, names := range t.saved[m] {
-			for name, i := range names {
-				if len(t.nodes[i].dirty) > 0 && !slices.Contains(skip, name) {
+			for name, inode := range names {
+				if dirty(name, inode) {
 					return true
 				}
 			}
 		}
 		for _, c := range t.pending[m] {
-			for _, e := range c {
-				if e.inode != 0 && len(t.nodes[e.inode].dirty) > 0 && !slices.Contains(skip, e.name) {
-					return true
-				}
+			if slices.ContainsFunc(c, func(e edit) bool { return dirty(e.name, e.inode) }) {
+				return true
 			}
 		}
 	}
@@ -98,11 +100,7 @@ func (t *Tree) State(m Dirs, kept func(i int) bool, d Data, r *rand.Rand, whole 
 	if len(t.pending[m]) > 0 {
 		names = make(map[int]map[string]int, len(t.saved[m]))
 		for i, n := range t.saved[m] {
-			c := make(map[string]int, len(n)+1)
-			for k, v := range n {
-				c[k] = v
-			}
-			names[i] = c
+			names[i] = maps.Clone(n)
 		}
 		for i, c := range t.pending[m] {
 			if kept(i) {
@@ -306,7 +304,7 @@ func (s State) Hash(skip ...string) [32]byte {
 		if slices.Contains(skip, filepath.Base(e.Path)) {
 			b = nil
 		}
-		fmt.Fprintf(h, "%s\x00%t %d ", e.Path, e.Dir, first[e.Inode])
+		_, _ = fmt.Fprintf(h, "%s\x00%t %d ", e.Path, e.Dir, first[e.Inode]) // a hash takes everything
 		binary.LittleEndian.PutUint64(n[:], uint64(len(b)))
 		h.Write(n[:])
 		h.Write(b)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,11 +27,7 @@ type floor struct {
 type floors map[string]floor
 
 func (f floors) clone() floors {
-	c := floors{}
-	for k, v := range f {
-		c[k] = v
-	}
-	return c
+	return maps.Clone(f)
 }
 
 func (f floors) note(text string) {
@@ -158,8 +155,10 @@ func useful(l *holdfast.Ledger, o *oracle, seq uint64, fills *int) error {
 	ctx := context.Background()
 	last := o.fold(seq)
 	if last.id != "" {
-		old := position.Fill{Meta: position.Meta{Ident: last.id, Time: 1}, Key: position.Key{Account: "A", Instrument: "I"},
-			Side: position.Buy, Qty: position.FromInt(1), Price: position.FromInt(1)}
+		old := position.Fill{
+			Meta: position.Meta{Ident: last.id, Time: 1}, Key: position.Key{Account: "A", Instrument: "I"},
+			Side: position.Buy, Qty: position.FromInt(1), Price: position.FromInt(1),
+		}
 		if _, err := l.Apply(ctx, old); !errors.Is(err, holdfast.ErrIDReused) {
 			return fmt.Errorf("TWICE: the id of an old fill with other content gives %w, want ErrIDReused", err)
 		}

@@ -4,6 +4,8 @@
 //
 //	go run ./internal/faultbuild test -count=1 -v -run Crash ./internal/torture
 //
+// The drills:
+//
 //   - TestCrashStates records what a workload does to its files and opens the
 //     ledger in every state that a power cut could have left, under two models of
 //     directories and nine of data, and in those that a second cut during or after

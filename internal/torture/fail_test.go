@@ -40,10 +40,10 @@ func faults() []fault {
 }
 
 // TestEveryFailure lets every operation of a small workload fail. A short run
-// takes every third, beginning with one of the first three.
+// takes every fifth, beginning with one of the first five.
 func TestEveryFailure(t *testing.T) {
 	seed := seedOf(t)
-	stride := 3
+	stride := 5
 	if os.Getenv("HOLDFAST_FAULTS") != "" {
 		stride = 1
 	}

@@ -51,7 +51,7 @@ func scratch(t *testing.T) string {
 	if info, err := os.Stat(parent); err != nil || !info.IsDir() {
 		parent = t.TempDir()
 	}
-	dir, err := os.MkdirTemp(parent, "holdfast-torture-")
+	dir, err := os.MkdirTemp(parent, "holdfast-torture-") //nolint:usetesting // TempDir is not in memory
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	return dir

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -83,9 +84,11 @@ func newDevice(t *testing.T, fs string) *device {
 		t.Skipf("needs loop devices: %v", err)
 	}
 	t.Cleanup(func() {
-		_, _ = command("umount", d.mount)
-		_, err := command("losetup", "-d", d.loop)
-		require.NoError(t, err)
+		if d.unmount() != nil {
+			_, _ = command("umount", "-l", d.mount) // it was not mounted, or is stuck
+		}
+		_, detached := command("losetup", "-d", d.loop)
+		require.NoError(t, detached)
 	})
 	if _, err = command("mount", "-t", fs, d.loop, d.mount); err != nil {
 		t.Skipf("needs the right and the kernel to mount %s: %v", fs, err)
@@ -151,13 +154,26 @@ func (d *device) cut(t *testing.T, seed uint64, flags int, after time.Duration, 
 	if err != nil {
 		return n, err
 	}
-	if _, err = command("umount", d.mount); err != nil {
+	if err = d.unmount(); err != nil {
 		return n, err
 	}
 	if _, err = command("mount", "-t", d.fs, d.loop, d.mount); err != nil {
 		return n, err
 	}
 	return n, d.check(seed, must)
+}
+
+// unmount tries for a while: a process that is being forked by the drill beside
+// this one can hold a descriptor for a moment.
+func (d *device) unmount() error {
+	var err error
+	for range 100 {
+		if _, err = command("umount", d.mount); err == nil {
+			return nil
+		}
+		runtime.Gosched()
+	}
+	return err
 }
 
 func (d *device) shutdown(flags int) error {
