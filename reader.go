@@ -109,7 +109,11 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 	}
 	var passed error
 	for _, s := range list {
-		if s.Err != nil || s.Ledger != [16]byte(r.id.ID) || !at.covers(stampOf(s)) {
+		if s.Err != nil {
+			passed = errors.Join(passed, s.Err)
+			continue
+		}
+		if s.Ledger != [16]byte(r.id.ID) || !at.covers(stampOf(s)) {
 			continue
 		}
 		book, err := r.load(log, s)

@@ -29,13 +29,37 @@ type entry struct {
 // it until it is handed to [Journal.Commit], which takes it for good.
 type Batch struct {
 	j       *Journal
-	log     wal.Batch
+	parts   []part // the frames; those up to used have some
+	used    int
 	entries []entry
 	frame   []byte
 	size    int
 	synced  uint64 // the last seq before the batch
 	more    bool
 	err     error
+}
+
+// part is a stretch of a batch that is shorter than a segment, unless one frame
+// makes it longer, so that writing it begins one segment at most. The name of
+// that is made durable before the next part is written: of two new names the
+// second may be durable and the first not, which is a gap that no recovery can
+// tell from a segment that was taken away.
+type part struct {
+	log  wal.Batch
+	size int
+}
+
+// write puts an encoded frame into the last part, or into another one.
+func (b *Batch) write(seq uint64, frame []byte, size int) {
+	if b.used == 0 || b.parts[b.used-1].size+size >= b.j.o.SegmentSize {
+		if b.used == len(b.parts) {
+			b.parts = append(b.parts, part{})
+		}
+		b.used++
+	}
+	p := &b.parts[b.used-1]
+	p.log.Write(seq, frame)
+	p.size += size
 }
 
 // NewBatch returns an empty batch. Only the goroutine that fills batches may
@@ -54,9 +78,12 @@ func (j *Journal) recycle(b *Batch) {
 	if b.size > keepBatch {
 		return
 	}
-	b.log.Clear()
+	for i := range b.used {
+		b.parts[i].log.Clear()
+		b.parts[i].size = 0
+	}
 	b.entries = b.entries[:0]
-	b.size, b.more, b.err = 0, false, nil
+	b.used, b.size, b.more, b.err = 0, 0, false, nil
 	select {
 	case j.free <- b:
 	default:
@@ -95,8 +122,8 @@ func (b *Batch) Append(payload []byte, f Flags, at int64) (seq uint64, chain [32
 	}
 	b.frame = enc.appendFrame(b.frame[:0], &r, &enc.head.Chain)
 	enc.head = r.Head()
-	b.log.Write(r.Seq, b.frame)
 	size := prefixSize(len(b.frame)) + len(b.frame)
+	b.write(r.Seq, b.frame, size)
 	b.entries = append(b.entries, entry{size: size, head: enc.head})
 	b.size += size
 	b.more = f&More != 0
@@ -137,8 +164,8 @@ func (j *Journal) Commit(b *Batch) error {
 		defer j.o.Phase("segment", false)
 	}
 	last := b.entries[len(b.entries)-1].head
-	if err := j.log.WriteBatch(&b.log); err != nil {
-		return j.fail("write", err)
+	if err := j.write(b); err != nil {
+		return err
 	}
 	if err := j.log.Sync(); err != nil {
 		return j.fail("sync", err)
@@ -163,6 +190,21 @@ func (j *Journal) Commit(b *Batch) error {
 	return nil
 }
 
+// write writes the parts of a batch. It needs commitMu.
+func (j *Journal) write(b *Batch) error {
+	for i := range b.used {
+		if i > 0 {
+			if err := durable.SyncDir(filepath.Join(j.dir, journalDir)); err != nil {
+				return j.fail("directory", err)
+			}
+		}
+		if err := j.log.WriteBatch(&b.parts[i].log); err != nil {
+			return j.fail("write", err)
+		}
+	}
+	return nil
+}
+
 func (b *Batch) check(durable uint64) error {
 	switch {
 	case b.err != nil:
@@ -177,12 +219,18 @@ func (b *Batch) check(durable uint64) error {
 	return nil
 }
 
-// fail makes err the journal's last word.
+// fail makes err the journal's last word, unless it has one.
 func (j *Journal) fail(op string, err error) error {
 	failed := &FailedError{Op: op, Err: err}
 	j.mu.Lock()
-	j.failed = failed
+	first := j.failed
+	if first == nil {
+		j.failed = failed
+	}
 	j.mu.Unlock()
+	if first != nil {
+		return first
+	}
 	j.o.Logger.Error("journal failed", "op", op, "err", err, "fsync", failed.Synced())
 	return failed
 }

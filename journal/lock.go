@@ -94,8 +94,11 @@ func (l *lock) write() error {
 	return l.f.Truncate(int64(len(b)))
 }
 
+// release gives the lock free by name: closing alone would leave it to a process
+// that is being forked at this moment, until that has closed its copy.
 func (l *lock) release() error {
 	_ = l.f.Truncate(0) // the lock counts, not the text
+	_ = flock(l.f, unix.LOCK_UN)
 	return l.f.Close()
 }
 
