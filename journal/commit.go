@@ -140,6 +140,7 @@ func (j *Journal) Commit(b *Batch) error {
 	if err := j.log.WriteBatch(&b.log); err != nil {
 		return j.fail("write", err)
 	}
+	j.ahead.extend(&next)
 	if err := j.log.Sync(); err != nil {
 		return j.fail("sync", err)
 	}

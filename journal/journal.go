@@ -94,10 +94,11 @@ type Journal struct {
 	enc encoder
 
 	// commitMu is held by a commit from its first check to its end, and by
-	// Close. It guards log and tail.
+	// Close. It guards log, tail and ahead.
 	commitMu sync.Mutex
 	log      appender
 	tail     tail
+	ahead    ahead
 
 	// trimMu is held by a trim from its first look to its end, and by Close.
 	trimMu sync.Mutex
@@ -184,6 +185,7 @@ func open(dir string, o Options) (*Journal, error) {
 		}
 	}
 	j.active = j.tail.first
+	j.ahead = ahead{dir: filepath.Join(dir, journalDir), limit: o.SegmentSize, logger: o.Logger}
 	if err = j.openLog(); err != nil {
 		return nil, err
 	}
@@ -332,7 +334,14 @@ func (j *Journal) Close() error {
 	if closed {
 		return nil
 	}
-	err := j.log.Close()
+	var err error
+	if failed == nil {
+		err = j.ahead.cut(&j.tail)
+	}
+	j.ahead.drop()
+	if closeErr := j.log.Close(); err == nil {
+		err = closeErr
+	}
 	switch {
 	case failed != nil:
 		err = nil // the failure was told, and nothing depends on this sync
