@@ -17,7 +17,7 @@ type Report struct {
 	Last     Head // the last good record; Seq is First-1 when there is none
 	Durable  uint64
 	Records  uint64
-	Bytes    int64
+	Bytes    int64 // of the segments, without what is only sized in advance
 	Segments int
 	Clean    bool // MARK says that the ledger was closed cleanly
 	// Damages are what Open refuses, and Notices what it puts right or what
@@ -39,6 +39,7 @@ type Notice struct {
 // nothing. The error says that the ledger could not be read; damage is in the
 // report.
 func Check(dir string) (Report, error) {
+	var last *DamageError
 	for try := 1; ; try++ {
 		before, found, err := readMark(dir)
 		if err == nil && !found {
@@ -50,12 +51,22 @@ func Check(dir string) (Report, error) {
 		if err == nil && len(rep.Damages) == 0 {
 			return rep, nil
 		}
-		// A writer that opens, trims or closes meanwhile changes MARK first.
+		// A writer that opens, trims or closes meanwhile changes MARK first. One
+		// that appends to what was sized in advance does not, and can be caught
+		// in the middle of it, but not twice at the same place.
 		after, _, markErr := readMark(dir)
-		if markErr != nil || before == after || try == checkTries {
+		if markErr != nil || try == checkTries || before == after && (err != nil || before.clean || again(last, rep.Damages[0])) {
 			return rep, err
 		}
+		if last = nil; len(rep.Damages) > 0 {
+			last = rep.Damages[0]
+		}
 	}
+}
+
+// again reports whether b is the damage that was found before.
+func again(a, b *DamageError) bool {
+	return a != nil && a.File == b.File && a.Offset == b.Offset && a.Seq == b.Seq
 }
 
 func check(dir string) (Report, error) {
@@ -91,7 +102,7 @@ func (s *survey) report() (Report, error) {
 	}
 	for i := range s.segs {
 		rep.Records += s.segs[i].records
-		rep.Bytes += s.segs[i].size
+		rep.Bytes += s.segs[i].used
 	}
 	if len(s.damages) == 0 {
 		var damage *DamageError

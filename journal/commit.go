@@ -167,6 +167,7 @@ func (j *Journal) Commit(b *Batch) error {
 	if err := j.write(b); err != nil {
 		return err
 	}
+	j.ahead.extend(&next)
 	if err := j.log.Sync(); err != nil {
 		return j.fail("sync", err)
 	}

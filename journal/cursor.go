@@ -43,6 +43,9 @@ func (r *Reader) Cursor(from uint64) *Cursor { return &Cursor{r: r, next: from} 
 // journal is trusted to continue the chain; every other link is verified.
 func (c *Cursor) Next(limit uint64) (Record, error) {
 	if c.done == c.ready {
+		if c.next > limit {
+			return Record{}, io.EOF
+		}
 		if err := c.fill(); err != nil {
 			return Record{}, err
 		}
@@ -95,13 +98,10 @@ func (c *Cursor) fill() error {
 // stopped.
 func (c *Cursor) stopped(err error) error {
 	var bad *flaw
-	switch {
-	case errors.Is(err, io.EOF):
-		return c.advance(nil)
-	case errors.As(err, &bad):
-		return c.advance(bad)
+	if !errors.Is(err, io.EOF) && !errors.As(err, &bad) {
+		return fmt.Errorf("journal: read %s: %w", c.seg.name(), err)
 	}
-	return fmt.Errorf("journal: read %s: %w", c.seg.name(), err)
+	return c.advance(bad)
 }
 
 // take puts a record into the queue, unless it stands before the next one.
@@ -153,7 +153,7 @@ func (c *Cursor) open(first uint64) error {
 	}
 	seg.size = info.Size()
 	s := newScanner(f, seg.size, first)
-	s.fresh, s.trusted = true, c.trusted
+	s.open, s.fresh, s.trusted = true, true, c.trusted
 	if c.scan != nil && c.scan.prev.Seq == first-1 {
 		s.prev, s.linked = c.scan.prev, c.scan.linked
 	} else {
@@ -170,16 +170,20 @@ func (c *Cursor) open(first uint64) error {
 // advance is called where the scanner stopped, at the end of what it knew of
 // the segment or at a flaw. It returns nil when there is more to read.
 func (c *Cursor) advance(bad *flaw) error {
-	if more, err := c.grow(); more || err != nil {
+	if more, err := c.look(bad); more || err != nil {
 		return err
 	}
 	next := c.scan.prev.Seq + 1
 	if bad == nil && next > c.seg.first {
 		_, err := os.Lstat(filepath.Join(c.r.dir, journalDir, segmentBase(next)))
 		if err == nil {
-			// A segment does not grow any more once it has a successor.
-			if more, growErr := c.grow(); more || growErr != nil {
-				return growErr
+			// Nothing is written to a segment any more once it has a successor.
+			if more, lookErr := c.look(nil); more || lookErr != nil {
+				return lookErr
+			}
+			if c.scan.off < c.scan.size {
+				s := survey{known: c.mark.last}
+				return s.damaged(c.seg.name(), c.scan.off, next, zerosHere+inSealed)
 			}
 			return c.open(next)
 		}
@@ -211,9 +215,10 @@ func (c *Cursor) gone(first uint64, err error) error {
 	return err
 }
 
-// grow looks whether there is more of the segment than before. When a recovery
-// has put a new file in its place, the cursor begins that one anew.
-func (c *Cursor) grow() (bool, error) {
+// look reports whether there is more of the segment than when the scanner
+// stopped, at its end or at a flaw. When a recovery has put a new file in its
+// place, the cursor begins that one anew.
+func (c *Cursor) look(bad *flaw) (more bool, err error) {
 	now, err := os.Lstat(c.seg.path)
 	if err != nil {
 		return true, c.gone(c.seg.first, err)
@@ -225,11 +230,26 @@ func (c *Cursor) grow() (bool, error) {
 	if !os.SameFile(now, held) {
 		return true, c.Close()
 	}
-	if held.Size() == c.scan.size {
-		return false, nil
+	c.scan.forget()
+	if held.Size() != c.scan.size {
+		c.scan.size = held.Size()
+		return true, nil
 	}
-	c.scan.size, c.scan.buf = held.Size(), nil
-	return true, nil
+	// A segment that was sized in advance is written without growing, and a
+	// look at it in the middle of a write sees that write in part.
+	switch {
+	case bad != nil:
+		var rec Record
+		s := *c.scan
+		more = s.next(&rec) == nil
+	case c.scan.off < c.scan.size:
+		var b [1]byte
+		if _, err = readFull(c.file, b[:], c.scan.off); err != nil {
+			return false, fmt.Errorf("journal: read %s: %w", c.seg.name(), err)
+		}
+		more = b[0] != 0
+	}
+	return more, nil
 }
 
 // end returns io.EOF if the journal may end where the cursor stands: at the
@@ -241,8 +261,11 @@ func (c *Cursor) end(bad *flaw) error {
 		return err
 	}
 	// What MARK says was true of the file before this look at it.
-	if more, growErr := c.grow(); more || growErr != nil {
-		return growErr
+	if more, lookErr := c.look(bad); more || lookErr != nil {
+		return lookErr
+	}
+	if bad == nil && m.clean && c.scan.off < c.scan.size {
+		bad = &flaw{off: c.scan.off, seq: c.scan.prev.Seq + 1, reason: zerosHere, torn: true}
 	}
 	s := survey{dir: c.r.dir, mark: m, last: c.scan.prev, keep: c.whole, known: m.last, knownBy: "MARK says so"}
 	if n := len(segs); n > 0 && segs[n-1].first > c.seg.first {
@@ -264,10 +287,15 @@ func (c *Cursor) end(bad *flaw) error {
 		here.marked, here.markedAt, here.markedEnd = c.scan.prev, c.scan.off, c.scan.off
 	}
 	s.segs = []segmentScan{here}
-	if err = s.judge(); err != nil {
-		return err
+	if err = s.judge(); err == nil {
+		return io.EOF
 	}
-	return io.EOF
+	// What proves that the flaw is damage was written after the flawed record
+	// was, which is there in full by now if it ever was.
+	if more, lookErr := c.look(bad); more || lookErr != nil {
+		return lookErr
+	}
+	return err
 }
 
 // drain reads to the end and returns the last record that can be returned; its

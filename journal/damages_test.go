@@ -32,13 +32,21 @@ func refused(path string, at int, reason string) verdict {
 	return verdict{refused: "journal/" + filepath.Base(path), at: int64(at), reason: reason}
 }
 
-// tail edits the newest segment.
-func tail(f func(t *testing.T, b []byte, es []entry, path string) ([]byte, verdict)) func(*testing.T, string, ledger) verdict {
+// behind is how many zeros stand behind the records of a segment that was sized
+// in advance.
+const behind = 1500
+
+// tail edits the records of the newest segment. With ahead, zeros that it was
+// sized in advance with stand behind them.
+func tail(ahead bool, f func(t *testing.T, b []byte, es []entry, path string) ([]byte, verdict)) func(*testing.T, string, ledger) verdict {
 	return func(t *testing.T, dir string, _ ledger) (v verdict) {
 		t.Helper()
 		path, es := lastSegment(t, dir)
 		edit(t, path, func(b []byte) []byte {
-			b, v = f(t, b, es, path)
+			b, v = f(t, b[:es[len(es)-1].end], es, path)
+			if ahead {
+				b = append(b, make([]byte, behind)...)
+			}
 			return b
 		})
 		return v
@@ -51,7 +59,25 @@ func zero(b []byte) {
 	}
 }
 
-func tailDamages() []damage {
+// tailDamages are done to the records of an unclean ledger; with ahead, zeros
+// stand behind what they leave.
+func tailDamages(ahead bool) []damage {
+	tail := func(f func(t *testing.T, b []byte, es []entry, path string) ([]byte, verdict)) func(*testing.T, string, ledger) verdict {
+		return tail(ahead, f)
+	}
+	out := recordDamages(tail)
+	if ahead {
+		for i := range out {
+			out[i].name += ", sized in advance"
+		}
+		out = append(out, aheadDamages()...)
+	}
+	return out
+}
+
+type edits = func(f func(t *testing.T, b []byte, es []entry, path string) ([]byte, verdict)) func(*testing.T, string, ledger) verdict
+
+func recordDamages(tail edits) []damage {
 	at := func(es []entry, n int) entry {
 		if n < 0 {
 			n += len(es)
@@ -62,7 +88,7 @@ func tailDamages() []damage {
 	return []damage{
 		{name: "none", corrupt: func(_ *testing.T, _ string, l ledger) verdict { return verdict{last: l.last} }},
 		{name: "zeros behind the end", corrupt: tail(func(_ *testing.T, b []byte, es []entry, _ string) ([]byte, verdict) {
-			return append(b, make([]byte, 4096)...), verdict{last: at(es, -1).rec.Seq, cut: true}
+			return append(b, make([]byte, 4096)...), verdict{last: at(es, -1).rec.Seq}
 		})},
 		{name: "noise behind the end", corrupt: tail(func(_ *testing.T, b []byte, es []entry, _ string) ([]byte, verdict) {
 			return append(b, bytes.Repeat([]byte{0xd7, 0x31, 0xff, 1}, 700)...), verdict{last: at(es, -1).rec.Seq, cut: true}
@@ -152,7 +178,7 @@ func tailDamages() []damage {
 			if err := os.Truncate(path, 1<<40); err != nil {
 				t.Skip("the file system has no files of this size:", err)
 			}
-			return verdict{last: l.last, cut: true}
+			return verdict{last: l.last}
 		}},
 		{name: "a length of ten bytes", corrupt: tail(func(_ *testing.T, b []byte, es []entry, _ string) ([]byte, verdict) {
 			b = append(b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01)
@@ -236,17 +262,17 @@ func fileDamages() []damage {
 		t.Helper()
 		require.NoError(t, os.Truncate(seg(t, dir, 2), 0))
 		return refused(seg(t, dir, 2), 0, "was durable")
-	}}, damage{name: "bytes behind a clean end", clean: true, corrupt: tail(func(_ *testing.T, b []byte, es []entry, path string) ([]byte, verdict) {
+	}}, damage{name: "bytes behind a clean end", clean: true, corrupt: tail(false, func(_ *testing.T, b []byte, es []entry, path string) ([]byte, verdict) {
 		e := es[len(es)-1]
 		r := journal.Record{Seq: e.rec.Seq + 1, Synced: e.rec.Seq, Epoch: 1, Time: e.rec.Time, Payload: []byte("more")}
 		return append(b, withPrefix(journal.EncodeFrame(&r, e.rec.Chain))...), refused(path, e.end, "closed behind")
-	})}, damage{name: "another last record", clean: true, corrupt: tail(func(_ *testing.T, b []byte, es []entry, path string) ([]byte, verdict) {
+	})}, damage{name: "another last record", clean: true, corrupt: tail(false, func(_ *testing.T, b []byte, es []entry, path string) ([]byte, verdict) {
 		e := es[len(es)-1]
 		r := e.rec
 		r.Payload = append([]byte("x"), r.Payload...)
 		frame := journal.EncodeFrame(&r, es[len(es)-2].rec.Chain)
 		return append(b[:e.at], withPrefix(frame)...), refused(path, e.at, "MARK")
-	})}, damage{name: "a hole in the last record", clean: true, corrupt: tail(func(_ *testing.T, b []byte, es []entry, path string) ([]byte, verdict) {
+	})}, damage{name: "a hole in the last record", clean: true, corrupt: tail(false, func(_ *testing.T, b []byte, es []entry, path string) ([]byte, verdict) {
 		e := es[len(es)-1]
 		zero(b[e.frame : e.frame+30])
 		return b, refused(path, e.at, "was durable")

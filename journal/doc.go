@@ -32,7 +32,9 @@
 //	quarantine/      what recoveries have cut; nothing here is ever deleted
 //
 // A segment is a sequence of entries, each a length (uvarint in its shortest
-// form, at most 3 bytes) and a frame. All numbers are little endian.
+// form, at most 3 bytes) and a frame. All numbers are little endian. Behind the
+// last entry of the newest segment of a ledger that is open, or was not closed,
+// zeros may stand up to the end of the file, and nothing else.
 //
 //	frame   0      4   5   6     8     16      24     32     40      72
 //	        +------+---+---+-----+-----+-------+------+------+-------+---------+
@@ -71,6 +73,20 @@
 // log fsyncs a full segment before it makes the next one. The first error is final, so that
 // nothing is ever written behind bytes whose fate is unknown.
 //
+// A sync is cheaper when neither the size nor the blocks of its file change.
+// So a commit that reaches the end of the file appends zeros behind its frames,
+// up to 256 KB, before it syncs; the ones after it overwrite them. That is done
+// through a descriptor opened with O_APPEND, which cannot touch a frame, and
+// never beyond the size that makes a segment full: a segment that has a
+// successor has no zeros behind its last record, and whatever cuts one short
+// shows. When there is no room for zeros, the segment grows. Close cuts them
+// off before the log's last fsync, which is before MARK is clean; a recovery
+// leaves them out when it rewrites the segment. In between they cost nothing
+// that was known before: a group of which nothing reached the disk leaves zeros
+// where it left the end of the file, a group that arrived in part leaves holes
+// of zeros as it did, and an acknowledged one that rot has replaced by zeros,
+// all of it, is missed by the same witnesses as one that was cut off.
+//
 // A crash can therefore leave: (1) everything up to some commit and any part of
 // the next group, in any order of its pages, in the newest segments; (2) full
 // segments, all of them durable, and a newest one that is empty or has no name
@@ -108,7 +124,12 @@
 // [DamageError]. What stays undecidable is damage of more than one byte inside
 // the last group of a ledger that was not closed cleanly, above MARK: it looks
 // like a torn write in every respect, is cut, kept in quarantine/, and reported
-// in [Recovery]. The reverse, a torn write that leaves a record whole but for
-// its one last byte, is refused. [Journal.SaveMark] makes the window as small
-// as the caller wants.
+// in [Recovery]. So does damage of one byte where that is all that a torn write
+// leaves out: the first or the last byte of a record, alone in its sector of 512
+// bytes and zero. A torn write that leaves a record whole but for any other byte
+// is refused. [Journal.SaveMark] makes the window as small as the caller wants.
+//
+// A byte that is not zero behind the last record is such a flaw, too: it may be
+// what arrived of a group, or rot where nothing was. It is cut, kept and
+// reported, and takes no record with it.
 package journal

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"bytes"
+	"errors"
+	"io"
 
 	"github.com/tidwall/wal"
 )
@@ -94,18 +96,18 @@ func DecodeFrame(b []byte) (Record, string) {
 	return r, reason
 }
 
-// ScanBytes reads a segment that lies in memory and returns the good records
-// and where and why it stopped.
+// ScanBytes reads the newest segment of an open ledger that lies in memory and
+// returns the good records and where and why it stopped.
 func ScanBytes(b []byte, first uint64) (recs []Record, end int64, reason string, err error) {
 	s := newScanner(bytes.NewReader(b), int64(len(b)), first)
-	s.fresh = true
+	s.open, s.fresh = true, true
 	for {
 		var r Record
 		if err := s.next(&r); err != nil {
 			if f, ok := err.(*flaw); ok { //nolint:errorlint // the scanner does not wrap it
 				return recs, f.off, f.reason, nil
 			}
-			if s.off == s.size {
+			if errors.Is(err, io.EOF) {
 				return recs, s.off, "", nil
 			}
 			return recs, s.off, "", err
@@ -138,3 +140,6 @@ func Prove(b []byte, off int64, lost uint64) (seq uint64, found bool, err error)
 	p, err := searchProof(bytes.NewReader(b), int64(len(b)), off, lost)
 	return p.seq, p.found, err
 }
+
+// DenyAhead makes the newest segment grow with its records.
+func (j *Journal) DenyAhead() { j.ahead.dir = "/nonexistent" }

@@ -159,6 +159,8 @@ func ordered(prev *Head, r *Record) string {
 	return ""
 }
 
+const zerosHere = "zero bytes where a record should begin"
+
 // prefixLength reads the length before a frame: a minimal uvarint of at most
 // three bytes between minFrame and MaxFrame. b may be shorter when the file
 // ends there.
@@ -172,7 +174,7 @@ func prefixLength(b []byte) (n, length int, reason string) {
 		}
 		switch {
 		case c == 0 && n == 1:
-			return n, 0, "zero bytes where a record should begin"
+			return n, 0, zerosHere
 		case c == 0:
 			return n, 0, "length is not in its shortest form"
 		case length < minFrame || length > MaxFrame:

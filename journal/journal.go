@@ -97,10 +97,11 @@ type Journal struct {
 	enc encoder
 
 	// commitMu is held by a commit from its first check to its end, and by
-	// Close. It guards log and tail.
+	// Close. It guards log, tail and ahead.
 	commitMu sync.Mutex
 	log      appender
 	tail     tail
+	ahead    ahead
 
 	// trimMu is held by a trim from its first look to its end, and by Close.
 	trimMu sync.Mutex
@@ -187,6 +188,7 @@ func open(dir string, o Options) (*Journal, error) {
 		}
 	}
 	j.active = j.tail.first
+	j.ahead = ahead{dir: filepath.Join(dir, journalDir), limit: o.SegmentSize, logger: o.Logger}
 	if err = j.openLog(); err != nil {
 		return nil, err
 	}
@@ -346,9 +348,14 @@ func (j *Journal) Close() error {
 	log := j.log
 	j.log = nil
 	if failed != nil {
+		j.ahead.drop()
 		return j.lock.release()
 	}
-	err := log.Close()
+	err := j.ahead.cut(&j.tail)
+	j.ahead.drop()
+	if closeErr := log.Close(); err == nil {
+		err = closeErr
+	}
 	if err != nil {
 		err = fmt.Errorf("journal: close log: %w", err)
 	} else {

@@ -116,7 +116,7 @@ func (s *survey) judgeTail(f *flaw, lost uint64) error {
 	if seg.records == 0 {
 		prev = s.last
 	}
-	if at, reason := oneByte(b[:n], prev); reason != "" {
+	if at, reason := oneByte(b[:n], prev); reason != "" && !lonely(b[:n], f.off, at) {
 		return s.damaged(seg.name(), f.off+int64(at), f.seq, f.reason+"; "+reason+": rot, not a torn write")
 	}
 	return nil

@@ -16,7 +16,8 @@ import (
 func TestRecovery(t *testing.T) {
 	l := newLedger(t, 32)
 	require.Len(t, segments(t, l.clean), 3, "the ledger must have three segments")
-	for _, d := range append(tailDamages(), fileDamages()...) {
+	all := append(tailDamages(false), tailDamages(true)...)
+	for _, d := range append(all, fileDamages()...) {
 		state := "unclean"
 		if d.clean {
 			state = "clean"
@@ -227,7 +228,7 @@ func scenes(l ledger) []scene {
 func spanBatch(t *testing.T, dir string) {
 	t.Helper()
 	path, es := lastSegment(t, dir)
-	prev := es[len(es)-1].rec
+	prev, end := es[len(es)-1].rec, es[len(es)-1].end
 	for i := range 3 {
 		r := journal.Record{Seq: prev.Seq + 1, Synced: es[len(es)-1].rec.Seq, Epoch: 1, Time: prev.Time, Flags: journal.More, Payload: payload(prev.Seq + 1)}
 		frame := withPrefix(journal.EncodeFrame(&r, prev.Chain))
@@ -235,8 +236,8 @@ func spanBatch(t *testing.T, dir string) {
 			path = filepath.Join(dir, "journal", fmt.Sprintf("%020d", r.Seq))
 			require.NoError(t, os.WriteFile(path, nil, 0o600))
 		}
-		edit(t, path, func(b []byte) []byte { return append(b, frame...) })
-		prev = r
+		edit(t, path, func(b []byte) []byte { return append(b[:end], frame...) })
+		end, prev = 0, r
 	}
 }
 

@@ -119,7 +119,7 @@ func (r *repair) quarantineCut() error {
 		if err := r.quarantine(r.segs[i].path, end); err != nil {
 			return err
 		}
-		r.out.CutBytes += r.segs[i].size - end
+		r.out.CutBytes += r.segs[i].used - end
 		end = 0
 	}
 	return durable.SyncDir(filepath.Join(r.dir, quarantineDir))

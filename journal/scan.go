@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,9 @@ import (
 
 // blockSize is how much of a segment is read at once.
 const blockSize = 512 << 10
+
+// freshBlock is how much is read where a segment may have grown.
+const freshBlock = 16 << 10
 
 // flaw is the place where a segment stops being readable. It is an error
 // inside the package only: what it means is decided by survey.judge.
@@ -34,6 +38,11 @@ type scanner struct {
 	linked bool
 	// trusted is the last seq whose chain value was verified before.
 	trusted uint64
+	// open says that zeros up to the end of the file are its end: the segment
+	// may be one that is sized in advance.
+	open bool
+	// block is how much is read at once; it grows up to blockSize. 0: that.
+	block int64
 	// fresh says that every block gets a buffer of its own, so that records
 	// stay valid.
 	fresh bool
@@ -62,6 +71,11 @@ func (s *scanner) next(rec *Record) error {
 	}
 	n, length, reason := prefixLength(b)
 	if reason != "" {
+		if s.open && b[0] == 0 {
+			if only, padErr := onlyZeros(s.r, s.off, s.size); padErr != nil || only {
+				return cmp.Or(padErr, io.EOF)
+			}
+		}
 		return &flaw{off: s.off, seq: want, reason: reason, torn: true}
 	}
 	if s.off+int64(n+length) > s.size {
@@ -106,7 +120,11 @@ func (s *scanner) need(n int) ([]byte, error) {
 	if have := s.off - s.bufOff; have >= 0 && have+int64(n) <= int64(len(s.buf)) {
 		return s.buf[have : have+int64(n)], nil
 	}
-	size := max(n, int(min(blockSize, s.size-s.off)))
+	if s.block <= 0 {
+		s.block = blockSize
+	}
+	size := max(n, int(min(s.block, s.size-s.off)))
+	s.block = min(2*s.block, blockSize)
 	if s.fresh || cap(s.buf) < size {
 		s.buf = make([]byte, size)
 	}
@@ -122,12 +140,18 @@ func (s *scanner) need(n int) ([]byte, error) {
 	return s.buf[:n], nil
 }
 
+// forget makes the scanner read anew what it has read ahead, a little at first.
+func (s *scanner) forget() { s.buf, s.block = nil, freshBlock }
+
 // segmentScan is what one pass over a segment found.
 type segmentScan struct {
 	segmentFile
 	records uint64
 	head    Head  // of the last good record; its Seq is first-1 when there is none
 	end     int64 // offset behind it
+	// used is where the zeros begin that end the file; size if it may not end
+	// with zeros.
+	used int64
 	// whole and wholeEnd are the same for the last record that ends an atomic
 	// batch; whole.Seq is 0 when the segment has none.
 	whole    Head
@@ -141,15 +165,16 @@ type segmentScan struct {
 }
 
 // scanSegment verifies one segment up to its first flaw. asked is a seq whose
-// head the caller wants to see.
-func scanSegment(r io.ReaderAt, f segmentFile, asked uint64) (segmentScan, error) {
+// head the caller wants to see; open says that the segment may end with zeros.
+func scanSegment(r io.ReaderAt, f segmentFile, asked uint64, open bool) (segmentScan, error) {
 	out := segmentScan{segmentFile: f, head: Head{Seq: f.first - 1}}
 	s := newScanner(r, f.size, f.first)
+	s.open = open
 	var rec Record
 	for {
 		at := s.off
 		if err := s.next(&rec); err != nil {
-			return out, out.stop(err)
+			return out, out.stop(r, open, err)
 		}
 		if out.records == 0 {
 			out.opening = append([]byte(nil), s.frame...)
@@ -166,14 +191,19 @@ func scanSegment(r io.ReaderAt, f segmentFile, asked uint64) (segmentScan, error
 }
 
 // stop takes what ended the scan: the end, a flaw, or an error.
-func (s *segmentScan) stop(err error) error {
+func (s *segmentScan) stop(r io.ReaderAt, open bool, err error) error {
 	var bad *flaw
+	s.used = s.size
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil
+		s.used, err = s.end, nil
 	case errors.As(err, &bad):
-		s.flaw = bad
-		return nil
+		if s.flaw, err = bad, nil; open {
+			s.used, err = contentEnd(r, bad.off, s.size)
+		}
 	}
-	return fmt.Errorf("journal: read %s: %w", s.name(), err)
+	if err != nil {
+		err = fmt.Errorf("journal: read %s: %w", s.name(), err)
+	}
+	return err
 }

@@ -53,7 +53,7 @@ func surveyLedger(dir string, w witness, trust bool) (*survey, error) {
 		s.leftovers = append(s.leftovers, segs[0])
 		segs = segs[1:]
 	}
-	if s.segs, err = scanAll(segs, s.mark.last); err != nil {
+	if s.segs, err = scanAll(segs, s.mark.last, !s.mark.clean); err != nil {
 		return nil, err
 	}
 	s.known, s.knownBy = s.mark.last, "MARK says so"
@@ -82,8 +82,9 @@ func (s *survey) base(segs []segmentFile, trust bool) error {
 	return nil
 }
 
-// scanAll verifies segments side by side.
-func scanAll(segs []segmentFile, asked uint64) ([]segmentScan, error) {
+// scanAll verifies segments side by side. Zeros behind the last record are legal
+// in the newest one, and if the ledger is open: see ahead.
+func scanAll(segs []segmentFile, asked uint64, open bool) ([]segmentScan, error) {
 	var (
 		out  = make([]segmentScan, len(segs))
 		errs = make([]error, len(segs))
@@ -93,7 +94,7 @@ func scanAll(segs []segmentFile, asked uint64) ([]segmentScan, error) {
 	for range min(runtime.GOMAXPROCS(0), len(segs)) {
 		wg.Go(func() {
 			for i := range next {
-				out[i], errs[i] = scanFile(segs[i], asked)
+				out[i], errs[i] = scanFile(segs[i], asked, open && i == len(segs)-1)
 			}
 		})
 	}
@@ -110,13 +111,13 @@ func scanAll(segs []segmentFile, asked uint64) ([]segmentScan, error) {
 	return out, nil
 }
 
-func scanFile(f segmentFile, asked uint64) (segmentScan, error) {
+func scanFile(f segmentFile, asked uint64, open bool) (segmentScan, error) {
 	file, err := openRegular(f.path, os.O_RDONLY)
 	if err != nil {
 		return segmentScan{}, fmt.Errorf("journal: open %s: %w", f.name(), err)
 	}
 	defer func() { _ = file.Close() }()
-	return scanSegment(file, f, asked)
+	return scanSegment(file, f, asked, open)
 }
 
 // connect holds the segments against each other, oldest first, and notes every

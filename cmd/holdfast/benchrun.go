@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -105,7 +106,11 @@ func (b *bench) compare(ctx context.Context, callers []int, pairs int) (rows []c
 	if err = b.warmUp(ctx, l); err != nil {
 		return nil, err
 	}
-	b.bytes = journalBytes(dir) / int64(l.View().Seq())
+	rep, err := journal.Check(dir) // the size of the files is more, see journal.Report
+	if err != nil {
+		return nil, err
+	}
+	b.bytes = rep.Bytes / int64(max(rep.Records, 1))
 	raw, err := newRawLog(filepath.Join(b.dir, "raw"), b.bytes)
 	if err != nil {
 		return nil, err

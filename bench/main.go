@@ -1,0 +1,172 @@
+// Command bench measures durable appends through Holdfast beside other stores
+// that make a record durable before they acknowledge it, in one run, on one
+// disk, and writes a Markdown table. The README says how to read it.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+type config struct {
+	dir     string
+	rounds  int
+	length  time.Duration
+	callers []int
+	only    []string
+	scan    int64
+	seed    uint64
+}
+
+func main() {
+	var c config
+	var callers, only, out string
+	flag.StringVar(&c.dir, "dir", ".", "directory on the disk to measure; a scratch directory is made in it and removed")
+	flag.IntVar(&c.rounds, "rounds", 5, "rounds, in each of which every row is measured once")
+	flag.DurationVar(&c.length, "length", 500*time.Millisecond, "length of one measurement")
+	flag.StringVar(&callers, "callers", "1,8,64,256", "numbers of callers")
+	flag.StringVar(&only, "only", "", "rows to measure besides the raw file, comma-separated; empty: all")
+	flag.Int64Var(&c.scan, "scan", 1024, "MiB of the log that is verified; 0 leaves that out")
+	flag.Uint64Var(&c.seed, "seed", uint64(time.Now().UnixNano()), "seed of the order of the rows")
+	flag.StringVar(&out, "out", "", "file for the result; empty: standard output")
+	flag.Parse()
+	if only != "" {
+		c.only = strings.Split(only, ",")
+	}
+	err := c.parse(callers)
+	if err == nil {
+		err = c.run(out)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func (c *config) parse(callers string) error {
+	for s := range strings.SplitSeq(callers, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is no number of callers", s)
+		}
+		c.callers = append(c.callers, n)
+	}
+	if c.rounds < 1 {
+		return fmt.Errorf("%d rounds", c.rounds)
+	}
+	return nil
+}
+
+func (c *config) run(out string) (err error) {
+	if c.dir, err = os.MkdirTemp(c.dir, "holdfast-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(c.dir)
+	size, err := measure(c, changeSize)
+	if err != nil {
+		return err
+	}
+	m, err := machine(c.dir)
+	if err != nil {
+		return err
+	}
+	w := new(strings.Builder)
+	fmt.Fprintf(w, "%s\n\nPayload %d bytes, a record of the ledger %d bytes; %d rounds of %v per row; seed %d.\n",
+		m, size, size+headerSize, c.rounds, c.length, c.seed)
+	rows := c.rows()
+	for _, n := range c.callers {
+		if err = c.compare(w, rows, n, size); err != nil {
+			return err
+		}
+	}
+	if err = c.costs(w, size); err != nil {
+		return err
+	}
+	if c.scan > 0 {
+		if err = c.scans(w, size); err != nil {
+			return err
+		}
+	}
+	if out == "" {
+		_, err = io.WriteString(os.Stdout, w.String())
+		return err
+	}
+	return os.WriteFile(out, []byte(w.String()), 0o644)
+}
+
+// rows are what is measured. The first is what the others are divided by.
+func (c *config) rows() []peer {
+	raw := peer{"raw file", "append and fdatasync", func(dir string, size int) (store, error) { return openRaw(dir, size+headerSize, 0) }}
+	rows := []peer{
+		raw,
+		{"raw file, sized in advance", "overwrites 64 MiB of zeros, fdatasync", func(dir string, size int) (store, error) {
+			return openRaw(dir, size+headerSize, rawRoom)
+		}},
+		{"Holdfast journal", "Batch.Append and Commit per group", openJournal},
+		{"Holdfast ledger", "Apply of a fill", openLedger},
+	}
+	rows = append(rows, peers()...)
+	if c.only != nil {
+		rows = slices.DeleteFunc(rows, func(p peer) bool { return p.name != raw.name && !slices.Contains(c.only, p.name) })
+	}
+	return rows
+}
+
+// measure runs f in a directory of its own.
+func measure[T any](c *config, f func(dir string) (T, error)) (out T, err error) {
+	dir, err := os.MkdirTemp(c.dir, "run-")
+	if err != nil {
+		return out, err
+	}
+	defer os.RemoveAll(dir)
+	return f(dir)
+}
+
+// compare measures the rows with n callers, every round in another order.
+func (c *config) compare(w io.Writer, rows []peer, n, size int) error {
+	results := make([]series, len(rows))
+	for round := range c.rounds {
+		order := rand.New(rand.NewPCG(c.seed, uint64(n)<<32|uint64(round))).Perm(len(rows))
+		for _, i := range order {
+			fmt.Fprintf(os.Stderr, "\r%-60s", fmt.Sprintf("%d callers, round %d of %d: %s", n, round+1, c.rounds, rows[i].name))
+			f, err := measure(c, func(dir string) (figures, error) { return c.one(dir, &rows[i], n, size) })
+			if err != nil {
+				return fmt.Errorf("%s: %w", rows[i].name, err)
+			}
+			results[i] = append(results[i], f)
+		}
+	}
+	fmt.Fprintln(os.Stderr)
+	return table(w, n, rows, results)
+}
+
+func (c *config) one(dir string, p *peer, callers, size int) (figures, error) {
+	s, err := p.open(dir, size)
+	if err != nil {
+		return figures{}, err
+	}
+	// What opening it and the row before have left to write shall not be in the way.
+	d, err := os.Open(dir)
+	if err != nil {
+		return figures{}, err
+	}
+	err = unix.Syncfs(int(d.Fd()))
+	_ = d.Close()
+	if err != nil {
+		return figures{}, err
+	}
+	f, err := drive(callers, c.length, s.append)
+	if closeErr := s.Close(); err == nil {
+		err = closeErr
+	}
+	return f, err
+}

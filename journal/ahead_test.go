@@ -1,0 +1,229 @@
+package journal_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+// aheadDamages are what can happen to the zeros of a segment that was sized in
+// advance.
+func aheadDamages() []damage {
+	last := func(es []entry) uint64 { return es[len(es)-1].rec.Seq }
+	flipped := func(name string, at func(size int) int, value byte) damage {
+		return damage{name: name, corrupt: tail(false, func(_ *testing.T, b []byte, es []entry, _ string) ([]byte, verdict) {
+			zeros := make([]byte, behind)
+			zeros[at(behind)] = value
+			return append(b, zeros...), verdict{last: last(es), cut: true}
+		})}
+	}
+	return []damage{
+		flipped("the first of the zeros", func(int) int { return 0 }, 1),
+		flipped("the first of the zeros is a length", func(int) int { return 0 }, 0x7f),
+		flipped("one of the zeros", func(size int) int { return size / 2 }, 0x20),
+		flipped("the last of the zeros", func(size int) int { return size - 1 }, 0x80),
+		{name: "the last group never reached the disk", corrupt: tail(true, func(_ *testing.T, b []byte, es []entry, _ string) ([]byte, verdict) {
+			first := len(es) - 10
+			zero(b[es[first].at:])
+			return b, verdict{last: es[first].rec.Seq - 1}
+		})},
+		{name: "zeros behind a clean end", clean: true, corrupt: tail(true, func(_ *testing.T, b []byte, es []entry, path string) ([]byte, verdict) {
+			return b, refused(path, es[len(es)-1].end, "closed behind")
+		})},
+		{name: "zeros where MARK knows of records", corrupt: tail(true, func(_ *testing.T, b []byte, _ []entry, path string) ([]byte, verdict) {
+			zero(b)
+			return b, refused(path, 0, "MARK says so")
+		})},
+	}
+}
+
+// The records of the newest segment are followed by zeros while it is open, by
+// nothing after Close, and a full one is never followed by any.
+func TestSizedInAdvance(t *testing.T) {
+	dir := fastDir(t)
+	const size = 64 << 10
+	j := open(t, dir, journal.Options{SegmentSize: size})
+	ahead := 0
+	for n := range 200 {
+		add(t, j, 1+n%11)
+		paths := segments(t, dir)
+		for _, path := range paths[:len(paths)-1] {
+			b, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.NotZero(t, b[len(b)-1], "the payloads of this test do not end with a zero")
+		}
+		path, es := lastSegment(t, dir)
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		if len(es) > 0 && info.Size() > int64(es[len(es)-1].end) {
+			ahead++
+		}
+	}
+	require.Greater(t, ahead, 190, "only what fills a segment is written without zeros behind it")
+	last := j.Durable()
+	unclean := filepath.Join(fastDir(t), "unclean")
+	require.NoError(t, os.CopyFS(unclean, os.DirFS(dir)))
+	require.NoError(t, j.Close())
+	path, es := lastSegment(t, dir)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.EqualValues(t, es[len(es)-1].end, info.Size())
+
+	rep, err := journal.Check(unclean)
+	require.NoError(t, err)
+	closed, err := journal.Check(dir)
+	require.NoError(t, err)
+	require.Equal(t, closed.Bytes, rep.Bytes, "zeros do not count")
+	j = open(t, unclean, journal.Options{SegmentSize: size})
+	require.Equal(t, last, j.Durable())
+	require.Zero(t, j.Recovery().CutFrom)
+	require.Empty(t, j.Recovery().Quarantine)
+	require.Equal(t, closed.Bytes, j.Recovery().Bytes)
+}
+
+// Close does not cut what it does not know.
+func TestCloseKeepsWhatItDoesNotKnow(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(dir, journal.Options{})
+	require.NoError(t, err)
+	add(t, j, 5)
+	path := segments(t, dir)[0]
+	edit(t, path, func(b []byte) []byte {
+		b[len(b)-1] = 7
+		return b
+	})
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Error(t, j.Close())
+	got, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	j = open(t, dir, journal.Options{})
+	require.False(t, j.Recovery().Clean)
+	require.EqualValues(t, 5, j.Durable())
+	require.NotEmpty(t, j.Recovery().Quarantine)
+}
+
+// A segment that cannot be sized in advance grows.
+func TestGrowsWithoutRoom(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{SegmentSize: 2000})
+	j.DenyAhead()
+	add(t, j, 10, 10, 30)
+	require.Len(t, read(t, dir, 0), 50)
+	path, es := lastSegment(t, dir)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.EqualValues(t, es[len(es)-1].end, info.Size())
+	require.NoError(t, j.Close())
+	j = open(t, dir, journal.Options{SegmentSize: 2000})
+	require.True(t, j.Recovery().Clean)
+}
+
+// A cursor sees what is written into the zeros that it has seen.
+func TestCursorBesideZeros(t *testing.T) {
+	dir := fastDir(t)
+	j := open(t, dir, journal.Options{})
+	add(t, j, 1, 1, 1, 1, 1, 1)
+	r, err := journal.OpenReader(dir)
+	require.NoError(t, err)
+	c := r.Cursor(0)
+	defer func() { require.NoError(t, c.Close()) }()
+	seen := uint64(0)
+	for range 300 {
+		for {
+			rec, nextErr := c.Next(math.MaxUint64)
+			if nextErr != nil {
+				require.ErrorContains(t, nextErr, "EOF")
+				break
+			}
+			seen++
+			require.Equal(t, seen, rec.Seq)
+		}
+		require.Equal(t, j.Durable(), seen)
+		add(t, j, 1)
+	}
+}
+
+// Whatever part of the last group's sectors an interrupted write leaves as the
+// zeros that they were, wherever in its sectors the group stands: the journal
+// ends before or inside that group and is never refused.
+func TestEverySectorOfTheLastGroup(t *testing.T) {
+	const sector = 512
+	origin := filepath.Join(fastDir(t), "ledger")
+	j := open(t, origin, journal.Options{})
+	add(t, j, 1, 1, 1, 1) // so that MARK of the next Open knows them
+	require.NoError(t, j.Close())
+	mark := j.Durable()
+	eachCopy(t, origin, sector, stride(23), func(dir string, shift int) error {
+		if err := errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(origin))); err != nil {
+			return err
+		}
+		j, err := journal.Open(dir, journal.Options{})
+		if err != nil {
+			return err
+		}
+		commit := func(sizes ...int) error {
+			b := j.NewBatch()
+			for _, n := range sizes {
+				b.Append(bytes.Repeat([]byte{0xa5}, n), 0, 0)
+			}
+			return j.Commit(b)
+		}
+		if err = errors.Join(commit(600), commit(1+shift)); err != nil {
+			return err
+		}
+		acked := j.Durable()
+		_, from := j.TailMirror()
+		if err = commit(300, 150, 280); err != nil {
+			return err
+		}
+		_, to := j.TailMirror()
+		path := filepath.Join(dir, "journal", fmt.Sprintf("%020d", 1))
+		whole, err := os.ReadFile(path)
+		unclean, markErr := os.ReadFile(filepath.Join(dir, "MARK"))
+		if err = errors.Join(err, markErr, j.Close()); err != nil || acked != mark+2 {
+			return fmt.Errorf("acked %d: %w", acked, err)
+		}
+		return tornSectors(dir, path, whole, unclean, from, to, acked)
+	})
+}
+
+func tornSectors(dir, path string, whole, unclean []byte, from, to int64, acked uint64) error {
+	const sector = 512
+	first, n := from/sector, int((to-1)/sector-from/sector+1)
+	for lost := range 1 << n {
+		b := bytes.Clone(whole)
+		for i := range n {
+			if lost>>i&1 == 1 {
+				at := (first + int64(i)) * sector
+				zero(b[max(at, from):min(at+sector, int64(len(b)))])
+			}
+		}
+		err := errors.Join(os.RemoveAll(filepath.Join(dir, "quarantine")), os.WriteFile(path, b, 0o600),
+			os.WriteFile(filepath.Join(dir, "MARK"), unclean, 0o600))
+		if err != nil {
+			return err
+		}
+		j, err := journal.Open(dir, journal.Options{})
+		if err != nil {
+			return fmt.Errorf("sectors %b of %d were lost, the group is at %d: %w", lost, n, from, err)
+		}
+		durable := j.Durable()
+		if err = j.Close(); err != nil {
+			return err
+		}
+		if durable < acked || lost == 0 && durable != acked+3 || lost == 1<<n-1 && durable != acked {
+			return fmt.Errorf("sectors %b of %d were lost: the journal ends with %d, %d was acknowledged", lost, n, durable, acked)
+		}
+	}
+	return nil
+}
