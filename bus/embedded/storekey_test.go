@@ -89,9 +89,9 @@ func TestEncryptedStore(t *testing.T) {
 
 	// A plain store is encrypted in place.
 	for i := range 3 {
-		found, consumer := filled(t, dir, log, 1)
-		require.EqualValues(t, 5+5*i, found)
-		require.True(t, consumer)
+		again, kept := filled(t, dir, log, 1)
+		require.EqualValues(t, 5+5*i, again)
+		require.True(t, kept)
 		require.Empty(t, showing(t, dir, "SECRET"))
 	}
 	info, err := os.Stat(filepath.Join(dir, "store.key"))
