@@ -56,6 +56,20 @@ func (h *sealHead) cipher(keys *keyring.Ring) (cipher.AEAD, error) {
 	return aead, nil
 }
 
+// SealedUnder returns the id of the key under which the record is stored; ok is
+// false for a plain one.
+func (r *Record) SealedUnder() (id keyring.ID, ok bool) {
+	stored := r.stored
+	if stored == nil {
+		stored = r.Payload
+	}
+	if r.Flags&Encrypted == 0 || len(stored) < sealHeadSize {
+		return keyring.ID{}, false
+	}
+	h := sealedUnder(stored)
+	return h.id(), true
+}
+
 // binding is what ties a ciphertext to its place: its nonce, which is the seq,
 // and what is authenticated with it, which is the header and everything before
 // the record.
