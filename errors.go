@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -68,6 +69,9 @@ var (
 	ErrTrimmed = journal.ErrTrimmed
 	// ErrDamaged: bytes are not what was written; see [journal.DamageError].
 	ErrDamaged = journal.ErrDamaged
+	// ErrNoKey: encrypted under a key that was not given; see
+	// [keyring.NoKeyError]. It is no damage.
+	ErrNoKey = keyring.ErrNoKey
 	// ErrFailed: an earlier write or sync failed; the ledger must be reopened.
 	ErrFailed = journal.ErrFailed
 	// ErrClosed: the ledger was closed.

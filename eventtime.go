@@ -23,7 +23,7 @@ import (
 // Where the journal was trimmed, what lies before its base stays in the order in
 // which it was recorded; an event time before that base gives [ErrTrimmed].
 func (r *Reader) AsOfEvent(ctx context.Context, at position.Time, believed Moment) (*projector.View, []projector.Refused, error) {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return nil, nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -63,6 +63,9 @@ func (r *Reader) earliest(log *journal.Reader, upTo Moment) (*projector.Book, an
 		book, loadErr := r.load(log, s)
 		if loadErr == nil {
 			return book, anchor{seq: s.Seq, chain: s.Chain}, nil
+		}
+		if errors.Is(loadErr, ErrNoKey) {
+			return nil, anchor{}, loadErr
 		}
 		passed = errors.Join(passed, loadErr)
 	}

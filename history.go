@@ -59,7 +59,7 @@ func (m Moment) started(s position.Stamp) bool {
 // record; asking for an older From gives [ErrTrimmed].
 func (r *Reader) History(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		log, err := journal.OpenReader(r.dir)
+		log, err := r.openLog()
 		if err != nil {
 			yield(Entry{}, fmt.Errorf("holdfast: %w", err))
 			return
@@ -168,7 +168,7 @@ func (w *walk) step(e Entry) (Step, error) {
 // it is the beginning, and the record that they include as their last where no
 // moment was named.
 func (r *Reader) stateBefore(ctx context.Context, from Moment) (func(position.Key) (position.Position, bool), uint64, error) {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return nil, 0, fmt.Errorf("holdfast: %w", err)
 	}

@@ -140,7 +140,7 @@ func writeSnapshot(ctx context.Context, to *snapshotter.Snapshotter, ledger [16]
 
 // headAt reads one record.
 func (r *Reader) headAt(seq uint64) (journal.Record, error) {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return journal.Record{}, fmt.Errorf("holdfast: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -58,6 +59,12 @@ type Options struct {
 	// TrimHold is how many bytes of journal are kept at most for a bus that
 	// lags; 0 is 1 GiB.
 	TrimHold int64
+
+	// Keys encrypt what is written from now on, journal and snapshots, and
+	// decrypt; nil writes plainly. A ledger that was plain may be encrypted from
+	// any opening on; one that holds encrypted records opens only with all of
+	// their keys and stays encrypted. See [Ledger.Rotate].
+	Keys *keyring.Ring
 
 	// Verb and Reach tell a second opener who holds the ledger and how to reach
 	// it.

@@ -88,7 +88,7 @@ func (r *Reader) trimmedHistory(start uint64) error {
 // recordOf returns the record of a fill whose id the duplicate window has
 // forgotten: the newest up to head. All kept records are read for it.
 func (r *Reader) recordOf(ctx context.Context, key position.Key, fill string, head uint64) (uint64, error) {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return 0, fmt.Errorf("holdfast: %w", err)
 	}
@@ -131,7 +131,7 @@ func (p *past) extend(ctx context.Context, r *Reader, head uint64) error {
 	if p.upTo >= head {
 		return nil
 	}
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
@@ -258,7 +258,7 @@ func (r *Reader) stateAt(ctx context.Context, key position.Key, start uint64) (s
 	if start <= 1 {
 		return stateBefore{}, nil
 	}
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return stateBefore{}, fmt.Errorf("holdfast: %w", err)
 	}

@@ -131,7 +131,7 @@ func (f *feed) seek(from uint64) error {
 		return nil
 	}
 	f.drop()
-	log, err := journal.OpenReader(f.l.dir)
+	log, err := f.l.openLog()
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}

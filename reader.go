@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/snapshotter"
@@ -25,11 +26,13 @@ type Reader struct {
 	id    Identity
 	opts  projector.Options
 	snaps *snapshotter.Snapshotter
+	keys  *keyring.Ring
 	bound func() uint64 // the newest seq to show; nil: all there is
 }
 
 // OpenReader opens a ledger for reading. A directory without a ledger gives
-// [ErrNotLedger].
+// [ErrNotLedger]. Of an encrypted ledger it reads identity, heads and listings;
+// what was written needs [Reader.WithKeys].
 func OpenReader(dir string) (*Reader, error) {
 	id, err := readIdentity(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -43,10 +46,19 @@ func OpenReader(dir string) (*Reader, error) {
 
 func newReader(dir string, id Identity, o Options) *Reader {
 	return &Reader{
-		dir: dir, id: id,
+		dir: dir, id: id, keys: o.Keys,
 		opts:  projector.Options{Rules: id.Rules(), Window: id.Window, ClosedCycles: o.ClosedCycles},
-		snaps: snapshotter.New(filepath.Join(dir, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger, Phase: o.Phase}),
+		snaps: snapshotter.New(filepath.Join(dir, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger, Phase: o.Phase, Keys: o.Keys}),
 	}
+}
+
+// openLog returns a reader of the journal that has the ledger's keys.
+func (r *Reader) openLog() (*journal.Reader, error) {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the callers say what for
+	}
+	return log.WithKeys(r.keys), nil
 }
 
 // Dir is the ledger's directory.
@@ -81,7 +93,7 @@ func (r *Reader) AsOf(ctx context.Context, at Moment) (*projector.View, error) {
 // bookAt builds the state at a moment from the nearest usable snapshot and the
 // records after it.
 func (r *Reader) bookAt(ctx context.Context, at Moment) (*projector.Book, error) {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -120,6 +132,9 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 		if err == nil {
 			return book, anchor{seq: s.Seq, chain: s.Chain}, nil
 		}
+		if errors.Is(err, ErrNoKey) { // not damaged: to pass over it would hide that a key is missing
+			return nil, anchor{}, err
+		}
 		passed = errors.Join(passed, err)
 	}
 	if first := log.First(); first > 1 {
@@ -138,7 +153,7 @@ type anchor struct {
 // load reads a snapshot's book and checks that it belongs to this ledger and to
 // this journal, and that it gives the digest it was written with.
 func (r *Reader) load(log *journal.Reader, s snapshotter.Snapshot) (*projector.Book, error) {
-	if err := linked(log, anchor{seq: s.Seq, chain: s.Chain}); err != nil {
+	if err := linked(log, s); err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", s.Name, err)
 	}
 	return loadBook(r.snaps, s, r.opts)
@@ -163,8 +178,11 @@ func loadBook(snaps *snapshotter.Snapshotter, s snapshotter.Snapshot, o projecto
 }
 
 // linked checks that a snapshot's chain is the journal's at that seq, or, where
-// that record was trimmed, that the first kept one follows it.
-func linked(log *journal.Reader, a anchor) error {
+// that record was trimmed, that the first kept one follows it. A plain snapshot
+// of an encrypted record is somebody else's: anybody can write one whose
+// checksums are right.
+func linked(log *journal.Reader, s snapshotter.Snapshot) error {
+	a := anchor{seq: s.Seq, chain: s.Chain}
 	last, err := log.Last()
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
@@ -193,13 +211,16 @@ func linked(log *journal.Reader, a anchor) error {
 		if rec.Chain != a.chain {
 			return fmt.Errorf("%w: its chain is not that of seq %d of the journal", ErrDamaged, a.seq)
 		}
+		if rec.Flags&journal.Encrypted != 0 && !s.Encrypted {
+			return fmt.Errorf("%w: it is plain, but seq %d of the journal is encrypted: it was not written by this ledger", ErrDamaged, a.seq)
+		}
 	}
 	return nil
 }
 
-// one reads one record.
+// one reads the head of one record, which needs no key.
 func one(log *journal.Reader, seq uint64) (journal.Record, error) {
-	c := log.Cursor(seq)
+	c := log.Stored().Cursor(seq)
 	rec, err := c.Next(seq)
 	if err = errors.Join(err, c.Close()); err != nil {
 		return rec, fmt.Errorf("holdfast: read seq %d: %w", seq, err)

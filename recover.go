@@ -37,7 +37,7 @@ func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
 		return nil, nil, err
 	}
 	wal, err := journal.Open(dir, journal.Options{
-		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Durable: known, Phase: o.Phase,
+		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Durable: known, Phase: o.Phase, Keys: o.Keys,
 		Holder: journal.Holder{Verb: o.Verb, Reach: o.Reach, Since: o.Now().UTC()},
 	})
 	if err != nil {
@@ -85,7 +85,7 @@ func (r *Reader) knownDurable() (uint64, error) {
 
 // recoverBook loads the newest good snapshot and replays what follows.
 func recoverBook(ctx context.Context, r *Reader, wal *journal.Journal, o Options) (*projector.Book, error) {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}

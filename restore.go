@@ -26,10 +26,16 @@ type Restored struct {
 // whose identity names its parent. Nothing is written before the state was
 // derived and verified. The source is not changed: history is never rewound.
 //
+// The new ledger is encrypted if this one is, or if the options have keys: under
+// those of the options, else under this one's.
+//
 // name is the new ledger's name, "" derives one from the parent's, so that it
 // gets a stream of its own.
 func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Options) (Restored, error) {
 	o = o.withDefaults()
+	if o.Keys == nil { // what was encrypted does not become plain by being restored
+		o.Keys = r.keys
+	}
 	exists, err := Exists(to)
 	if err != nil {
 		return Restored{}, err
@@ -64,7 +70,7 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 	if err = journal.Create(to, journal.Head{Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, Time: head.Time}); err != nil {
 		return Restored{}, fmt.Errorf("holdfast: %w", err)
 	}
-	snaps := snapshotter.New(filepath.Join(to, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger})
+	snaps := snapshotter.New(filepath.Join(to, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger, Keys: o.Keys})
 	written, err := writeSnapshot(ctx, snaps, [16]byte(id.ID), head, v)
 	if err != nil {
 		return Restored{}, err
@@ -117,7 +123,7 @@ func (r *Reader) VerifySnapshot(name string) (snapshotter.Snapshot, error) {
 	if err != nil {
 		return s, fmt.Errorf("holdfast: %w", err)
 	}
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return s, fmt.Errorf("holdfast: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
@@ -118,7 +117,7 @@ func (l *Ledger) trim(mine []snapshotter.Snapshot) (base uint64, err error) {
 	if !l.wal.Trimmable(before, older) {
 		return base, nil
 	}
-	log, err := journal.OpenReader(l.dir)
+	log, err := l.openLog()
 	if err == nil {
 		_, err = l.load(log, s)
 	}
@@ -170,7 +169,7 @@ func (l *Ledger) checkClock() {
 
 // journalSize is what the segments take on disk, 0 when that cannot be read.
 func (r *Reader) journalSize() int64 {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return 0
 	}

@@ -25,6 +25,7 @@ type Status struct {
 	Open      uint64          `json:"open"`      // positions that are not flat
 	Positions uint64          `json:"positions"` // keys that ever had a fill
 	Digest    string          `json:"digest"`
+	Encrypted string          `json:"encrypted,omitempty"` // id of the key of the newest record
 	Snapshots int             `json:"snapshots"`
 	Newest    string          `json:"newest_snapshot,omitempty"`
 	Snapshot  uint64          `json:"newest_snapshot_seq,omitempty"`
@@ -36,7 +37,7 @@ type Status struct {
 
 // StatusOf describes a view of a ledger.
 func (r *Reader) StatusOf(v *projector.View) (Status, error) {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return Status{}, fmt.Errorf("holdfast: %w", err)
 	}
@@ -61,6 +62,9 @@ func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 	if v.Seq() > 0 {
 		if rec, err := r.headAt(v.Seq()); err == nil {
 			s.Epoch = rec.Epoch
+			if id, ok := rec.SealedUnder(); ok {
+				s.Encrypted = id.String()
+			}
 		}
 	}
 	if h, held := journal.ReadHolder(r.dir); held {
@@ -99,6 +103,7 @@ type Backup struct {
 	Window      uint64 `json:"window"`
 	Digest      string `json:"digest"` // hex
 	Verified    bool   `json:"verified,omitempty"`
+	Encrypted   string `json:"encrypted,omitempty"` // id of the key
 	Damage      string `json:"damage,omitempty"`
 }
 
@@ -109,6 +114,9 @@ func BackupOf(s snapshotter.Snapshot) Backup {
 		RecordTime: position.Time(s.RecordTime).String(), Bytes: s.Size,
 		Positions: s.Positions, Instruments: s.Instruments, Accounts: s.Accounts, Window: s.Window,
 		Digest: fmt.Sprintf("%x", s.Digest),
+	}
+	if s.Encrypted {
+		b.Encrypted = s.Key.String()
 	}
 	if s.Err != nil {
 		b.Damage = s.Err.Error()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/projector"
@@ -33,17 +34,21 @@ type Finding struct {
 // VerifyReport is the outcome of a verification. Notices are worth knowing and
 // no damage, such as a torn tail that the next opening will cut.
 type VerifyReport struct {
-	First     uint64    `json:"first"`
-	Last      uint64    `json:"last"`
-	Records   uint64    `json:"records"`
-	Changes   uint64    `json:"changes"` // records but the epochs' own
-	Segments  int       `json:"segments"`
-	Bytes     int64     `json:"bytes"`
-	Snapshots int       `json:"snapshots"`
-	Deep      bool      `json:"deep"`
-	Digest    string    `json:"digest,omitempty"` // of the state at Last, hex
-	Findings  []Finding `json:"findings"`
-	Notices   []Finding `json:"notices"`
+	First     uint64   `json:"first"`
+	Last      uint64   `json:"last"`
+	Records   uint64   `json:"records"`
+	Changes   uint64   `json:"changes"` // records but the epochs' own
+	Segments  int      `json:"segments"`
+	Bytes     int64    `json:"bytes"`
+	Snapshots int      `json:"snapshots"`
+	Deep      bool     `json:"deep"`
+	Digest    string   `json:"digest,omitempty"` // of the state at Last, hex
+	Keys      []string `json:"keys,omitempty"`   // ids of the keys of encrypted records
+	// Unread says that integrity was checked and payloads were not read,
+	// because no keys were given.
+	Unread   bool      `json:"unread,omitempty"`
+	Findings []Finding `json:"findings"`
+	Notices  []Finding `json:"notices"`
 }
 
 // OK reports whether nothing is damaged.
@@ -56,7 +61,9 @@ const verifyTries = 3
 // Verify checks every byte of the ledger without changing any: identity,
 // segment names, frames, checksums, seqs, chain and MARK of the journal, each
 // snapshot and its place in the chain; with Deep the arithmetic as well. Damage
-// is in the report; the error is for what kept the check from being made.
+// is in the report; the error is for what kept the check from being made. Of an
+// encrypted ledger without keys everything is checked but what payloads say; with
+// keys of which one is missing the error is [ErrNoKey].
 func (r *Reader) Verify(ctx context.Context, o VerifyOptions) (rep *VerifyReport, err error) {
 	for range verifyTries {
 		before := r.firstKept()
@@ -70,7 +77,7 @@ func (r *Reader) Verify(ctx context.Context, o VerifyOptions) (rep *VerifyReport
 
 // firstKept is the oldest kept seq, 0 when it cannot be read.
 func (r *Reader) firstKept() uint64 {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return 0
 	}
@@ -87,6 +94,10 @@ func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
 	rep.First, rep.Last, rep.Records, rep.Segments, rep.Bytes = j.First, j.Last.Seq, j.Records, j.Segments, j.Bytes
+	for _, id := range j.Keys {
+		rep.Keys = append(rep.Keys, id.String())
+	}
+	rep.Unread = len(j.Keys) > 0 && r.keys == nil
 	for _, d := range j.Damages {
 		rep.find(d)
 	}
@@ -96,6 +107,10 @@ func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 	good, err := r.verifySnapshots(rep, len(j.Damages) == 0)
 	if err != nil {
 		return nil, err
+	}
+	if rep.Unread {
+		rep.Notices = append(rep.Notices, Finding{Reason: "encrypted under key " + strings.Join(rep.Keys, ", ") +
+			", and no key was given: integrity was checked, but payloads were not read"})
 	}
 	if len(j.Damages) > 0 {
 		return rep, nil // no state can be derived from a damaged journal
@@ -109,13 +124,23 @@ func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 // find turns an error that names a place into a finding.
 func (r *VerifyReport) find(err error) {
 	f := Finding{Reason: err.Error()}
+	if errors.Is(err, ErrNoKey) { // what cannot be read is not damaged
+		r.Notices = append(r.Notices, f)
+		return
+	}
 	var j *journal.DamageError
 	var s *snapshotter.DamageError
 	var m *projector.MismatchError
 	var id *IdentityError
+	var t *journal.TamperError
 	switch {
 	case errors.As(err, &j):
 		f = Finding{File: j.File, Offset: j.Offset, Seq: j.Seq, Reason: j.Reason, Plan: j.Plan}
+	case errors.As(err, &t):
+		f = Finding{
+			File: t.File, Seq: t.Seq, Reason: t.Reason + ": it was tampered with",
+			Plan: "nothing was changed; compare with a copy that was kept elsewhere",
+		}
 	case errors.As(err, &s):
 		f = Finding{
 			File: s.File, Offset: s.Offset, Reason: s.Reason,
@@ -139,7 +164,7 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 	rep.Snapshots = len(list)
 	var log *journal.Reader
 	if link {
-		if log, err = journal.OpenReader(r.dir); err != nil {
+		if log, err = r.openLog(); err != nil {
 			return nil, fmt.Errorf("holdfast: %w", err)
 		}
 	}
@@ -151,10 +176,11 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 			continue
 		}
 		if err == nil && link {
-			err = linked(log, anchor{seq: full.Seq, chain: full.Chain})
+			err = linked(log, full)
 		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // pruned meanwhile
+		case err == nil && rep.Unread: // its stored bytes are in order
 		case errors.Is(err, ErrTrimmed): // older than the journal; still a backup
 		case err != nil:
 			rep.find(err)
@@ -168,13 +194,21 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 // verifyState derives the newest state and its digest; with Deep, by
 // recomputing every kept change and passing through every snapshot.
 func (r *Reader) verifyState(ctx context.Context, rep *VerifyReport, o VerifyOptions, good []snapshotter.Snapshot) error {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.openLog()
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
-	if err = r.countChanges(ctx, log, rep); err != nil {
+	if rep.Unread {
+		log = log.Stored()
+	}
+	if err = r.countChanges(ctx, log, rep); errors.Is(err, ErrNoKey) {
+		return err
+	} else if err != nil {
 		rep.find(err)
 		return ctx.Err()
+	}
+	if rep.Unread {
+		return nil
 	}
 	if o.Deep {
 		return r.recompute(ctx, log, rep, o, good)
@@ -182,6 +216,9 @@ func (r *Reader) verifyState(ctx context.Context, rep *VerifyReport, o VerifyOpt
 	book, base, err := r.base(log, Moment{Seq: rep.Last})
 	if err == nil {
 		err = book.Replay(r.records(ctx, log, base), projector.Until{Seq: rep.Last})
+	}
+	if errors.Is(err, ErrNoKey) {
+		return err
 	}
 	if err != nil {
 		rep.find(err)

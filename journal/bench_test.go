@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 const benchPayload = 256
@@ -173,4 +174,64 @@ func BenchmarkScan(b *testing.B) {
 			require.Equal(b, records, n)
 		})
 	})
+}
+
+// BenchmarkAppend encodes records of 353 bytes as they are stored, header
+// included, which is what a fill comes to, plain and encrypted.
+func BenchmarkAppend(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		keys *keyring.Ring
+	}{{"Plain", nil}, {"Encrypted", keyring.New(key(b, 1))}} {
+		b.Run(c.name, func(b *testing.B) {
+			j := open(b, filepath.Join(fastDir(b), "ledger"), journal.Options{Keys: c.keys})
+			data := make([]byte, 353-journal.HeaderSize)
+			batch := j.NewBatch()
+			b.ReportAllocs()
+			b.SetBytes(353)
+			for b.Loop() {
+				batch.Append(data, 0, 1)
+				if batch.Len() == 4000 {
+					b.StopTimer()
+					require.NoError(b, j.Commit(batch))
+					batch = j.NewBatch()
+					b.StartTimer()
+				}
+			}
+			require.NoError(b, j.Commit(batch))
+		})
+	}
+}
+
+// BenchmarkRecordsEncrypted reads 200,000 encrypted records; compare with
+// BenchmarkScan.
+func BenchmarkRecordsEncrypted(b *testing.B) {
+	const records = 200_000
+	dir := filepath.Join(fastDir(b), "ledger")
+	keys := keyring.New(key(b, 1))
+	j := open(b, dir, journal.Options{Keys: keys})
+	data := make([]byte, benchPayload)
+	for range records / 1000 {
+		batch := j.NewBatch()
+		for range 1000 {
+			batch.Append(data, 0, 1)
+		}
+		require.NoError(b, j.Commit(batch))
+	}
+	require.NoError(b, j.Close())
+	r, err := journal.OpenReader(dir)
+	require.NoError(b, err)
+	r = r.WithKeys(keys)
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		for _, err := range r.Records(0) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		require.Equal(b, records, n)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/records, "ns/record")
 }

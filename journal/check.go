@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 // checkTries bounds how often Check looks again when a writer changes the
@@ -20,6 +22,9 @@ type Report struct {
 	Bytes    int64 // of the segments, without what is only sized in advance
 	Segments int
 	Clean    bool // MARK says that the ledger was closed cleanly
+	// Keys are the ids of the keys under which records are encrypted, oldest
+	// first. To check needs none of them.
+	Keys []keyring.ID
 	// Damages are what Open refuses, and Notices what it puts right or what
 	// is only worth knowing.
 	Damages []*DamageError
@@ -98,7 +103,7 @@ func check(dir string) (Report, error) {
 func (s *survey) report() (Report, error) {
 	rep := Report{
 		First: s.mark.first, Last: s.last, Durable: s.known, Clean: s.mark.clean,
-		Segments: len(s.segs), Damages: s.damages,
+		Segments: len(s.segs), Damages: s.damages, Keys: s.keysUsed(),
 	}
 	for i := range s.segs {
 		rep.Records += s.segs[i].records

@@ -17,6 +17,7 @@ const keepBatch = 16 << 20
 type encoder struct {
 	chainer
 	head Head
+	seal sealer
 }
 
 // entry is what a commit has to know of a frame in a batch.
@@ -94,15 +95,21 @@ func (j *Journal) recycle(b *Batch) {
 // chain value, both of which are final if the batch is committed. at is the
 // record time in unix nanoseconds; one that lies before the last record's is
 // replaced by that. The payload is copied. A payload that is empty or longer
-// than [MaxPayload], or an unknown flag, gives seq 0 and an error from Commit.
+// than [MaxPayload], or a flag other than [More] and [Control], gives seq 0 and
+// an error from Commit. With [Options].Keys it is encrypted here.
 func (b *Batch) Append(payload []byte, f Flags, at int64) (seq uint64, chain [32]byte) {
+	if f&^(More|Control) != 0 && b.err == nil {
+		b.err = fmt.Errorf("%w: unknown flags %#x", ErrPayload, uint8(f))
+	}
+	return b.append(payload, f, at)
+}
+
+func (b *Batch) append(payload []byte, f Flags, at int64) (seq uint64, chain [32]byte) {
 	enc := &b.j.enc
 	switch n := len(b.entries); {
 	case b.err != nil:
 	case len(payload) == 0 || len(payload) > MaxPayload:
 		b.err = fmt.Errorf("%w: %d bytes", ErrPayload, len(payload))
-	case f&^allFlags != 0:
-		b.err = fmt.Errorf("%w: unknown flags %#x", ErrPayload, uint8(f))
 	case n == 0:
 		b.synced = enc.head.Seq
 	case b.entries[n-1].head.Seq != enc.head.Seq:
@@ -120,7 +127,9 @@ func (b *Batch) Append(payload []byte, f Flags, at int64) (seq uint64, chain [32
 	r := Record{
 		Seq: enc.head.Seq + 1, Synced: b.synced, Epoch: b.j.epoch, Time: at, Flags: f, Payload: payload,
 	}
-	b.frame = enc.appendFrame(b.frame[:0], &r, &enc.head.Chain)
+	if b.frame, b.err = enc.encode(b.frame[:0], &r); b.err != nil {
+		return 0, [32]byte{}
+	}
 	enc.head = r.Head()
 	size := prefixSize(len(b.frame)) + len(b.frame)
 	b.write(r.Seq, b.frame, size)

@@ -31,11 +31,14 @@ type Cursor struct {
 	// checked is the end that was found to be in order last time, so that a
 	// cursor that waits there does not have to find it again.
 	checked struct{ seq, size uint64 }
+	opener  opener
 }
 
 // Cursor returns a cursor whose first record is from; 0 means the first one
 // that is kept.
-func (r *Reader) Cursor(from uint64) *Cursor { return &Cursor{r: r, next: from} }
+func (r *Reader) Cursor(from uint64) *Cursor {
+	return &Cursor{r: r, next: from, opener: r.opener()}
+}
 
 // Next returns the next record whose seq is at most limit. At the end, and
 // before a record beyond the limit, it returns [io.EOF]; a later call goes on
@@ -113,12 +116,30 @@ func (c *Cursor) take(rec *Record) error {
 		return fmt.Errorf("%w: seq %d is another record now", ErrRewound, rec.Seq)
 	}
 	if rec.Seq >= c.next {
+		if err := c.decrypt(rec); err != nil {
+			_ = c.Close() // a later call reads the record again
+			return err
+		}
 		c.queue = append(c.queue, *rec)
 		if rec.Flags&More == 0 {
 			c.ready = len(c.queue)
 		}
 	}
 	return nil
+}
+
+// decrypt opens a record that is about to be queued.
+func (c *Cursor) decrypt(rec *Record) (err error) {
+	if err = c.opener.follow(rec, c.seg.name()); err != nil || rec.Flags&Encrypted == 0 || c.opener.stored {
+		return err
+	}
+	before := c.scan.before
+	if !c.scan.beforeKnown {
+		if before, err = c.r.chainBefore(rec.Seq); err != nil {
+			return err
+		}
+	}
+	return c.opener.open(rec, &before, c.seg.name())
 }
 
 // seek opens the segment that holds the next record.

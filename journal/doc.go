@@ -17,8 +17,8 @@
 //
 // # Limits
 //
-// A payload has between 1 and [MaxPayload] bytes. The package does not encrypt,
-// does not repair rot, and does not believe a disk that lies about fsync. It
+// A payload has between 1 and [MaxPayload] bytes. The package does not
+// repair rot, and does not believe a disk that lies about fsync. It
 // runs on systems with flock. See "Torn or rotten" for the one case in which
 // rot cannot be told from a crash.
 //
@@ -50,6 +50,15 @@
 //	        chain   SHA-256(chain of the record before ‖ bytes 4..40 ‖ payload);
 //	                32 zeros stand before seq 1
 //
+//	payload of an encrypted record
+//	        0    4      16           n
+//	        +----+------+------------+-----+
+//	        | id | salt | ciphertext | tag |
+//	        +----+------+------------+-----+
+//	        id      of the key, see package keyring
+//	        salt    of the journal value that wrote it, random
+//	        tag     of AES-256-GCM, 16 bytes
+//
 //	MARK    0          8         12      16      24     32      40     48      80     112   116
 //	        +----------+---------+-------+-------+------+-------+------+-------+------+-----+
 //	        | HOLDMARK | version | flags | first | last | epoch | tail | chain | base | crc |
@@ -65,6 +74,27 @@
 // directory): before the first segment exists, by every Open before it appends,
 // before a trim removes anything, by a commit that has begun a segment, by
 // [Journal.SaveMark], and by Close.
+//
+// # Encryption
+//
+// With [Options].Keys every payload is encrypted: the record's key is
+// HKDF-SHA256 of the master key with the salt and the purpose "journal", the
+// nonce is the seq in 8 bytes and 4 zero bytes, and authenticated with it are
+// bytes 4..40 of the frame and the chain value before. The salt stands in each
+// record, so that reading one depends on no other file and no record that may be
+// trimmed; a rotation is nothing but records that name another key. Package
+// keyring says why no nonce is used twice.
+//
+// Checksum and chain are over what is stored, so that recovery, [Check] and
+// whoever copies records need no key, and the rule below is the same. Only the
+// keys can tell whether somebody has rewritten records and made the rest fit:
+// such a record does not authenticate, nor does any behind it. Open therefore
+// decrypts the first and the last encrypted record, after it has come to its
+// verdict and before it writes: a key that is missing is [keyring.ErrNoKey], one
+// that does not fit a [TamperError], and neither is ever a tail to be cut. A
+// ledger that was plain may go on encrypted, never the other way round: a plain
+// record behind an encrypted one is a TamperError as well. Seqs, times, flags
+// and lengths are not hidden.
 //
 // # Why nothing acknowledged is lost
 //

@@ -143,3 +143,12 @@ func Prove(b []byte, off int64, lost uint64) (seq uint64, found bool, err error)
 
 // DenyAhead makes the newest segment grow with its records.
 func (j *Journal) DenyAhead() { j.ahead.dir = "/nonexistent" }
+
+// AppendStored appends a payload that is stored as it is, whatever the flags.
+func (b *Batch) AppendStored(payload []byte, f Flags, at int64) { b.append(payload, f, at) }
+
+// SaltFrom replaces the source of salts.
+func (o *Options) SaltFrom(f func([]byte) error) { o.salt = f }
+
+// Ciphers is how many ciphers a reader keeps.
+func (r *Reader) Ciphers() int { return len(r.vault.ciphers) }

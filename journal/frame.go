@@ -11,8 +11,9 @@ const (
 	// MaxFrame bounds a frame, and with it every allocation that a length
 	// read from a file can cause.
 	MaxFrame = 1 << 20
-	// MaxPayload is the longest payload that [Batch.Append] takes.
-	MaxPayload = MaxFrame - headerSize
+	// MaxPayload is the longest payload that [Batch.Append] takes, encrypted or
+	// not: a ledger may be encrypted from any record on.
+	MaxPayload = MaxFrame - headerSize - sealSize
 
 	formatVersion = 1
 	headerSize    = 72
@@ -38,7 +39,7 @@ type Flags uint8
 // The flags. All other bits are refused, in [Batch.Append] and on disk.
 const (
 	More      Flags = 1 // the next record belongs to the same atomic batch
-	Encrypted Flags = 2 // the payload is encrypted
+	Encrypted Flags = 2 // the payload is encrypted on disk; never the caller's to give
 	Control   Flags = 4 // the record is the ledger's own, not a change
 
 	allFlags = More | Encrypted | Control
@@ -54,7 +55,8 @@ type Head struct {
 
 // Record is one verified frame. Payload is a part of a buffer that is never
 // written again: it may be kept without a copy, and keeps up to half a MiB of
-// its neighbours in memory with it.
+// its neighbours in memory with it. That of an encrypted record is decrypted,
+// unless a reader was asked for what is stored.
 type Record struct {
 	Seq, Epoch uint64
 	Synced     uint64 // everything up to here was durable before this frame was written
@@ -62,6 +64,8 @@ type Record struct {
 	Flags      Flags
 	Chain      [32]byte
 	Payload    []byte
+
+	stored []byte // what the chain is over, where Payload was decrypted
 }
 
 // Head returns the record's head.
@@ -86,24 +90,28 @@ func (c *chainer) link(prev *[32]byte, frame []byte) [32]byte {
 	return sha256.Sum256(c.scratch)
 }
 
-// appendFrame appends the frame of r to dst and sets r.Chain. The payload must
-// have been checked.
+// appendFrame appends the frame of r to dst and sets r.Chain. The payload, as it
+// is to be stored, must have been checked.
 func (c *chainer) appendFrame(dst []byte, r *Record, prev *[32]byte) []byte {
 	start := len(dst)
-	var h [headerSize]byte
-	h[atVersion] = formatVersion
-	h[atFlags] = byte(r.Flags)
-	binary.LittleEndian.PutUint64(h[atSeq:], r.Seq)
-	binary.LittleEndian.PutUint64(h[atSynced:], r.Synced)
-	binary.LittleEndian.PutUint64(h[atEpoch:], r.Epoch)
-	binary.LittleEndian.PutUint64(h[atTime:], uint64(r.Time)) //nolint:gosec // a bit pattern, read back the same way
-	dst = append(dst, h[:]...)
+	dst = appendHeader(dst, r)
 	dst = append(dst, r.Payload...)
-	frame := dst[start:]
+	c.finish(dst[start:], r, prev)
+	return dst
+}
+
+// appendHeader appends a header that has neither chain value nor checksum yet.
+func appendHeader(dst []byte, r *Record) []byte {
+	var h [headerSize]byte
+	putHeader(&h, r)
+	return append(dst, h[:]...)
+}
+
+// finish sets the chain value and the checksum of a frame, and r.Chain.
+func (c *chainer) finish(frame []byte, r *Record, prev *[32]byte) {
 	r.Chain = c.link(prev, frame)
 	copy(frame[atChain:], r.Chain[:])
 	binary.LittleEndian.PutUint32(frame, checksum(frame[atVersion:]))
-	return dst
 }
 
 // decodeFrame reads a frame of a checked length into r, whose payload stays a
@@ -121,6 +129,9 @@ func decodeFrame(frame []byte, r *Record) (reason string, sound bool) {
 	}
 	if frame[atReserved] != 0 || frame[atReserved+1] != 0 {
 		return "reserved bytes are not zero", true
+	}
+	if Flags(frame[atFlags])&Encrypted != 0 && len(frame) < minFrame+sealSize {
+		return "too short to be encrypted", true
 	}
 	r.Flags = Flags(frame[atFlags])
 	r.Seq = binary.LittleEndian.Uint64(frame[atSeq:])

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"flag"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 // go test ./journal -run TestGolden -update writes testdata/v1 anew. That is
@@ -23,7 +25,8 @@ const goldenSegment = 400
 
 // writeGolden writes the ledger of testdata/v1: two incarnations, three
 // segments, groups over their borders, atomic batches, every flag, MARK of a
-// trimmed ledger.
+// trimmed ledger. The record with the flag of encryption was written before there
+// was any and names a key that nobody has.
 func writeGolden(t *testing.T, dir string) {
 	t.Helper()
 	j := open(t, dir, journal.Options{SegmentSize: goldenSegment})
@@ -31,7 +34,7 @@ func writeGolden(t *testing.T, dir string) {
 	at := int64(1767323045000000006)
 	put := func(f journal.Flags) {
 		at += 1_000_001
-		b.Append(fmt.Appendf(nil, "golden record at %d", at), f, at)
+		b.AppendStored(fmt.Appendf(nil, "golden record at %d", at), f, at)
 	}
 	commit := func() {
 		require.NoError(t, j.Commit(b))
@@ -66,10 +69,16 @@ func writeGolden(t *testing.T, dir string) {
 
 func listing(t *testing.T, dir string, first uint64) string {
 	t.Helper()
-	recs, err := tryRead(dir, first)
+	r, err := journal.OpenReader(dir)
 	require.NoError(t, err)
+	return list(t, r.Stored().Records(first))
+}
+
+func list(t *testing.T, recs iter.Seq2[journal.Record, error]) string {
+	t.Helper()
 	var out strings.Builder
-	for _, r := range recs {
+	for r, err := range recs {
+		require.NoError(t, err)
 		fmt.Fprintf(&out, "%d epoch %d synced %d time %d flags %d chain %s %q\n",
 			r.Seq, r.Epoch, r.Synced, r.Time, r.Flags, hex.EncodeToString(r.Chain[:]), r.Payload)
 	}
@@ -82,10 +91,10 @@ func TestGolden(t *testing.T) {
 	want := filepath.Join("testdata", "v1.records")
 	fresh := filepath.Join(t.TempDir(), "fresh")
 	writeGolden(t, fresh)
-	j := open(t, fresh, journal.Options{})
-	first := j.First()
+	r, err := journal.OpenReader(fresh)
+	require.NoError(t, err)
+	first := r.First()
 	require.Greater(t, first, uint64(1))
-	require.NoError(t, j.Close())
 	if *update {
 		require.NoError(t, os.RemoveAll(golden))
 		again := filepath.Join(t.TempDir(), "again")
@@ -103,14 +112,89 @@ func TestGolden(t *testing.T) {
 	require.Empty(t, rep.Damages)
 	require.True(t, rep.Clean)
 	require.Equal(t, string(text), listing(t, dir, first))
-	j = open(t, dir, journal.Options{})
-	require.EqualValues(t, 3, j.Epoch())
-	add(t, j, 1)
-	require.NoError(t, j.Close())
+	_, err = journal.Open(dir, journal.Options{})
+	var missing *keyring.NoKeyError
+	require.ErrorAs(t, err, &missing)
+	require.Equal(t, "676f6c64", missing.ID.String())
+	require.Equal(t, tree(t, golden), tree(t, dir))
 
 	// Today's writer still makes the same bytes.
 	again := filepath.Join(t.TempDir(), "again")
 	writeGolden(t, again)
+	have, written := tree(t, golden), tree(t, again)
+	for name, content := range have {
+		require.Equal(t, content, written[name], name)
+	}
+}
+
+// writeSealedGolden writes the ledger of testdata/v1sealed: an incarnation that
+// is plain, one under a key, and one that begins with it and goes on with
+// another, each with a salt that counts.
+func writeSealedGolden(t *testing.T, dir string) {
+	t.Helper()
+	at, salt := int64(1767323045000000006), byte(0)
+	keys := keyring.New(key(t, 1))
+	write := func(o journal.Options, groups ...int) {
+		o.SegmentSize = goldenSegment
+		o.SaltFrom(func(b []byte) error {
+			salt++
+			for i := range b {
+				b[i] = salt
+			}
+			return nil
+		})
+		j := open(t, dir, o)
+		for _, n := range groups {
+			if n == 0 {
+				require.NoError(t, keys.Rotate(key(t, 2)))
+				continue
+			}
+			b := j.NewBatch()
+			for i := range n {
+				at += 1_000_001
+				f := journal.Flags(0)
+				if i < n-1 && n > 3 {
+					f = journal.More
+				}
+				b.Append(fmt.Appendf(nil, "golden record at %d", at), f, at)
+			}
+			require.NoError(t, j.Commit(b))
+		}
+		require.NoError(t, j.Close())
+	}
+	write(journal.Options{}, 2, 1)
+	write(journal.Options{Keys: keys}, 1, 3, 5)
+	write(journal.Options{Keys: keys}, 2, 0, 3, 4)
+}
+
+// An encrypted ledger of format version 1 opens for ever with its keys, and
+// reads the same; today's writer makes the same bytes of the same salts.
+func TestGoldenSealed(t *testing.T) {
+	golden := filepath.Join("testdata", "v1sealed")
+	want := filepath.Join("testdata", "v1sealed.records")
+	keys := keyring.New(key(t, 2), key(t, 1))
+	listed := func(dir string) string {
+		r, err := journal.OpenReader(dir)
+		require.NoError(t, err)
+		return list(t, r.WithKeys(keys).Records(0))
+	}
+	again := filepath.Join(t.TempDir(), "again")
+	writeSealedGolden(t, again)
+	require.NoError(t, os.RemoveAll(filepath.Join(again, "LOCK")))
+	if *update {
+		require.NoError(t, os.RemoveAll(golden))
+		require.NoError(t, os.CopyFS(golden, os.DirFS(again)))
+		require.NoError(t, os.WriteFile(want, []byte(listed(again)), 0o600))
+	}
+	text, err := os.ReadFile(want)
+	require.NoError(t, err)
+	dir := copyLedger(t, golden)
+	require.Equal(t, string(text), listed(dir))
+	require.Equal(t, 21, strings.Count(string(text), "golden record at"))
+	j := open(t, dir, journal.Options{Keys: keys})
+	require.EqualValues(t, 4, j.Epoch())
+	add(t, j, 1)
+	require.NoError(t, j.Close())
 	have, written := tree(t, golden), tree(t, again)
 	for name, content := range have {
 		require.Equal(t, content, written[name], name)

@@ -13,6 +13,7 @@ import (
 	"github.com/tidwall/wal"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 const (
@@ -42,12 +43,17 @@ type Options struct {
 	// damaged: the operator's decision, because without it nobody can tell
 	// whether records are missing at either end.
 	TrustJournal bool
+	// Keys encrypt every payload that is appended, under the ring's current
+	// key, and decrypt; nil: payloads are stored as they are. A ledger that
+	// holds encrypted records is opened only with all of their keys.
+	Keys *keyring.Ring
 	// Phase is told what the journal is doing: "recovery", "append",
 	// "segment" (an append that begins a new segment), "trim" and "mark";
 	// nil: nobody is. It runs on the goroutine that does the work.
 	Phase func(name string, begin bool)
 
 	step func(string) error // a crash after a step of Open, for tests
+	salt func([]byte) error // the source of salts, for tests
 }
 
 func (o Options) withDefaults() Options {
@@ -62,6 +68,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Phase == nil {
 		o.Phase = func(string, bool) {}
+	}
+	if o.salt == nil {
+		o.salt = randomSalt
 	}
 	if o.step == nil {
 		o.step = func(string) error { return nil }
@@ -127,8 +136,10 @@ type Journal struct {
 // Open locks the ledger in dir, which is made if it is missing, verifies every
 // record, and returns a journal that can be appended to. A tail that was never
 // acknowledged is cut and kept in quarantine/; anything else that is not as it
-// should be is refused with a [DamageError] and nothing is changed. Someone
-// else's lock gives an [InUseError].
+// should be is refused with a [DamageError], or with a [TamperError] where only
+// the keys can tell, and nothing is changed. A key that is needed and missing
+// gives [keyring.ErrNoKey], also before anything is changed. Someone else's lock
+// gives an [InUseError].
 func Open(dir string, o Options) (*Journal, error) {
 	o = o.withDefaults()
 	var began time.Time
@@ -166,6 +177,9 @@ func open(dir string, o Options) (*Journal, error) {
 	if err = s.judge(); err != nil {
 		return nil, err
 	}
+	if err = s.authenticate(o.Keys); err != nil {
+		return nil, err
+	}
 	for _, name := range []string{journalDir, quarantineDir} {
 		if err = makeDir(filepath.Join(dir, name)); err != nil {
 			return nil, fmt.Errorf("journal: make directory: %w", err)
@@ -177,7 +191,7 @@ func open(dir string, o Options) (*Journal, error) {
 	}
 	j := &Journal{
 		dir: dir, o: o, epoch: r.epoch, recovery: r.out, free: make(chan *Batch, freeBatches),
-		enc: encoder{head: s.keep}, tail: tail{limit: o.SegmentSize, first: 1},
+		enc: encoder{head: s.keep, seal: sealer{keys: o.Keys, salt: o.salt}}, tail: tail{limit: o.SegmentSize, first: 1},
 		head: s.keep, first: s.mark.first, base: s.mark.base, noBase: s.mark.noBase, saved: s.mark,
 	}
 	for i := range s.segs {

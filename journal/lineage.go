@@ -48,6 +48,9 @@ func makeEmpty(path string) error { return durable.WriteFile(path, nil, filePerm
 func (r *Record) Follows(prev [32]byte) bool {
 	var c chainer
 	again := *r
+	if r.stored != nil {
+		again.Payload = r.stored
+	}
 	c.appendFrame(nil, &again, &prev)
 	return again.Chain == r.Chain
 }

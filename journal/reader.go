@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 // Reader reads the records of a ledger, beside a writer or without one. It
@@ -16,7 +18,15 @@ import (
 // Beside a writer it sees what is written, which can be more than what is
 // durable; who must not see that gives [Cursor.Next] a limit. An atomic batch
 // shows when all of it is there.
-type Reader struct{ dir string }
+//
+// Encrypted payloads are decrypted with the keys of [Reader.WithKeys]. Without
+// the key of a record it cannot be read: that is [keyring.ErrNoKey], never
+// damage. Heads can be, see [Reader.Stored].
+type Reader struct {
+	dir    string
+	vault  *vault
+	stored bool
+}
 
 // OpenReader returns a reader of the ledger in dir. It returns an error that
 // matches [fs.ErrNotExist] when there is none.
@@ -36,6 +46,18 @@ func OpenReader(dir string) (*Reader, error) {
 	}
 	return r, nil
 }
+
+// WithKeys returns a reader that decrypts with the keys of a ring, including
+// those that it gets later.
+func (r *Reader) WithKeys(keys *keyring.Ring) *Reader {
+	return &Reader{dir: r.dir, vault: newVault(keys)}
+}
+
+// Stored returns a reader that needs no keys: the payload of an encrypted record
+// is what is stored.
+func (r *Reader) Stored() *Reader { return &Reader{dir: r.dir, stored: true} }
+
+func (r *Reader) opener() opener { return opener{vault: r.vault, stored: r.stored} }
 
 // list returns the segments that are kept now, oldest first, and what MARK
 // says. MARK is read first: what it says of the end is true from then on.
@@ -97,7 +119,7 @@ func (r *Reader) Last() (Head, error) {
 		return Head{}, err
 	}
 	for _, seg := range slices.Backward(segs) {
-		c := r.Cursor(seg.first)
+		c := r.Stored().Cursor(seg.first)
 		last, err := c.drain()
 		_ = c.Close()
 		if err != nil || last.Seq != 0 {

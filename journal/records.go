@@ -35,7 +35,7 @@ func (r *Reader) Records(from uint64) iter.Seq2[Record, error] { return r.record
 // most of the work. Every checksum is verified anew. Records that are not
 // durable yet may be among the last ones.
 func (j *Journal) Records(from uint64) iter.Seq2[Record, error] {
-	return (&Reader{dir: j.dir}).records(from, j.recovery.Last.Seq)
+	return (&Reader{dir: j.dir, vault: newVault(j.o.Keys)}).records(from, j.recovery.Last.Seq)
 }
 
 func (r *Reader) records(from, trusted uint64) iter.Seq2[Record, error] {
@@ -45,7 +45,7 @@ func (r *Reader) records(from, trusted uint64) iter.Seq2[Record, error] {
 			yield(Record{}, err)
 			return
 		}
-		p := &pass{r: r, next: max(from, m.first), trusted: trusted, mark: m, yield: yield}
+		p := &pass{r: r, opener: r.opener(), next: max(from, m.first), trusted: trusted, mark: m, yield: yield}
 		// All but the newest segment are complete and are read in parallel.
 		// The newest one may be growing, which is a cursor's business.
 		n := len(segs)
@@ -57,6 +57,7 @@ func (r *Reader) records(from, trusted uint64) iter.Seq2[Record, error] {
 		defer func() { _ = c.Close() }()
 		if n > 1 {
 			c.mark, c.whole = m, p.whole
+			c.opener.sealed = p.opener.sealed
 			c.scan = &scanner{prev: p.prev, linked: true}
 			if err = c.open(segs[n-1].first); err != nil {
 				yield(Record{}, err)
@@ -79,6 +80,7 @@ type pass struct {
 	held    []Record
 	yield   func(Record, error) bool
 	chain   chainer
+	opener  opener
 }
 
 // take yields a record when its atomic batch is whole.
@@ -125,6 +127,7 @@ func (p *pass) tail(c *Cursor) {
 // to go on.
 func (p *pass) sealed(segs []segmentFile) bool {
 	var (
+		from  = p.next // the reading goroutines cannot look at p
 		lanes = make([]chan block, len(segs)-1)
 		stop  = make(chan struct{})
 		slots = make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -144,7 +147,7 @@ func (p *pass) sealed(segs []segmentFile) bool {
 			}
 			wg.Go(func() {
 				defer func() { <-slots }()
-				readLane(segs[i], p.trusted, lanes[i], stop)
+				(&lane{trusted: p.trusted, from: from, opener: p.r.opener()}).read(segs[i], lanes[i], stop)
 			})
 		}
 	})
@@ -169,11 +172,15 @@ func (p *pass) sealed(segs []segmentFile) bool {
 func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
 	for b := range lane {
 		if b.opening != nil {
-			if bad := p.link(seg, &b); bad != "" {
-				b = block{err: &flaw{seq: seg.first, reason: bad}}
+			if err := p.first(seg, &b); err != nil {
+				b = block{err: err}
 			}
 		}
 		for i := range b.recs {
+			if err := p.opener.follow(&b.recs[i], seg.name()); err != nil {
+				p.yield(Record{}, err)
+				return false
+			}
 			if !p.take(&b.recs[i]) {
 				return false
 			}
@@ -186,15 +193,27 @@ func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
 	return true
 }
 
-func (p *pass) link(seg *segmentFile, b *block) string {
+// first checks the link of a segment's first record and decrypts it.
+func (p *pass) first(seg *segmentFile, b *block) (err error) {
+	rec := &b.recs[0]
 	prev, known := p.prev, p.prev.Seq != 0
 	if !known {
 		prev, known = p.mark.before(seg.first)
 	}
-	if !known {
-		return ""
+	if known {
+		if bad := p.chain.follows(&prev, rec, b.opening); bad != "" {
+			return &flaw{seq: seg.first, reason: bad}
+		}
 	}
-	return p.chain.follows(&prev, &b.recs[0], b.opening)
+	if rec.Seq < p.next || rec.Flags&Encrypted == 0 || p.opener.stored {
+		return nil
+	}
+	if !known {
+		if prev.Chain, err = p.r.chainBefore(seg.first); err != nil {
+			return err
+		}
+	}
+	return p.opener.open(rec, &prev.Chain, seg.name())
 }
 
 // explain says what it means that a sealed segment could not be read.
@@ -211,12 +230,20 @@ func (p *pass) explain(seg *segmentFile, err error) error {
 	return err
 }
 
-// readLane verifies one segment and hands its records over block by block.
-func readLane(seg segmentFile, trusted uint64, lane chan<- block, stop <-chan struct{}) {
-	defer close(lane)
+// lane is what the reader of a segment needs to know.
+type lane struct {
+	trusted uint64
+	from    uint64 // first record that will be yielded
+	opener  opener
+}
+
+// read verifies one segment and hands its records over block by block, decrypted
+// but for the first, whose predecessor it does not know.
+func (l *lane) read(seg segmentFile, out chan<- block, stop <-chan struct{}) {
+	defer close(out)
 	send := func(b block) bool {
 		select {
-		case lane <- b:
+		case out <- b:
 			return true
 		case <-stop:
 			return false
@@ -229,7 +256,7 @@ func readLane(seg segmentFile, trusted uint64, lane chan<- block, stop <-chan st
 	}
 	defer func() { _ = f.Close() }()
 	s := newScanner(f, seg.size, seg.first)
-	s.fresh, s.trusted = true, trusted
+	s.fresh, s.trusted = true, l.trusted
 	var b block
 	for size := int64(0); ; {
 		var rec Record
@@ -239,6 +266,10 @@ func readLane(seg segmentFile, trusted uint64, lane chan<- block, stop <-chan st
 		}
 		if at == 0 {
 			b.opening = s.frame
+		} else if rec.Seq >= l.from {
+			if err = l.opener.open(&rec, &s.before, seg.name()); err != nil {
+				break
+			}
 		}
 		b.recs = append(b.recs, rec)
 		if size += s.off - at; size < blockSize {

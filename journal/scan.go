@@ -51,6 +51,9 @@ type scanner struct {
 	bufOff int64
 	chain  chainer
 	frame  []byte // of the last record
+	// before is the chain value before the last record, if that is known.
+	before      [32]byte
+	beforeKnown bool
 }
 
 func newScanner(r io.ReaderAt, size int64, first uint64) *scanner {
@@ -103,6 +106,7 @@ func (s *scanner) next(rec *Record) error {
 	*rec = got
 	s.frame = frame
 	s.off += int64(n + length)
+	s.before, s.beforeKnown = s.prev.Chain, s.linked
 	s.prev, s.linked = got.Head(), true
 	return nil
 }
@@ -161,6 +165,7 @@ type segmentScan struct {
 	flaw     *flaw
 	// marked is the record asked for, if it is here, between two offsets.
 	marked              Head
+	seals               seals
 	markedAt, markedEnd int64
 }
 
@@ -180,6 +185,7 @@ func scanSegment(r io.ReaderAt, f segmentFile, asked uint64, open bool) (segment
 			out.opening = append([]byte(nil), s.frame...)
 		}
 		out.records++
+		out.seals.note(&rec, at, s)
 		out.head, out.end, out.epoch = s.prev, s.off, s.prev.Epoch
 		if rec.Flags&More == 0 {
 			out.whole, out.wholeEnd = s.prev, s.off

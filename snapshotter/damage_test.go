@@ -142,7 +142,12 @@ func TestNewerFormatIsRefusedByName(t *testing.T) {
 	require.ErrorContains(t, err, name)
 	err = refused(t, s, name, reseal(func(h []byte) { h[8] = 2; h[10] = 20 })[:16])
 	require.ErrorIs(t, err, snapshotter.ErrNewerFormat, "only the first 16 bytes are needed to know")
-	require.ErrorIs(t, refused(t, s, name, reseal(func(h []byte) { h[160] = 1 })), snapshotter.ErrNewerFormat)
+	for _, at := range []int{160, 161, 162, 165, 166, 171} {
+		require.ErrorIs(t, refused(t, s, name, reseal(func(h []byte) { h[at] = 2 })), snapshotter.ErrNewerFormat)
+		if at < 162 || at > 165 { // where a key's id stands
+			require.ErrorIs(t, refused(t, s, name, reseal(func(h []byte) { h[160] |= 1; h[at] |= 2 })), snapshotter.ErrNewerFormat)
+		}
+	}
 	require.ErrorIs(t, refused(t, s, name, reseal(func(h []byte) { h[171] = 1 })), snapshotter.ErrNewerFormat)
 	require.ErrorIs(t, refused(t, s, name, reseal(func(h []byte) { h[8] = 0 })), snapshotter.ErrDamaged)
 	require.ErrorIs(t, refused(t, s, name, reseal(func(h []byte) { h[10] = 175 })), snapshotter.ErrDamaged)
@@ -311,16 +316,17 @@ func TestGoldenV1(t *testing.T) {
 func FuzzHeader(f *testing.F) {
 	f.Add(snapshotter.EncodeHeader(metaOf(1), epoch0))
 	f.Add(snapshotter.EncodeHeader(snapshotter.Meta{}, time.Unix(0, 0)))
+	f.Add(snapshotter.EncodeSealedHeader(metaOf(1), epoch0, [4]byte{1, 2, 3, 4}))
 	f.Add([]byte("HOLDSNAP"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, created, err := snapshotter.DecodeHeader("f", b)
+		again, err := snapshotter.Recode("f", b)
 		if err != nil {
 			if !errors.Is(err, snapshotter.ErrDamaged) && !errors.Is(err, snapshotter.ErrNewerFormat) {
 				t.Fatalf("unexpected error %v", err)
 			}
 			return
 		}
-		if again := snapshotter.EncodeHeader(m, created); !bytes.Equal(again, b[:len(again)]) {
+		if !bytes.Equal(again, b[:len(again)]) {
 			t.Fatalf("header does not encode back: %x", b)
 		}
 	})

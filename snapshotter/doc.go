@@ -46,10 +46,12 @@
 //	   112   8  accounts
 //	   120   8  entries of the dedupe window
 //	   128  32  digest of the state
-//	   160   2  flags, 0 (1 is kept for an encrypted body)
-//	   162  10  zero
+//	   160   2  flags: 1 the body is encrypted
+//	   162   4  id of the key of an encrypted body, else zero
+//	   166   6  zero
 //	   172   4  CRC of bytes 16 to 172
-//	   176   …  body: one zstd frame with its own checksum, window at most 8 MiB
+//	   176   …  body: one zstd frame with its own checksum, window at most 8 MiB,
+//	            as it is or encrypted
 //	n − 52   8  length of the body before compression
 //	n − 44   8  length of the body as stored, n − 228
 //	n − 36  32  SHA-256 of bytes 0 to n − 36
@@ -60,6 +62,21 @@
 // stands on. Together they name the part: a bad first or second CRC is the
 // header, a bad last CRC is the trailer or a file of the wrong length, and a bad
 // SHA-256 between two good ones is the body.
+//
+// # Encryption
+//
+// With [Options].Keys a body is compressed and then encrypted by Tink's
+// streaming AEAD AES256-GCM-HKDF in segments of 1 MiB: 1 byte, 32 bytes of random
+// salt and 7 of a nonce prefix, then the segments, each with its tag of 16 bytes.
+// Its main key is derived for the purpose "snapshot" with the ledger's id as
+// salt; the 176 bytes of the header are authenticated with the body. A build
+// that knew no encryption refuses the flag by [ErrNewerFormat].
+//
+// The SHA-256 is over what is stored, so that a body without its key can be
+// verified and copied, and is told apart from a damaged one: opening it gives
+// [keyring.ErrNoKey]. The last segment is marked as the last, so that a body that
+// was cut between two segments, or has something behind it, does not
+// authenticate, whatever its SHA-256 and its trailer say.
 //
 // # Crashes
 //
@@ -78,6 +95,7 @@
 // # Limits
 //
 // The SHA-256 is not keyed: it proves that the file is as it was written, not
-// who wrote it. A forged file decompresses in bounded memory and no further than
+// who wrote it; an encrypted body does prove that somebody with the key did. A
+// forged file decompresses in bounded memory and no further than
 // the length it declares.
 package snapshotter

@@ -4,13 +4,30 @@ import (
 	"crypto/sha256"
 	"slices"
 	"time"
+
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
-// EncodeHeader and DecodeHeader open the header's codec to the tests.
+// EncodeHeader and EncodeSealedHeader open the header's codec to the tests.
 var (
-	EncodeHeader = func(m Meta, created time.Time) []byte { return encodeHeader(&m, created) }
-	DecodeHeader = decodeHeader
+	EncodeHeader       = func(m Meta, created time.Time) []byte { return encodeHeader(&m, created, nil) }
+	EncodeSealedHeader = func(m Meta, created time.Time, key keyring.ID) []byte { return encodeHeader(&m, created, &key) }
 )
+
+// Recode decodes a header and encodes it again.
+func Recode(file string, b []byte) ([]byte, error) {
+	h, err := decodeHeader(file, b)
+	if err != nil {
+		return nil, err
+	}
+	if h.encrypted {
+		return encodeHeader(&h.Meta, h.created, &h.key), nil
+	}
+	return encodeHeader(&h.Meta, h.created, nil), nil
+}
+
+// SealSegment is the size of the segments of an encrypted body.
+const SealSegment = sealSegment
 
 // The layout.
 const (

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"time"
+
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 const (
@@ -38,8 +40,12 @@ type Meta struct {
 	Digest      [32]byte // of the state
 }
 
-// encodeHeader returns the header of a snapshot written at created.
-func encodeHeader(m *Meta, created time.Time) []byte {
+// flagEncrypted says that the body is encrypted.
+const flagEncrypted = 1
+
+// encodeHeader returns the header of a snapshot written at created, whose body is
+// encrypted under key unless that is nil.
+func encodeHeader(m *Meta, created time.Time, key *keyring.ID) []byte {
 	b := make([]byte, 0, headerSize)
 	le := binary.LittleEndian
 	b = append(b, magic...)
@@ -57,48 +63,66 @@ func encodeHeader(m *Meta, created time.Time) []byte {
 	b = le.AppendUint64(b, m.Accounts)
 	b = le.AppendUint64(b, m.Window)
 	b = append(b, m.Digest[:]...)
-	b = append(b, make([]byte, 12)...) // flags and reserve
+	if key == nil {
+		b = append(b, make([]byte, 12)...)
+	} else {
+		b = le.AppendUint16(b, flagEncrypted)
+		b = append(b, key[:]...)
+		b = append(b, make([]byte, 6)...)
+	}
 	return le.AppendUint32(b, checksum(b[prefixSize:]))
+}
+
+// header is what the first bytes of a file say.
+type header struct {
+	Meta
+	created   time.Time
+	encrypted bool
+	key       keyring.ID
 }
 
 // decodeHeader reads the header from the first bytes of a file. b may be
 // shorter than a header; file is for the errors.
-func decodeHeader(file string, b []byte) (Meta, time.Time, error) {
-	var m Meta
+func decodeHeader(file string, b []byte) (m header, err error) {
 	if len(b) < prefixSize {
-		return m, time.Time{}, &DamageError{File: file, Offset: int64(len(b)), Reason: "cut short within the header"}
+		return m, &DamageError{File: file, Offset: int64(len(b)), Reason: "cut short within the header"}
 	}
 	le := binary.LittleEndian
 	if checksum(b[:12]) != le.Uint32(b[12:]) || string(b[:8]) != magic {
-		return m, time.Time{}, &DamageError{File: file, Offset: 0, Reason: "the first 16 bytes are not a snapshot's"}
+		return m, &DamageError{File: file, Offset: 0, Reason: "the first 16 bytes are not a snapshot's"}
 	}
 	if v := le.Uint16(b[8:]); v > formatVersion {
-		return m, time.Time{}, fmt.Errorf("%w: %s has format %d, this build reads up to %d", ErrNewerFormat, file, v, formatVersion)
+		return m, fmt.Errorf("%w: %s has format %d, this build reads up to %d", ErrNewerFormat, file, v, formatVersion)
 	} else if v != formatVersion || le.Uint16(b[10:]) != headerSize {
-		return m, time.Time{}, &DamageError{File: file, Offset: 8, Reason: "there is no such format"}
+		return m, &DamageError{File: file, Offset: 8, Reason: "there is no such format"}
 	}
 	if len(b) < headerSize {
-		return m, time.Time{}, &DamageError{File: file, Offset: int64(len(b)), Reason: "cut short within the header"}
+		return m, &DamageError{File: file, Offset: int64(len(b)), Reason: "cut short within the header"}
 	}
 	b = b[:headerSize]
 	if checksum(b[prefixSize:172]) != le.Uint32(b[172:]) {
-		return m, time.Time{}, &DamageError{File: file, Offset: prefixSize, Reason: "the header's checksum is wrong"}
+		return m, &DamageError{File: file, Offset: prefixSize, Reason: "the header's checksum is wrong"}
 	}
-	if !bytes.Equal(b[160:172], make([]byte, 12)) {
-		return m, time.Time{}, fmt.Errorf("%w: %s has flags that this build does not know", ErrNewerFormat, file)
+	m.encrypted = le.Uint16(b[160:]) == flagEncrypted
+	used := 160
+	if m.encrypted {
+		m.key, used = keyring.ID(b[162:166]), 166
+	}
+	if !bytes.Equal(b[used:172], make([]byte, 172-used)) {
+		return header{}, fmt.Errorf("%w: %s has flags that this build does not know", ErrNewerFormat, file)
 	}
 	copy(m.Ledger[:], b[16:])
 	m.Seq = le.Uint64(b[32:])
 	m.Epoch = le.Uint64(b[40:])
 	copy(m.Chain[:], b[48:])
 	m.RecordTime = int64(le.Uint64(b[80:]))
-	created := time.Unix(0, int64(le.Uint64(b[88:]))).UTC()
+	m.created = time.Unix(0, int64(le.Uint64(b[88:]))).UTC()
 	m.Positions = le.Uint64(b[96:])
 	m.Instruments = le.Uint64(b[104:])
 	m.Accounts = le.Uint64(b[112:])
 	m.Window = le.Uint64(b[120:])
 	copy(m.Digest[:], b[128:])
-	return m, created, nil
+	return m, nil
 }
 
 // trailer is the end of a file: the body's lengths and the digest over all

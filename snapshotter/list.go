@@ -63,9 +63,11 @@ func (s *Snapshotter) head(name string, seq uint64) (Snapshot, error) {
 	if err != nil {
 		return snap, err
 	}
-	if snap.Meta, snap.Created, err = decodeHeader(name, b); err != nil {
+	h, err := decodeHeader(name, b)
+	if err != nil {
 		return snap, err
 	}
+	snap.take(&h)
 	if snap.Seq != seq {
 		return snap, renamed(name, snap.Seq)
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
+
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 // Reader streams the body of one verified snapshot. It is not safe for
@@ -21,6 +23,8 @@ type Reader struct {
 	f       *os.File
 	size    int64
 	trailer trailer
+	keys    *keyring.Ring
+	header  []byte
 	dec     *zstd.Decoder
 	left    uint64 // bytes of the body that Read has yet to return
 	err     error  // what Read returns from now on
@@ -28,26 +32,51 @@ type Reader struct {
 
 // Verify reads the whole file, including the decompressed body. The error is a
 // [*DamageError], or matches [ErrNewerFormat], [ErrName] or [fs.ErrNotExist].
+//
+// Without the key of an encrypted body every stored byte is checked all the same,
+// and that is not an error: see [Snapshotter.Readable].
 func (s *Snapshotter) Verify(name string) (Snapshot, error) {
-	r, err := s.Open(name)
+	r, err := s.verified(name)
 	if err != nil {
 		return Snapshot{}, err
 	}
 	defer func() { _ = r.Close() }() // only read from
-	if err = r.drain(); err != nil {
+	if !s.Readable(r.Snapshot) {
+		return r.Snapshot, nil
+	}
+	if err = r.begin(); err == nil {
+		err = r.drain()
+	}
+	if err != nil {
 		return Snapshot{}, err
 	}
 	return r.Snapshot, nil
 }
 
+// Readable reports whether there is a key for a snapshot's body, or none needed.
+func (s *Snapshotter) Readable(x Snapshot) bool { return !x.Encrypted || s.o.Keys.Has(x.Key) == nil }
+
 // Open verifies the whole file against its digest and returns a Reader of the
-// body. Errors are those of Verify. The caller closes the Reader.
+// body. Errors are those of Verify, and [keyring.ErrNoKey]. The caller closes the
+// Reader.
 func (s *Snapshotter) Open(name string) (*Reader, error) {
+	r, err := s.verified(name)
+	if err != nil {
+		return nil, err
+	}
+	if err = r.begin(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// verified opens a file whose stored bytes are what was written.
+func (s *Snapshotter) verified(name string) (*Reader, error) {
 	_, seq, ok := parseName(name)
 	if !ok {
 		return nil, badName(name)
 	}
-	r, err := open(filepath.Join(s.dir, name), name)
+	r, err := open(filepath.Join(s.dir, name), name, s.o.Keys)
 	if err != nil {
 		return nil, err
 	}
@@ -84,28 +113,29 @@ func openRegular(path, name string) (*os.File, int64, error) {
 
 // open opens the file at path, called name in errors, and checks header, trailer
 // and digest.
-func open(path, name string) (*Reader, error) {
+func open(path, name string, keys *keyring.Ring) (*Reader, error) {
 	f, size, err := openRegular(path, name)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{f: f, size: size}
+	r := &Reader{f: f, size: size, keys: keys}
 	if err = r.check(name); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return r, nil
 }
 
-// check reads the file once and leaves the Reader before the body.
+// check reads the file once, as it is stored.
 func (r *Reader) check(name string) error {
 	head, err := readAt(r.f, name, 0, min(headerSize, r.size))
 	if err != nil {
 		return err
 	}
-	meta, created, err := decodeHeader(name, head)
+	h, err := decodeHeader(name, head)
 	if err != nil {
 		return err
 	}
+	r.header = head
 	if r.size < headerSize+trailerSize {
 		return &DamageError{File: name, Offset: r.size, Reason: "cut short"}
 	}
@@ -116,16 +146,30 @@ func (r *Reader) check(name string) error {
 	if r.trailer, err = decodeTrailer(name, end, r.size); err != nil {
 		return err
 	}
-	h := sha256.New()
-	if _, err = io.CopyBuffer(h, io.NewSectionReader(r.f, 0, r.size-digestSize), make([]byte, 256<<10)); err != nil {
+	sum := sha256.New()
+	if _, err = io.CopyBuffer(sum, io.NewSectionReader(r.f, 0, r.size-digestSize), make([]byte, 256<<10)); err != nil {
 		return fmt.Errorf("snapshotter: read %s: %w", name, err)
 	}
-	if !bytes.Equal(h.Sum(nil), r.trailer.sum[:]) {
+	if !bytes.Equal(sum.Sum(nil), r.trailer.sum[:]) {
 		return &DamageError{File: name, Offset: headerSize, Reason: "the body does not match its SHA-256"}
 	}
-	r.Snapshot = Snapshot{Name: name, Meta: meta, Size: r.size, Created: created}
+	r.Snapshot = Snapshot{Name: name, Size: r.size}
+	r.take(&h)
+	return nil
+}
+
+func (s *Snapshot) take(h *header) {
+	s.Meta, s.Created, s.Encrypted, s.Key = h.Meta, h.created, h.encrypted, h.key
+}
+
+// begin leaves the Reader before the body.
+func (r *Reader) begin() error {
+	body, err := r.decrypted(io.NewSectionReader(r.f, headerSize, int64(r.trailer.stored)))
+	if err != nil {
+		return err
+	}
 	r.left = r.trailer.plain
-	r.dec, err = zstd.NewReader(io.NewSectionReader(r.f, headerSize, int64(r.trailer.stored)),
+	r.dec, err = zstd.NewReader(body,
 		zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(maxWindow))
 	if err != nil {
 		return r.bodyError(err)
@@ -170,6 +214,9 @@ func (r *Reader) Read(p []byte) (int, error) {
 }
 
 func (r *Reader) bodyError(err error) error {
+	if bad, ok := errors.AsType[*DamageError](err); ok {
+		return bad // what is behind the decompressor has said what is wrong
+	}
 	return &DamageError{File: r.Name, Offset: headerSize, Reason: "the body does not decompress: " + err.Error()}
 }
 

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 // Options of a [Snapshotter]. The zero value works.
@@ -28,6 +29,9 @@ type Options struct {
 	Now func() time.Time
 	// Logger is told what was written, removed and found. Nil: nobody is.
 	Logger *slog.Logger
+	// Keys encrypt the bodies that are written, under the ring's current key,
+	// and decrypt; nil: bodies are written as they are.
+	Keys *keyring.Ring
 	// Phase, if set, is called when "snapshot" or "prune" begins and ends, for
 	// drills that kill the process at such moments.
 	Phase func(name string, begin bool)
@@ -48,6 +52,9 @@ type Snapshot struct {
 	Meta
 	Size    int64 // of the file
 	Created time.Time
+	// Encrypted says that the body is, and Key under which key.
+	Encrypted bool
+	Key       keyring.ID
 	// Err is set by List only: why the header cannot be read. Then Meta holds
 	// nothing but the seq that the name gives, and Created its time.
 	Err error
@@ -88,12 +95,21 @@ func (s *Snapshotter) Write(ctx context.Context, m Meta, body func(io.Writer) er
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("snapshotter: name a snapshot: %w", err)
 	}
-	size, err := s.writeDurably(ctx, name, encodeHeader(&m, created), body)
+	var key *keyring.ID
+	if s.o.Keys != nil {
+		id := s.o.Keys.Current()
+		key = &id
+	}
+	size, err := s.writeDurably(ctx, name, encodeHeader(&m, created, key), body)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("snapshotter: write %s: %w", name, err)
 	}
 	s.o.Logger.Info("snapshot written", "file", name, "seq", m.Seq, "bytes", size)
-	return Snapshot{Name: name, Meta: m, Size: size, Created: created}, nil
+	snap := Snapshot{Name: name, Meta: m, Size: size, Created: created, Encrypted: key != nil}
+	if key != nil {
+		snap.Key = *key
+	}
+	return snap, nil
 }
 
 // makeDir creates the directory and makes its own entry durable.
@@ -144,7 +160,7 @@ func (s *Snapshotter) writeDurably(ctx context.Context, name string, header []by
 			s.discard(temp)
 		}
 	}()
-	sum, err := writeFile(ctx, f, header, body)
+	sum, err := s.writeFile(ctx, f, header, body)
 	if err != nil {
 		return 0, err
 	}
@@ -184,7 +200,7 @@ func (s *Snapshotter) readBack(ctx context.Context, name string, sum [32]byte) (
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	r, err := open(filepath.Join(s.dir, name+tempSuffix), name)
+	r, err := open(filepath.Join(s.dir, name+tempSuffix), name, s.o.Keys)
 	if err != nil {
 		return 0, err
 	}
@@ -192,20 +208,28 @@ func (s *Snapshotter) readBack(ctx context.Context, name string, sum [32]byte) (
 	if r.trailer.sum != sum {
 		return 0, &DamageError{File: name, Offset: 0, Reason: "what was read back is not what was written"}
 	}
-	if err = r.drain(); err != nil {
+	if err = r.begin(); err == nil {
+		err = r.drain()
+	}
+	if err != nil {
 		return 0, err
 	}
 	return r.size, ctx.Err()
 }
 
-// writeFile writes header, compressed body and trailer and returns the digest.
-func writeFile(ctx context.Context, f io.Writer, header []byte, body func(io.Writer) error) ([32]byte, error) {
+// writeFile writes header, compressed body, encrypted if there are keys, and
+// trailer, and returns the digest.
+func (s *Snapshotter) writeFile(ctx context.Context, f io.Writer, header []byte, body func(io.Writer) error) ([32]byte, error) {
 	var sum [32]byte
 	out := &hashedWriter{w: bufio.NewWriterSize(f, 1<<20), h: sha256.New()}
 	if _, err := out.Write(header); err != nil {
 		return sum, err
 	}
-	enc, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
+	stored, err := encrypted(out, header, s.o.Keys)
+	if err != nil {
+		return sum, err
+	}
+	enc, err := zstd.NewWriter(stored, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
 		zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(true))
 	if err != nil {
 		return sum, err
@@ -217,7 +241,10 @@ func writeFile(ctx context.Context, f io.Writer, header []byte, body func(io.Wri
 	if err != nil {
 		return sum, err
 	}
-	if err = enc.Close(); err != nil {
+	if err = enc.Close(); err == nil {
+		err = stored.Close()
+	}
+	if err != nil {
 		return sum, err
 	}
 	lengths := appendLengths(nil, in.n, out.n-headerSize)

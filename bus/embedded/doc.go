@@ -13,11 +13,27 @@
 //	reader.json   credentials of the user reader, a NATS context (mode 0600)
 //	writer.json   credentials of the user writer, the same
 //	jetstream/    the server's own store
+//	store.key     with Options.StoreKey: the key of the store, encrypted
 //
 // Everything here can be rebuilt: the journal is the truth, and a relay that
 // finds the store gone feeds a new one, also when it was deleted under the
 // running server, which notices that and restarts JetStream. Deleting a credentials file revokes its
 // secret; the next start makes a new one.
+//
+// # Encryption
+//
+// nats-server encrypts its store under one key. To give it the ledger's own and
+// another one after a rotation would not do: it converts a stream, but loses the
+// durable consumers, whose names are then blocked. So the store has a random key
+// for its whole life, which is kept in store.key under Options.StoreKey, and a
+// rotation is a new store.key and nothing else.
+//
+// A server that is started with a wrong key does not see the stream and destroys
+// it when it is created again. So the key is tried before the server starts. If
+// no key that was given opens store.key, the store is moved aside as
+// jetstream.unreadable-N, which is logged as an error, and the relay feeds a new
+// one; consumers have to be made again. A plain store is encrypted in place.
+// Names of consumers are names of directories and stay readable.
 //
 // # Who may do what
 //

@@ -41,6 +41,12 @@ type Options struct {
 	Logger       *slog.Logger  // nil discards
 	SyncInterval time.Duration // how often the store is fsynced; 0 is 2 s, because the journal is the truth and a lost tail is fed again; less is always
 	MaxStore     int64         // bytes that the store may take; 0 is 1 TiB, in other words the disk
+	// StoreKey encrypts the store, by way of a key of its own that is kept
+	// encrypted under this one; 32 bytes, nil: the store is plain. A store that
+	// was plain is encrypted by the next Start with a key, and needs one from
+	// then on. OldStoreKeys were StoreKey before a rotation.
+	StoreKey     []byte
+	OldStoreKeys [][]byte
 }
 
 // A Server is a running NATS server. Its methods may be called by any
@@ -49,6 +55,7 @@ type Server struct {
 	ns    *server.Server
 	url   string
 	creds []Credential
+	dir   string
 	core  string // secret of the core user
 	lock  *os.File
 	log   *slog.Logger
@@ -65,8 +72,9 @@ type Server struct {
 // Start takes the store's lock and returns a server that accepts connections.
 // A directory that does not exist is made, credentials that exist are kept, and
 // a store that exists is recovered. It fails with *InUseError when another
-// server holds the store and with *ListenError when the address is taken; then
-// nothing is left running.
+// server holds the store, with *ListenError when the address is taken, and with
+// ErrStoreKey when the store is encrypted and no key is given; then nothing is
+// left running.
 func Start(o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -82,7 +90,7 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{lock: lock, log: o.Logger, core: rand.Text() + rand.Text(), conns: make(map[*nats.Conn]struct{})}
+	s := &Server{dir: o.Dir, lock: lock, log: o.Logger, core: rand.Text() + rand.Text(), conns: make(map[*nats.Conn]struct{})}
 	if err = s.start(&o, host, port); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -105,6 +113,10 @@ func (s *Server) start(o *Options, host string, port int) error {
 	if err != nil {
 		return err
 	}
+	if opts.JetStreamKey, err = openStoreKey(o); err != nil {
+		return err
+	}
+	opts.JetStreamCipher = server.AES
 	if s.ns, err = server.NewServerFromConfig(opts); err != nil {
 		return fmt.Errorf("bus/embedded: configuration: %w", err)
 	}

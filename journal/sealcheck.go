@@ -1,0 +1,161 @@
+package journal
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/moneyprinter/holdfast/keyring"
+)
+
+// seals is what a scan notes of the encrypted records of a segment.
+type seals struct {
+	keys        []keyring.ID // in the order of their first records
+	first, last sealedPlace
+	plain       uint64 // first record that is not encrypted; 0: none
+	bare        uint64 // first one of those behind an encrypted one; 0: none
+}
+
+// sealedPlace is where an encrypted record stands; seq is 0 when there is none.
+type sealedPlace struct {
+	seq     uint64
+	at, end int64
+	prev    [32]byte // chain value before it
+	known   bool     // of prev: not of the first record of a segment
+}
+
+// note takes in the record that s has read from offset at.
+func (x *seals) note(rec *Record, at int64, s *scanner) {
+	if rec.Flags&Encrypted == 0 {
+		if x.plain == 0 {
+			x.plain = rec.Seq
+		}
+		if x.bare == 0 && x.first.seq != 0 {
+			x.bare = rec.Seq
+		}
+		return
+	}
+	place := sealedPlace{seq: rec.Seq, at: at, end: s.off, prev: s.before, known: s.beforeKnown}
+	if x.last = place; x.first.seq == 0 {
+		x.first = place
+	}
+	h := sealedUnder(rec.Payload)
+	if id := h.id(); len(x.keys) == 0 || x.keys[len(x.keys)-1] != id && !slices.Contains(x.keys, id) {
+		x.keys = append(x.keys, id)
+	}
+}
+
+// keysUsed returns the ids of all keys that whole records name, oldest first.
+func (s *survey) keysUsed() []keyring.ID {
+	var out []keyring.ID
+	for i := range s.segs {
+		for _, id := range s.segs[i].seals.keys {
+			if !slices.Contains(out, id) {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
+// authenticate asks, before anything is written, what only the keys can tell.
+// Every key that occurs must be there: what cannot be read must not be appended
+// to, let alone be cut. The first and the last encrypted record must
+// authenticate, so that neither a wrong key nor a rewritten history is taken for
+// a tail to be cut. A journal that has an encrypted record never goes back to
+// plain ones, so that one behind it is somebody else's.
+func (s *survey) authenticate(keys *keyring.Ring) error {
+	for _, id := range s.keysUsed() {
+		if err := keys.Has(id); err != nil {
+			return fmt.Errorf("journal: open: %w", err)
+		}
+	}
+	v := newVault(keys)
+	first, last := -1, -1
+	for i := range s.segs {
+		x := &s.segs[i].seals
+		if bare := x.bare; bare != 0 || first >= 0 && x.plain != 0 {
+			if first >= 0 && x.plain != 0 {
+				bare = x.plain
+			}
+			return &TamperError{File: s.segs[i].name(), Seq: bare, Reason: plainBehind}
+		}
+		if x.first.seq == 0 {
+			continue
+		}
+		if last = i; first < 0 {
+			first = i
+		}
+	}
+	if first < 0 {
+		return nil
+	}
+	if err := s.authenticateAt(v, first, &s.segs[first].seals.first); err != nil {
+		return err
+	}
+	return s.authenticateAt(v, last, &s.segs[last].seals.last)
+}
+
+func (s *survey) authenticateAt(v *vault, i int, p *sealedPlace) error {
+	prev, known := p.prev, p.known
+	switch {
+	case known:
+	case i > 0:
+		prev, known = s.segs[i-1].head.Chain, true
+	default:
+		var before Head
+		before, known = s.mark.before(s.segs[i].first)
+		prev = before.Chain
+	}
+	if !known {
+		return nil // TrustJournal: the record before it is not known
+	}
+	seg := &s.segs[i]
+	f, err := openRegular(seg.path, os.O_RDONLY)
+	if err != nil {
+		return fmt.Errorf("journal: open %s: %w", seg.name(), err)
+	}
+	defer func() { _ = f.Close() }()
+	sc := newScanner(f, p.end, p.seq)
+	sc.off = p.at
+	var rec Record
+	if err = sc.next(&rec); err != nil {
+		return fmt.Errorf("journal: read %s: %w", seg.name(), err)
+	}
+	o := opener{vault: v}
+	return o.open(&rec, &prev, seg.name())
+}
+
+// chainBefore returns the chain value before the first record of a segment whose
+// predecessor nobody has read, for the sake of decrypting it.
+func (r *Reader) chainBefore(first uint64) ([32]byte, error) {
+	segs, m, err := r.list()
+	if err != nil {
+		return [32]byte{}, err
+	}
+	if h, known := m.before(first); known {
+		return h.Chain, nil
+	}
+	var seg *segmentFile
+	for i := range segs {
+		if segs[i].first < first {
+			seg = &segs[i]
+		}
+	}
+	if seg == nil {
+		return [32]byte{}, &TrimmedError{Seq: first, Earliest: m.first}
+	}
+	scan, err := scanFile(*seg, 0, false)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	if scan.head.Seq+1 != first || scan.flaw != nil {
+		s := survey{known: m.last}
+		if scan.flaw != nil {
+			return [32]byte{}, s.damaged(seg.name(), scan.flaw.off, scan.flaw.seq, scan.flaw.reason+inSealed)
+		}
+		return [32]byte{}, s.damaged(segmentPath(scan.head.Seq+1), 0, scan.head.Seq+1,
+			"the segment is missing, or the one before it was cut short")
+	}
+	return scan.head.Chain, nil
+}
