@@ -132,3 +132,6 @@ func Prove(b []byte, off int64, lost uint64) (seq uint64, found bool, err error)
 	p, err := searchProof(bytes.NewReader(b), int64(len(b)), off, lost)
 	return p.seq, p.found, err
 }
+
+// ParseHolder reads the text of LOCK.
+func ParseHolder(b []byte) Holder { return parseHolder(b) }
