@@ -42,6 +42,11 @@ type lock struct {
 // lock for a moment; whoever finds only shared locks tries again.
 func takeLock(dir string, h Holder) (*lock, error) {
 	f, err := openRegular(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE)
+	if misplaced(err) {
+		return nil, &DamageError{
+			File: lockName, Reason: "not a regular file", Plan: "nothing was changed; move it away: the next open makes a new one",
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: open %s: %w", lockName, err)
 	}
