@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -62,6 +64,7 @@ func LoadForged(tb testing.TB, dir string, r *Reader, s snapshotter.Snapshot, bo
 		return err
 	})
 	require.NoError(tb, err)
+	defer func() { require.NoError(tb, os.Remove(filepath.Join(dir, forged.Name))) }()
 	_, err = loadBook(snaps, forged, r.opts)
 	return err
 }
