@@ -45,7 +45,7 @@ func groupedLedger(t *testing.T) (dir string, segments []string) {
 	return dir, segmentsOf(t, dir)
 }
 
-func segmentsOf(t *testing.T, dir string) []string {
+func segmentsOf(t testing.TB, dir string) []string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
 	require.NoError(t, err)

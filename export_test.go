@@ -1,10 +1,18 @@
 package holdfast
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
 // Resummed returns an identity file with a checksum that fits.
@@ -16,4 +24,77 @@ func Resummed(t *testing.T, b []byte) []byte {
 	b, err := json.MarshalIndent(id, "", "  ")
 	require.NoError(t, err)
 	return append(b, '\n')
+}
+
+// TryResum is Resummed for bytes that need not be an identity.
+func TryResum(b []byte) []byte {
+	var id Identity
+	if json.Unmarshal(b, &id) != nil {
+		return b
+	}
+	id.Sum = id.digest()
+	again, err := json.MarshalIndent(id, "", "  ")
+	if err != nil {
+		return b
+	}
+	return append(again, '\n')
+}
+
+// ParseIdentity reads the bytes of ledger.json.
+func ParseIdentity(b []byte) (Identity, error) { return parseIdentity(identityFile, b) }
+
+// SnapshotBody returns the decompressed body of a snapshot.
+func SnapshotBody(tb testing.TB, r *Reader, name string) []byte {
+	tb.Helper()
+	f, err := r.snaps.Open(name)
+	require.NoError(tb, err)
+	b, err := io.ReadAll(f)
+	require.NoError(tb, err)
+	require.NoError(tb, f.Close())
+	return b
+}
+
+// LoadForged writes a snapshot of another body under the header of s into dir
+// and loads it.
+func LoadForged(tb testing.TB, dir string, r *Reader, s snapshotter.Snapshot, body []byte) error {
+	tb.Helper()
+	snaps := snapshotter.New(dir, snapshotter.Options{Now: func() time.Time { return s.Created }})
+	forged, err := snaps.Write(tb.Context(), s.Meta, func(w io.Writer) error {
+		_, err := w.Write(body)
+		return err
+	})
+	require.NoError(tb, err)
+	defer func() { require.NoError(tb, os.Remove(filepath.Join(dir, forged.Name))) }()
+	_, err = loadBook(snaps, forged, r.opts)
+	return err
+}
+
+// asked are the endpoints that a ledger without a bus can answer, but for the
+// one that writes a snapshot each time.
+func (l *Ledger) asked() map[string]answer {
+	return map[string]answer{
+		"position.get": l.serveGet, "position.list": l.serveList, "position.at": l.serveAt, "position.cycles": l.serveCycles,
+		"position.lots": l.serveLots, "summary": l.serveSummary, "account.list": l.serveAccounts, "history": l.serveHistory,
+		"verify": l.serveVerify, "backup.list": l.serveSnapshots, "status": l.serveStatus,
+	}
+}
+
+// EndpointNames are what Ask knows.
+func EndpointNames() []string {
+	return []string{
+		"apply", "position.get", "position.list", "position.at", "position.cycles", "position.lots", "summary", "account.list",
+		"history", "verify", "backup.list", "status",
+	}
+}
+
+// Ask answers a request as the service does, without a bus.
+func (l *Ledger) Ask(ctx context.Context, endpoint string, body []byte) ([]byte, error) {
+	if endpoint == "apply" {
+		return l.serveApply(ctx, body)
+	}
+	a := l.asked()[endpoint]
+	if a == nil {
+		return nil, fmt.Errorf("no endpoint %s", endpoint)
+	}
+	return reading(endpoint, a)(ctx, body)
 }

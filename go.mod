@@ -3,6 +3,7 @@ module github.com/moneyprinter/holdfast
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/bufbuild/protocompile v0.14.1
 	github.com/google/uuid v1.6.0
 	github.com/holiman/uint256 v1.3.2

@@ -136,12 +136,18 @@ func settledRules(r position.Rules) (position.Rules, error) {
 // readIdentity returns fs.ErrNotExist, wrapped, when there is none.
 func readIdentity(dir string) (Identity, error) {
 	path := filepath.Join(dir, identityFile)
-	b, err := os.ReadFile(path)
+	b, err := readIdentityFile(path)
 	if err != nil {
-		return Identity{}, fmt.Errorf("holdfast: %w", err)
+		return Identity{}, err
 	}
+	return parseIdentity(path, b)
+}
+
+// parseIdentity accepts the bytes that write makes and no others.
+func parseIdentity(path string, b []byte) (Identity, error) {
 	var id Identity
-	if err = json.Unmarshal(b, &id); err != nil {
+	err := json.Unmarshal(b, &id)
+	if err != nil {
 		return Identity{}, &IdentityError{File: path, Reason: "is not valid JSON: " + err.Error()}
 	}
 	switch {

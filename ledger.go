@@ -79,15 +79,16 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	o = o.withDefaults()
 	o.Phase("recovery", true)
 	defer o.Phase("recovery", false)
-	r, wal, err := openFiles(dir, o)
+	past := &historian{ctx: context.WithoutCancel(ctx)}
+	found, wal, err := openFiles(dir, o, past)
 	if err != nil {
 		return nil, err
 	}
-	past := &historian{ctx: context.WithoutCancel(ctx)}
-	book, err := recoverBook(ctx, r.with(past), wal, o)
+	book, err := found.recoverBook(ctx, wal)
 	if err != nil {
 		return nil, errors.Join(err, wal.Close())
 	}
+	r := found.r
 	l := &Ledger{
 		Reader: r, opts: o, log: o.Logger, book: book, past: past, wal: wal,
 		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelSize), groups: make(chan *group), synced: make(chan struct{}, 1),

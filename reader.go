@@ -120,12 +120,16 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 		return nil, anchor{}, err
 	}
 	var passed error
+	mine := 0
 	for _, s := range list {
 		if s.Err != nil {
 			passed = errors.Join(passed, s.Err)
 			continue
 		}
-		if s.Ledger != [16]byte(r.id.ID) || !at.covers(stampOf(s)) {
+		if s.Ledger != [16]byte(r.id.ID) {
+			continue
+		}
+		if mine++; !at.covers(stampOf(s)) {
 			continue
 		}
 		book, err := r.load(log, s)
@@ -137,11 +141,15 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 		}
 		passed = errors.Join(passed, err)
 	}
-	if first := log.First(); first > 1 {
-		err := fmt.Errorf("%w: no usable snapshot at or before the moment asked for, and the oldest kept record is %d", ErrTrimmed, first)
-		return nil, anchor{}, errors.Join(err, passed)
+	first := log.First()
+	if first <= 1 {
+		return projector.New(r.opts), anchor{}, nil
 	}
-	return projector.New(r.opts), anchor{}, nil
+	err = fmt.Errorf("%w: no usable snapshot at or before the moment asked for, and the oldest kept record is %d", ErrTrimmed, first)
+	if mine == 0 || passed != nil {
+		err = errors.Join(baseless(first, passed), err)
+	}
+	return nil, anchor{}, err
 }
 
 // anchor is the record that a state stands on.
@@ -281,6 +289,9 @@ func projected(rec journal.Record) projector.Record {
 // whose header is damaged has Err set.
 func (r *Reader) Snapshots() ([]snapshotter.Snapshot, error) {
 	list, err := r.snaps.List()
+	if errors.Is(err, snapshotter.ErrDamaged) {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}

@@ -10,12 +10,25 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
+// opening is what one Open finds out before it changes anything: the identity
+// and the state that the rest is replayed on.
+type opening struct {
+	dir     string
+	o       Options
+	past    *historian
+	r       *Reader
+	created bool  // there is no identity yet
+	err     error // why the look at the rest was no good
+	book    *projector.Book
+	base    anchor
+}
+
 // openFiles takes the lock, opens the journal and reads or makes the identity.
 //
 // The identity is written last when a ledger is created, so a directory without
 // one holds at most an empty journal: a creation that a crash cut short is done
 // again from the start.
-func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
+func openFiles(dir string, o Options, past *historian) (*opening, *journal.Journal, error) {
 	exists, err := Exists(dir)
 	if err != nil {
 		return nil, nil, err
@@ -31,40 +44,73 @@ func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
 	} else if id, err = newIdentity(o); err != nil {
 		return nil, nil, err
 	}
-	r := newReader(dir, id, o)
-	known, err := r.knownDurable()
+	p := &opening{dir: dir, o: o, past: past, r: newReader(dir, id, o)}
+	known, err := p.r.knownDurable()
 	if err != nil {
 		return nil, nil, err
 	}
 	wal, err := journal.Open(dir, journal.Options{
-		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Durable: known, Phase: o.Phase, Keys: o.Keys,
+		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Durable: known, Phase: o.Phase, Keys: o.Keys, Before: p.look,
 		Holder: journal.Holder{Verb: o.Verb, Reach: o.Reach, Since: o.Now().UTC()},
 	})
+	if p.err != nil {
+		return nil, nil, p.err
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("holdfast: %w", err)
 	}
-	if r, err = claim(r, wal, o); err != nil {
-		return nil, nil, errors.Join(err, wal.Close())
+	if p.created {
+		if err = p.r.id.write(dir); err != nil {
+			return nil, nil, errors.Join(err, wal.Close())
+		}
 	}
-	return r, wal, nil
+	return p, wal, nil
+}
+
+// look is called under the lock when the journal is in order and nothing was
+// changed yet: a ledger whose identity or state is not there is refused as it is.
+func (p *opening) look(first uint64, last journal.Head) error {
+	if p.err = p.claim(last.Seq); p.err == nil {
+		p.err = p.load(first, last.Seq)
+	}
+	return p.err
 }
 
 // claim settles the identity under the lock: another process may have created
 // the ledger in between.
-func claim(r *Reader, wal *journal.Journal, o Options) (*Reader, error) {
-	id, err := readIdentity(r.dir)
+func (p *opening) claim(last uint64) error {
+	id, err := readIdentity(p.dir)
 	switch {
 	case err == nil:
-		if err = id.matches(o); err != nil {
-			return nil, err
+		if err = id.matches(p.o); err != nil {
+			return err
 		}
-		return newReader(r.dir, id, o), nil
+		p.r = newReader(p.dir, id, p.o)
+		return nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
-	case wal.Last().Seq > 0:
-		return nil, &IdentityError{File: identityFile, Reason: "is missing, but the journal holds records: put the file back from a copy of the ledger, or, if a restore into this directory was cut short, remove it and restore again"}
+		return err
+	case last > 0:
+		return &IdentityError{File: identityFile, Reason: "is missing, but the journal holds records: put the file back from a copy of the ledger, or, if a restore into this directory was cut short, remove it and restore again"}
 	}
-	return r, r.id.write(r.dir)
+	p.created = true
+	return nil
+}
+
+// load loads the newest good snapshot.
+func (p *opening) load(first, last uint64) error {
+	p.r = p.r.with(p.past)
+	if first == 1 && last == 0 {
+		p.book = projector.New(p.r.opts)
+		return nil
+	}
+	log, err := p.r.openLog()
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	if err = p.r.ownIdentity(log); err == nil {
+		p.book, p.base, err = p.r.base(log, Moment{})
+	}
+	return err
 }
 
 // knownDurable is the seq of the newest snapshot whose header is good: the
@@ -83,26 +129,19 @@ func (r *Reader) knownDurable() (uint64, error) {
 	return seq, nil
 }
 
-// recoverBook loads the newest good snapshot and replays what follows.
-func recoverBook(ctx context.Context, r *Reader, wal *journal.Journal, o Options) (*projector.Book, error) {
-	log, err := r.openLog()
-	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
-	}
-	began := o.Now()
-	book, base, err := r.base(log, Moment{})
-	if err != nil {
-		return nil, err
-	}
+// recoverBook replays what follows the snapshot that was loaded.
+func (p *opening) recoverBook(ctx context.Context, wal *journal.Journal) (*projector.Book, error) {
+	began := p.o.Now()
+	book, base := p.book, p.base
 	if last := wal.Last().Seq; last > base.seq { // verified by Open: the chain need not be hashed again
-		if err = book.Replay(project(ctx, wal.Records(base.seq+1)), projector.Until{}); err != nil {
+		if err := book.Replay(project(ctx, wal.Records(base.seq+1)), projector.Until{}); err != nil {
 			return nil, fmt.Errorf("holdfast: %w", err)
 		}
 	}
 	if head, last := book.Head(), wal.Last().Seq; head != last {
 		return nil, fmt.Errorf("%w: the journal ends at seq %d, but its replay at %d", ErrDamaged, last, head)
 	}
-	o.Logger.Info("state loaded", "snapshot_seq", base.seq, "replayed", book.Head()-base.seq,
-		"seq", book.Head(), "took", o.Now().Sub(began))
+	p.o.Logger.Info("state loaded", "snapshot_seq", base.seq, "replayed", book.Head()-base.seq,
+		"seq", book.Head(), "took", p.o.Now().Sub(began))
 	return book, nil
 }

@@ -172,6 +172,12 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 	for _, s := range list {
 		full, err := r.snaps.Verify(s.Name)
 		if err == nil && full.Ledger != [16]byte(r.id.ID) {
+			if link {
+				if err = r.disowned(log, full); err != nil {
+					rep.find(err)
+					continue
+				}
+			}
 			rep.Notices = append(rep.Notices, Finding{File: s.Name, Reason: "a snapshot of another ledger: it is never used or removed"})
 			continue
 		}

@@ -89,3 +89,28 @@ func TestSubjects(t *testing.T) {
 		require.ErrorIs(t, err, bus.ErrToken, subject)
 	}
 }
+
+// FuzzToken: a token is read back only as the text whose token it is, and a
+// subject only as the parts that make it.
+func FuzzToken(f *testing.F) {
+	for _, text := range []string{"", "_", "BTC-USDT", "a.b.>", "=5F", "gr=C3=B6", "\xff", "=2e"} {
+		f.Add(text)
+		f.Add(bus.Token(text))
+		f.Add(bus.EventSubject("main", "fill", text, "X"))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		back, err := bus.ParseToken(bus.Token(text))
+		require.NoError(t, err)
+		require.Equal(t, text, back)
+		if read, err := bus.ParseToken(text); err == nil {
+			require.Equal(t, text, bus.Token(read))
+		} else {
+			require.ErrorIs(t, err, bus.ErrToken)
+		}
+		if a, b, c, d, err := bus.ParseEventSubject(text); err == nil {
+			require.Equal(t, text, bus.EventSubject(a, b, c, d))
+		} else {
+			require.ErrorIs(t, err, bus.ErrToken)
+		}
+	})
+}

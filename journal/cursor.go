@@ -85,9 +85,10 @@ func (c *Cursor) fill() error {
 			}
 		}
 		var rec Record
+		at := c.scan.off
 		err := c.scan.next(&rec)
 		if err == nil {
-			err = c.take(&rec)
+			err = c.take(&rec, at)
 		} else {
 			err = c.stopped(err)
 		}
@@ -107,10 +108,14 @@ func (c *Cursor) stopped(err error) error {
 	return c.advance(bad)
 }
 
-// take puts a record into the queue, unless it stands before the next one.
-func (c *Cursor) take(rec *Record) error {
+// take puts a record, found at an offset, into the queue, unless it stands
+// before the next one.
+func (c *Cursor) take(rec *Record, at int64) error {
 	if rec.Flags&More == 0 {
 		c.whole = rec.Head()
+	}
+	if head := rec.Head(); !c.mark.agrees(&head) {
+		return otherHistory(&c.mark, &c.seg, at)
 	}
 	if rec.Seq == c.returned.Seq && rec.Chain != c.returned.Chain {
 		return fmt.Errorf("%w: seq %d is another record now", ErrRewound, rec.Seq)
@@ -294,8 +299,8 @@ func (c *Cursor) end(bad *flaw) error {
 		switch {
 		case bad != nil:
 			return s.damaged(c.seg.name(), bad.off, bad.seq, bad.reason+inSealed)
-		case slices.ContainsFunc(segs, func(f segmentFile) bool { return f.first == next }):
-			return nil
+		case next > c.seg.first && slices.ContainsFunc(segs, func(f segmentFile) bool { return f.first == next }):
+			return nil // otherwise this segment is empty, and is no continuation of itself
 		}
 		return s.damaged(segmentPath(next), 0, next, "the segment is missing, or the one before it was cut short")
 	}

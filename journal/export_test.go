@@ -152,3 +152,6 @@ func (o *Options) SaltFrom(f func([]byte) error) { o.salt = f }
 
 // Ciphers is how many ciphers a reader keeps.
 func (r *Reader) Ciphers() int { return len(r.vault.ciphers) }
+
+// ParseHolder reads the text of LOCK.
+func ParseHolder(b []byte) Holder { return parseHolder(b) }

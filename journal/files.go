@@ -45,6 +45,12 @@ func listSegments(dir string) ([]segmentFile, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // a new ledger; MARK knows better if it is not
 	}
+	if misplaced(err) {
+		return nil, &DamageError{
+			File: journalDir, Reason: "not a directory",
+			Plan: "nothing was changed; put the directory back from a copy of this ledger",
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: list segments: %w", err)
 	}
@@ -107,13 +113,24 @@ func openRegular(path string, flag int) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENXIO}
 	}
 	if err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// misplaced reports whether a name could not be opened because something else
+// than the file or directory of ours bears it, which no crash leaves.
+func misplaced(err error) bool {
+	for _, e := range []error{unix.ENXIO, unix.ELOOP, unix.EISDIR, unix.ENOTDIR} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // readFull reads into b from offset on and returns how much there was; the end

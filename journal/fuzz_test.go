@@ -3,10 +3,14 @@ package journal_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -118,5 +122,26 @@ func FuzzMark(f *testing.F) {
 				require.Equal(t, m, again)
 			}
 		}
+	})
+}
+
+// FuzzHolder: whatever LOCK holds, it is a holder or nobody, and what an
+// InUseError makes of it is one line of bounded length.
+func FuzzHolder(f *testing.F) {
+	for _, h := range []journal.Holder{{}, {PID: 1, Verb: "serve", Reach: "nats://127.0.0.1:4222", Since: time.Unix(1, 0).UTC()}} {
+		b, err := json.Marshal(h)
+		require.NoError(f, err)
+		f.Add(b)
+		f.Add(append(b, "\n{}"...))
+		f.Add(b[:len(b)/2])
+	}
+	f.Add([]byte(`{"pid":7,"verb":"a\nb\u001b[2J"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h := journal.ParseHolder(b)
+		again, err := json.Marshal(h)
+		require.NoError(t, err)
+		require.Equal(t, h, journal.ParseHolder(again))
+		text := (&journal.InUseError{Holder: h}).Error()
+		require.False(t, strings.ContainsFunc(text, unicode.IsControl), "%q", text)
 	})
 }

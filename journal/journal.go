@@ -47,6 +47,11 @@ type Options struct {
 	// key, and decrypt; nil: payloads are stored as they are. A ledger that
 	// holds encrypted records is opened only with all of their keys.
 	Keys *keyring.Ring
+	// Before, if set, is called under the lock when the journal was found in
+	// order and nothing was changed yet, with the first seq kept and the last
+	// record that will stay. Its error ends Open, and nothing is changed: what
+	// else must be in order for the ledger to be usable is to be looked at here.
+	Before func(first uint64, last Head) error
 	// Phase is told what the journal is doing: "recovery", "append",
 	// "segment" (an append that begins a new segment), "trim" and "mark";
 	// nil: nobody is. It runs on the goroutine that does the work.
@@ -71,6 +76,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.salt == nil {
 		o.salt = randomSalt
+	}
+	if o.Before == nil {
+		o.Before = func(uint64, Head) error { return nil }
 	}
 	if o.step == nil {
 		o.step = func(string) error { return nil }
@@ -178,6 +186,9 @@ func open(dir string, o Options) (*Journal, error) {
 		return nil, err
 	}
 	if err = s.authenticate(o.Keys); err != nil {
+		return nil, err
+	}
+	if err = o.Before(s.mark.first, s.keep); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{journalDir, quarantineDir} {

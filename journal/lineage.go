@@ -55,6 +55,16 @@ func (r *Record) Follows(prev [32]byte) bool {
 	return again.Chain == r.Chain
 }
 
+// agrees reports whether a record can stand in the journal that MARK describes.
+// Segments of another ledger are in order by themselves; MARK's chain value is
+// what they do not lead to.
+func (m *mark) agrees(h *Head) bool { return h.Seq != m.last || h.Chain == m.chain }
+
+func otherHistory(m *mark, seg *segmentFile, at int64) *DamageError {
+	s := survey{known: m.last}
+	return s.damaged(seg.name(), at, m.last, "its chain value is not the one in MARK: the history up to here is another one")
+}
+
 // Size returns how many bytes the segments take, 0 when that cannot be read.
 func (r *Reader) Size() int64 {
 	segs, _, err := r.list()

@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,6 +42,11 @@ type lock struct {
 // lock for a moment; whoever finds only shared locks tries again.
 func takeLock(dir string, h Holder) (*lock, error) {
 	f, err := openRegular(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE)
+	if misplaced(err) {
+		return nil, &DamageError{
+			File: lockName, Reason: "not a regular file", Plan: "nothing was changed; move it away: the next open makes a new one",
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: open %s: %w", lockName, err)
 	}
@@ -108,10 +115,20 @@ func readHolder(f *os.File) Holder {
 	if err != nil {
 		return Holder{}
 	}
+	return parseHolder(b[:n])
+}
+
+// parseHolder reads the text of LOCK, which anything may have been written
+// into: what is no holder is nobody, and what is not printable is not shown to
+// a terminal.
+func parseHolder(b []byte) Holder {
 	var h Holder
-	dec := json.NewDecoder(bytes.NewReader(b[:n]))
-	if err = dec.Decode(&h); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&h); err != nil {
 		return Holder{}
+	}
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	if strings.ContainsFunc(h.Verb+h.Reach, unprintable) {
+		h.Verb, h.Reach = "", ""
 	}
 	return h
 }

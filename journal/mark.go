@@ -106,6 +106,9 @@ func readMark(dir string) (m mark, found bool, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return mark{}, false, nil
 	}
+	if misplaced(err) {
+		return mark{}, true, badMark(0, "not a regular file")
+	}
 	if err != nil {
 		return mark{}, false, fmt.Errorf("journal: read %s: %w", markName, err)
 	}

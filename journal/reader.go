@@ -38,7 +38,7 @@ func OpenReader(dir string) (*Reader, error) {
 			err = nil
 		}
 	}
-	if err == nil {
+	if err == nil || misplaced(err) {
 		_, _, err = r.list()
 	}
 	if err != nil {

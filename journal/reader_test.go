@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -299,4 +300,25 @@ func TestCheckReportsEverything(t *testing.T) {
 	rep, err = journal.Check(l.clean)
 	require.NoError(t, err)
 	require.Len(t, rep.Damages, 3)
+}
+
+// A sealed segment that was emptied is no continuation of itself: whoever reads
+// it is told, and does not turn in circles.
+func TestReadingAnEmptiedSegmentEnds(t *testing.T) {
+	l := newLedger(t, 32)
+	for i, path := range segments(t, l.clean)[:2] {
+		dir := filepath.Join(fastDir(t), "ledger")
+		require.NoError(t, os.CopyFS(dir, os.DirFS(l.clean)))
+		at := filepath.Join(dir, "journal", filepath.Base(path))
+		require.NoError(t, os.Truncate(at, 0))
+		var first uint64
+		_, err := fmt.Sscanf(filepath.Base(path), "%d", &first)
+		require.NoError(t, err)
+		r, err := journal.OpenReader(dir)
+		require.NoError(t, err)
+		c := r.Cursor(first)
+		_, err = c.Next(math.MaxUint64)
+		require.ErrorIs(t, err, journal.ErrDamaged, "segment %d", i)
+		require.NoError(t, c.Close())
+	}
 }

@@ -181,6 +181,10 @@ func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
 				p.yield(Record{}, err)
 				return false
 			}
+			if head := b.recs[i].Head(); !p.mark.agrees(&head) {
+				p.yield(Record{}, otherHistory(&p.mark, seg, 0))
+				return false
+			}
 			if !p.take(&b.recs[i]) {
 				return false
 			}

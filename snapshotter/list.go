@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
@@ -21,6 +23,9 @@ func (s *Snapshotter) List() ([]Snapshot, error) {
 	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+		return nil, &DamageError{File: filepath.Base(s.dir), Reason: "it is not a directory"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("snapshotter: list: %w", err)
