@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"sync/atomic"
 
 	"github.com/tidwall/wal"
 )
@@ -34,6 +35,13 @@ type FaultyLog struct {
 	appender
 	WriteErr, SyncErr error
 	Writes, Syncs     int
+	OnSync            func()      // called before each sync
+	Closed            atomic.Bool // Close was called
+}
+
+func (f *FaultyLog) Close() error {
+	f.Closed.Store(true)
+	return f.appender.Close()
 }
 
 func (f *FaultyLog) WriteBatch(b *wal.Batch) error {
@@ -46,6 +54,9 @@ func (f *FaultyLog) WriteBatch(b *wal.Batch) error {
 
 func (f *FaultyLog) Sync() error {
 	f.Syncs++
+	if f.OnSync != nil {
+		f.OnSync()
+	}
 	if f.SyncErr != nil {
 		return f.SyncErr
 	}
