@@ -47,7 +47,7 @@ func TestSystemCallsKeepTheOrder(t *testing.T) {
 	backups := filepath.Join(dir, "backups")
 	var disk systrace.Disk
 	met := map[string]int{}
-	ops := systrace.Child(t, "TestTraced", traceEnv+"="+top)
+	ops := systrace.Child(t, "TestTraced", traceEnv+"="+top, top)
 	for i := range ops {
 		op := &ops[i]
 		what, _, _ := strings.Cut(op.Said(), " ")

@@ -64,7 +64,7 @@ func follow(t *testing.T, dir string, recovers bool) map[string]int {
 		dir: dir, journal: filepath.Join(dir, "journal"), quarantine: filepath.Join(dir, "quarantine"), mark: filepath.Join(dir, "MARK"),
 		recovers: recovers, met: map[string]int{},
 	}
-	ops := systrace.Child(t, "TestTraced", traceEnv+"="+dir)
+	ops := systrace.Child(t, "TestTraced", traceEnv+"="+dir, filepath.Dir(dir))
 	for i := range ops {
 		r.before(t, &ops[i])
 		r.disk.Apply(&ops[i])

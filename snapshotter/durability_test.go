@@ -39,7 +39,7 @@ func TestSnapshotIsDurableBeforeItCounts(t *testing.T) {
 	dir := filepath.Join(top, "backups")
 	var disk systrace.Disk
 	met, verified := map[string]int{}, map[string]bool{}
-	ops := systrace.Child(t, "TestTraced", traceEnv+"="+dir)
+	ops := systrace.Child(t, "TestTraced", traceEnv+"="+dir, top)
 	for i := range ops {
 		op := &ops[i]
 		switch {

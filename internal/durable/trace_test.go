@@ -30,7 +30,7 @@ func TestReplaceIsDurable(t *testing.T) {
 	require.NoError(t, err)
 	var disk systrace.Disk
 	renamed, said := 0, 0
-	ops := systrace.Child(t, "TestTraced", traceEnv+"="+dir)
+	ops := systrace.Child(t, "TestTraced", traceEnv+"="+dir, dir)
 	for i := range ops {
 		op := &ops[i]
 		if op.Call == systrace.Rename {

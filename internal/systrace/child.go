@@ -8,16 +8,16 @@ import (
 )
 
 // Child runs one test of the running test binary again, as a child with variable
-// ("NAME=value") in its environment, and returns what it did. That test does its
-// work only where the variable is set. Where tracing is not possible the caller
-// is skipped with the reason.
-func Child(tb testing.TB, test, variable string) []Op {
+// ("NAME=value") in its environment, and returns what it did to below and to what
+// is below it. That test does its work only where the variable is set. Where
+// tracing is not possible the caller is skipped with the reason.
+func Child(tb testing.TB, test, variable, below string) []Op {
 	tb.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ops, err := Run([]string{exe, "-test.run=^" + test + "$", "-test.count=1"}, own(variable))
+	ops, err := Run([]string{exe, "-test.run=^" + test + "$", "-test.count=1"}, own(variable), below)
 	if errors.Is(err, ErrUnavailable) {
 		tb.Skip(err)
 	}

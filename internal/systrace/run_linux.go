@@ -25,24 +25,24 @@ const (
 	maxData    = 256
 )
 
-// Run runs a program to its end and returns the operations on files in order. Its
-// standard error is ours; what it writes to its standard output is recorded as
+// Run runs a program to its end and returns in order the operations on below and
+// on what is below it. Its standard error is ours; what it writes to its standard output is recorded as
 // writes to [os.DevNull]. An exit code other than 0 is an error, and
 // the operations are returned with it.
-func Run(argv, env []string) (ops []Op, err error) {
+func Run(argv, env []string, below string) (ops []Op, err error) {
 	// The kernel knows the thread that traces, and answers only that one.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		ops, err = run(argv, env)
+		ops, err = run(argv, env, below)
 	}()
 	<-done
 	return ops, err
 }
 
-func run(argv, env []string) ([]Op, error) {
+func run(argv, env []string, below string) ([]Op, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("systrace: %w", err)
@@ -54,7 +54,7 @@ func run(argv, env []string) ([]Op, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	t := &tracer{pid: p.Pid, pending: map[int]*Op{}}
+	t := &tracer{pid: p.Pid, below: below, pending: map[int]*Op{}}
 	ops, err := t.follow()
 	if err != nil {
 		_ = p.Kill()
@@ -66,6 +66,7 @@ func run(argv, env []string) ([]Op, error) {
 // tracer follows one process and all its threads.
 type tracer struct {
 	pid     int
+	below   string
 	ops     []*Op
 	pending map[int]*Op // by thread, between the entry and the exit of a call
 }
@@ -142,7 +143,7 @@ func (t *tracer) syscall(tid int) error {
 			args[i] = word(atArgs + 8*i)
 		}
 		op := t.enter(tid, word(atNumber), args)
-		if op == nil {
+		if op == nil || !t.watched(op.Path) && !t.watched(op.To) {
 			return nil
 		}
 		op.From = len(t.ops)
@@ -162,6 +163,12 @@ func (t *tracer) syscall(tid int) error {
 		}
 	}
 	return nil
+}
+
+// watched reports whether a path is one that the caller wants to see.
+func (t *tracer) watched(path string) bool {
+	rel, err := filepath.Rel(t.below, path)
+	return path == os.DevNull || err == nil && filepath.IsLocal(rel)
 }
 
 // enter returns the operation of a system call that begins; nil: not one of ours.

@@ -3,4 +3,4 @@
 package systrace
 
 // Run is not possible here.
-func Run(argv, env []string) ([]Op, error) { return nil, ErrUnavailable }
+func Run(argv, env []string, below string) ([]Op, error) { return nil, ErrUnavailable }

@@ -38,7 +38,7 @@ func TestChild(t *testing.T) {
 func TestRun(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
-	ops := systrace.Child(t, "TestChild", childEnv+"="+dir)
+	ops := systrace.Child(t, "TestChild", childEnv+"="+dir, dir)
 	var disk systrace.Disk
 	var told bool
 	for i := range ops {
@@ -52,6 +52,6 @@ func TestRun(t *testing.T) {
 	require.ElementsMatch(t, []string{"names in .", "names in sub", "bytes of sub/half", "bytes of whole", "bytes of sub/second"}, disk.Dirty(dir))
 	require.True(t, disk.Bytes(filepath.Join(dir, "whole")))
 	require.True(t, disk.Names(dir))
-	_, err = systrace.Run([]string{filepath.Join(dir, "nothing")}, nil)
+	_, err = systrace.Run([]string{filepath.Join(dir, "nothing")}, nil, dir)
 	require.Error(t, err)
 }
