@@ -254,3 +254,24 @@ func TestRestoreReadsBack(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, exists, "nothing stands on a snapshot that cannot be read")
 }
+
+// The window must come out of the snapshot where the records that fed it are
+// trimmed.
+func TestWindowComesBackFromASnapshot(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, single(1))
+	buys(t, l, "A", 6)
+	_, err := l.Snapshot(t.Context())
+	require.NoError(t, err)
+	buys(t, l, "B", 1)
+	require.NoError(t, l.Prune())
+	first := firstOf(t, l)
+	require.NoError(t, l.Close())
+	l = open(t, dir, single(1))
+	for i := range 6 {
+		r, err := l.Apply(t.Context(), fill("A"+strconv.Itoa(i), "A", "I", position.Buy, "1", "1"))
+		require.NoError(t, err)
+		require.True(t, r.Duplicate)
+		require.Less(t, r.First, first, "its record is gone")
+	}
+}

@@ -157,3 +157,34 @@ func TestProof(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, found, "it begins where the search does")
 }
+
+// A MARK of an earlier clean end beside a ledger that went on: the place that is
+// named is behind the record that MARK names, also where a new segment begins
+// there.
+func TestMarkOfAnEarlierEnd(t *testing.T) {
+	for name, size := range map[string]int{"in another segment": 1, "in the same segment": 0} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir, journal.Options{SegmentSize: size})
+			add(t, j, 3)
+			require.NoError(t, j.Close())
+			mark, err := os.ReadFile(filepath.Join(dir, "MARK"))
+			require.NoError(t, err)
+			path, es := lastSegment(t, dir)
+			j = open(t, dir, journal.Options{SegmentSize: size})
+			add(t, j, 2)
+			require.NoError(t, j.Close())
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "MARK"), mark, 0o600))
+			_, err = journal.Open(dir, journal.Options{})
+			var bad *journal.DamageError
+			require.ErrorAs(t, err, &bad)
+			require.EqualValues(t, 4, bad.Seq)
+			want, at := path, int64(0)
+			if len(es) > 0 {
+				at = int64(es[len(es)-1].end)
+			}
+			require.Equal(t, "journal/"+filepath.Base(want), bad.File)
+			require.Equal(t, at, bad.Offset)
+		})
+	}
+}
