@@ -51,6 +51,10 @@ func child() int {
 		fmt.Println("want failed, got:", err)
 		return 1
 	}
+	if err := l.Err(); !errors.Is(err, holdfast.ErrFailed) {
+		fmt.Println("want the journal's error, got:", err)
+		return 1
+	}
 	if p, ok := l.Position(position.Key{Account: "A", Instrument: "I"}); !ok || p.Qty.IsZero() {
 		fmt.Println("reads do not go on")
 		return 1

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -97,4 +99,21 @@ func (l *Ledger) Ask(ctx context.Context, endpoint string, body []byte) ([]byte,
 		return nil, fmt.Errorf("no endpoint %s", endpoint)
 	}
 	return reading(endpoint, a)(ctx, body)
+}
+
+// WaitDurable is how the relay waits for records; it takes the relay's place.
+func (l *Ledger) WaitDurable(ctx context.Context, after uint64) error {
+	return (&feed{l: l}).Wait(ctx, after)
+}
+
+// Nudged reports whether the relay would be woken.
+func (l *Ledger) Nudged() bool { return len(l.durable) > 0 }
+
+// Events are what the relay would publish.
+func (l *Ledger) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event, error] {
+	f := &feed{l: l}
+	return func(yield func(bus.Event, error) bool) {
+		defer f.drop()
+		f.Events(ctx, from)(yield)
+	}
 }

@@ -45,6 +45,7 @@ func TestFirstErrorIsFinal(t *testing.T) {
 			require.ErrorAs(t, first, &failed)
 			require.Equal(t, tc.synced, failed.Synced())
 			writes, syncs := f.Writes, f.Syncs
+			require.LessOrEqual(t, syncs, 1, "an fsync is never tried again")
 			f.WriteErr, f.SyncErr = nil, nil
 			require.Equal(t, first, j.Commit(next(1)), "the same error for ever")
 			require.Equal(t, first, j.Commit(next(0)))

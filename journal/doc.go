@@ -71,8 +71,8 @@
 //	        crc     CRC-32C of everything before it
 //
 // MARK is replaced as a whole (temporary file, fsync, rename, fsync of the
-// directory): before the first segment exists, by every Open before it appends,
-// before a trim removes anything, by a commit that has begun a segment, by
+// directory): before the first segment exists and again when its name is durable,
+// by every Open before it appends, before a trim removes anything, by a commit that has begun a segment, by
 // [Journal.SaveMark], and by Close.
 //
 // # Encryption

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"github.com/tidwall/wal"
 )
@@ -35,7 +36,9 @@ func RecoverySteps() []string {
 type FaultyLog struct {
 	appender
 	WriteErr, SyncErr error
-	Writes, Syncs     int // Close counts as a sync, which it is
+	Writes, Syncs     int         // Close counts as a sync, which it is
+	OnSync            func()      // called before each sync
+	Closed            atomic.Bool // Close was called
 }
 
 func (f *FaultyLog) WriteBatch(b *wal.Batch) error {
@@ -48,6 +51,9 @@ func (f *FaultyLog) WriteBatch(b *wal.Batch) error {
 
 func (f *FaultyLog) Sync() error {
 	f.Syncs++
+	if f.OnSync != nil {
+		f.OnSync()
+	}
 	if f.SyncErr != nil {
 		return f.SyncErr
 	}
@@ -57,6 +63,7 @@ func (f *FaultyLog) Sync() error {
 // Close syncs, as that of the log does.
 func (f *FaultyLog) Close() error {
 	f.Syncs++
+	f.Closed.Store(true)
 	return f.appender.Close()
 }
 

@@ -217,6 +217,13 @@ func open(dir string, o Options) (*Journal, error) {
 	if err = j.openLog(); err != nil {
 		return nil, err
 	}
+	if len(s.segs) == 0 {
+		// The log has made the first segment; only MARK can tell later that it
+		// is missing.
+		if err = j.saveMark(j.currentMark()); err != nil {
+			return nil, errors.Join(err, j.log.Close())
+		}
+	}
 	return j, nil
 }
 

@@ -230,7 +230,7 @@ func spanBatch(t *testing.T, dir string) {
 	path, es := lastSegment(t, dir)
 	prev, end := es[len(es)-1].rec, es[len(es)-1].end
 	for i := range 3 {
-		r := journal.Record{Seq: prev.Seq + 1, Synced: es[len(es)-1].rec.Seq, Epoch: 1, Time: prev.Time, Flags: journal.More, Payload: payload(prev.Seq + 1)}
+		r := journal.Record{Seq: prev.Seq + 1, Synced: es[len(es)-1].rec.Seq, Epoch: prev.Epoch, Time: prev.Time, Flags: journal.More, Payload: payload(prev.Seq + 1)}
 		frame := withPrefix(journal.EncodeFrame(&r, prev.Chain))
 		if i > 0 {
 			path = filepath.Join(dir, "journal", fmt.Sprintf("%020d", r.Seq))

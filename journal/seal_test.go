@@ -141,7 +141,7 @@ func TestKeyMissing(t *testing.T) {
 	torn := copyLedger(t, dir)
 	require.NoError(t, os.Remove(filepath.Join(torn, "MARK")))
 	path, _ := lastSegment(t, torn)
-	edit(t, path, func(b []byte) []byte { return append(b, make([]byte, 99)...) })
+	edit(t, path, func(b []byte) []byte { return append(b, bytes.Repeat([]byte{7}, 99)...) })
 	for name, given := range map[string]*keyring.Ring{
 		"none": nil, "another": keyring.New(key(t, 9)), "the old one only": keyring.New(one), "the new one only": keyring.New(two),
 	} {
@@ -330,7 +330,7 @@ func TestTornBehindATamperedRecord(t *testing.T) {
 	dir, keys := sealedLedger(t)
 	forge(t, dir, flipAt(100, 18))
 	path, _ := lastSegment(t, dir)
-	edit(t, path, func(b []byte) []byte { return append(b, make([]byte, 99)...) })
+	edit(t, path, func(b []byte) []byte { return append(b, bytes.Repeat([]byte{7}, 99)...) })
 	edit(t, filepath.Join(dir, "MARK"), func(b []byte) []byte {
 		b[12] = 0 // not closed
 		binary.LittleEndian.PutUint32(b[112:], journal.Checksum(b[:112]))

@@ -48,6 +48,9 @@ var (
 
 // The functions below do what those of package os do.
 
+// Geteuid passes through.
+func Geteuid() int { return os.Geteuid() }
+
 // Getpid passes through.
 func Getpid() int { return os.Getpid() }
 

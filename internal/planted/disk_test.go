@@ -1,0 +1,70 @@
+package planted_test
+
+const (
+	traced    = "^TestSystemCallsKeepTheOrder$"
+	firstErr  = "^TestFirstErrorIsFinal$|^TestSyncIsNotTriedAgain$"
+	recovery  = "^TestRecovery$|^TestOpenSurvivesItsOwnCrashes$|^TestRewrittenIsAnotherFile$"
+	atJournal = "./journal"
+)
+
+// disk are the bugs of making durable: what is skipped, done too early, done in
+// the wrong order, or believed although it failed.
+func disk() []bug {
+	return []bug{
+		{"skip the fsync of the segment", in("journal/commit.go",
+			"if err := j.log.Sync(); err != nil {", "if err := error(nil); err != nil {"), by(atJournal, traced)},
+		{"skip the fsync of the directory", in("journal/commit.go",
+			"if err := durable.SyncDir(filepath.Join(j.dir, journalDir)); err != nil {", "if err := error(nil); err != nil {"), by(atJournal, traced)},
+		{"skip the fsync of every directory", in("internal/durable/durable.go",
+			"if err := d.Sync(); err != nil {", "if err := error(nil); err != nil {"), by("./internal/durable", "^TestReplaceIsDurable$")},
+		{"skip the fsync of a file that takes a name", in("internal/durable/durable.go",
+			"err = f.Sync()", "err = nil"), by("./internal/durable", "^TestReplaceIsDurable$")},
+		{"skip the fsync of the name", in("internal/durable/durable.go",
+			"return SyncDir(filepath.Dir(path))", "return nil"), by("./internal/durable", "^TestReplaceIsDurable$")},
+		{"a new ledger's own name is not durable", in("journal/files.go",
+			"return durable.SyncDir(filepath.Dir(path))", "return nil"), by(atJournal, traced)},
+		{"the name of the first segment is not durable", in("journal/journal.go",
+			"if err = durable.SyncDir(path); err != nil {", "if err = error(nil); err != nil {"), by(atJournal, traced)},
+		{"count as durable before the sync", in("journal/commit.go",
+			"	if err := j.log.Sync(); err != nil {", "	j.mu.Lock()\n	j.head = last\n	j.mu.Unlock()\n	if err := j.log.Sync(); err != nil {"), by(atJournal, firstErr)},
+		{
+			"MARK before the sync", in("journal/commit.go",
+				"	if err := j.log.Sync(); err != nil {",
+				"	if m := j.currentMark(); len(full) > 0 {\n		m.last, m.chain, m.tail = last.Seq, last.Chain, next.first\n		if err := j.saveMark(m); err != nil {\n			return err\n		}\n	}\n	if err := j.log.Sync(); err != nil {"),
+			by(atJournal, traced),
+		},
+		{"no MARK for a new segment", in("journal/commit.go",
+			"if err := j.SaveMark(); err != nil {", "if err := error(nil); err != nil {"), by(atJournal, recovery+"|"+traced+"|^TestMarkNamesANewSegment$")},
+		{"try a failed fsync again", in("journal/commit.go",
+			"if err := j.log.Sync(); err != nil {", "if err := j.log.Sync(); err != nil && j.log.Sync() != nil {"), by(atJournal, firstErr)},
+		{"swallow a write error", in("journal/commit.go",
+			"if err := j.log.WriteBatch(&b.log); err != nil {", "if err := j.log.WriteBatch(&b.log); err != nil && len(full) > 0 {"), by(atJournal, firstErr)},
+		{"swallow the error of a MARK", in("journal/commit.go",
+			"return j.fail(\"mark\", err)", "_ = err"), by(atJournal, "^TestMarkThatCannotBeWritten$")},
+		{"an error is not final", in("journal/commit.go",
+			"	j.failed = failed\n", ""), by(atJournal, firstErr)},
+		{"a clean MARK after a failure", in("journal/journal.go",
+			"	case failed != nil:\n		err = nil", "	case failed != nil && err != nil:\n		err = nil"), by(atJournal, firstErr)},
+		{
+			"believe that a MARK was written that was not", in("journal/journal.go",
+				"	if err := writeMark(j.dir, &m); err != nil {\n		return err\n	}\n	j.saved = m", "	j.saved = m\n	if err := writeMark(j.dir, &m); err != nil {\n		return err\n	}"),
+			by(atJournal, "^TestMarkThatCannotBeWritten$"),
+		},
+		{"Close does not wait for the commit", in("journal/journal.go",
+			"func (j *Journal) Close() error {\n	j.commitMu.Lock()\n	defer j.commitMu.Unlock()", "func (j *Journal) Close() error {"), by(atJournal, "^TestCloseWaitsForTheCommit$")},
+		{"remove before MARK says so", in("journal/trim.go",
+			"	if err = j.moveFirst(old[len(old)-1].last); err != nil {\n		return nil, err\n	}\n",
+			"	defer func() { _ = j.moveFirst(old[len(old)-1].last) }()\n"), by(atJournal, traced+"|^TestMarkThatCannotBeWritten$")},
+		{"keep what is cut in a directory that is not durable", in("journal/repair.go",
+			"return durable.SyncDir(filepath.Join(r.dir, quarantineDir))", "return nil"), by(atJournal, traced)},
+		{"do not keep what is cut", in("journal/repair.go",
+			"err := os.Link(path, target)", "err := error(nil)"), by(atJournal, recovery)},
+		{"cut the oldest segment first", in("journal/repair.go",
+			"for i := len(r.segs) - 1; i > at; i-- {", "for i := at + 1; i < len(r.segs); i++ {"), by(atJournal, traced)},
+		{"trust the page cache after an unclean end", in("journal/repair.go",
+			"if r.mark.clean || len(r.segs) == 0 {", "if !r.cuts() || len(r.segs) == 0 {"), by(atJournal, recovery)},
+		{"rewrite the tail where it stands", in("journal/repair.go",
+			"	err = durable.Replace(seg.path, filePerm, func(w io.Writer) error {\n		_, copyErr := io.CopyN(w, f, end)\n		return copyErr\n	})",
+			"	err = os.Truncate(seg.path, end)"), by(atJournal, "^TestRewrittenIsAnotherFile$")},
+	}
+}

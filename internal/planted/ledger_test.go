@@ -1,0 +1,43 @@
+package planted_test
+
+// ledger are the bugs of the facade: what callers and readers are told, and when.
+func ledger() []bug {
+	return []bug{
+		{"acknowledge early", in("commit.go",
+			"		err := l.commit(g)\n		for _, req := range g.waiters {\n			req.finish(err)\n		}\n",
+			"		for _, req := range g.waiters {\n			req.finish(nil)\n		}\n		_ = l.commit(g)\n"), by(".", "^TestWriteErrorIsFinal$|"+traced)},
+		{"publish before durable", []edit{
+			{"commit.go", "	if err := l.wal.Commit(g.batch); err != nil {", "	l.book.Publish(g.staged...)\n	if err := l.wal.Commit(g.batch); err != nil {"},
+			{"commit.go", "	l.book.Publish(g.staged...)\n	l.book.Reuse(", "	l.book.Reuse("},
+		}, by(".", "^TestReadersSeeOnlyWhatIsDurable$")},
+		{"wake the relay before it is durable", []edit{
+			{"commit.go", "	if err := l.wal.Commit(g.batch); err != nil {", "	nudge(l.durable)\n	if err := l.wal.Commit(g.batch); err != nil {"},
+			{"commit.go", "	l.book.Reuse(g.staged...)\n	nudge(l.durable)\n", "	l.book.Reuse(g.staged...)\n"},
+		}, by(".", "^TestRelayIsWokenWhenItIsDurable$")},
+		{"put on the bus what is not durable", in("publish.go",
+			"		last := f.l.wal.Durable()\n", "		last := ^uint64(0)\n"), by(".", "^TestNothingButDurableIsShown$")},
+		{"show what is not durable", in("ledger.go",
+			"	r.bound = wal.Durable\n", ""), by(".", "^TestNothingButDurableIsShown$")},
+		{"swallow the journal's error", in("commit.go",
+			"		l.fail(err)\n		return", "		return"), by(".", "^TestWriteErrorIsFinal$")},
+		{"drop the batch flag", in("commit.go",
+			"f |= journal.More", "f |= 0"), by(".", "^TestBatchIsAllOrNothing$")},
+		{"set the batch flag on the last record", in("commit.go",
+			"if i < len(p.staged.Changes)-1 {", "if i <= len(p.staged.Changes)-1 {"), by(".", "^TestBatchIsAllOrNothing$")},
+		{"do not tell the journal what a snapshot knows", in("recover.go",
+			"Durable: known, Phase: o.Phase,", "Durable: min(known, 0), Phase: o.Phase,"), by(".", "^TestSnapshotIsAWitness$")},
+		{"believe a foreign snapshot about the end", in("recover.go",
+			"if s.Err == nil && s.Ledger == [16]byte(r.id.ID) {", "if s.Err == nil {"), by(".", "^TestSnapshotIsAWitness$|^TestForeignSnapshotsAreLeftAlone$")},
+		{"make a new identity beside records", in("recover.go",
+			"	case wal.Last().Seq > 0:", "	case wal.Last().Seq > 1<<62:"), by(".", "^TestLostIdentityIsNotMadeUp$")},
+		{"ignore the identity's checksum", in("identity.go",
+			"	case id.Sum != id.digest():", "	case id.Sum == \"\":"), by(".", "^TestEveryBitOfTheIdentityCounts$")},
+		{"replay one record too late", in("recover.go",
+			"wal.Records(base.seq+1)", "wal.Records(base.seq+2)"), by(".", "^TestPositionsComeBackBitForBit$|^TestSnapshotsTrimAndFallBack$")},
+		{
+			"a duplicate is answered before what it repeats is durable", in("commit.go",
+				"	g.waiters = append(g.waiters, req)\n", "	if req.err == nil && len(req.outcomes) > 0 && req.outcomes[0].Duplicate {\n		req.finish(nil)\n		return\n	}\n	g.waiters = append(g.waiters, req)\n"),
+			by(".", "^TestDuplicateWaitsForWhatItRepeats$"),
+		},
+	}
+}

@@ -1,0 +1,53 @@
+package planted_test
+
+const (
+	atSnapshotter  = "./snapshotter"
+	tracedSnapshot = "^TestSnapshotIsDurableBeforeItCounts$"
+)
+
+// snapshots are the bugs of writing, counting and pruning snapshots.
+func snapshots() []bug {
+	return []bug{
+		{"skip the fsync of a snapshot", in("snapshotter/snapshotter.go",
+			"	if err = f.Sync(); err != nil {", "	if err = nil; err != nil {"), by(atSnapshotter, tracedSnapshot)},
+		{"count a snapshot before its name is durable", in("snapshotter/snapshotter.go",
+			"	if err = durable.SyncDir(s.dir); err != nil {", "	if err = nil; err != nil {"), by(atSnapshotter, tracedSnapshot)},
+		{"count a snapshot before its directory's name is durable", in("snapshotter/snapshotter.go",
+			"	return durable.SyncDir(filepath.Dir(s.dir))", "	return nil"), by(atSnapshotter, tracedSnapshot)},
+		{
+			"count a snapshot before it is verified", in("snapshotter/snapshotter.go",
+				"	size, err := s.readBack(ctx, name, sum)\n", "	_ = sum\n	info, err := os.Stat(temp)\n	size := int64(0)\n	if err == nil {\n		size = info.Size()\n	}\n"),
+			by(atSnapshotter, tracedSnapshot),
+		},
+		{
+			"write over a snapshot", in("snapshotter/snapshotter.go",
+				"		if errors.Is(err, fs.ErrNotExist) {\n			return name, nil\n		}\n		if err", "		if errors.Is(err, fs.ErrNotExist) || err == nil {\n			return name, nil\n		}\n		if err"),
+			by(atSnapshotter, "^TestSameSecondSameSeq$"),
+		},
+		{"prune although nothing verifies", in("snapshotter/list.go",
+			"		return verifyErr == nil\n", "		return x.Err == nil\n"), by(atSnapshotter, "^TestPruneKeepsTheLastGoodOne$")},
+		{"forget the dedupe window in a snapshot", []edit{
+			{"projector/body.go", "	b.window(v.window)\n", ""},
+			{"projector/body.go", "c.Positions, c.Cycles, c.Window,", "c.Positions, c.Cycles, 0,"},
+		}, by(".", "^TestWindowComesBackFromASnapshot$")},
+		{"forget the horizon of the window in a snapshot", in("projector/load.go",
+			"	b.window.Forget(position.Time(n[4]))\n", ""), by("./projector", "^TestLoad")},
+		{"a snapshot at the wrong seq", in("keep.go",
+			"Ledger: ledger, Seq: head.Seq,", "Ledger: ledger, Seq: head.Seq - 1,"), by(".", "^TestSnapshotsTrimAndFallBack$")},
+		{"a snapshot with the chain of the record before", in("keep.go",
+			"	head, err := l.headAt(v.Seq())\n	if err != nil {", "	head, err := l.headAt(v.Seq() - 1)\n	if head.Seq++; err != nil {"), by(".", "^TestSnapshotsTrimAndFallBack$")},
+		{"trim past a snapshot that does not load", in("retain.go",
+			"		_, err = l.load(log, s)\n", "		_, err = log.Last()\n"), by(".", "^TestTrimNeedsASnapshotThatLoads$")},
+		{"trim one record past the snapshot", in("retain.go",
+			"before := s.Seq + 1", "before := s.Seq + 2"), by(".", "^TestTrimStopsBehindTheSnapshot$")},
+		{"trim up to the newest snapshot, whose age nobody asked", in("retain.go",
+			"s := mine[max(aged, min(l.opts.SnapshotKeep, len(mine))-1)]", "s := mine[0]"), by(".", "^TestTrimStopsBehindTheSnapshot$")},
+		{"prune the base", in("retain.go",
+			"if s.Seq == base || spaced {", "if spaced {"), by(".", "^TestTimeTravelSurvivesPruning$")},
+		{"a restored ledger before its state is there", []edit{
+			{"restore.go", "	snaps := snapshotter.New(filepath.Join(to,", "	if err = id.write(to); err != nil {\n		return Restored{}, err\n	}\n	snaps := snapshotter.New(filepath.Join(to,"},
+		}, by(".", traced)},
+		{"a restore that is not read back", in("restore.go",
+			"	if _, err = loadBook(snaps, written, r.opts); err != nil {", "	_ = written\n	if err = nil; err != nil {"), by(".", "^TestRestoreReadsBack$")},
+	}
+}

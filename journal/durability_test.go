@@ -1,0 +1,131 @@
+package journal_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/internal/systrace"
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+const traceEnv = "HOLDFAST_JOURNAL_TRACE"
+
+// TestTraced is what the children of the tests below do: append, trim, close,
+// open, append, and end without Close. It says what was acknowledged.
+func TestTraced(t *testing.T) {
+	dir := os.Getenv(traceEnv)
+	if dir == "" {
+		t.Skip("for TestSystemCallsKeepTheOrder")
+	}
+	o := journal.Options{SegmentSize: 1500}
+	j, err := journal.Open(dir, o)
+	require.NoError(t, err)
+	commit := func(n int) {
+		add(t, j, n)
+		fmt.Println("ack", j.Durable())
+	}
+	for n := range 30 {
+		commit(1 + n%7*3)
+		switch n % 10 {
+		case 4:
+			require.NoError(t, j.SaveMark())
+		case 8:
+			removed, trimErr := j.Trim(j.Durable()-10, 0)
+			require.NoError(t, trimErr)
+			require.NotEmpty(t, removed)
+		}
+	}
+	require.NoError(t, j.Close())
+	fmt.Println("closed")
+	j, err = journal.Open(dir, o)
+	require.NoError(t, err)
+	commit(2)
+}
+
+// rules holds a trace against the crash argument of the package comment, and
+// counts how often each of its sentences was put to the test.
+type rules struct {
+	dir, journal, quarantine, mark string
+	recovers                       bool // until the first commit: segments are cut, not trimmed
+	disk                           systrace.Disk
+	unlinked                       string // the last segment that was removed
+	met                            map[string]int
+}
+
+func follow(t *testing.T, dir string, recovers bool) map[string]int {
+	t.Helper()
+	r := rules{
+		dir: dir, journal: filepath.Join(dir, "journal"), quarantine: filepath.Join(dir, "quarantine"), mark: filepath.Join(dir, "MARK"),
+		recovers: recovers, met: map[string]int{},
+	}
+	ops := systrace.Child(t, "TestTraced", traceEnv+"="+dir, filepath.Dir(dir))
+	for i := range ops {
+		r.before(t, &ops[i])
+		r.disk.Apply(&ops[i])
+	}
+	return r.met
+}
+
+// before checks what must be durable when an operation begins.
+func (r *rules) before(t *testing.T, op *systrace.Op) {
+	t.Helper()
+	segment := filepath.Dir(op.Path) == r.journal && !durable.IsTemp(op.Path)
+	switch {
+	case strings.HasPrefix(op.Said(), "ack "), op.Said() == "closed":
+		r.met["acknowledged"]++
+		r.recovers = false
+		require.Empty(t, r.disk.Dirty(r.journal), "%s: not durable yet", op.Said())
+		require.False(t, r.disk.Names(r.dir), "%s: MARK is not durable yet", op.Said())
+		require.False(t, r.disk.Names(filepath.Dir(r.dir)), "%s: the ledger's own name is not durable yet", op.Said())
+	case op.Call == systrace.Rename:
+		require.False(t, r.disk.Bytes(op.Path), "%s takes a name before its bytes are durable", op.Path)
+		if op.To == r.mark {
+			r.met["MARK"]++
+			require.Empty(t, r.disk.Dirty(r.journal), "MARK says so, but it is not durable yet")
+			require.False(t, r.disk.Names(r.quarantine), "what is cut was not kept yet")
+		}
+		if filepath.Dir(op.To) == r.journal {
+			r.met["rewritten"]++
+			require.False(t, r.disk.Names(r.quarantine), "what is cut was not kept yet")
+		}
+	case op.Call == systrace.Unlink && segment:
+		r.met["removed"]++
+		require.False(t, r.disk.Names(r.dir), "MARK does not name the new first segment yet")
+		if r.recovers {
+			r.met["cut"]++
+			require.False(t, r.disk.Names(r.quarantine), "what is cut was not kept yet")
+			require.False(t, r.disk.Names(r.journal), "the segment behind it may come back")
+			require.True(t, r.unlinked == "" || op.Path < r.unlinked, "not the newest first")
+		}
+		r.unlinked = op.Path
+	case op.Call == systrace.Write && segment:
+		r.met["written"]++
+		require.False(t, r.disk.Names(r.dir), "MARK does not say yet that something may follow")
+	}
+}
+
+func TestSystemCallsKeepTheOrder(t *testing.T) {
+	top, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	dir := filepath.Join(top, "a", "ledger")
+	met := follow(t, dir, false)
+	require.Equal(t, 32, met["acknowledged"])
+	require.Greater(t, met["MARK"], 20)
+	require.Greater(t, met["removed"], 5)
+	require.Greater(t, met["written"], 31)
+	require.Zero(t, met["rewritten"])
+
+	// The next one finds an unclean end and, in the newest segments, an atomic
+	// batch that is not whole.
+	spanBatch(t, dir)
+	met = follow(t, dir, true)
+	require.Equal(t, 1, met["rewritten"], "%v", met)
+	require.Equal(t, 2, met["cut"])
+	require.Equal(t, 32, met["acknowledged"])
+}
