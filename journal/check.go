@@ -59,7 +59,7 @@ func Check(dir string) (Report, error) {
 }
 
 func check(dir string) (Report, error) {
-	s, err := surveyLedger(dir, 0, false)
+	s, err := surveyLedger(dir, witness{}, false)
 	if err == nil {
 		return s.report()
 	}
@@ -72,7 +72,7 @@ func check(dir string) (Report, error) {
 		return rep, nil
 	}
 	// Without MARK the rest can still be looked at.
-	if s, err = surveyLedger(dir, 0, true); err != nil {
+	if s, err = surveyLedger(dir, witness{}, true); err != nil {
 		if errors.As(err, &damage) {
 			rep.Damages = append(rep.Damages, damage)
 			err = nil

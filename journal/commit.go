@@ -177,12 +177,18 @@ func (b *Batch) check(durable uint64) error {
 	return nil
 }
 
-// fail makes err the journal's last word.
+// fail makes err the journal's last word, unless it has one.
 func (j *Journal) fail(op string, err error) error {
 	failed := &FailedError{Op: op, Err: err}
 	j.mu.Lock()
-	j.failed = failed
+	first := j.failed
+	if first == nil {
+		j.failed = failed
+	}
 	j.mu.Unlock()
+	if first != nil {
+		return first
+	}
 	j.o.Logger.Error("journal failed", "op", op, "err", err, "fsync", failed.Synced())
 	return failed
 }

@@ -53,6 +53,7 @@ func TestFirstErrorIsFinal(t *testing.T) {
 			require.Equal(t, syncs, f.Syncs, "an fsync is never tried again")
 			require.EqualValues(t, 3, j.Durable())
 			require.NoError(t, j.Close())
+			require.Equal(t, syncs, f.Syncs, "nor by closing")
 
 			j = open(t, dir, journal.Options{})
 			require.False(t, j.Recovery().Clean, "a failed journal leaves no clean MARK")

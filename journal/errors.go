@@ -3,7 +3,8 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"os"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 // The errors of this package. Match them with [errors.Is]; the typed errors
@@ -21,6 +22,9 @@ var (
 	ErrDamaged = errors.New("journal: damaged")
 	// ErrFailed is returned by [Journal.Commit] for the first write or sync
 	// error and by everything that would write from then on. See [FailedError].
+	// [Journal.SaveMark] and [Journal.Trim] return it for the failed sync of a
+	// directory, which the next commit may have to sync; their other errors
+	// leave the journal as it is.
 	ErrFailed = errors.New("journal: failed, the outcome of the last commit is unknown")
 	// ErrClosed is returned after [Journal.Close].
 	ErrClosed = errors.New("journal: closed")
@@ -91,7 +95,7 @@ func (e *DamageError) Is(target error) bool { return target == ErrDamaged }
 // FailedError is the first error of a journal's write side and its last word.
 // It matches [ErrFailed] and the cause.
 type FailedError struct {
-	Op  string // "write", "sync", "directory", "mark" or "order"
+	Op  string // "write", "sync", "directory", "mark", "trim" or "order"
 	Err error
 }
 
@@ -103,7 +107,4 @@ func (e *FailedError) Unwrap() []error { return []error{ErrFailed, e.Err} }
 // Synced reports whether an fsync failed. Then the kernel may have dropped
 // pages that it reads back as if they were written, and the process should
 // exit; after any other failure closing and opening again is enough.
-func (e *FailedError) Synced() bool {
-	var p *os.PathError
-	return e.Op == "sync" || e.Op == "directory" || errors.As(e.Err, &p) && p.Op == "sync"
-}
+func (e *FailedError) Synced() bool { return e.Op == "sync" || durable.SyncFailed(e.Err) }

@@ -33,7 +33,7 @@ func RecoverySteps() []string {
 type FaultyLog struct {
 	appender
 	WriteErr, SyncErr error
-	Writes, Syncs     int
+	Writes, Syncs     int // Close counts as a sync, which it is
 }
 
 func (f *FaultyLog) WriteBatch(b *wal.Batch) error {
@@ -50,6 +50,12 @@ func (f *FaultyLog) Sync() error {
 		return f.SyncErr
 	}
 	return f.appender.Sync()
+}
+
+// Close syncs, as that of the log does.
+func (f *FaultyLog) Close() error {
+	f.Syncs++
+	return f.appender.Close()
 }
 
 // Interpose puts a FaultyLog into j.

@@ -35,6 +35,9 @@ type Options struct {
 	// verified snapshot for example; 0: nothing is known. A journal that ends
 	// before it is refused.
 	Durable uint64
+	// DurableBy says in a few words how that is known, for the refusal; "": as
+	// by a snapshot.
+	DurableBy string
 	// TrustJournal lets Open go on without MARK, when it is missing or
 	// damaged: the operator's decision, because without it nobody can tell
 	// whether records are missing at either end.
@@ -155,7 +158,7 @@ func Open(dir string, o Options) (*Journal, error) {
 
 // open does the work of Open under the lock.
 func open(dir string, o Options) (*Journal, error) {
-	s, err := surveyLedger(dir, o.Durable, o.TrustJournal)
+	s, err := surveyLedger(dir, witness{o.Durable, o.DurableBy}, o.TrustJournal)
 	if err != nil {
 		return nil, err
 	}
@@ -308,7 +311,11 @@ func (j *Journal) saveMark(m mark) error {
 	}
 	j.o.Phase("mark", true)
 	defer j.o.Phase("mark", false)
-	if err := writeMark(j.dir, &m); err != nil {
+	err := writeMark(j.dir, &m)
+	if errors.Is(err, durable.ErrSyncDir) {
+		return j.fail("mark", err)
+	}
+	if err != nil {
 		return err
 	}
 	j.saved = m
@@ -316,8 +323,12 @@ func (j *Journal) saveMark(m mark) error {
 }
 
 // Close waits for a running commit, syncs, leaves a clean MARK and gives the
-// ledger free. What was filled but not committed is dropped. A journal that
-// failed is closed without a clean MARK. Closing again does nothing.
+// ledger free. What was filled but not committed is dropped. Closing again does
+// nothing.
+//
+// A journal that failed leaves no clean MARK, and its log is dropped, not
+// closed: to close it would sync it, and what the first sync has lost a second
+// one calls written. The descriptor goes when the garbage collector finds it.
 func (j *Journal) Close() error {
 	j.commitMu.Lock()
 	defer j.commitMu.Unlock()
@@ -332,13 +343,15 @@ func (j *Journal) Close() error {
 	if closed {
 		return nil
 	}
-	err := j.log.Close()
-	switch {
-	case failed != nil:
-		err = nil // the failure was told, and nothing depends on this sync
-	case err != nil:
+	log := j.log
+	j.log = nil
+	if failed != nil {
+		return j.lock.release()
+	}
+	err := log.Close()
+	if err != nil {
 		err = fmt.Errorf("journal: close log: %w", err)
-	default:
+	} else {
 		m := j.currentMark()
 		m.clean = true
 		err = j.saveMark(m)

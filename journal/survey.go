@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"runtime"
@@ -24,10 +25,16 @@ type survey struct {
 	knownBy   string
 }
 
-// surveyLedger looks at the ledger in dir. durable is what the caller knows
-// from elsewhere; trust lets the journal speak for itself when MARK is missing
+// witness is what the caller knows from elsewhere to be durable, and how.
+type witness struct {
+	durable uint64
+	by      string // "": a snapshot
+}
+
+// surveyLedger looks at the ledger in dir. w is what the caller knows from
+// elsewhere; trust lets the journal speak for itself when MARK is missing
 // or damaged.
-func surveyLedger(dir string, durable uint64, trust bool) (*survey, error) {
+func surveyLedger(dir string, w witness, trust bool) (*survey, error) {
 	s := &survey{dir: dir}
 	var err error
 	s.mark, s.hasMark, err = readMark(dir)
@@ -50,8 +57,8 @@ func surveyLedger(dir string, durable uint64, trust bool) (*survey, error) {
 		return nil, err
 	}
 	s.known, s.knownBy = s.mark.last, "MARK says so"
-	if durable > s.known {
-		s.known, s.knownBy = durable, "a snapshot or another witness says so"
+	if w.durable > s.known {
+		s.known, s.knownBy = w.durable, cmp.Or(w.by, "a snapshot or another witness says so")
 	}
 	s.connect()
 	return s, nil

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,6 +42,9 @@ func (j *Journal) Trim(before uint64, olderThan int64) (removed []string, err er
 	j.mu.Unlock()
 	if err == nil {
 		err = durable.SyncDir(dir)
+	}
+	if errors.Is(err, durable.ErrSyncDir) {
+		return removed, j.fail("trim", err)
 	}
 	if err != nil {
 		return removed, fmt.Errorf("journal: trim: %w", err)

@@ -63,7 +63,8 @@ func Replace(path string, mode os.FileMode, fill func(io.Writer) error) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// SyncDir makes the names in a directory durable.
+// SyncDir makes the names in a directory durable. The error of the sync itself
+// matches [ErrSyncDir].
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -71,7 +72,7 @@ func SyncDir(dir string) error {
 	}
 	if err := d.Sync(); err != nil {
 		_ = d.Close() // the sync's error is what matters
-		return fmt.Errorf("sync directory %s: %w", dir, err)
+		return fmt.Errorf("%w %s: %w", ErrSyncDir, dir, err)
 	}
 	if err := d.Close(); err != nil {
 		return fmt.Errorf("close directory: %w", err)

@@ -1,0 +1,32 @@
+package durable
+
+import (
+	"errors"
+	"os"
+)
+
+// ErrSyncDir is matched by the error of a directory's fsync. The directory
+// stays and would be synced again by the next change in it, with an answer that
+// says nothing about this one.
+var ErrSyncDir = errors.New("sync directory")
+
+// SyncFailed reports whether an fsync is among the causes of an error. What a
+// failed fsync should have made durable may be gone although it can still be
+// read, so it must not be tried again: neither its success nor what the file
+// shows afterwards would mean anything.
+func SyncFailed(err error) bool {
+	if p, ok := err.(*os.PathError); ok && p.Op == "sync" { //nolint:errorlint // every error of the tree is looked at here
+		return true
+	}
+	switch e := err.(type) { //nolint:errorlint // the same
+	case interface{ Unwrap() error }:
+		return SyncFailed(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if SyncFailed(inner) {
+				return true
+			}
+		}
+	}
+	return false
+}
