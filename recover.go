@@ -15,7 +15,7 @@ import (
 // The identity is written last when a ledger is created, so a directory without
 // one holds at most an empty journal: a creation that a crash cut short is done
 // again from the start.
-func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
+func openFiles(ctx context.Context, dir string, o Options) (*Reader, *journal.Journal, error) {
 	exists, err := Exists(dir)
 	if err != nil {
 		return nil, nil, err
@@ -32,12 +32,15 @@ func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
 		return nil, nil, err
 	}
 	r := newReader(dir, id, o)
-	known, err := r.knownDurable()
-	if err != nil {
-		return nil, nil, err
+	var known witness
+	if exists { // a ledger that is being made has none
+		if known, err = r.witnesses(ctx, o); err != nil {
+			return nil, nil, err
+		}
 	}
 	wal, err := journal.Open(dir, journal.Options{
-		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Durable: known, Phase: o.Phase,
+		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Phase: o.Phase,
+		Durable: known.seq, DurableBy: known.by,
 		Holder: journal.Holder{Verb: o.Verb, Reach: o.Reach, Since: o.Now().UTC()},
 	})
 	if err != nil {

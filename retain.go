@@ -35,7 +35,14 @@ func (l *Ledger) Prune() error {
 	if l.gone {
 		return fmt.Errorf("holdfast: %w", ErrClosed)
 	}
-	return l.retire()
+	if err := l.refuseFailed(); err != nil {
+		return err
+	}
+	err := l.retire()
+	if err != nil {
+		l.trouble(opTrim, "error", err)
+	}
+	return err
 }
 
 // retire moves the base, trims the journal up to it and prunes snapshots, in this
