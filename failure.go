@@ -154,7 +154,7 @@ func (l *Ledger) trouble(op, event string, err error) {
 	if !l.faults.note(op, kind, err.Error(), l.opts.Now) {
 		return
 	}
-	l.log.Error(op+" failed; it is tried again later", "kind", kind, "err", err)
+	l.log.Error("failed beside the appends; it is tried again later", "op", op, "kind", kind, "err", err)
 	l.announce(event, map[string]string{"op": op, "error": err.Error(), "kind": kind})
 }
 

@@ -109,7 +109,7 @@ func provocations(dir string) map[string]provocation {
 func faultChild() int {
 	c := &faulty{dir: os.Getenv(childEnv), kind: os.Getenv(faultEnv), acked: make([]bool, faultFills)}
 	c.fault = provocations(c.dir)[c.kind]
-	err := error(nil)
+	var err error
 	switch c.kind {
 	case "snapshot", "mark", "trim":
 		err = c.beside()

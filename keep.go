@@ -80,11 +80,11 @@ func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	defer cancel()
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
-	if l.gone {
-		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: %w", ErrClosed)
-	}
 	if err := l.refuseFailed(); err != nil {
 		return snapshotter.Snapshot{}, err
+	}
+	if l.gone {
+		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: %w", ErrClosed)
 	}
 	l.attempted.Store(l.wal.Durable())
 	s, err := l.snapshot(ctx)

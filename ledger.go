@@ -144,13 +144,14 @@ func (l *Ledger) Close() error {
 		if l.Err() != nil {
 			l.abandon()
 		}
+		l.stopServing() // while there is a connection to answer on
 		l.sending.Lock()
 		l.closed = true
 		close(l.queue)
 		l.sending.Unlock()
 		l.stop()
 		l.workers.Wait()
-		l.stopServing()
+		l.stopServing() // what a connection that was just made offers
 		// A snapshot that a caller is making ends before the lock is released.
 		l.snapshotting.Lock()
 		l.gone = true

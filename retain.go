@@ -32,11 +32,11 @@ func (r *Reader) own(s snapshotter.Snapshot) bool {
 func (l *Ledger) Prune() error {
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
-	if l.gone {
-		return fmt.Errorf("holdfast: %w", ErrClosed)
-	}
 	if err := l.refuseFailed(); err != nil {
 		return err
+	}
+	if l.gone {
+		return fmt.Errorf("holdfast: %w", ErrClosed)
 	}
 	err := l.retire()
 	if err != nil {

@@ -130,8 +130,8 @@ func TestCloseOnASlowDiskHoldsNoCaller(t *testing.T) {
 		return errors.Is(err, holdfast.ErrClosed)
 	}, time.Minute, time.Millisecond)
 	select {
-	case err := <-closed:
-		require.Fail(t, "closed over a write that is under way", "%v", err)
+	case cerr := <-closed:
+		require.Fail(t, "closed over a write that is under way", "%v", cerr)
 	case <-f.Done():
 		require.Fail(t, "answered before it is durable")
 	default:

@@ -165,3 +165,64 @@ func startServeUnder(t *testing.T, wrapper []string, args ...string) *served {
 	cmd.Env = inner.Env
 	return started(t, &served{cmd: cmd, stderr: new(bytes.Buffer), rest: make(chan []byte, 1)})
 }
+
+// TestServeDoesNotReopenDamage ends with 3 when what it finds after a failure is
+// no work of that failure.
+func TestServeDoesNotReopenDamage(t *testing.T) {
+	url, dir := otherServer(t), filepath.Join(t.TempDir(), "ledger")
+	s := startServe(t, "--dir", dir, "--nats", url, "--http", "none")
+	nc, err := nats.Connect(url)
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	for i := range 20 {
+		_, code := applied(t, nc, "a"+strconv.Itoa(i))
+		require.Empty(t, code)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "journal", "00000000000000000001"), os.O_RDWR, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte{0xff, 0xff}, 1000)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.NoError(t, unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4000, Max: unix.RLIM_INFINITY}, nil))
+	_, code := applied(t, nc, "b")
+	require.Equal(t, "504", code)
+	<-s.rest
+	require.Error(t, s.cmd.Wait())
+	require.Equal(t, exitDamage, s.cmd.ProcessState.ExitCode(), "%s", s.stderr)
+	require.Contains(t, s.stderr.String(), "holdfast verify")
+}
+
+// TestServeAsksTheBus refuses a journal that ends before what was published,
+// though nothing in its directory says so, unless it is told not to ask.
+func TestServeAsksTheBus(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ledger")
+	s := startServe(t, "--dir", dir, "--http", "none")
+	mark, err := os.ReadFile(filepath.Join(dir, "MARK"))
+	require.NoError(t, err)
+	nc := s.client(t, "writer")
+	for i := range 20 {
+		_, code := applied(t, nc, "a"+strconv.Itoa(i))
+		require.Empty(t, code)
+	}
+	require.Eventually(t, func() bool {
+		b, rerr := bus.Request(t.Context(), nc, "main", "status", nil)
+		return rerr == nil && strings.Contains(string(b), `"lag":0`)
+	}, time.Minute, time.Millisecond)
+	nc.Close()
+	s.stop(t)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "MARK"), mark, 0o600))
+	segment := filepath.Join(dir, "journal", "00000000000000000001")
+	info, err := os.Stat(segment)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(segment, info.Size()-1000))
+
+	args := []string{"serve", "--dir", dir, "--nats-listen", "127.0.0.1:0", "--http", "none"}
+	out, err := self(t, args...).CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, exitDamage, exit.ExitCode(), "%s", out)
+	require.Contains(t, string(out), "seq 21 was durable: the bus says so")
+	s = startServe(t, "--dir", dir, "--http", "none", "--bus-evidence", "0")
+	s.stop(t)
+	require.Contains(t, s.stderr.String(), "cut_from")
+}
