@@ -113,6 +113,8 @@ func faultChild() int {
 	switch c.kind {
 	case "snapshot", "mark", "trim":
 		err = c.beside()
+	case "snapdir", "markdir":
+		err = c.directories()
 	default:
 		err = c.run()
 	}
