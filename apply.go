@@ -41,6 +41,10 @@ type ApplyOptions struct {
 // them are on disk. A refusal changes nothing, and is given when what it rests on
 // is durable; only [ErrOutcomeUnknown] and [ErrFailed] leave open whether it was
 // applied: repeat it with the same id.
+//
+// A context that ends ends the call, however slow the disk is: with
+// [ErrOutcomeUnknown] and the context's error once the mutation was handed over,
+// with the context's error alone, and nothing applied, while the queue was full.
 func (l *Ledger) Apply(ctx context.Context, m position.Mutation) (Result, error) {
 	return l.ApplyWith(ctx, m, ApplyOptions{})
 }
@@ -99,8 +103,8 @@ func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Resu
 // submit checks the form of a request, gives its members ids and times, takes
 // their fingerprints, and queues it.
 func (l *Ledger) submit(ctx context.Context, req *request) error {
-	if err := l.Err(); err != nil {
-		return fmt.Errorf("%w: %w", ErrFailed, err)
+	if err := l.refuseFailed(); err != nil {
+		return err
 	}
 	for i, m := range req.ms {
 		if m = position.Own(m); m == nil {
@@ -123,9 +127,13 @@ func (l *Ledger) submit(ctx context.Context, req *request) error {
 	return l.enqueue(ctx, req)
 }
 
-// enqueue hands a request to the stager. It blocks while the queue is full.
+// enqueue hands a request to the stager. It blocks while the queue is full, but
+// not for Close, which may have to wait for a slow disk: no caller may be held
+// beyond its deadline.
 func (l *Ledger) enqueue(ctx context.Context, req *request) error {
-	l.sending.RLock()
+	if !l.sending.TryRLock() { // only Close takes it for writing
+		return fmt.Errorf("holdfast: %w", ErrClosed)
+	}
 	defer l.sending.RUnlock()
 	if l.closed {
 		return fmt.Errorf("holdfast: %w", ErrClosed)

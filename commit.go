@@ -141,8 +141,8 @@ func (s *stager) hold(req *request) bool {
 // group, as a duplicate does, because what it rests on, a version or an id, may
 // not be durable yet.
 func (s *stager) add(g *group, req *request) {
-	if err := s.l.Err(); err != nil {
-		req.finish(fmt.Errorf("%w: %w", ErrFailed, err))
+	if err := s.l.refuseFailed(); err != nil {
+		req.finish(err)
 		return
 	}
 	if req.look != nil {
@@ -298,7 +298,7 @@ func (l *Ledger) commit(g *group) error {
 	}
 	if err := l.wal.Commit(g.batch); err != nil {
 		l.fail(err)
-		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, marked(err))
 	}
 	l.book.Publish(g.staged...)
 	l.book.Reuse(g.staged...)

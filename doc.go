@@ -17,6 +17,8 @@
 //   - What is damaged is refused with file, offset and seq. A torn tail that was
 //     never acknowledged is cut, kept in quarantine and reported.
 //   - The same mutations give the same bytes on any machine.
+//   - A disk that refuses a write makes the ledger read-only, not wrong: see
+//     [Ledger.Failed] for how writing is taken up again.
 //
 // # What it does not
 //

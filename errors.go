@@ -17,6 +17,11 @@ var (
 	// but its fate could not be learnt: the context ended first, or the disk
 	// failed. Apply it again with the same id: it is applied once.
 	ErrOutcomeUnknown = errors.New("holdfast: outcome unknown")
+	// ErrSync is matched by the error of a failed fsync, as [Ledger.Err], Open
+	// and Close give it. The kernel may have dropped what it still shows, and
+	// asked again it calls it written: the process should end. The next one
+	// rewrites what was not known durable before it appends.
+	ErrSync = errors.New("holdfast: fsync failed")
 	// ErrNotLedger is returned for a directory that holds no ledger, or
 	// something else.
 	ErrNotLedger = errors.New("holdfast: not a ledger")
@@ -72,7 +77,8 @@ var (
 	// ErrNoKey: encrypted under a key that was not given; see
 	// [keyring.NoKeyError]. It is no damage.
 	ErrNoKey = keyring.ErrNoKey
-	// ErrFailed: an earlier write or sync failed; the ledger must be reopened.
+	// ErrFailed: an earlier write or sync failed; the ledger must be closed and
+	// opened again. See [Ledger.Failed].
 	ErrFailed = journal.ErrFailed
 	// ErrClosed: the ledger was closed.
 	ErrClosed = journal.ErrClosed

@@ -2,6 +2,7 @@ package holdfast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -42,9 +43,7 @@ func (l *Ledger) keep(ctx context.Context) {
 		if l.wal.Durable() == 0 {
 			continue // a new ledger has nothing to back up
 		}
-		if _, err := l.Snapshot(ctx); err != nil && ctx.Err() == nil {
-			l.log.Error("snapshot failed", "err", err)
-		}
+		_, _ = l.Snapshot(ctx) // it tells its failures itself
 	}
 }
 
@@ -59,8 +58,9 @@ func (l *Ledger) second(saved uint64) uint64 {
 		return saved
 	}
 	if err := l.wal.SaveMark(); err != nil {
-		l.log.Error("mark not saved", "err", err)
-		l.announce("error", map[string]string{"error": err.Error()})
+		l.trouble(opMark, "error", err)
+	} else {
+		l.well(opMark)
 	}
 	if last := l.wal.Durable(); last != saved {
 		l.announce("state.saved", map[string]uint64{"seq": last, "records": last - saved})
@@ -72,19 +72,35 @@ func (l *Ledger) second(saved uint64) uint64 {
 // Snapshot writes a snapshot of the durable state, verifies it, prunes old ones
 // and trims the journal behind the oldest that is kept. When nothing changed
 // since the newest snapshot, that one is returned. Appends are not held up.
+//
+// A snapshot that cannot be written leaves no file and trims nothing; the next
+// one is tried when it is due. A ledger that has failed makes none.
 func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
+	ctx, cancel := l.whileOpen(ctx)
+	defer cancel()
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
+	if err := l.refuseFailed(); err != nil {
+		return snapshotter.Snapshot{}, err
+	}
 	if l.gone {
 		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: %w", ErrClosed)
 	}
 	l.attempted.Store(l.wal.Durable())
 	s, err := l.snapshot(ctx)
 	if err != nil {
-		l.announce("backup.failed", map[string]string{"error": err.Error()})
+		if ctx.Err() == nil && !errors.Is(err, ErrInvalid) {
+			l.trouble(opSnapshot, "backup.failed", err)
+		}
 		return s, err
 	}
-	return s, l.retire()
+	l.well(opSnapshot)
+	if err = l.retire(); err != nil {
+		l.trouble(opTrim, "error", err)
+		return s, err
+	}
+	l.well(opTrim)
+	return s, nil
 }
 
 func (l *Ledger) snapshot(ctx context.Context) (snapshotter.Snapshot, error) {

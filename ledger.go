@@ -41,8 +41,8 @@ type Ledger struct {
 
 	stage stager // owned by the stager goroutine
 
-	// failure holds the first write error; once set, nothing is accepted.
-	failure atomic.Pointer[error]
+	failure failure
+	faults  faults
 
 	// snapshotting serialises what reads, writes and removes snapshots and
 	// trims the journal.
@@ -62,6 +62,10 @@ type Ledger struct {
 	serving sync.Mutex
 	unserve func()
 
+	// life ends when a ledger that has failed is closed.
+	life    context.Context //nolint:containedctx // made by Open, ended by Close
+	abandon context.CancelFunc
+
 	stop     context.CancelFunc
 	workers  sync.WaitGroup
 	close    sync.Once
@@ -80,9 +84,9 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	o.Phase("recovery", true)
 	defer o.Phase("recovery", false)
 	past := &historian{ctx: context.WithoutCancel(ctx)}
-	found, wal, err := openFiles(dir, o, past)
+	found, wal, err := openFiles(ctx, dir, o, past)
 	if err != nil {
-		return nil, err
+		return nil, marked(err)
 	}
 	book, err := found.recoverBook(ctx, wal)
 	if err != nil {
@@ -92,8 +96,9 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	l := &Ledger{
 		Reader: r, opts: o, log: o.Logger, book: book, past: past, wal: wal,
 		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelSize), groups: make(chan *group), synced: make(chan struct{}, 1),
-		durable: make(chan struct{}, 1), due: make(chan struct{}, 1),
+		durable: make(chan struct{}, 1), due: make(chan struct{}, 1), failure: failure{done: make(chan struct{})},
 	}
+	l.life, l.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	r.bound = wal.Durable
 	if s, ok := l.newest(); ok {
 		l.attempted.Store(s.Seq)
@@ -130,40 +135,32 @@ func (l *Ledger) Cycles(key position.Key) []position.Position { return l.book.Cy
 // View returns all durable state at one moment. It does not hold up writers.
 func (l *Ledger) View() *projector.View { return l.book.View() }
 
-// Err returns the write error that ended the ledger's life, nil while it works.
-func (l *Ledger) Err() error {
-	if p := l.failure.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-// fail records the first write error.
-func (l *Ledger) fail(err error) {
-	if l.failure.CompareAndSwap(nil, &err) {
-		l.log.Error("journal failed; nothing more is accepted", "err", err)
-		l.announce("error.persistence", map[string]string{"error": err.Error()})
-	}
-}
-
 // Close finishes what was handed over, makes it durable, marks the journal as
 // cleanly closed and releases the lock. It may be called twice.
+//
+// A ledger that has failed is closed without waiting for the disk: nothing is
+// written or synced, and a verification or snapshot at work is broken off.
 func (l *Ledger) Close() error {
 	l.close.Do(func() {
+		if l.Err() != nil {
+			l.abandon()
+		}
+		l.stopServing() // while there is a connection to answer on
 		l.sending.Lock()
 		l.closed = true
 		close(l.queue)
 		l.sending.Unlock()
 		l.stop()
 		l.workers.Wait()
-		l.stopServing()
+		l.stopServing() // what a connection that was just made offers
 		// A snapshot that a caller is making ends before the lock is released.
 		l.snapshotting.Lock()
 		l.gone = true
 		l.snapshotting.Unlock()
 		if err := l.wal.Close(); err != nil {
-			l.closeErr = fmt.Errorf("holdfast: %w", err)
+			l.closeErr = fmt.Errorf("holdfast: %w", marked(err))
 		}
+		l.abandon()
 	})
 	return l.closeErr
 }

@@ -20,6 +20,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if _, faulty := os.LookupEnv(faultEnv); faulty {
+		os.Exit(faultChild())
+	}
 	if os.Getenv(childEnv) != "" {
 		os.Exit(child())
 	}

@@ -90,6 +90,11 @@ type BusOptions struct {
 	Replicas int
 	// Serve offers the request API (holdfast.api.v1.<ledger>.…) as well.
 	Serve bool
+	// Evidence is how long Open waits for the stream to say up to where records
+	// were durable; 0 is 2 seconds, negative does not ask. A journal that ends
+	// before that is refused with [ErrDamaged]. It is evidence, never a
+	// condition: a bus that does not answer in time is logged.
+	Evidence time.Duration
 }
 
 func (o Options) withDefaults() Options {

@@ -185,8 +185,13 @@ func (l *Ledger) announce(what string, body any) {
 // Verify is [Reader.Verify]; its outcome is announced on the bus. Snapshots and
 // trims wait for it.
 func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
-	l.snapshotting.Lock()
-	defer l.snapshotting.Unlock()
+	if l.Err() == nil { // one that has failed may be closed, and its files are opened again, meanwhile
+		var cancel context.CancelFunc
+		ctx, cancel = l.whileOpen(ctx)
+		defer cancel()
+		l.snapshotting.Lock()
+		defer l.snapshotting.Unlock()
+	}
 	rep, err := l.Reader.Verify(ctx, o)
 	switch {
 	case err != nil:

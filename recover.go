@@ -28,7 +28,7 @@ type opening struct {
 // The identity is written last when a ledger is created, so a directory without
 // one holds at most an empty journal: a creation that a crash cut short is done
 // again from the start.
-func openFiles(dir string, o Options, past *historian) (*opening, *journal.Journal, error) {
+func openFiles(ctx context.Context, dir string, o Options, past *historian) (*opening, *journal.Journal, error) {
 	exists, err := Exists(dir)
 	if err != nil {
 		return nil, nil, err
@@ -45,12 +45,15 @@ func openFiles(dir string, o Options, past *historian) (*opening, *journal.Journ
 		return nil, nil, err
 	}
 	p := &opening{dir: dir, o: o, past: past, r: newReader(dir, id, o)}
-	known, err := p.r.knownDurable()
-	if err != nil {
-		return nil, nil, err
+	var known witness
+	if exists { // a ledger that is being made has none
+		if known, err = p.r.witnesses(ctx, o); err != nil {
+			return nil, nil, err
+		}
 	}
 	wal, err := journal.Open(dir, journal.Options{
-		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Durable: known, Phase: o.Phase, Keys: o.Keys, Before: p.look,
+		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Phase: o.Phase, Keys: o.Keys,
+		Durable: known.seq, DurableBy: known.by, Before: p.look,
 		Holder: journal.Holder{Verb: o.Verb, Reach: o.Reach, Since: o.Now().UTC()},
 	})
 	if p.err != nil {

@@ -31,10 +31,17 @@ func (r *Reader) own(s snapshotter.Snapshot) bool {
 func (l *Ledger) Prune() error {
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
+	if err := l.refuseFailed(); err != nil {
+		return err
+	}
 	if l.gone {
 		return fmt.Errorf("holdfast: %w", ErrClosed)
 	}
-	return l.retire()
+	err := l.retire()
+	if err != nil {
+		l.trouble(opTrim, "error", err)
+	}
+	return err
 }
 
 // retire moves the base, trims the journal up to it and prunes snapshots, in this

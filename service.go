@@ -148,6 +148,7 @@ func coded(err error) error {
 		{ErrOutcomeUnknown, "504"},
 		{ErrFailed, "503"},
 		{ErrClosed, "503"},
+		{bus.ErrNotRunning, "503"},
 		{ErrDamaged, "422"},
 	} {
 		if errors.Is(err, c.err) {

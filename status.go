@@ -32,7 +32,9 @@ type Status struct {
 	Holder    *journal.Holder `json:"holder,omitempty"` // the process that writes
 	Bus       *bus.Status     `json:"bus,omitempty"`
 	Accounts  []AccountStatus `json:"accounts"`
-	Failure   string          `json:"failure,omitempty"`
+	Failure   string          `json:"failure,omitempty"`      // why nothing is written any more
+	Kind      string          `json:"failure_kind,omitempty"` // see [FaultKind]
+	Faults    *Faults         `json:"faults,omitempty"`       // what failed beside the appends, if anything did
 }
 
 // StatusOf describes a view of a ledger.
@@ -84,7 +86,10 @@ func (l *Ledger) Status() (Status, error) {
 		s.Bus = &b
 	}
 	if err := l.Err(); err != nil {
-		s.Failure = err.Error()
+		s.Failure, s.Kind = err.Error(), FaultKind(err)
+	}
+	if f := l.Faults(); f.Kind != "" {
+		s.Faults = &f
 	}
 	return s, nil
 }

@@ -6,6 +6,7 @@
 //	Serve     requests -> handlers, as a NATS service
 //	Follow    stream -> consumer: every change once, in order, for ever
 //	Request   the asking side of Serve
+//	LastPublished   up to where a ledger was published, asked before its journal is opened
 //
 // # Subjects
 //

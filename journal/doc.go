@@ -101,7 +101,11 @@
 // Commit returns nil after the frames were written, the last segment was
 // fsynced, and, if a segment was begun, the directory was and MARK names it; the
 // log fsyncs a full segment before it makes the next one. The first error is final, so that
-// nothing is ever written behind bytes whose fate is unknown.
+// nothing is ever written behind bytes whose fate is unknown. What an fsync has
+// failed for is never synced again, not by Close either, which drops the log of a
+// failed journal: the second fsync would succeed without having written anything.
+// The failed fsync of a directory is final whoever met it, a commit, a MARK or a
+// trim.
 //
 // A sync is cheaper when neither the size nor the blocks of its file change.
 // So a commit that reaches the end of the file appends zeros behind its frames,

@@ -121,6 +121,7 @@ func (a *app) withBus(ctx context.Context, f *natsFlags, verb string, do func(*h
 	l, err := a.openQuietly(ctx, verb, func(o *holdfast.Options) {
 		o.Bus = h.options(f)
 		o.Bus.Serve = false
+		o.Bus.Evidence = -1 // these verbs are for a stream that may be wrong
 	})
 	if err != nil {
 		return err

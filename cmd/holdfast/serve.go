@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,12 +24,10 @@ type serveFlags struct {
 	inputFlags
 	natsFlags
 
-	http   string
-	ingest []string
+	http     string
+	ingest   []string
+	evidence time.Duration
 }
-
-// failureCheck is how often a daemon looks whether its journal failed.
-const failureCheck = 200 * time.Millisecond
 
 // nowhere is the address that turns a listener off.
 const nowhere = "none"
@@ -48,8 +47,22 @@ DIR/nats/reader.json and writer.json, or with --nats an existing one. With
 
 The HTTP address answers GET /healthz, /status, /positions, /accounts, /verify and /metrics.
 
-A journal that cannot be written any more ends the process with exit code 1:
-restart it, the next opening repairs what a crash can leave.`,
+When the journal cannot be written (no space, quota, too many files, an error of
+the disk), writing stops with code 503 and reading goes on; the ledger is opened
+again in the same process, with full verification, as soon as that succeeds.
+/healthz, /status and /metrics say so meanwhile. A failed fsync ends the process
+with exit code 1 and is never tried again: restart it, the next opening repairs
+what a crash can leave. So does any failure while files of --ingest are applied.
+
+Before the journal's end is judged, the stream is asked up to where it was
+published (--bus-evidence): a journal that ends before that is refused.
+
+GET /metrics tells, besides what is there: holdfast_failed (1 while nothing can be
+written), holdfast_reopened_total and holdfast_reopen_failures_total,
+holdfast_last_error{kind} (1 for the kind of the newest error: fsync, no_space,
+quota, file_too_large, read_only, too_many_files, io, other), and the
+failures beside the appends: holdfast_snapshot_failures_total,
+holdfast_mark_failures_total, holdfast_trim_failures_total.`,
 		Example: `  holdfast serve --ingest testdata/market.ndjson
   holdfast serve --dir /var/lib/holdfast --nats nats://nats-1:4222,nats://nats-2:4222 --nats-creds daemon.creds
   nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.>'`,
@@ -61,6 +74,7 @@ restart it, the next opening repairs what a crash can leave.`,
 	p.StringVar(&f.listen, "nats-listen", embedded.DefaultListen, "address of the embedded NATS server, or none")
 	f.natsFlags.flags(cmd)
 	p.StringVar(&f.http, "http", "127.0.0.1:8420", "address of the HTTP endpoints, or none")
+	p.DurationVar(&f.evidence, "bus-evidence", 2*time.Second, "how long the stream may take to say what was published before the ledger is opened; 0 does not ask")
 	p.StringArrayVar(&f.ingest, "ingest", nil, "file to apply after the start; may be repeated")
 	f.inputFlags.flags(cmd)
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
@@ -71,12 +85,18 @@ restart it, the next opening repairs what a crash can leave.`,
 
 // daemon is what serve runs.
 type daemon struct {
-	app    *app
-	ledger *holdfast.Ledger
-	bus    *house // nil without one
-	web    *http.Server
-	webURL string
+	app     *app
+	options holdfast.Options // of each opening
+	current atomic.Pointer[holdfast.Ledger]
+	bus     *house // nil without one
+	web     *http.Server
+	webURL  string
+
+	reopening reopening
 }
+
+// ledger is the one that is open, or that was until it failed.
+func (d *daemon) ledger() *holdfast.Ledger { return d.current.Load() }
 
 func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 	if err = a.here("serve"); err != nil {
@@ -110,7 +130,7 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 			return err
 		}
 	}
-	return d.wait(ctx)
+	return d.supervise(ctx)
 }
 
 // start binds the addresses and opens the ledger.
@@ -139,13 +159,19 @@ func (d *daemon) start(ctx context.Context, f *serveFlags) error {
 			return errors.Join(err, closeListener(web))
 		}
 		o.Bus, o.Reach = d.bus.options(&f.natsFlags), d.bus.reach
+		if o.Bus.Evidence = f.evidence; f.evidence <= 0 {
+			o.Bus.Evidence = -1
+		}
 	}
-	if d.ledger, err = holdfast.Open(ctx, a.dir, o); err != nil {
+	d.options = o
+	l, err := holdfast.Open(ctx, a.dir, o)
+	if err != nil {
 		return errors.Join(err, closeListener(web))
 	}
+	d.current.Store(l)
 	if web != nil {
 		d.webURL = "http://" + web.Addr().String()
-		d.web = newWeb(a, d.ledger, web.Addr())
+		d.web = newWeb(d, web.Addr())
 		go func() {
 			if err := d.web.Serve(web); !errors.Is(err, http.ErrServerClosed) {
 				a.log.Error("HTTP ended", "err", err)
@@ -192,7 +218,7 @@ func (d *daemon) reached(ctx context.Context) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		if s := d.ledger.Relay().Status(); s.Resyncs > 0 || s.State == bus.StateStopped {
+		if s := d.ledger().Relay().Status(); s.Resyncs > 0 || s.State == bus.StateStopped {
 			return
 		}
 		select {
@@ -219,7 +245,7 @@ type ready struct {
 }
 
 func (d *daemon) announce() error {
-	r := ready{Ledger: d.ledger.Identity().Name, Dir: d.app.dir, PID: os.Getpid(), HTTP: d.webURL}
+	r := ready{Ledger: d.ledger().Identity().Name, Dir: d.app.dir, PID: os.Getpid(), HTTP: d.webURL}
 	var lines []pair
 	if d.bus != nil {
 		r.Nats, r.Stream, r.Subjects = d.bus.reach, bus.StreamName(r.Ledger), bus.EventFilter(r.Ledger)
@@ -243,8 +269,8 @@ func (d *daemon) announce() error {
 
 // ingest applies files while the daemon serves, and shows the positions.
 func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
-	run := &ingestion{app: d.app, in: in, skip: f.skipInvalid, to: localTarget{ledger: d.ledger, insist: f.insist}}
-	err := run.begin(d.ledger.View())
+	run := &ingestion{app: d.app, in: in, skip: f.skipInvalid, to: localTarget{ledger: d.ledger(), insist: f.insist}}
+	err := run.begin(d.ledger().View())
 	if err != nil {
 		return err
 	}
@@ -258,23 +284,7 @@ func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
 	if err != nil {
 		return err
 	}
-	return d.app.printPositions(selected(d.ledger.View(), &positionsFlags{}), positionTable(), "no open positions")
-}
-
-// wait returns nil when ctx ends, or the error that ended the journal.
-func (d *daemon) wait(ctx context.Context) error {
-	tick := time.NewTicker(failureCheck)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			if err := d.ledger.Err(); err != nil {
-				return fmt.Errorf("holdfast: the journal failed; restart to repair and go on: %w", err)
-			}
-		}
-	}
+	return d.app.printPositions(selected(d.ledger().View(), &positionsFlags{}), positionTable(), "no open positions")
 }
 
 // stop ends everything in the reverse order of start.
@@ -287,7 +297,7 @@ func (d *daemon) stop() error {
 		}
 		cancel()
 	}
-	for _, c := range []io.Closer{ledgerCloser{d.ledger}, houseCloser{d.bus}} {
+	for _, c := range []io.Closer{ledgerCloser{d.ledger()}, houseCloser{d.bus}} {
 		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)

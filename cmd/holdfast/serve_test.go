@@ -46,6 +46,12 @@ func startServe(t *testing.T, args ...string) *served {
 	t.Helper()
 	s := &served{cmd: self(t, append([]string{"serve", "-o", "json", "--nats-listen", "127.0.0.1:-1", "--http", "127.0.0.1:0"}, args...)...)}
 	s.stderr, s.rest = new(bytes.Buffer), make(chan []byte, 1)
+	return started(t, s)
+}
+
+// started starts a daemon and waits until it is ready.
+func started(t *testing.T, s *served) *served {
+	t.Helper()
 	s.cmd.Stderr = s.stderr
 	out, err := s.cmd.StdoutPipe()
 	require.NoError(t, err)

@@ -20,8 +20,7 @@ import (
 
 // web answers the daemon's HTTP endpoints. All of them only read.
 type web struct {
-	app    *app
-	ledger *holdfast.Ledger
+	d *daemon
 	// verifying is held while a verification runs: one at a time.
 	verifying sync.Mutex
 }
@@ -63,8 +62,8 @@ func queryMembers(rw http.ResponseWriter, r *http.Request, known ...string) (url
 	return q, true
 }
 
-func newWeb(a *app, l *holdfast.Ledger, addr net.Addr) *http.Server {
-	w := &web{app: a, ledger: l}
+func newWeb(d *daemon, addr net.Addr) *http.Server {
+	w := &web{d: d}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", w.healthz)
 	mux.HandleFunc("GET /status", w.status)
@@ -81,14 +80,6 @@ func newWeb(a *app, l *holdfast.Ledger, addr net.Addr) *http.Server {
 	}
 }
 
-func (w *web) healthz(rw http.ResponseWriter, _ *http.Request) {
-	if err := w.ledger.Err(); err != nil {
-		http.Error(rw, plain(err.Error()), http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = io.WriteString(rw, "ok\n") // the client may be gone
-}
-
 // answer writes a value as JSON, or the error.
 func answer[T any](rw http.ResponseWriter, v T, err error) {
 	var b []byte
@@ -103,11 +94,6 @@ func answer[T any](rw http.ResponseWriter, v T, err error) {
 	_, _ = rw.Write(append(b, '\n')) // the client may be gone
 }
 
-func (w *web) status(rw http.ResponseWriter, _ *http.Request) {
-	st, err := w.ledger.Status()
-	answer(rw, st, err)
-}
-
 func (w *web) positions(rw http.ResponseWriter, r *http.Request) {
 	q, ok := queryMembers(rw, r, "account", "instrument", "strategy", "all", "as_of")
 	if !ok {
@@ -118,11 +104,11 @@ func (w *web) positions(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := positionsFlags{selection: selection{q.Get("account"), q.Get("instrument"), q.Get("strategy")}, all: all}
-	v := w.ledger.View()
+	v := w.d.ledger().View()
 	if q.Get("as_of") != "" {
 		at, err := holdfast.ParseMoment(q.Get("as_of"))
 		if err == nil {
-			v, err = w.ledger.AsOf(r.Context(), at)
+			v, err = w.d.ledger().AsOf(r.Context(), at)
 		}
 		if err != nil {
 			http.Error(rw, plain(err.Error()), http.StatusBadRequest)
@@ -137,7 +123,7 @@ func (w *web) accounts(rw http.ResponseWriter, r *http.Request) {
 	if _, ok := queryMembers(rw, r); !ok {
 		return
 	}
-	list, err := holdfast.AccountTotals(w.ledger.View())
+	list, err := holdfast.AccountTotals(w.d.ledger().View())
 	answer(rw, list, err)
 }
 
@@ -188,43 +174,8 @@ func (w *web) verify(rw http.ResponseWriter, r *http.Request) {
 	defer w.verifying.Unlock()
 	// It takes as long as it takes; the client's going away ends it.
 	if err := http.NewResponseController(rw).SetWriteDeadline(time.Time{}); err != nil {
-		w.app.log.Debug("no write deadline", "err", err)
+		w.d.app.log.Debug("no write deadline", "err", err)
 	}
-	rep, err := w.ledger.Verify(r.Context(), holdfast.VerifyOptions{Deep: deep})
+	rep, err := w.d.ledger().Verify(r.Context(), holdfast.VerifyOptions{Deep: deep})
 	answer(rw, rep, err)
-}
-
-// metrics writes the text format of Prometheus.
-func (w *web) metrics(rw http.ResponseWriter, _ *http.Request) {
-	v := w.ledger.View()
-	n := v.Counts()
-	var failed, snapshot, lag, published uint64
-	if w.ledger.Err() != nil {
-		failed = 1
-	}
-	if list, err := w.ledger.Snapshots(); err == nil && len(list) > 0 {
-		snapshot = list[0].Seq
-	}
-	if relay := w.ledger.Relay(); relay != nil {
-		s := relay.Status()
-		lag, published = s.Lag, s.Last
-	}
-	rw.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	for _, m := range []struct {
-		name, kind, help string
-		value            uint64
-	}{
-		{"holdfast_seq", "counter", "Newest durable record.", v.Seq()},
-		{"holdfast_bus_seq", "counter", "Newest record on the stream.", published},
-		{"holdfast_bus_lag", "gauge", "Durable records that are not on the stream yet.", lag},
-		{"holdfast_positions_open", "gauge", "Positions that are not flat.", n.Open},
-		{"holdfast_positions", "gauge", "Keys that ever had a fill.", n.Positions},
-		{"holdfast_snapshot_seq", "counter", "Record that the newest snapshot stands on.", snapshot},
-		{"holdfast_journal_bytes", "gauge", "Size of the journal's files.", uint64(max(journalBytes(w.app.dir), 0))},
-		{"holdfast_failed", "gauge", "1 once the journal has failed.", failed},
-	} {
-		// The client may be gone.
-		_, _ = fmt.Fprintf(rw, "# HELP %s %s\n# TYPE %s %s\n%s{ledger=%q} %d\n",
-			m.name, m.help, m.name, m.kind, m.name, w.ledger.Identity().Name, m.value)
-	}
 }

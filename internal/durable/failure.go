@@ -3,6 +3,7 @@ package durable
 import (
 	"errors"
 	"os"
+	"slices"
 )
 
 // ErrSyncDir is matched by the error of a directory's fsync. The directory
@@ -22,11 +23,7 @@ func SyncFailed(err error) bool {
 	case interface{ Unwrap() error }:
 		return SyncFailed(e.Unwrap())
 	case interface{ Unwrap() []error }:
-		for _, inner := range e.Unwrap() {
-			if SyncFailed(inner) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(e.Unwrap(), SyncFailed)
 	}
 	return false
 }

@@ -1,0 +1,221 @@
+package holdfast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// The first error of an append, and the failed fsync of a directory wherever it
+// comes from, end the writing: the ledger is read-only from then on. What else
+// fails (a snapshot, MARK between appends, a trim, a prune) is counted, logged
+// and announced, changes nothing, and is tried again when its turn comes.
+
+// failure is why the ledger takes nothing any more.
+type failure struct {
+	once sync.Once
+	err  error         // set before done is closed
+	done chan struct{} // closed by the first error
+}
+
+// Failed is closed by the first error that ends the writing; [Ledger.Err] gives
+// it. Reading goes on: positions, views, history and verification answer from
+// what is durable. To write again, close the ledger, which does not wait for the
+// disk and gives the lock free, and open it anew: that verifies everything and
+// cuts what was never acknowledged. Calls that got [ErrOutcomeUnknown] are then
+// repeated with the same id.
+//
+// After an error that matches [ErrSync] the process should end instead.
+func (l *Ledger) Failed() <-chan struct{} { return l.failure.done }
+
+// Err returns the error that ended the writing, nil while it works.
+func (l *Ledger) Err() error {
+	select {
+	case <-l.failure.done:
+		return l.failure.err
+	default:
+		return nil
+	}
+}
+
+// fail records the first error that ends the writing.
+func (l *Ledger) fail(err error) {
+	l.failure.once.Do(func() {
+		l.failure.err = marked(err)
+		close(l.failure.done)
+		kind := FaultKind(l.failure.err)
+		l.log.Error("writing failed; the ledger is read-only until it is opened again", "kind", kind, "err", err)
+		l.announce("error.persistence", map[string]string{"error": err.Error(), "kind": kind})
+	})
+}
+
+// marked makes an error match ErrSync if a failed fsync is among its causes.
+func marked(err error) error {
+	var failed *journal.FailedError
+	if durable.SyncFailed(err) || errors.As(err, &failed) && failed.Synced() {
+		return fmt.Errorf("%w: %w", ErrSync, err)
+	}
+	return err
+}
+
+// refuseFailed returns why nothing can be written any more, or nil.
+func (l *Ledger) refuseFailed() error {
+	if err := l.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrFailed, err)
+	}
+	return nil
+}
+
+// FaultKind names what a disk or the system refused, for metrics and events:
+// fsync, no_space, quota, file_too_large, read_only, too_many_files, io or
+// other. Nil is "".
+func FaultKind(err error) string {
+	if err == nil {
+		return ""
+	}
+	if errors.Is(err, ErrSync) {
+		return "fsync"
+	}
+	for _, k := range []struct {
+		errno syscall.Errno
+		name  string
+	}{
+		{syscall.ENOSPC, "no_space"},
+		{syscall.EDQUOT, "quota"},
+		{syscall.EFBIG, "file_too_large"},
+		{syscall.EROFS, "read_only"},
+		{syscall.EMFILE, "too_many_files"},
+		{syscall.ENFILE, "too_many_files"},
+		{syscall.EIO, "io"},
+	} {
+		if errors.Is(err, k.errno) {
+			return k.name
+		}
+	}
+	return "other"
+}
+
+// FaultKinds are the values of [FaultKind].
+func FaultKinds() []string {
+	return []string{"fsync", "no_space", "quota", "file_too_large", "read_only", "too_many_files", "io", "other"}
+}
+
+// Faults counts what failed beside the appends since Open, none of which ends
+// the ledger.
+type Faults struct {
+	Snapshots uint64 `json:"snapshots"` // that could not be written
+	Marks     uint64 `json:"marks"`     // that could not be saved; recovery knows less of the newest records
+	Trims     uint64 `json:"trims"`     // of the journal or the snapshots, that could not be finished
+
+	Kind  string `json:"last_kind,omitempty"` // of the newest error; see [FaultKind]
+	Error string `json:"last_error,omitempty"`
+	Time  string `json:"last_time,omitempty"` // RFC 3339
+}
+
+// What can fail beside the appends.
+const (
+	opSnapshot = "snapshot"
+	opMark     = "mark"
+	opTrim     = "trim"
+)
+
+// faults are the counters behind Faults, and what is told already.
+type faults struct {
+	mu   sync.Mutex // guards the fields below
+	n    Faults
+	told map[string]string // by operation, while it goes on failing for the same reason
+}
+
+// Faults returns what failed beside the appends since Open.
+func (l *Ledger) Faults() Faults {
+	l.faults.mu.Lock()
+	defer l.faults.mu.Unlock()
+	return l.faults.n
+}
+
+// trouble tells what failed beside the appends. The same reason again is counted
+// but told once, as MARK is saved every second. A directory whose fsync failed
+// ends the writing.
+func (l *Ledger) trouble(op, event string, err error) {
+	if errors.Is(err, journal.ErrFailed) || errors.Is(err, durable.ErrSyncDir) {
+		l.fail(err)
+	}
+	kind := FaultKind(marked(err))
+	if !l.faults.note(op, kind, err.Error(), l.opts.Now) {
+		return
+	}
+	l.log.Error("failed beside the appends; it is tried again later", "op", op, "kind", kind, "err", err)
+	l.announce(event, map[string]string{"op": op, "error": err.Error(), "kind": kind})
+}
+
+// note counts a failure and reports whether it is to be told.
+func (f *faults) note(op, kind, text string, now func() time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch op {
+	case opSnapshot:
+		f.n.Snapshots++
+	case opMark:
+		f.n.Marks++
+	case opTrim:
+		f.n.Trims++
+	}
+	f.n.Kind, f.n.Error = kind, text
+	if at, err := position.At(now()); err == nil {
+		f.n.Time = at.String()
+	}
+	if f.told[op] == text {
+		return false
+	}
+	if f.told == nil {
+		f.told = make(map[string]string)
+	}
+	f.told[op] = text
+	return true
+}
+
+// well forgets what was told of an operation that works again.
+func (l *Ledger) well(op string) {
+	l.faults.mu.Lock()
+	defer l.faults.mu.Unlock()
+	delete(l.faults.told, op)
+}
+
+// whileOpen returns a context that ends as well when a ledger that has failed is
+// closed, so that nothing long holds up who wants to open it again.
+func (l *Ledger) whileOpen(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(l.life, func() { cancel(ErrClosed) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// ServeFailed offers the request API of a ledger that has failed, closed or not,
+// on a connection of the caller's: what reads is answered from what was durable,
+// what writes is refused with code 503 and the reason. A daemon keeps it in
+// service between Close and the next Open. stop withdraws it.
+func (l *Ledger) ServeFailed(nc *nats.Conn) (stop func(), err error) {
+	switch {
+	case l.Err() == nil:
+		return nil, fmt.Errorf("%w: the ledger has not failed", ErrInvalid)
+	case l.relay == nil:
+		return nil, fmt.Errorf("%w: the ledger has no bus", ErrInvalid)
+	}
+	stop, err = bus.Serve(nc, l.id.Name, Version(), l.endpoints())
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	return stop, nil
+}

@@ -1,0 +1,173 @@
+package holdfast_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast"
+)
+
+// runFaulty runs a child on a ledger, under a wrapper such as strace, and returns
+// what it printed.
+func runFaulty(t *testing.T, dir, kind string, wantExit int, wrapper ...string) string {
+	t.Helper()
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	args := append(wrapper, exe)
+	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), childEnv+"="+dir, faultEnv+"="+kind, "GOMAXPROCS=2")
+	out, err := cmd.CombinedOutput()
+	require.Equal(t, wantExit, cmd.ProcessState.ExitCode(), "%v\n%s", err, out)
+	return string(out)
+}
+
+// cleanDigest is that of a run without faults.
+func cleanDigest(t *testing.T) string {
+	t.Helper()
+	out := linesWith(runFaulty(t, filepath.Join(t.TempDir(), "clean"), "", 0), "digest ")
+	require.Len(t, out, 1)
+	return out[0]
+}
+
+// whole checks a ledger after a fault: every acknowledged mutation is there at
+// its seq, none twice, a repeat changes nothing, and the state is that of a run
+// without faults.
+func whole(t *testing.T, dir, out, digest string) {
+	t.Helper()
+	require.Contains(t, linesWith(out, "digest "), digest)
+	l := open(t, dir, faultOptions(""))
+	require.Equal(t, digest, fmt.Sprintf("digest %x", l.View().Digest()))
+	acks := map[int][2]uint64{}
+	for _, line := range linesWith(out, "ack ") {
+		var i int
+		var at [2]uint64
+		_, err := fmt.Sscanf(line, "ack %d %d %d", &i, &at[0], &at[1])
+		require.NoError(t, err, line)
+		was, twice := acks[i]
+		require.True(t, !twice || was == at, "%d is acknowledged at %v and at %v", i, was, at)
+		acks[i] = at
+	}
+	require.Len(t, acks, faultFills)
+	for i, at := range acks {
+		r, err := l.Apply(t.Context(), faultFill(i))
+		require.NoError(t, err)
+		require.Equal(t, holdfast.Result{First: at[0], Last: at[1], Duplicate: true}, r, "fill %d", i)
+	}
+	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	require.NoError(t, err)
+	require.Empty(t, rep.Findings)
+	require.NoError(t, l.Close())
+}
+
+func TestWritingIsTakenUpAgainAfterLimits(t *testing.T) {
+	digest := cleanDigest(t)
+	for kind, want := range map[string]string{"fsize": "failed file_too_large", "nofile": "failed too_many_files"} {
+		t.Run(kind, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "ledger")
+			out := runFaulty(t, dir, kind, 0)
+			require.NotEmpty(t, linesWith(out, want), "%s", out)
+			whole(t, dir, out, digest)
+		})
+	}
+}
+
+// A file system that is full, which takes root to make.
+func TestWritingIsTakenUpAgainOnAFullDisk(t *testing.T) {
+	root := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", root).CombinedOutput(); err != nil {
+		t.Skipf("needs the right to mount a tmpfs: %v %s", err, out)
+	}
+	t.Cleanup(func() {
+		out, err := exec.Command("umount", root).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	})
+	dir := filepath.Join(root, "ledger")
+	out := runFaulty(t, dir, "tmpfs", 0)
+	require.NotEmpty(t, linesWith(out, "failed no_space"), "%s", out)
+	require.NotEmpty(t, linesWith(out, "reopen no_space"), "it cannot be opened while the disk is full: %s", out)
+	whole(t, dir, out, cleanDigest(t))
+}
+
+// injected is the wrapper that lets system calls on one path fail, and the file
+// in which it notes them.
+func injected(t *testing.T, path, inject string) (wrapper []string, log string) {
+	t.Helper()
+	strace, err := exec.LookPath("strace")
+	if err != nil || runtime.GOOS != "linux" {
+		t.Skip("needs strace")
+	}
+	log = filepath.Join(t.TempDir(), "strace")
+	call, _, _ := strings.Cut(inject, ":")
+	return []string{strace, "-f", "-qq", "-y", "-e", "signal=none", "-o", log, "-P", path, "-e", "trace=" + call, "-e", "inject=" + inject}, log
+}
+
+func firstSegment(dir string) string { return filepath.Join(dir, "journal", fmt.Sprintf("%020d", 1)) }
+
+// What the system refuses: once, or until the process ends.
+func TestInjectedFaults(t *testing.T) {
+	digest := cleanDigest(t)
+	for _, c := range []struct {
+		name, path, inject, want string
+		kind                     string
+		sticky                   bool
+	}{
+		{"write EIO", "journal/00000000000000000001", "write:error=EIO:when=5", "failed io", "", false},
+		{"write ENOSPC", "journal/00000000000000000001", "write:error=ENOSPC:when=5", "failed no_space", "", false},
+		{"write EDQUOT", "journal/00000000000000000001", "write:error=EDQUOT:when=5", "failed quota", "", false},
+		{"write EROFS, for good", "journal/00000000000000000001", "write:error=EROFS:when=5+", "failed read_only", "", true},
+		{"rename of MARK EIO", "MARK", "renameat:error=EIO:when=4", "failed io", "small", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "ledger")
+			wrapper, log := injected(t, filepath.Join(dir, c.path), c.inject)
+			exit := 0
+			if c.sticky {
+				exit = 1
+			}
+			out := runFaulty(t, dir, c.kind, exit, wrapper...)
+			notes, err := os.ReadFile(log)
+			require.NoError(t, err)
+			require.Contains(t, string(notes), "(INJECTED)", "%s", out)
+			require.NotEmpty(t, linesWith(out, c.want), "%s", out)
+			if c.sticky {
+				out += runFaulty(t, dir, "", 0)
+			}
+			whole(t, dir, out, digest)
+		})
+	}
+}
+
+// A failed fsync ends the process, and nothing that failed to be synced is synced
+// again before it does: not by a retry, not by Close. The system is asked.
+func TestAFailedSyncIsNeverRepeated(t *testing.T) {
+	digest := cleanDigest(t)
+	for _, c := range []struct{ name, path, inject, kind string }{
+		{"segment", "journal/00000000000000000001", "fsync:error=EIO:when=5", ""},
+		{"segment, no space", "journal/00000000000000000001", "fsync:error=ENOSPC:when=5", ""},
+		{"segment, for good", "journal/00000000000000000001", "fsync:error=EIO:when=5+", ""},
+		{"directory of the segments", "journal", "fsync:error=EIO:when=3", "small"},
+		{"directory of MARK", ".", "fsync:error=EIO:when=6", "small"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "ledger")
+			wrapper, log := injected(t, filepath.Join(dir, c.path), c.inject)
+			out := runFaulty(t, dir, c.kind, childSync, wrapper...)
+			require.NotEmpty(t, linesWith(out, "sync "), "%s", out)
+			notes, err := os.ReadFile(log)
+			require.NoError(t, err)
+			_, after, found := strings.Cut(string(notes), "(INJECTED)")
+			require.True(t, found)
+			require.NotContains(t, after, "sync(", "synced again: %s", notes)
+
+			out += runFaulty(t, dir, "", 0) // the next process
+			whole(t, dir, out, digest)
+		})
+	}
+}

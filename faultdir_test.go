@@ -1,0 +1,94 @@
+package holdfast_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// directories is a child that meets the failed fsync of a directory beside the
+// appends: by a snapshot, or by the MARK that is saved every second.
+func (c *faulty) directories() error {
+	if err := c.open(); err != nil {
+		return err
+	}
+	for i := range 60 {
+		if err := c.append(i); err != nil {
+			return err
+		}
+	}
+	if c.kind == "snapdir" {
+		if _, err := c.l.Snapshot(context.Background()); err == nil {
+			return fmt.Errorf("a snapshot whose name may be lost")
+		}
+	}
+	fmt.Println("ready")
+	for i := 60; ; i++ {
+		select {
+		case <-c.l.Failed():
+			_, _ = c.l.Snapshot(context.Background()) // refused: it would sync the directory again
+			if err := c.l.Close(); err != nil {
+				return err
+			}
+			return c.l.Err()
+		case <-time.After(20 * time.Millisecond): // MARK is written where it has something new to say
+			_ = c.append(i) // it may have failed by now
+		}
+	}
+}
+
+// onlyOnce requires that a directory was synced no more after that had failed.
+func onlyOnce(t *testing.T, log string) {
+	t.Helper()
+	notes, err := os.ReadFile(log)
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(notes), "(INJECTED)"), "%s", notes)
+	_, after, _ := strings.Cut(string(notes), "(INJECTED)")
+	require.NotContains(t, after, "sync(", "%s", notes)
+}
+
+func TestAFailedDirectorySyncBesideTheAppendsIsFinal(t *testing.T) {
+	t.Run("snapshot", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "ledger")
+		wrapper, log := injected(t, filepath.Join(dir, "backups"), "fsync:error=EIO:when=1+")
+		runFaulty(t, dir, "snapdir", childSync, wrapper...)
+		onlyOnce(t, log)
+	})
+	t.Run("mark", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "ledger")
+		wrapper, log := injected(t, dir, "fsync:error=EIO:when=1+")
+		exe, err := os.Executable()
+		require.NoError(t, err)
+		child := exec.CommandContext(t.Context(), exe)
+		child.Env = append(os.Environ(), childEnv+"="+dir, faultEnv+"=markdir")
+		out, err := child.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, child.Start())
+		lines := bufio.NewReader(out)
+		for line := ""; line != "ready\n"; {
+			line, err = lines.ReadString('\n')
+			require.NoError(t, err, line)
+		}
+		// From here on, no sync of the directory of MARK succeeds.
+		tracer := exec.CommandContext(t.Context(), wrapper[0], append(wrapper[1:], "-p", strconv.Itoa(child.Process.Pid))...)
+		text, err := tracer.CombinedOutput()
+		if strings.Contains(string(text), "Operation not permitted") {
+			_ = child.Process.Kill()
+			_ = child.Wait()
+			t.Skipf("may not trace another process: %s", text)
+		}
+		require.NoError(t, err, "%s", text)
+		require.Error(t, child.Wait())
+		require.Equal(t, childSync, child.ProcessState.ExitCode())
+		onlyOnce(t, log)
+	})
+}

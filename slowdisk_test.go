@@ -1,0 +1,143 @@
+package holdfast_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// stuck are options of a ledger whose disk stands still while it is told to.
+func stuck() (o holdfast.Options, stop func() (blocked <-chan struct{}, release func())) {
+	var gate atomic.Pointer[chan struct{}]
+	blocked := make(chan struct{}, 1)
+	o = quiet()
+	o.SegmentSize = 0
+	o.Phase = func(name string, begin bool) {
+		g := gate.Load()
+		if name != "append" || !begin || g == nil {
+			return
+		}
+		select {
+		case blocked <- struct{}{}:
+		default:
+		}
+		<-*g
+	}
+	return o, func() (<-chan struct{}, func()) {
+		g := make(chan struct{})
+		gate.Store(&g)
+		return blocked, func() {
+			gate.Store(nil)
+			close(g)
+		}
+	}
+}
+
+// With a disk that stands still, ten thousand callers wait in bounded memory,
+// nobody is told that anything is durable, every caller's deadline is kept, and
+// afterwards each mutation is there that may be there, once.
+func TestSlowDisk(t *testing.T) {
+	const callers = 10_000
+	o, stop := stuck()
+	l := open(t, t.TempDir(), o)
+	_, err := l.Apply(t.Context(), fill("first", "A", "I", position.Buy, "1", "100"))
+	require.NoError(t, err)
+	goroutines := runtime.NumGoroutine()
+	before := heap()
+
+	blocked, release := stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	errs := make([]error, callers)
+	var wg sync.WaitGroup
+	var entered atomic.Int64
+	for i := range callers {
+		wg.Go(func() {
+			m := fill("c"+strconv.Itoa(i), "A", "I", position.Buy, "1", "100")
+			entered.Add(1)
+			_, errs[i] = l.Apply(ctx, m)
+		})
+	}
+	<-blocked
+	for entered.Load() < callers {
+		runtime.Gosched()
+	}
+	grown := int64(heap()) - int64(before)
+	t.Logf("heap grown by %d KiB, %d bytes a caller", grown>>10, grown/callers)
+	require.Less(t, grown, int64(64<<20))
+	short, end := context.WithTimeout(t.Context(), time.Millisecond)
+	defer end()
+	_, err = l.Apply(short, fill("short", "A", "I", position.Buy, "1", "100"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.EqualValues(t, 2, l.View().Seq(), "readers see nothing of it")
+
+	cancel()
+	wg.Wait() // although the disk still stands still
+	unknown := 0
+	for i, err := range errs {
+		require.ErrorIs(t, err, context.Canceled, "caller %d was answered", i)
+		if errors.Is(err, holdfast.ErrOutcomeUnknown) {
+			unknown++
+		}
+	}
+	require.Positive(t, unknown)
+	require.Less(t, unknown, callers, "the queue is bounded")
+	t.Logf("%d handed over, %d not", unknown, callers-unknown)
+	release()
+	for i, err := range errs {
+		r, aerr := l.Apply(t.Context(), fill("c"+strconv.Itoa(i), "A", "I", position.Buy, "1", "100"))
+		require.NoError(t, aerr)
+		require.Equal(t, errors.Is(err, holdfast.ErrOutcomeUnknown), r.Duplicate, "caller %d", i)
+	}
+	_, err = l.Apply(t.Context(), fill("short", "A", "I", position.Buy, "1", "100"))
+	require.NoError(t, err)
+	p, _ := l.Position(position.Key{Account: "A", Instrument: "I"})
+	require.Equal(t, strconv.Itoa(callers+2), p.Qty.String(), "each once")
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+1 }, // and the one that looks
+		time.Minute, time.Millisecond)
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// Close waits for a disk that stands still; callers that come meanwhile do not.
+func TestCloseOnASlowDiskHoldsNoCaller(t *testing.T) {
+	o, stop := stuck()
+	l := open(t, t.TempDir(), o)
+	blocked, release := stop()
+	f, err := l.ApplyAsync(t.Context(), fill("1", "A", "I", position.Buy, "1", "100"))
+	require.NoError(t, err)
+	<-blocked
+	closed := make(chan error, 1)
+	go func() { closed <- l.Close() }()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Eventually(t, func() bool {
+		_, err = l.Apply(gone, fill("2", "A", "I", position.Buy, "1", "100"))
+		return errors.Is(err, holdfast.ErrClosed)
+	}, time.Minute, time.Millisecond)
+	select {
+	case cerr := <-closed:
+		require.Fail(t, "closed over a write that is under way", "%v", cerr)
+	case <-f.Done():
+		require.Fail(t, "answered before it is durable")
+	default:
+	}
+	release()
+	require.NoError(t, <-closed)
+	_, err = f.Wait(t.Context())
+	require.NoError(t, err, "what was handed over is finished")
+}
