@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,6 +50,10 @@ DIR/nats/reader.json and writer.json, or with --nats an existing one. With
 
 The HTTP address answers GET /healthz, /status, /positions, /accounts, /verify and /metrics.
 
+With --key the ledger and the store of the embedded server are encrypted. On
+SIGHUP the keys are read again, and when the first one is another, it writes from
+then on; 'holdfast keygen --rotate FILE' puts it there.
+
 A journal that cannot be written any more ends the process with exit code 1:
 restart it, the next opening repairs what a crash can leave.`,
 		Example: `  holdfast serve --ingest testdata/market.ndjson
@@ -76,6 +82,7 @@ type daemon struct {
 	bus    *house // nil without one
 	web    *http.Server
 	webURL string
+	hangup chan os.Signal // asks to read the keys again; nil without keys
 }
 
 func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
@@ -98,6 +105,11 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 			err = cerr
 		}
 	}()
+	if a.keySource != "" {
+		d.hangup = make(chan os.Signal, 1)
+		signal.Notify(d.hangup, syscall.SIGHUP)
+		defer signal.Stop(d.hangup)
+	}
 	if err = d.start(ctx, f); err != nil {
 		return err
 	}
@@ -269,6 +281,8 @@ func (d *daemon) wait(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-d.hangup:
+			d.rotate(ctx)
 		case <-tick.C:
 			if err := d.ledger.Err(); err != nil {
 				return fmt.Errorf("holdfast: the journal failed; restart to repair and go on: %w", err)
