@@ -25,7 +25,7 @@ type Status struct {
 	Open      uint64          `json:"open"`      // positions that are not flat
 	Positions uint64          `json:"positions"` // keys that ever had a fill
 	Digest    string          `json:"digest"`
-	Encrypted string          `json:"encrypted,omitempty"` // id of the key of the newest record
+	Encrypted string          `json:"encrypted,omitempty"` // id of the key of the newest record, or of the one that an open ledger writes with
 	Snapshots int             `json:"snapshots"`
 	Newest    string          `json:"newest_snapshot,omitempty"`
 	Snapshot  uint64          `json:"newest_snapshot_seq,omitempty"`
@@ -80,6 +80,9 @@ func (l *Ledger) Status() (Status, error) {
 	s, err := l.StatusOf(l.View())
 	if err != nil {
 		return s, err
+	}
+	if l.opts.Keys != nil {
+		s.Encrypted = l.opts.Keys.Current().String()
 	}
 	if l.relay != nil {
 		b := l.relay.Status()

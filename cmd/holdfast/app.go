@@ -8,8 +8,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 // app is what all verbs share: the streams and the persistent flags.
@@ -24,6 +27,9 @@ type app struct {
 	output   string
 	logLevel string
 	quiet    bool
+
+	keySource string
+	loadKeys  func() (*keyring.Ring, error) // once for each command line
 
 	log *slog.Logger
 	// running is set when flags and arguments were accepted: what fails from
@@ -94,10 +100,12 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 damage found, 5 ledger in use.`,
 	p.StringVar(&a.ledger, "ledger", "", "with --server: name of the ledger, needed only when several answer there")
 	p.StringVarP(&a.output, "output", "o", asTable, "form of results: table, json, ndjson or csv")
 	p.StringVar(&a.logLevel, "log-level", "", "what is logged to standard error: debug, info, warn or error (default: info for serve, else warn)")
+	p.StringVar(&a.keySource, "key", envOr("HOLDFAST_KEY_SOURCE", ""), "where the keys of an encrypted ledger come from: a file, env:NAME or cmd:COMMAND; what is created with it is encrypted (env HOLDFAST_KEY_SOURCE)")
+	p.Lookup("key").DefValue = "" // a command may hold what --help must not show
 	p.BoolVarP(&a.quiet, "quiet", "q", false, "no progress, and only errors are logged")
 	root.AddCommand(
 		a.initCmd(), a.serveCmd(), a.ingestCmd(), a.importCmd(), a.exportCmd(), a.positionsCmd(), a.historyCmd(), a.tailCmd(), a.replayCmd(), a.diffCmd(), a.statusCmd(),
-		a.verifyCmd(), a.backupCmd(), a.busCmd(), a.schemaCmd(), a.benchCmd(), a.versionCmd(),
+		a.verifyCmd(), a.backupCmd(), a.busCmd(), a.keygenCmd(), a.schemaCmd(), a.benchCmd(), a.versionCmd(),
 	)
 	return root
 }
@@ -168,6 +176,7 @@ func envOr(name, value string) string {
 func (a *app) verb(cmd *cobra.Command, do func(ctx context.Context, args []string) error) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a.running = true
+		a.loadKeys = sync.OnceValues(func() (*keyring.Ring, error) { return readKeys(cmd.Context(), a.keySource) })
 		return do(cmd.Context(), args)
 	}
 	return cmd

@@ -31,6 +31,7 @@ func backupColumns() []column[holdfast.Backup] {
 		{title: "record_time", cell: func(r *holdfast.Backup) string { return r.RecordTime }},
 		{title: "positions", right: true, cell: func(r *holdfast.Backup) string { return strconv.FormatUint(r.Positions, 10) }},
 		{title: "bytes", right: true, cell: func(r *holdfast.Backup) string { return strconv.FormatInt(r.Bytes, 10) }},
+		{title: "encrypted", sparse: true, cell: func(r *holdfast.Backup) string { return r.Encrypted }},
 		{title: "verified", sparse: true, cell: func(r *holdfast.Backup) string {
 			if r.Verified {
 				return "ok"

@@ -113,6 +113,9 @@ func (a *app) withBus(ctx context.Context, f *natsFlags, verb string, do func(*h
 	if err != nil {
 		return err
 	}
+	if err = r.CheckKeys(); err != nil {
+		return err
+	}
 	h, err := a.startBus(f, r.Identity().Name)
 	if err != nil {
 		return err

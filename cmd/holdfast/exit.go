@@ -76,6 +76,8 @@ func (a *app) complain(cmd *cobra.Command, err error, code int) {
 		text += fmt.Sprintf("\nRun '%s --help' for usage.", cmd.CommandPath())
 	case code == exitDamage && cmd.Name() != "verify":
 		text += fmt.Sprintf("\nNothing was changed. Run 'holdfast verify --dir %s' for every finding.", a.dir)
+	case errors.Is(err, holdfast.ErrNoKey) || errors.Is(err, embedded.ErrStoreKey):
+		text += "\nName where its keys come from: --key FILE, --key env:NAME or --key cmd:COMMAND, or HOLDFAST_KEY_SOURCE."
 	case errors.Is(err, context.Canceled):
 		text = "holdfast: interrupted"
 	}

@@ -82,7 +82,11 @@ func (a *app) create(ctx context.Context, f *creationFlags) error {
 		return fmt.Errorf("holdfast: %s holds a ledger already: %s, created %s, cost method %s: use it, or name another --dir",
 			a.dir, id.Name, id.CreatedAt, id.CostMethod)
 	}
-	l, err := holdfast.Open(ctx, a.dir, holdfast.Options{Name: f.name, Rules: rules, Verb: "init", Logger: a.log, SnapshotInterval: -1})
+	keys, err := a.keys()
+	if err != nil {
+		return err
+	}
+	l, err := holdfast.Open(ctx, a.dir, holdfast.Options{Name: f.name, Rules: rules, Keys: keys, Verb: "init", Logger: a.log, SnapshotInterval: -1})
 	if err != nil {
 		return err
 	}

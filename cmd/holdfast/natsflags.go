@@ -52,6 +52,7 @@ type house struct {
 	reach   string // what clients connect to; without secrets
 	creds   []embedded.Credential
 	close   func() error
+	rekey   func(old, to []byte) error // of the embedded server's store; nil without one
 }
 
 // startBus prepares the bus of a ledger. Nothing is dialled yet.
@@ -59,11 +60,27 @@ func (a *app) startBus(f *natsFlags, ledger string) (*house, error) {
 	if f.url != "" {
 		return a.existingBus(f)
 	}
-	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(a.dir, "nats"), Listen: f.listen, Ledger: ledger, Logger: a.busLog()})
+	o := embedded.Options{Dir: filepath.Join(a.dir, "nats"), Listen: f.listen, Ledger: ledger, Logger: a.busLog()}
+	keys, err := a.keys()
 	if err != nil {
 		return nil, err
 	}
-	return &house{connect: s.Connect, reach: s.URL(), creds: s.Credentials(), close: s.Close}, nil
+	for i, id := range keys.IDs() {
+		key, deriveErr := storeKey(keys, id)
+		switch {
+		case deriveErr != nil:
+			return nil, deriveErr
+		case i == 0:
+			o.StoreKey = key
+		default:
+			o.OldStoreKeys = append(o.OldStoreKeys, key)
+		}
+	}
+	s, err := embedded.Start(o)
+	if err != nil {
+		return nil, err
+	}
+	return &house{connect: s.Connect, reach: s.URL(), creds: s.Credentials(), close: s.Close, rekey: s.Rekey}, nil
 }
 
 // busLog keeps the embedded server's chatter out of the daemon's own log.

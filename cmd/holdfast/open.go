@@ -51,6 +51,9 @@ func (a *app) options(f *openFlags, verb string) (holdfast.Options, error) {
 		SnapshotInterval: f.interval, Retain: f.retain, ClosedCycles: f.cycles,
 	}
 	var err error
+	if o.Keys, err = a.keys(); err != nil {
+		return o, err
+	}
 	if o.Rules, err = f.rules(); err != nil {
 		return o, err
 	}
@@ -110,8 +113,12 @@ func (a *app) openQuietly(ctx context.Context, verb string, change func(*holdfas
 	if _, err := a.reader(); err != nil { // never create a ledger for a verb that needs one
 		return nil, err
 	}
+	keys, err := a.keys()
+	if err != nil {
+		return nil, err
+	}
 	o := holdfast.Options{
-		Verb: verb, Logger: a.log, SnapshotInterval: -1, SnapshotEvery: 1 << 62,
+		Keys: keys, Verb: verb, Logger: a.log, SnapshotInterval: -1, SnapshotEvery: 1 << 62,
 		SnapshotKeep: math.MaxInt, Retain: math.MaxInt64, // what the daemon keeps is not this verb's to decide
 	}
 	if change != nil {
@@ -120,9 +127,17 @@ func (a *app) openQuietly(ctx context.Context, verb string, change func(*holdfas
 	return holdfast.Open(ctx, a.dir, o)
 }
 
-// reader opens the directory for reading.
+// reader opens the directory for reading, with the keys that were given.
 func (a *app) reader() (*holdfast.Reader, error) {
-	return holdfast.OpenReader(a.dir)
+	r, err := holdfast.OpenReader(a.dir)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := a.keys()
+	if err != nil || keys == nil {
+		return r, err
+	}
+	return r.WithKeys(keys), nil
 }
 
 // checkFree refuses a directory that another process holds or that is no place
@@ -136,12 +151,13 @@ func (a *app) checkFree() error {
 }
 
 // ledgerName is the name of the ledger in the directory, or the one that a new
-// ledger will get.
+// ledger will get. A ledger whose key is missing is refused here, before a bus is
+// started for it.
 func (a *app) ledgerName(f *openFlags) (string, error) {
 	r, err := a.reader()
 	switch {
 	case err == nil:
-		return r.Identity().Name, nil
+		return r.Identity().Name, r.CheckKeys()
 	case !errors.Is(err, holdfast.ErrNotLedger):
 		return "", err
 	case f.name != "":

@@ -49,6 +49,9 @@ func (d *daemon) supervise(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-d.hangup:
+			d.rotate(ctx)
+			continue
 		case <-l.Failed():
 		}
 		if l.View().Seq() > began+1 { // more than the epoch's own record: it was well for a while

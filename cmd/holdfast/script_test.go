@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,6 +57,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "members": members, "flip": flip, "ready": awaitDaemon, "lines": lines, "cut": cut,
+			"hidden": hidden, "setenv": setenv, "eventually": eventually,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -79,6 +82,80 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
+	noKeys(ts)
+}
+
+// noKeys fails when a key from the files that $KEYFILES lists, separated by
+// colons, is in what a command has printed.
+func noKeys(ts *testscript.TestScript) {
+	for _, secret := range secrets(ts) {
+		for _, name := range []string{"stdout", "stderr"} {
+			if strings.Contains(ts.ReadFile(name), secret) {
+				ts.Fatalf("a key is in %s", name)
+			}
+		}
+	}
+}
+
+// secrets are the keys of the files in $KEYFILES, without what precedes them.
+func secrets(ts *testscript.TestScript) (out []string) {
+	for name := range strings.SplitSeq(ts.Getenv("KEYFILES"), ":") {
+		if name == "" {
+			continue
+		}
+		for line := range strings.Lines(ts.ReadFile(name)) {
+			if _, secret, ok := strings.Cut(strings.TrimSpace(line), "holdfast-key-1:"); ok {
+				out = append(out, secret[:40])
+			}
+		}
+	}
+	if ts.Getenv("KEYFILES") != "" && len(out) == 0 {
+		ts.Fatalf("there is no key in %s", ts.Getenv("KEYFILES"))
+	}
+	return out
+}
+
+// hidden DIR TEXT… fails when a text, or a key, is in a file below DIR or in its
+// name, or in what the last command has printed.
+func hidden(ts *testscript.TestScript, neg bool, args []string) {
+	noKeys(ts)
+	found := ""
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for _, text := range append(secrets(ts), args[1:]...) {
+			if strings.Contains(path+string(b), text) {
+				found = path
+			}
+		}
+		return err
+	}))
+	if (found == "") == neg {
+		ts.Fatalf("found in %q, want none: %v", found, !neg)
+	}
+}
+
+// setenv NAME FILE sets a variable to what a file holds.
+func setenv(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], ts.ReadFile(args[1]))
+}
+
+// eventually PATTERN CMD ARGS… runs a command until its output matches.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := regexp.Compile(args[0])
+	ts.Check(err)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 1500 {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if noKeys(ts); want.MatchString(ts.ReadFile("stdout")) != neg {
+			return
+		}
+		<-tick.C
+	}
+	ts.Fatalf("%s: never came", args[0])
 }
 
 // members FILE NAME… checks that the JSON in a file is an object, or holds one

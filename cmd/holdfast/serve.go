@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,6 +48,10 @@ DIR/nats/reader.json and writer.json, or with --nats an existing one. With
 --nats-listen none there is no bus. Port 0 means any free port.
 
 The HTTP address answers GET /healthz, /status, /positions, /accounts, /verify and /metrics.
+
+With --key the ledger and the store of the embedded server are encrypted. On
+SIGHUP the keys are read again, and when the first one is another, it writes from
+then on; 'holdfast keygen --rotate FILE' puts it there.
 
 When the journal cannot be written (no space, quota, too many files, an error of
 the disk), writing stops with code 503 and reading goes on; the ledger is opened
@@ -91,6 +97,7 @@ type daemon struct {
 	bus     *house // nil without one
 	web     *http.Server
 	webURL  string
+	hangup  chan os.Signal // asks to read the keys again; nil without keys
 
 	reopening reopening
 }
@@ -118,6 +125,11 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 			err = cerr
 		}
 	}()
+	if a.keySource != "" {
+		d.hangup = make(chan os.Signal, 1)
+		signal.Notify(d.hangup, syscall.SIGHUP)
+		defer signal.Stop(d.hangup)
+	}
 	if err = d.start(ctx, f); err != nil {
 		return err
 	}

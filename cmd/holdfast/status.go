@@ -71,6 +71,7 @@ func statusPairs(s holdfast.Status) []pair {
 		{"newest", s.Time},
 		{"positions", fmt.Sprintf("%d open of %d", s.Open, s.Positions)},
 		{"digest", s.Digest},
+		{"encrypted", encryptedText(s.Encrypted)},
 		{"snapshots", strconv.Itoa(s.Snapshots)},
 	}
 	if s.Newest != "" {
@@ -94,6 +95,14 @@ func statusPairs(s holdfast.Status) []pair {
 		out = append(out, pair{"failure", s.Failure})
 	}
 	return out
+}
+
+// encryptedText names the key of the newest record.
+func encryptedText(id string) string {
+	if id == "" {
+		return "no"
+	}
+	return "key " + id
 }
 
 // accountText tells an account in one line: what its charges sum to, and what it

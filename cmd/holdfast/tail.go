@@ -56,10 +56,15 @@ func (a *app) tail(ctx context.Context, f *tailFlags) error {
 	if _, err := a.reader(); err != nil {
 		return err
 	}
+	keys, err := a.keys()
+	if err != nil {
+		return err
+	}
 	log, err := journal.OpenReader(a.dir)
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
+	log = log.WithKeys(keys)
 	head, err := log.Last()
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)

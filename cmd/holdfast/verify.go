@@ -22,6 +22,9 @@ seqs and chain of the journal, every snapshot and its place in the chain. With
 --deep every change is also recomputed from its cause and must give the same
 bytes, and every snapshot's digest.
 
+Of an encrypted ledger without --key, integrity is checked all the same: checksums
+and chain are over what is stored. What payloads say is not.
+
 Exit code 3 when damage was found. A torn tail that the next opening will cut is
 a notice, no damage.`,
 		Example: `  holdfast verify --deep
@@ -104,6 +107,10 @@ func (a *app) printReport(rep *holdfast.VerifyReport) error {
 		if _, err := fmt.Fprintln(a.stdout, "DAMAGE: "+findingText(f)); err != nil {
 			return err
 		}
+	}
+	if rep.OK() && rep.Unread {
+		_, err := fmt.Fprintln(a.stdout, "ok: no damage found; payloads were not read: --key names where the keys come from")
+		return err
 	}
 	if rep.OK() {
 		_, err := fmt.Fprintln(a.stdout, "ok: no damage found")

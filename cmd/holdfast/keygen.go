@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/keyring"
+)
+
+func (a *app) keygenCmd() *cobra.Command {
+	var rotate bool
+	cmd := &cobra.Command{
+		Use:   "keygen FILE|-",
+		Short: "Make a key for an encrypted ledger",
+		Long: `Writes a new random key to FILE, which must not exist and which only its owner may
+read, or to standard output (-). Keep a copy where the ledger is not: losing the
+key is losing the ledger.
+
+With --rotate FILE must exist: the new key becomes its first line, which writes;
+those below go on reading. A daemon takes it up on SIGHUP, everything else when it
+starts.`,
+		Example: `  holdfast keygen /etc/holdfast.key && holdfast init --key /etc/holdfast.key
+  holdfast keygen --rotate /etc/holdfast.key && pkill -HUP -x holdfast
+  holdfast keygen - | pass insert -m holdfast && holdfast serve --key 'cmd:pass holdfast'`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().BoolVar(&rotate, "rotate", false, "put the new key before those that the file holds")
+	return a.verb(cmd, func(ctx context.Context, args []string) error {
+		if err := a.here("keygen"); err != nil {
+			return err
+		}
+		return a.keygen(ctx, args[0], rotate)
+	})
+}
+
+// generated is what keygen prints.
+type generated struct {
+	ID   string `json:"id"`
+	File string `json:"file,omitempty"`
+	Key  string `json:"key,omitempty"` // only when it was asked for on standard output
+}
+
+func (a *app) keygen(ctx context.Context, path string, rotate bool) error {
+	if path == "" || path == "-" && rotate {
+		return usagef("name the file that keeps the key")
+	}
+	key, err := keyring.Generate(rand.Reader)
+	if err != nil {
+		return err
+	}
+	out := generated{ID: key.ID().String(), File: path}
+	text := "# holdfast key " + out.ID + "\n" + key.Reveal() + "\n"
+	switch {
+	case path == "-" && a.output == asTable:
+		_, err = fmt.Fprint(a.stdout, text)
+		return err
+	case path == "-":
+		out.File, out.Key = "", key.Reveal()
+	case rotate:
+		err = rotateFile(ctx, path, text)
+	default:
+		err = createFile(path, text)
+	}
+	if err != nil {
+		return err
+	}
+	if a.output != asTable {
+		return a.printJSON(out)
+	}
+	return describe(a.stdout, []pair{{"key", out.ID}, {"file", out.File}})
+}
+
+// createFile makes a private file durable; one that exists is never written to.
+func createFile(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names it
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("holdfast: %s exists: a key is never overwritten; name a new file, or add --rotate", path)
+	}
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = durable.SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("holdfast: write key: %w", err), os.Remove(path))
+	}
+	return nil
+}
+
+// rotateFile puts a key before those of a file, which must be good as it is.
+func rotateFile(ctx context.Context, path, text string) error {
+	if _, err := keyring.Load(ctx, "file:"+path); err != nil {
+		return err
+	}
+	old, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	if err = durable.WriteFile(path, append([]byte(text), old...), 0o600); err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	return nil
+}
