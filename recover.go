@@ -101,17 +101,17 @@ func (p *opening) claim(last uint64) error {
 
 // load loads the newest good snapshot.
 func (p *opening) load(first, last uint64) error {
-	p.r = p.r.with(p.past)
+	r := p.r.with(p.past) // whose books ask p.r, which will show what is durable
 	if first == 1 && last == 0 {
-		p.book = projector.New(p.r.opts)
+		p.book = projector.New(r.opts)
 		return nil
 	}
 	log, err := p.r.openLog()
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
-	if err = p.r.ownIdentity(log); err == nil {
-		p.book, p.base, err = p.r.base(log, Moment{})
+	if err = r.ownIdentity(log); err == nil {
+		p.book, p.base, err = r.base(log, Moment{})
 	}
 	return err
 }
