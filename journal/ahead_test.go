@@ -227,3 +227,25 @@ func tornSectors(dir, path string, whole, unclean []byte, from, to int64, acked 
 	}
 	return nil
 }
+
+// Zeros are an end of the newest segment only, for a cursor as for everyone.
+func TestCursorRefusesZerosInside(t *testing.T) {
+	l := newLedger(t, 32)
+	path := segments(t, l.unclean)[0]
+	size := 0
+	edit(t, path, func(b []byte) []byte {
+		size = len(b)
+		return append(b, make([]byte, behind)...)
+	})
+	r, err := journal.OpenReader(l.unclean)
+	require.NoError(t, err)
+	c := r.Cursor(0)
+	defer func() { require.NoError(t, c.Close()) }()
+	for err == nil {
+		_, err = c.Next(math.MaxUint64)
+	}
+	var bad *journal.DamageError
+	require.ErrorAs(t, err, &bad)
+	require.Equal(t, "journal/"+filepath.Base(path), bad.File)
+	require.EqualValues(t, size, bad.Offset)
+}
