@@ -137,3 +137,10 @@ func Prove(b []byte, off int64, lost uint64) (seq uint64, found bool, err error)
 
 // DenyAhead makes the newest segment grow with its records.
 func (j *Journal) DenyAhead() { j.ahead.dir = "/nonexistent" }
+
+// BeforeVerdict has f called between a cursor's look at the end of the journal
+// and its verdict about it.
+func (r *Reader) BeforeVerdict(f func()) { r.verdict = f }
+
+// End is what a cursor does at an end that it has seen a while ago.
+func (c *Cursor) End() error { return c.end(nil) }

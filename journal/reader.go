@@ -16,7 +16,10 @@ import (
 // Beside a writer it sees what is written, which can be more than what is
 // durable; who must not see that gives [Cursor.Next] a limit. An atomic batch
 // shows when all of it is there.
-type Reader struct{ dir string }
+type Reader struct {
+	dir     string
+	verdict func() // called before the end is judged, for tests
+}
 
 // OpenReader returns a reader of the ledger in dir. It returns an error that
 // matches [fs.ErrNotExist] when there is none.
