@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -226,4 +227,75 @@ func tornSectors(dir, path string, whole, unclean []byte, from, to int64, acked 
 		}
 	}
 	return nil
+}
+
+// Zeros are an end of the newest segment only, for a cursor as for everyone.
+func TestCursorRefusesZerosInside(t *testing.T) {
+	l := newLedger(t, 32)
+	path := segments(t, l.unclean)[0]
+	size := 0
+	edit(t, path, func(b []byte) []byte {
+		size = len(b)
+		return append(b, make([]byte, behind)...)
+	})
+	r, err := journal.OpenReader(l.unclean)
+	require.NoError(t, err)
+	c := r.Cursor(0)
+	defer func() { require.NoError(t, c.Close()) }()
+	for err == nil {
+		_, err = c.Next(math.MaxUint64)
+	}
+	var bad *journal.DamageError
+	require.ErrorAs(t, err, &bad)
+	require.Equal(t, "journal/"+filepath.Base(path), bad.File)
+	require.EqualValues(t, size, bad.Offset)
+}
+
+// What a cursor has seen as zeros may be a record by the time that MARK knows
+// of it, and what it has seen as a hole may be whole by the time that a frame
+// behind it proves that it was durable.
+func TestCursorLooksAgain(t *testing.T) {
+	dir := fastDir(t)
+	j := open(t, dir, journal.Options{})
+	add(t, j, 3, 3)
+	r, err := journal.OpenReader(dir)
+	require.NoError(t, err)
+	c := r.Cursor(0)
+	defer func() { require.NoError(t, c.Close()) }()
+	drain := func() (n int) {
+		t.Helper()
+		for {
+			if _, err = c.Next(math.MaxUint64); err != nil {
+				require.ErrorIs(t, err, io.EOF)
+				return n
+			}
+			n++
+		}
+	}
+	require.Equal(t, 6, drain())
+	add(t, j, 2)
+	require.NoError(t, j.SaveMark())
+	require.NoError(t, c.End(), "there is more")
+	require.Equal(t, 2, drain())
+
+	path, es := lastSegment(t, dir)
+	add(t, j, 3)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, f.Close()) }()
+	whole, at := make([]byte, 60), int64(es[len(es)-1].end)
+	_, err = f.ReadAt(whole, at)
+	require.NoError(t, err)
+	_, err = f.WriteAt(make([]byte, len(whole)), at)
+	require.NoError(t, err)
+	judged := 0
+	r.BeforeVerdict(func() {
+		if judged++; judged == 1 {
+			_, err = f.WriteAt(whole, at)
+			require.NoError(t, err)
+			add(t, j, 1)
+		}
+	})
+	require.Equal(t, 4, drain())
+	require.Equal(t, 2, judged)
 }

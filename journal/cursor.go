@@ -28,8 +28,8 @@ type Cursor struct {
 	queue       []Record
 	done, ready int
 	whole       Head // the last record read that ends an atomic batch
-	// checked is the end that was found to be in order last time, so that a
-	// cursor that waits there does not have to find it again.
+	// checked is the end, without a flaw, that was found to be in order last
+	// time, so that a cursor that waits there does not have to find it again.
 	checked struct{ seq, size uint64 }
 	opener  opener
 }
@@ -221,11 +221,11 @@ func (c *Cursor) advance(bad *flaw) error {
 		return fmt.Errorf("%w: the journal ends with seq %d now", ErrRewound, c.scan.prev.Seq)
 	}
 	here := struct{ seq, size uint64 }{next, uint64(c.scan.size)} //nolint:gosec // a size is not negative
-	if c.checked == here {
+	if bad == nil && c.checked == here {
 		return io.EOF
 	}
 	err := c.end(bad)
-	if errors.Is(err, io.EOF) {
+	if bad == nil && errors.Is(err, io.EOF) {
 		c.checked = here
 	}
 	return err
@@ -313,6 +313,9 @@ func (c *Cursor) end(bad *flaw) error {
 		here.marked, here.markedAt, here.markedEnd = c.scan.prev, c.scan.off, c.scan.off
 	}
 	s.segs = []segmentScan{here}
+	if c.r.verdict != nil {
+		c.r.verdict()
+	}
 	if err = s.judge(); err == nil {
 		return io.EOF
 	}

@@ -109,7 +109,7 @@
 //
 // A sync is cheaper when neither the size nor the blocks of its file change.
 // So a commit that reaches the end of the file appends zeros behind its frames,
-// up to 256 KB, before it syncs; the ones after it overwrite them. That is done
+// up to 1 MiB, before it syncs; the ones after it overwrite them. That is done
 // through a descriptor opened with O_APPEND, which cannot touch a frame, and
 // never beyond the size that makes a segment full: a segment that has a
 // successor has no zeros behind its last record, and whatever cuts one short

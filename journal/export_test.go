@@ -162,3 +162,10 @@ func (r *Reader) Ciphers() int { return len(r.vault.ciphers) }
 
 // ParseHolder reads the text of LOCK.
 func ParseHolder(b []byte) Holder { return parseHolder(b) }
+
+// BeforeVerdict has f called between a cursor's look at the end of the journal
+// and its verdict about it.
+func (r *Reader) BeforeVerdict(f func()) { r.verdict = f }
+
+// End is what a cursor does at an end that it has seen a while ago.
+func (c *Cursor) End() error { return c.end(nil) }

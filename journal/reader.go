@@ -23,9 +23,10 @@ import (
 // the key of a record it cannot be read: that is [keyring.ErrNoKey], never
 // damage. Heads can be, see [Reader.Stored].
 type Reader struct {
-	dir    string
-	vault  *vault
-	stored bool
+	dir     string
+	vault   *vault
+	stored  bool
+	verdict func() // called before the end is judged, for tests
 }
 
 // OpenReader returns a reader of the ledger in dir. It returns an error that
