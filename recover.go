@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/moneyprinter/holdfast/checkpoint"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -32,7 +33,11 @@ func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
 		return nil, nil, err
 	}
 	r := newReader(dir, id, o)
-	known, err := r.knownDurable()
+	vouched, err := r.newestNote()
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := r.knownDurable(vouched)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,7 +48,10 @@ func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("holdfast: %w", err)
 	}
-	if r, err = claim(r, wal, o); err != nil {
+	if r, err = claim(r, wal, o); err == nil {
+		err = r.holdsTo(vouched)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, wal.Close())
 	}
 	return r, wal, nil
@@ -67,14 +75,17 @@ func claim(r *Reader, wal *journal.Journal, o Options) (*Reader, error) {
 	return r, r.id.write(r.dir)
 }
 
-// knownDurable is the seq of the newest snapshot whose header is good: the
-// journal cannot have ended before it.
-func (r *Reader) knownDurable() (uint64, error) {
+// knownDurable is the seq of the newest snapshot whose header is good, or that of
+// a newer checkpoint: the journal cannot have ended before it.
+func (r *Reader) knownDurable(vouched *checkpoint.Note) (uint64, error) {
 	list, err := r.Snapshots()
 	if err != nil {
 		return 0, err
 	}
 	var seq uint64
+	if vouched != nil {
+		seq = vouched.Seq
+	}
 	for _, s := range list {
 		if s.Err == nil && s.Ledger == [16]byte(r.id.ID) {
 			seq = max(seq, s.Seq)
