@@ -277,6 +277,9 @@ func (r *Reader) verifyNotes(ctx context.Context, rep *VerifyReport) error {
 	if err = r.compare(ctx, a); err != nil {
 		return err
 	}
+	for i := range a.Findings {
+		a.Findings[i].Plan = "compare with evidence that was kept elsewhere (verify --against, --verifier); if only this file says so, it is the file that was altered"
+	}
 	rep.Findings = append(rep.Findings, a.Findings...)
 	return nil
 }

@@ -196,10 +196,30 @@ func TestRollback(t *testing.T) {
 	require.Equal(t, end+1, a.DiffersFrom)
 	require.Equal(t, end+1, a.DiffersTo)
 
+	// A rewritten history under a checkpoint of the ledger's own key is not opened
+	// with that key; a rotten checkpoint keeps nobody out.
+	forged := copyLedger(t, newer)
+	f := forge(t, forged)
+	forgeries()["change"](f, 3)
+	f.write(t)
+	_, err = holdfast.Open(t.Context(), forged, o)
+	require.ErrorIs(t, err, holdfast.ErrDamaged)
+	rotten := copyLedger(t, newer)
+	note, err := filepath.Glob(filepath.Join(rotten, "checkpoints", "*"))
+	require.NoError(t, err)
+	b, err := os.ReadFile(note[0])
+	require.NoError(t, err)
+	b[60] ^= 2 // in the chain of its head
+	require.NoError(t, os.WriteFile(note[0], b, 0o600))
+	require.False(t, verified(t, rotten).OK())
+	l, err = holdfast.Open(t.Context(), rotten, o)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+
 	// Its own checkpoint, left beside an older journal, is evidence at open.
 	require.NoError(t, os.RemoveAll(filepath.Join(newer, "journal")))
 	require.NoError(t, os.CopyFS(filepath.Join(newer, "journal"), os.DirFS(filepath.Join(dir, "journal"))))
-	f := forge(t, newer)
+	f = forge(t, newer)
 	f.segments[len(f.segments)-1] = f.segments[len(f.segments)-1][:1]
 	f.write(t)
 	_, err = holdfast.Open(t.Context(), newer, o)

@@ -293,9 +293,10 @@ func (l *Ledger) thinNotes() error {
 
 // holdsTo demands that the journal still has the history that the newest of its
 // own checkpoints has signed. One record is read for it; what an older one proves
-// is for [Reader.Verify].
-func (r *Reader) holdsTo(n *checkpoint.Note) error {
-	if n == nil {
+// is for [Reader.Verify]. Only who holds the key can tell a rotten checkpoint from a
+// rewritten history here; without it nothing is refused.
+func (r *Reader) holdsTo(n *checkpoint.Note, by note.Signer) error {
+	if n == nil || by == nil || !n.SignedBy(by) {
 		return nil
 	}
 	log, err := journal.OpenReader(r.dir)
@@ -306,8 +307,8 @@ func (r *Reader) holdsTo(n *checkpoint.Note) error {
 	case err == nil, errors.Is(err, ErrTrimmed):
 		return nil
 	case errors.Is(err, ErrDamaged):
-		return fmt.Errorf("checkpoint %s: %w: run 'verify --against' with a copy that was kept elsewhere; "+
-			"if this checkpoint is what is wrong, move it out of %s", noteName(n.Seq), err, notesDir)
+		return fmt.Errorf("checkpoint %s, which this ledger's key has signed: %w: the history was rewritten; "+
+			"nothing was changed; compare with every copy that was kept elsewhere, see 'verify --against'", noteName(n.Seq), err)
 	}
 	return fmt.Errorf("holdfast: %w", err)
 }

@@ -49,7 +49,7 @@ func openFiles(dir string, o Options) (*Reader, *journal.Journal, error) {
 		return nil, nil, fmt.Errorf("holdfast: %w", err)
 	}
 	if r, err = claim(r, wal, o); err == nil {
-		err = r.holdsTo(vouched)
+		err = r.holdsTo(vouched, o.Signer)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, wal.Close())
