@@ -108,7 +108,7 @@ func (r *Reader) compare(ctx context.Context, a *Against) error {
 		a.find(w, 0, fmt.Sprintf("it is of the ledger %s, this is %s", w.Ledger, r.id.ID))
 		return nil
 	}
-	s, err := r.strand(ctx, want)
+	s, err := r.strand(ctx, 0, want)
 	if err != nil {
 		return err
 	}

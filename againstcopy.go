@@ -51,17 +51,17 @@ func (r *Reader) compareCopy(ctx context.Context, a *Against, w *Witness) error 
 
 // common looks at the chains of two ledgers where the part that both keep begins.
 func (r *Reader) common(ctx context.Context, other *Reader) (mine, theirs *strand, err error) {
-	if mine, err = r.strand(ctx, nil); err != nil {
+	if mine, err = r.strand(ctx, 0, nil); err != nil {
 		return nil, nil, err
 	}
-	if theirs, err = other.strand(ctx, nil); err != nil {
+	if theirs, err = other.strand(ctx, 0, nil); err != nil {
 		return nil, nil, unusable(err)
 	}
 	start := max(mine.base, theirs.base)
-	if mine, err = r.strand(ctx, []uint64{start}); err != nil {
+	if mine, err = r.strand(ctx, 0, []uint64{start}); err != nil {
 		return nil, nil, err
 	}
-	if theirs, err = other.strand(ctx, []uint64{start}); err != nil {
+	if theirs, err = other.strand(ctx, 0, []uint64{start}); err != nil {
 		return nil, nil, unusable(err)
 	}
 	return mine, theirs, nil

@@ -47,7 +47,7 @@ var ErrNoSigner = errors.New("holdfast: no signing key")
 // of it, without writing anything. Beside a live writer, or after one that did not
 // close, the newest records may not be known to be durable; they are left out.
 func (r *Reader) Checkpoint(ctx context.Context, by note.Signer) (*checkpoint.Note, error) {
-	all, err := r.strand(ctx, []uint64{math.MaxUint64})
+	all, err := r.strand(ctx, 0, []uint64{math.MaxUint64})
 	if err == nil && all.broken != nil {
 		err = fmt.Errorf("holdfast: nothing is signed: %w", all.broken)
 	}
@@ -85,7 +85,7 @@ func (r *Reader) state(ctx context.Context, of statement, from checkpoint.Point,
 	}
 	first := max(from.Seq, log.First()-1, 1)
 	want := append(checkpoint.Spaced(first, of.seq), first, of.seq)
-	s, err := r.strand(ctx, want)
+	s, err := r.strand(ctx, max(first, log.First()), want)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/moneyprinter/holdfast/journal"
@@ -25,9 +26,10 @@ type strand struct {
 	broken  *journal.DamageError // what is behind end, if it cannot be read
 }
 
-// strand reads the chain values at the wanted seqs, each verified to continue the
-// one before it. What is not kept is not in the result.
-func (r *Reader) strand(ctx context.Context, want []uint64) (*strand, error) {
+// strand reads the records from one on (0: from the first that is kept), each
+// verified to continue the one before it, until it has the chain values at the
+// wanted seqs. What is not kept is not in the result.
+func (r *Reader) strand(ctx context.Context, from uint64, want []uint64) (*strand, error) {
 	log, err := journal.OpenReader(r.dir)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
@@ -45,7 +47,7 @@ func (r *Reader) strand(ctx context.Context, want []uint64) (*strand, error) {
 	if len(wanted) == 0 {
 		return s, nil
 	}
-	if err = s.read(ctx, log, wanted, r.newestShown()); err != nil || !s.whole {
+	if err = s.read(ctx, log.Records(from), wanted, r.newestShown()); err != nil || !s.whole {
 		return s, err
 	}
 	if s.end.Seq == s.base { // asked for what is behind the end only
@@ -57,8 +59,8 @@ func (r *Reader) strand(ctx context.Context, want []uint64) (*strand, error) {
 }
 
 // read goes over the records until it has all that is wanted.
-func (s *strand) read(ctx context.Context, log *journal.Reader, wanted []uint64, bound uint64) error {
-	for rec, err := range log.Records(max(wanted[0], 1)) {
+func (s *strand) read(ctx context.Context, records iter.Seq2[journal.Record, error], wanted []uint64, bound uint64) error {
+	for rec, err := range records {
 		if err == nil {
 			err = ctx.Err()
 		}
