@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/checkpoint"
 )
 
 // evidencePatience is how long Open waits for the bus unless the options say
@@ -20,14 +21,14 @@ type witness struct {
 
 // witnesses asks those outside the journal up to where it was durable, so that a
 // journal that ends before that is refused instead of taken for torn: the
-// ledger's snapshots, and the stream, when it answers. Only durable records are
+// ledger's snapshots and checkpoints, and the stream, when it answers. Only durable records are
 // published, so what is on the stream was durable.
-func (r *Reader) witnesses(ctx context.Context, o Options) (witness, error) {
-	seq, err := r.knownDurable()
+func (r *Reader) witnesses(ctx context.Context, vouched *checkpoint.Note, o Options) (witness, error) {
+	seq, err := r.knownDurable(vouched)
 	if err != nil {
 		return witness{}, err
 	}
-	w := witness{seq: seq, by: "a snapshot stands on it"}
+	w := witness{seq: seq, by: "a snapshot or a checkpoint stands on it"}
 	if e := r.published(ctx, o); e.Seq > w.seq {
 		w = witness{seq: e.Seq, by: fmt.Sprintf(
 			"the bus says so: stream %s holds it (epoch %d, chain %.8x…); if that stream is wrong, open without asking it (Options.Bus.Evidence, --bus-evidence 0)",

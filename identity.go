@@ -205,7 +205,7 @@ func Exists(dir string) (bool, error) {
 		switch name := e.Name(); name {
 		case identityFile:
 			return true, nil
-		case "LOCK", "MARK", "journal", "quarantine", "backups", "nats":
+		case "LOCK", "MARK", "journal", "quarantine", "backups", notesDir, "nats":
 		default:
 			if !durable.IsTemp(name) {
 				foreign = name

@@ -95,12 +95,28 @@ func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 		return s, err
 	}
 	l.well(opSnapshot)
+	if err = l.vouch(ctx, s); err != nil {
+		return s, err
+	}
 	if err = l.retire(); err != nil {
 		l.trouble(opTrim, "error", err)
 		return s, err
 	}
 	l.well(opTrim)
 	return s, nil
+}
+
+// vouch makes the checkpoint that belongs to a snapshot. Only a history that is
+// not the one signed before is the snapshot's concern: then nothing is trimmed.
+func (l *Ledger) vouch(ctx context.Context, s snapshotter.Snapshot) error {
+	if l.opts.Signer == nil || l.signed != nil && l.signed.Seq >= s.Seq {
+		return nil
+	}
+	_, err := l.witness(ctx, statement{seq: s.Seq, state: s.Digest})
+	if errors.Is(err, ErrDamaged) {
+		return fmt.Errorf("snapshot %s was made, but no checkpoint: %w", s.Name, err)
+	}
+	return nil
 }
 
 func (l *Ledger) snapshot(ctx context.Context) (snapshotter.Snapshot, error) {

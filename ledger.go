@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/checkpoint"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -49,6 +50,8 @@ type Ledger struct {
 	snapshotting sync.Mutex
 	gone         bool          // closed; guarded by snapshotting
 	attempted    atomic.Uint64 // durable seq when a snapshot was last tried
+	// signed is the newest checkpoint made since Open; guarded by snapshotting.
+	signed *checkpoint.Checkpoint
 
 	// refusals counts what was refused since the keeper last reported it.
 	refusals atomic.Uint64

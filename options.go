@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
@@ -69,6 +70,10 @@ type Options struct {
 	// Verb and Reach tell a second opener who holds the ledger and how to reach
 	// it.
 	Verb, Reach string
+
+	// Signer signs a checkpoint with each snapshot and on demand; nil makes none.
+	// See [Ledger.Checkpoint].
+	Signer note.Signer
 
 	// Bus publishes every record; nil publishes nothing.
 	Bus *BusOptions

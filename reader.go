@@ -61,6 +61,16 @@ func (r *Reader) openLog() (*journal.Reader, error) {
 	return log.WithKeys(r.keys), nil
 }
 
+// storedLog returns a reader of the journal that needs no keys: heads, and payloads
+// as they are stored.
+func (r *Reader) storedLog() (*journal.Reader, error) {
+	log, err := journal.OpenReader(r.dir)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the callers say what for
+	}
+	return log.Stored(), nil
+}
+
 // Dir is the ledger's directory.
 func (r *Reader) Dir() string { return r.dir }
 
@@ -134,7 +144,7 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 		}
 		book, err := r.load(log, s)
 		if err == nil {
-			return book, anchor{seq: s.Seq, chain: s.Chain}, nil
+			return book, anchorOf(s), nil
 		}
 		if errors.Is(err, ErrNoKey) { // not damaged: to pass over it would hide that a key is missing
 			return nil, anchor{}, err
@@ -156,12 +166,17 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 type anchor struct {
 	seq   uint64
 	chain [32]byte
+	plain bool // the state is not encrypted
+}
+
+func anchorOf(s snapshotter.Snapshot) anchor {
+	return anchor{seq: s.Seq, chain: s.Chain, plain: !s.Encrypted}
 }
 
 // load reads a snapshot's book and checks that it belongs to this ledger and to
 // this journal, and that it gives the digest it was written with.
 func (r *Reader) load(log *journal.Reader, s snapshotter.Snapshot) (*projector.Book, error) {
-	if err := linked(log, s); err != nil {
+	if err := linked(log, anchorOf(s)); err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", s.Name, err)
 	}
 	return loadBook(r.snaps, s, r.opts)
@@ -189,8 +204,7 @@ func loadBook(snaps *snapshotter.Snapshotter, s snapshotter.Snapshot, o projecto
 // that record was trimmed, that the first kept one follows it. A plain snapshot
 // of an encrypted record is somebody else's: anybody can write one whose
 // checksums are right.
-func linked(log *journal.Reader, s snapshotter.Snapshot) error {
-	a := anchor{seq: s.Seq, chain: s.Chain}
+func linked(log *journal.Reader, a anchor) error {
 	last, err := log.Last()
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
@@ -219,7 +233,7 @@ func linked(log *journal.Reader, s snapshotter.Snapshot) error {
 		if rec.Chain != a.chain {
 			return fmt.Errorf("%w: its chain is not that of seq %d of the journal", ErrDamaged, a.seq)
 		}
-		if rec.Flags&journal.Encrypted != 0 && !s.Encrypted {
+		if rec.Flags&journal.Encrypted != 0 && a.plain {
 			return fmt.Errorf("%w: it is plain, but seq %d of the journal is encrypted: it was not written by this ledger", ErrDamaged, a.seq)
 		}
 	}

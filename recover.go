@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/moneyprinter/holdfast/checkpoint"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -17,8 +18,9 @@ type opening struct {
 	o       Options
 	past    *historian
 	r       *Reader
-	created bool  // there is no identity yet
-	err     error // why the look at the rest was no good
+	vouched *checkpoint.Note // the newest of the ledger's own; nil: none
+	created bool             // there is no identity yet
+	err     error            // why the look at the rest was no good
 	book    *projector.Book
 	base    anchor
 }
@@ -46,8 +48,11 @@ func openFiles(ctx context.Context, dir string, o Options, past *historian) (*op
 	}
 	p := &opening{dir: dir, o: o, past: past, r: newReader(dir, id, o)}
 	var known witness
+	if p.vouched, err = p.r.newestNote(); err != nil {
+		return nil, nil, err
+	}
 	if exists { // a ledger that is being made has none
-		if known, err = p.r.witnesses(ctx, o); err != nil {
+		if known, err = p.r.witnesses(ctx, p.vouched, o); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -74,6 +79,9 @@ func openFiles(ctx context.Context, dir string, o Options, past *historian) (*op
 // changed yet: a ledger whose identity or state is not there is refused as it is.
 func (p *opening) look(first uint64, last journal.Head) error {
 	if p.err = p.claim(last.Seq); p.err == nil {
+		p.err = p.r.holdsTo(p.vouched, p.o.Signer)
+	}
+	if p.err == nil {
 		p.err = p.load(first, last.Seq)
 	}
 	return p.err
@@ -116,14 +124,17 @@ func (p *opening) load(first, last uint64) error {
 	return err
 }
 
-// knownDurable is the seq of the newest snapshot whose header is good: the
-// journal cannot have ended before it.
-func (r *Reader) knownDurable() (uint64, error) {
+// knownDurable is the seq of the newest snapshot whose header is good, or that of
+// a newer checkpoint: the journal cannot have ended before it.
+func (r *Reader) knownDurable(vouched *checkpoint.Note) (uint64, error) {
 	list, err := r.Snapshots()
 	if err != nil {
 		return 0, err
 	}
 	var seq uint64
+	if vouched != nil {
+		seq = vouched.Seq
+	}
 	for _, s := range list {
 		if s.Err == nil && s.Ledger == [16]byte(r.id.ID) {
 			seq = max(seq, s.Seq)

@@ -45,6 +45,7 @@ func (l *Ledger) endpoints() []bus.Endpoint {
 		asked("verify", heavy(l.serveVerify)),
 		asked("backup.create", heavy(l.serveSnapshot)),
 		asked("backup.list", l.serveSnapshots),
+		asked("checkpoint", heavy(l.serveCheckpoint)),
 		// These tell and mend what is wrong with the stream.
 		{Name: "status", Handle: reading("status", l.serveStatus)},
 		{Name: "bus.rebuild", Handle: reading("bus.rebuild", l.serveRebuild)},
@@ -107,6 +108,14 @@ func (l *Ledger) serveSnapshots(context.Context, *query) ([]byte, error) {
 	return reply(out, err)
 }
 
+func (l *Ledger) serveCheckpoint(ctx context.Context, _ *query) ([]byte, error) {
+	n, err := l.Checkpoint(ctx)
+	if err != nil {
+		return nil, coded(err)
+	}
+	return reply(CheckpointOf(n), nil)
+}
+
 func reply[T any](v T, err error) ([]byte, error) {
 	if err != nil {
 		return nil, coded(err)
@@ -149,6 +158,7 @@ func coded(err error) error {
 		{ErrFailed, "503"},
 		{ErrClosed, "503"},
 		{bus.ErrNotRunning, "503"},
+		{ErrNoSigner, "501"},
 		{ErrDamaged, "422"},
 	} {
 		if errors.Is(err, c.err) {
@@ -191,7 +201,7 @@ func packageName(text string) int {
 	for again := true; again; {
 		again = false
 		for _, name := range []string{
-			"position: invalid: ", "holdfast: ", "position: ", "projector: ", "journal: ", "snapshotter: ", "bus: ",
+			"position: invalid: ", "holdfast: ", "position: ", "projector: ", "journal: ", "snapshotter: ", "checkpoint: ", "bus: ",
 		} {
 			if after, found := strings.CutPrefix(rest, name); found {
 				rest, again = after, true

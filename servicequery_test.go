@@ -68,7 +68,7 @@ func TestEndpointsAreOpenToTheirUsers(t *testing.T) {
 	require.NoError(t, json.Unmarshal(m.Data, &info))
 	require.GreaterOrEqual(t, len(info.Endpoints), 14)
 	// verify holds up backups and announces what it finds on the bus.
-	writes := []string{"apply", "verify", "backup.create", "bus.rebuild"}
+	writes := []string{"apply", "verify", "backup.create", "checkpoint", "bus.rebuild"}
 	for _, e := range info.Endpoints {
 		name := strings.TrimPrefix(e.Subject, "holdfast.api.v1.main.")
 		_, err = writer.Request(e.Subject, []byte(`{}`), 30*time.Second)

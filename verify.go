@@ -34,21 +34,33 @@ type Finding struct {
 // VerifyReport is the outcome of a verification. Notices are worth knowing and
 // no damage, such as a torn tail that the next opening will cut.
 type VerifyReport struct {
-	First     uint64   `json:"first"`
-	Last      uint64   `json:"last"`
-	Records   uint64   `json:"records"`
-	Changes   uint64   `json:"changes"` // records but the epochs' own
-	Segments  int      `json:"segments"`
-	Bytes     int64    `json:"bytes"`
-	Snapshots int      `json:"snapshots"`
-	Deep      bool     `json:"deep"`
-	Digest    string   `json:"digest,omitempty"` // of the state at Last, hex
-	Keys      []string `json:"keys,omitempty"`   // ids of the keys of encrypted records
+	First     uint64 `json:"first"`
+	Last      uint64 `json:"last"`
+	Records   uint64 `json:"records"`
+	Changes   uint64 `json:"changes"` // records but the epochs' own
+	Segments  int    `json:"segments"`
+	Bytes     int64  `json:"bytes"`
+	Snapshots int    `json:"snapshots"`
+	// Checkpoints are those in the ledger's own directory.
+	Checkpoints int      `json:"checkpoints"`
+	Deep        bool     `json:"deep"`
+	Digest      string   `json:"digest,omitempty"` // of the state at Last, hex
+	Keys        []string `json:"keys,omitempty"`   // ids of the keys of encrypted records
 	// Unread says that integrity was checked and payloads were not read,
 	// because no keys were given.
 	Unread   bool      `json:"unread,omitempty"`
 	Findings []Finding `json:"findings"`
 	Notices  []Finding `json:"notices"`
+	// Against is the comparison with evidence from elsewhere, if one was asked for;
+	// its findings are among the others.
+	Against *Against `json:"against,omitempty"`
+}
+
+// Add puts a comparison into the report.
+func (r *VerifyReport) Add(a *Against) {
+	r.Against = a
+	r.Findings = append(r.Findings, a.Findings...)
+	r.Notices = append(r.Notices, a.Notices...)
 }
 
 // OK reports whether nothing is damaged.
@@ -114,6 +126,9 @@ func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 	}
 	if len(j.Damages) > 0 {
 		return rep, nil // no state can be derived from a damaged journal
+	}
+	if err := r.verifyNotes(ctx, rep); err != nil {
+		return nil, err
 	}
 	if err := r.verifyState(ctx, rep, o, good); err != nil {
 		return nil, err
@@ -182,7 +197,7 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 			continue
 		}
 		if err == nil && link {
-			err = linked(log, full)
+			err = linked(log, anchorOf(full))
 		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // pruned meanwhile

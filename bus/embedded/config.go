@@ -103,7 +103,7 @@ func readerEntries(ledger string) []entry {
 // writerEntries is what a writer may use besides.
 func writerEntries(ledger string) []entry {
 	var entries []entry
-	for _, endpoint := range []string{"apply", "verify", "backup.create", "bus.rebuild"} {
+	for _, endpoint := range []string{"apply", "verify", "backup.create", "checkpoint", "bus.rebuild"} {
 		entries = append(entries, entry{kind: "service", core: bus.RequestSubject(ledger, endpoint), option: slowAnswer})
 	}
 	return entries

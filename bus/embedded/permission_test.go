@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	var endpoints []bus.Endpoint
 	for _, name := range []string{
 		"apply", "position.get", "position.list", "position.at", "position.cycles", "position.lots", "summary", "account.list",
-		"history", "status", "verify", "backup.create", "backup.list", "bus.rebuild",
+		"history", "status", "verify", "backup.create", "backup.list", "checkpoint", "bus.rebuild",
 	} {
 		endpoints = append(endpoints, bus.Endpoint{Name: name, Handle: func(c ctxpkg.Context, _ []byte) ([]byte, error) {
 			w.calls <- name
@@ -104,6 +104,7 @@ func TestPermissions(t *testing.T) {
 		{bus.RequestSubject(ledger, "apply"), "{}", onlyWriter},
 		{bus.RequestSubject(ledger, "verify"), "{}", onlyWriter},
 		{bus.RequestSubject(ledger, "backup.create"), "{}", onlyWriter},
+		{bus.RequestSubject(ledger, "checkpoint"), "{}", onlyWriter},
 		{bus.RequestSubject(ledger, "bus.rebuild"), "{}", onlyWriter},
 		{"$SRV.PING", "", both},
 		{"$SRV.INFO.holdfast", "", both},

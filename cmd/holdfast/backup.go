@@ -65,6 +65,7 @@ func (a *app) printBackup(r holdfast.Backup) error {
 }
 
 func (a *app) backupCreateCmd() *cobra.Command {
+	var signKey string
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Make a snapshot now",
@@ -74,8 +75,9 @@ with --server; otherwise the directory is opened for the moment.`,
 		Example: "  holdfast backup create\n  holdfast backup create --server nats://127.0.0.1:4222 --creds holdfast-data/nats/writer.json",
 		Args:    cobra.NoArgs,
 	}
+	signKeyFlag(cmd, &signKey)
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
-		s, err := a.createBackup(ctx)
+		s, err := a.createBackup(ctx, signKey)
 		if err != nil {
 			return err
 		}
@@ -84,14 +86,21 @@ with --server; otherwise the directory is opened for the moment.`,
 }
 
 // createBackup asks the daemon or opens the ledger.
-func (a *app) createBackup(ctx context.Context) (made holdfast.Backup, err error) {
+func (a *app) createBackup(ctx context.Context, signKey string) (made holdfast.Backup, err error) {
 	if a.server != "" {
+		if signKey != "" {
+			return made, usagef("--sign-key is for the directory: the daemon signs with its own key")
+		}
 		err = a.withRemote(ctx, func(r *remote) error {
 			return r.ask(ctx, "backup.create", &made)
 		})
 		return made, err
 	}
-	l, err := a.openQuietly(ctx, "backup create", nil)
+	by, err := loadSigner(signKey)
+	if err != nil {
+		return made, err
+	}
+	l, err := a.openQuietly(ctx, "backup create", func(o *holdfast.Options) { o.Signer = by })
 	if err != nil {
 		return made, err
 	}

@@ -12,7 +12,7 @@ import (
 // packageNames are the names of packages at the start of an error's text and of
 // its parts.
 var packageNames = regexp.MustCompile(
-	`(^|: |; |, |\n|\(|\band )(?:(?:holdfast|keyring|position|projector|journal|snapshotter|bus|embedded|feed): )+`)
+	`(^|: |; |, |\n|\(|\band )(?:(?:holdfast|keyring|position|projector|journal|snapshotter|checkpoint|bus|embedded|feed): )+`)
 
 // plain takes the names of packages out of an error's text: they say nothing to
 // the reader. It is for everything that is shown.

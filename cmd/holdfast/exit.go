@@ -137,7 +137,7 @@ func advice(err error) string {
 // remoteVerb reports whether a verb that writes can be sent to a daemon.
 func remoteVerb(cmd *cobra.Command) bool {
 	switch cmd.CommandPath() {
-	case "holdfast ingest", "holdfast import", "holdfast backup create", "holdfast bus rebuild":
+	case "holdfast ingest", "holdfast import", "holdfast backup create", "holdfast checkpoint", "holdfast bus rebuild":
 		return true
 	}
 	return false

@@ -17,25 +17,41 @@ import (
 
 func (a *app) keygenCmd() *cobra.Command {
 	var rotate bool
+	var sign, name string
 	cmd := &cobra.Command{
-		Use:   "keygen FILE|-",
-		Short: "Make a key for an encrypted ledger",
+		Use:   "keygen FILE|- | keygen --sign FILE",
+		Short: "Make a key that encrypts a ledger, or one that signs checkpoints",
 		Long: `Writes a new random key to FILE, which must not exist and which only its owner may
 read, or to standard output (-). Keep a copy where the ledger is not: losing the
 key is losing the ledger.
 
 With --rotate FILE must exist: the new key becomes its first line, which writes;
 those below go on reading. A daemon takes it up on SIGHUP, everything else when it
-starts.`,
+starts.
+
+With --sign it makes a key pair that signs checkpoints instead: the private key
+goes into FILE (mode 0600, never overwritten), the public key to standard output.
+Keep the public key, and the checkpoints, where who can write the ledger cannot.`,
 		Example: `  holdfast keygen /etc/holdfast.key && holdfast init --key /etc/holdfast.key
   holdfast keygen --rotate /etc/holdfast.key && pkill -HUP -x holdfast
-  holdfast keygen - | pass insert -m holdfast && holdfast serve --key 'cmd:pass holdfast'`,
-		Args: cobra.ExactArgs(1),
+  holdfast keygen - | pass insert -m holdfast && holdfast serve --key 'cmd:pass holdfast'
+  holdfast keygen --sign sign.key > holdfast.pub && holdfast serve --sign-key sign.key`,
+		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().BoolVar(&rotate, "rotate", false, "put the new key before those that the file holds")
+	cmd.Flags().StringVar(&sign, "sign", "", "make a signing key, in this file")
+	cmd.Flags().StringVar(&name, "name", "holdfast", "name of the signing key, which stands in its signatures")
 	return a.verb(cmd, func(ctx context.Context, args []string) error {
 		if err := a.here("keygen"); err != nil {
 			return err
+		}
+		switch {
+		case sign != "" && (len(args) > 0 || rotate):
+			return usagef("--sign names the file itself and makes one new key")
+		case sign != "":
+			return a.keygenSign(sign, name)
+		case len(args) == 0:
+			return usagef("name the file that keeps the key, or - for standard output")
 		}
 		return a.keygen(ctx, args[0], rotate)
 	})

@@ -28,6 +28,7 @@ type openFlags struct {
 	keep     int
 	retain   time.Duration
 	cycles   int
+	signKey  string
 	phaseLog bool
 }
 
@@ -40,6 +41,7 @@ func (f *openFlags) running(cmd *cobra.Command) {
 	p.IntVar(&f.keep, "backup-max", 24, "how many snapshots are kept")
 	p.DurationVar(&f.retain, "journal-retain", 30*24*time.Hour, "age below which journal records are never trimmed; 0 trims up to the oldest kept snapshot")
 	p.IntVar(&f.cycles, "closed-cycles", 16, "how many closed cycles of each key stay readable after their records are trimmed; -1 keeps all")
+	signKeyFlag(cmd, &f.signKey)
 	p.BoolVar(&f.phaseLog, "phase-log", false, "log the phases of the work to standard error, for fault drills")
 	_ = p.MarkHidden("phase-log") // it was defined in the line above
 }
@@ -55,6 +57,9 @@ func (a *app) options(f *openFlags, verb string) (holdfast.Options, error) {
 		return o, err
 	}
 	if o.Rules, err = f.rules(); err != nil {
+		return o, err
+	}
+	if o.Signer, err = loadSigner(f.signKey); err != nil {
 		return o, err
 	}
 	if f.cycles == 0 || f.cycles < -1 {

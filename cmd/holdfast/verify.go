@@ -14,6 +14,7 @@ import (
 
 func (a *app) verifyCmd() *cobra.Command {
 	var deep bool
+	var against, verifier string
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check every byte of the ledger, and with --deep every number",
@@ -25,23 +26,47 @@ bytes, and every snapshot's digest.
 Of an encrypted ledger without --key, integrity is checked all the same: checksums
 and chain are over what is stored. What payloads say is not.
 
-Exit code 3 when damage was found. A torn tail that the next opening will cut is
-a notice, no damage.`,
+That finds rot and careless edits. Who can write the directory can also compute
+fresh checksums and a fresh chain; what he cannot change is what was kept
+elsewhere. --against compares the ledger with such evidence: a file of one or more
+checkpoints, a directory of *.note files, a snapshot, or a copy of the ledger's
+directory, and names the first record that differs, as exactly as the evidence
+does. --verifier checks the signatures of checkpoints.
+
+Exit code 3 when damage was found or the ledger does not fit the evidence; 1 when
+the evidence cannot be used (unreadable, bad signature) or nothing of it could be
+compared. A torn tail that the next opening will cut is a notice, no damage.`,
 		Example: `  holdfast verify --deep
-  holdfast verify -o json --dir /var/lib/holdfast`,
+  holdfast verify -o json --dir /var/lib/holdfast
+  holdfast verify --against kept.note --verifier holdfast.pub
+  holdfast verify --against /mnt/offsite/holdfast-data`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().BoolVar(&deep, "deep", false, "recompute every change")
+	cmd.Flags().StringVar(&against, "against", "", "compare with checkpoints, a snapshot or a copy of the ledger that was kept elsewhere")
+	cmd.Flags().StringVar(&verifier, "verifier", "", "with --against: public key, or file of such keys, one of which must have signed each checkpoint")
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		o, err := a.againstOptions(against, verifier)
+		if err != nil {
+			return err
+		}
 		rep, err := a.verify(ctx, deep)
 		if err != nil {
 			return err
+		}
+		if against != "" {
+			if err = a.verifyAgainst(ctx, rep, against, o); err != nil {
+				return err
+			}
 		}
 		if err := a.printReport(rep); err != nil {
 			return err
 		}
 		if !rep.OK() {
 			return fmt.Errorf("%w: %s", errFindings, counted(len(rep.Findings), "finding"))
+		}
+		if rep.Against != nil && !rep.Against.OK() {
+			return fmt.Errorf("holdfast: no damage was found, but nothing of %s could be compared with the ledger", against)
 		}
 		return nil
 	})
@@ -89,6 +114,12 @@ func (a *app) printReport(rep *holdfast.VerifyReport) error {
 		{"journal", fmt.Sprintf("%s, %s", counted(rep.Segments, "segment"), byteText(rep.Bytes))},
 		{"snapshots", fmt.Sprint(rep.Snapshots)},
 	}
+	if rep.Checkpoints > 0 {
+		pairs = append(pairs, pair{"checkpoints", fmt.Sprint(rep.Checkpoints)})
+	}
+	if rep.Against != nil {
+		pairs = append(pairs, againstPairs(rep.Against)...)
+	}
 	if rep.Deep {
 		pairs = append(pairs, pair{"deep", "every change recomputed from its cause"})
 	}
@@ -122,7 +153,10 @@ func (a *app) printReport(rep *holdfast.VerifyReport) error {
 // findingText is the place, the reason and the plan.
 func findingText(f holdfast.Finding) string {
 	s := f.Reason
-	if f.File != "" {
+	switch {
+	case f.File != "" && f.Offset == 0 && f.Seq == 0:
+		s = f.File + ": " + f.Reason
+	case f.File != "":
 		s = fmt.Sprintf("%s at offset %d: %s", f.File, f.Offset, f.Reason)
 	}
 	if f.Seq != 0 {

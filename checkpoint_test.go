@@ -1,0 +1,114 @@
+package holdfast_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/checkpoint"
+)
+
+// A checkpoint comes with each snapshot, at the same record, and is announced
+// whole: a subscriber keeps it where the directory's owner does not reach.
+func TestCheckpointWithEachSnapshot(t *testing.T) {
+	by, known := witnessKeys(t, "desk")
+	dir := t.TempDir()
+	s := startServer(t, dir)
+	nc, err := s.Connect(t.Context())
+	require.NoError(t, err)
+	defer nc.Close()
+	heard, err := nc.SubscribeSync(bus.OpsSubject("main", "checkpoint.created"))
+	require.NoError(t, err)
+	require.NoError(t, nc.Flush())
+	o := quiet()
+	o.Signer, o.Bus = by, &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	l := open(t, dir, o)
+	applyAll(t, l, randomFills(4, 10))
+	caughtUp(t, l)
+	snap, err := l.Snapshot(t.Context())
+	require.NoError(t, err)
+	m, err := heard.NextMsg(10 * time.Second)
+	require.NoError(t, err)
+	var told holdfast.Checkpointed
+	require.NoError(t, json.Unmarshal(m.Data, &told))
+	n, err := checkpoint.Open([]byte(told.Note), known)
+	require.NoError(t, err)
+	require.Equal(t, [2]any{snap.Seq, snap.Chain}, [2]any{n.Seq, n.Chain})
+	require.Equal(t, snap.Digest, n.State)
+	require.Equal(t, snap.RecordTime, n.Time)
+	onDisk, err := os.ReadFile(filepath.Join(dir, "checkpoints", fmt.Sprintf("%020d.note", snap.Seq)))
+	require.NoError(t, err)
+	require.Equal(t, told.Note, string(onDisk))
+
+	// On request as well; nothing new, and it is the same one.
+	b, code := request(t, nc, "checkpoint", "")
+	require.Empty(t, code, "%s", b)
+	var asked holdfast.Checkpointed
+	require.NoError(t, json.Unmarshal(b, &asked))
+	require.Equal(t, told, asked)
+	b, code = request(t, nc, "checkpoint", `{"deep":true}`)
+	require.Equal(t, "400", code, "%s", b)
+}
+
+// Of many checkpoints a thousand stay, the newest of them all.
+func TestCheckpointsThinOut(t *testing.T) {
+	by, _ := witnessKeys(t, "desk")
+	dir := t.TempDir()
+	o := quiet()
+	o.Signer = by
+	l := open(t, dir, o)
+	applyAll(t, l, randomFills(4, 1200))
+	notes := filepath.Join(dir, "checkpoints")
+	require.NoError(t, os.Mkdir(notes, 0o700))
+	for seq := range 1100 {
+		require.NoError(t, os.WriteFile(filepath.Join(notes, fmt.Sprintf("%020d.note", seq+1)), nil, 0o600))
+	}
+	n, err := l.Checkpoint(t.Context())
+	require.NoError(t, err)
+	entries, err := os.ReadDir(notes)
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(entries), 1000)
+	require.Greater(t, len(entries), 500)
+	require.Equal(t, fmt.Sprintf("%020d.note", 1), entries[0].Name())
+	require.Equal(t, fmt.Sprintf("%020d.note", n.Seq), entries[len(entries)-1].Name())
+}
+
+// The chain says nothing of a snapshot's body. One with another state, anchored and
+// summed as it should be, passes for good; the digest that was signed does not fit.
+func TestExchangedSnapshot(t *testing.T) {
+	by, known := witnessKeys(t, "desk")
+	dir := t.TempDir()
+	o := quiet()
+	o.Signer = by
+	l := open(t, dir, o)
+	ms := strangers(12)
+	applyAll(t, l, ms[:5])
+	require.NoError(t, l.Close())
+	lie := copyLedger(t, dir)
+	for i, d := range []string{dir, lie} {
+		l = open(t, d, o)
+		applyAll(t, l, ms[5+i:6+i])
+		_, err := l.Snapshot(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, l.Close())
+	}
+	evidence, err := filepath.Glob(filepath.Join(copyLedger(t, dir), "checkpoints", "*"))
+	require.NoError(t, err)
+	require.Len(t, evidence, 1)
+	require.True(t, against(t, dir, evidence[0], known).OK())
+
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "backups")))
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "backups"), os.DirFS(filepath.Join(lie, "backups"))))
+	forge(t, dir).write(t) // gives the snapshot this journal's chain
+	require.True(t, verified(t, dir).OK(), "plain verification is not fooled: %v", verified(t, dir).Findings)
+	a := against(t, dir, evidence[0], known)
+	require.False(t, a.OK())
+	require.Contains(t, a.Findings[0].Reason, "a snapshot was altered")
+}
