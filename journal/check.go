@@ -74,7 +74,9 @@ func check(dir string) (Report, error) {
 	// Without MARK the rest can still be looked at.
 	if s, err = surveyLedger(dir, 0, true); err != nil {
 		if errors.As(err, &damage) {
-			rep.Damages = append(rep.Damages, damage)
+			if *damage != *rep.Damages[0] {
+				rep.Damages = append(rep.Damages, damage)
+			}
 			err = nil
 		}
 		return rep, err

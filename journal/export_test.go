@@ -132,3 +132,16 @@ func Prove(b []byte, off int64, lost uint64) (seq uint64, found bool, err error)
 	p, err := searchProof(bytes.NewReader(b), int64(len(b)), off, lost)
 	return p.seq, p.found, err
 }
+
+// CrashAt makes Repair return err at its n-th step, counted from 1, and tells
+// how many steps there were.
+func (o *RepairOptions) CrashAt(n int, err error) (steps *int) {
+	steps = new(int)
+	o.step = func(string) error {
+		if *steps++; *steps == n {
+			return err
+		}
+		return nil
+	}
+	return steps
+}

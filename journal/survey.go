@@ -2,7 +2,6 @@ package journal
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"sync"
 )
@@ -31,7 +30,7 @@ func surveyLedger(dir string, durable uint64, trust bool) (*survey, error) {
 	s := &survey{dir: dir}
 	var err error
 	s.mark, s.hasMark, err = readMark(dir)
-	if err != nil && !trust {
+	if err != nil && (!trust || s.mark.giving) {
 		return nil, err
 	}
 	s.markErr = err
@@ -42,19 +41,24 @@ func surveyLedger(dir string, durable uint64, trust bool) (*survey, error) {
 	if err = s.base(segs, trust); err != nil {
 		return nil, err
 	}
+	return s, s.look(segs, durable)
+}
+
+// look verifies segments, oldest first, and holds the pieces against each other.
+func (s *survey) look(segs []segmentFile, durable uint64) (err error) {
 	for len(segs) > 0 && segs[0].first < s.mark.first {
 		s.leftovers = append(s.leftovers, segs[0])
 		segs = segs[1:]
 	}
 	if s.segs, err = scanAll(segs, s.mark.last); err != nil {
-		return nil, err
+		return err
 	}
 	s.known, s.knownBy = s.mark.last, "MARK says so"
 	if durable > s.known {
 		s.known, s.knownBy = durable, "a snapshot or another witness says so"
 	}
 	s.connect()
-	return s, nil
+	return nil
 }
 
 // base settles what to start from: MARK, or without one the first segment.
@@ -104,7 +108,7 @@ func scanAll(segs []segmentFile, asked uint64) ([]segmentScan, error) {
 }
 
 func scanFile(f segmentFile, asked uint64) (segmentScan, error) {
-	file, err := openRegular(f.path, os.O_RDONLY)
+	file, err := f.open()
 	if err != nil {
 		return segmentScan{}, fmt.Errorf("journal: open %s: %w", f.name(), err)
 	}
@@ -171,8 +175,8 @@ func (s *survey) damage(file string, off int64, seq uint64, reason string) {
 func (s *survey) damaged(file string, off int64, seq uint64, reason string) *DamageError {
 	return &DamageError{
 		File: file, Offset: off, Seq: seq, Durable: s.known, Reason: reason,
-		Plan: "nothing was changed; keep a copy of the directory, then put the file back from a copy of this ledger, " +
-			"or restore the newest verified snapshot into a new directory",
+		Plan: "nothing was changed; 'holdfast repair --plan' says what a copy of this ledger can heal (--from DIR) and " +
+			"what would have to be given up without one; 'holdfast backup restore' makes a new ledger of a snapshot",
 	}
 }
 
