@@ -68,6 +68,9 @@ var (
 	ErrTrimmed = journal.ErrTrimmed
 	// ErrDamaged: bytes are not what was written; see [journal.DamageError].
 	ErrDamaged = journal.ErrDamaged
+	// ErrRefused: a repair will not take records of another history, or give up
+	// what need not be; see [journal.CopyError].
+	ErrRefused = journal.ErrRefused
 	// ErrFailed: an earlier write or sync failed; the ledger must be reopened.
 	ErrFailed = journal.ErrFailed
 	// ErrClosed: the ledger was closed.

@@ -109,7 +109,7 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 	}
 	var passed error
 	for _, s := range list {
-		if s.Err != nil || s.Ledger != [16]byte(r.id.ID) || !at.covers(stampOf(s)) {
+		if s.Err != nil || !r.id.owns(s.Ledger, s.Seq) || !at.covers(stampOf(s)) {
 			continue
 		}
 		book, err := r.load(log, s)

@@ -62,7 +62,7 @@ func claim(r *Reader, wal *journal.Journal, o Options) (*Reader, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case wal.Last().Seq > 0:
-		return nil, &IdentityError{File: identityFile, Reason: "is missing, but the journal holds records: put the file back from a copy of the ledger, or, if a restore into this directory was cut short, remove it and restore again"}
+		return nil, &IdentityError{File: identityFile, Reason: "is missing, but the journal holds records: take it from a copy of the ledger ('holdfast repair --from DIR'), or, if a restore into this directory was cut short, remove it and restore again"}
 	}
 	return r, r.id.write(r.dir)
 }
@@ -76,7 +76,7 @@ func (r *Reader) knownDurable() (uint64, error) {
 	}
 	var seq uint64
 	for _, s := range list {
-		if s.Err == nil && s.Ledger == [16]byte(r.id.ID) {
+		if s.Err == nil && r.id.owns(s.Ledger, s.Seq) {
 			seq = max(seq, s.Seq)
 		}
 	}

@@ -137,7 +137,7 @@ func Prove(b []byte, off int64, lost uint64) (seq uint64, found bool, err error)
 // how many steps there were.
 func (o *RepairOptions) CrashAt(n int, err error) (steps *int) {
 	steps = new(int)
-	o.step = func(string) error {
+	o.Step = func(string) error {
 		if *steps++; *steps == n {
 			return err
 		}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -246,7 +247,7 @@ func (r *repairer) giveUp(p *RepairPlan) error {
 			return err
 		}
 	}
-	if err = r.o.step("settle"); err != nil {
+	if err = r.o.Step("settle"); err != nil {
 		return err
 	}
 	if err = r.release(); err != nil {
@@ -291,7 +292,7 @@ func (r *repairer) cutFile(path string, end int64) error {
 	} else if err := durable.WriteFile(path, b, filePerm); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	return r.o.step("cut")
+	return r.o.Step("cut")
 }
 
 // writeMark writes MARK with additional flags.
@@ -302,7 +303,7 @@ func (r *repairer) writeMark(m *mark, bits uint32, step string) error {
 	if err := durable.WriteFile(filepath.Join(r.dir, markName), b, filePerm); err != nil {
 		return fmt.Errorf("journal: write %s: %w", markName, err)
 	}
-	return r.o.step(step)
+	return r.o.Step(step)
 }
 
 // RepairReport is the content of the file that a repair leaves in quarantine.
@@ -330,7 +331,7 @@ func (r *repairer) report(p *RepairPlan, name string) error {
 	p.Report = quarantineDir + "/" + name
 	path := filepath.Join(r.dir, p.Report)
 	if _, err := os.Lstat(path); err == nil {
-		return r.o.step("report")
+		return r.o.Step("report")
 	}
 	b, err := json.MarshalIndent(rep, "", "  ")
 	if err != nil {
@@ -339,5 +340,28 @@ func (r *repairer) report(p *RepairPlan, name string) error {
 	if err = durable.WriteFile(path, append(b, '\n'), filePerm); err != nil {
 		return fmt.Errorf("journal: write report: %w", err)
 	}
-	return r.o.step("report")
+	return r.o.Step("report")
+}
+
+// Reports returns what repairs have left word of in the quarantine of the ledger
+// in dir, in the order of their epochs.
+func Reports(dir string) ([]RepairReport, error) {
+	names, err := filepath.Glob(filepath.Join(dir, quarantineDir, "repair-epoch-*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("journal: list reports: %w", err)
+	}
+	var out []RepairReport
+	for _, name := range names {
+		b, readErr := os.ReadFile(name) //nolint:gosec // inside the ledger's directory
+		var rep RepairReport
+		if readErr == nil {
+			readErr = json.Unmarshal(b, &rep)
+		}
+		if readErr != nil || rep.Plan == nil {
+			continue // word of what was done, not a part of it
+		}
+		out = append(out, rep)
+	}
+	slices.SortStableFunc(out, func(a, b RepairReport) int { return cmp.Compare(a.Epoch, b.Epoch) })
+	return out, nil
 }

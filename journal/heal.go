@@ -56,7 +56,7 @@ func (r *repairer) run() (*RepairPlan, error) {
 	if !p.Sound() {
 		if r.o.Approve != nil {
 			if err = r.o.Approve(p); err != nil {
-				return nil, err
+				return p, err
 			}
 		}
 		for _, name := range []string{journalDir, quarantineDir} {
@@ -171,7 +171,7 @@ func (r *repairer) heal(p *RepairPlan) error {
 		if err = replaceFrom(filepath.Join(r.dir, journalDir, segmentBase(t.first)), t.parts); err != nil {
 			return err
 		}
-		if err = r.o.step("segment"); err != nil {
+		if err = r.o.Step("segment"); err != nil {
 			return err
 		}
 	}
@@ -217,7 +217,7 @@ func (r *repairer) quarantine(p *RepairPlan, paths []string, epoch uint64) error
 			return err
 		}
 		p.Kept = append(p.Kept, name)
-		if err = r.o.step("quarantine"); err != nil {
+		if err = r.o.Step("quarantine"); err != nil {
 			return err
 		}
 	}
@@ -278,7 +278,7 @@ func (r *repairer) hold(paths []string) (map[string]string, error) {
 			out[path] = to
 			break
 		}
-		if err := r.o.step("hold"); err != nil {
+		if err := r.o.Step("hold"); err != nil {
 			return nil, err
 		}
 	}
@@ -301,7 +301,7 @@ func (r *repairer) release() error {
 		if err = os.Remove(filepath.Join(r.dir, journalDir, name)); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
-		if err = r.o.step("release"); err != nil {
+		if err = r.o.Step("release"); err != nil {
 			return err
 		}
 	}
@@ -317,7 +317,7 @@ func (r *repairer) removeAll(paths []string) error {
 		if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
-		if err := r.o.step("remove"); err != nil {
+		if err := r.o.Step("remove"); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ type part struct {
 type target struct {
 	first uint64
 	parts []part
-	keep  bool // it is on disk as it should be
+	keep  bool  // it is on disk as it should be
 	bytes int64 // of the file that is kept, with its padding
 }
 

@@ -18,8 +18,8 @@ const (
 	markVersion = 1
 	markSize    = 116
 
-	markClean   = 1
-	markNoBase  = 2
+	markClean  = 1
+	markNoBase = 2
 	// markGiving says that a repair is about to give up what stands behind
 	// last. Such a MARK is refused by everyone but the repair that goes on.
 	markGiving  = 4

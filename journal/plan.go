@@ -51,8 +51,9 @@ type RepairOptions struct {
 	// before it has returned nil: it is the place to begin a new lineage. It is
 	// called again when a repair that was interrupted is finished.
 	Settle func(*RepairPlan) error
-
-	step func(string) error // a crash after a step, for tests
+	// Step, if set, is called after each step of Repair that changes something;
+	// an error ends the repair there, as a crash would. It serves the drills.
+	Step func(name string) error
 }
 
 func (o RepairOptions) withDefaults() RepairOptions {
@@ -62,8 +63,8 @@ func (o RepairOptions) withDefaults() RepairOptions {
 	if o.Holder.PID == 0 {
 		o.Holder.PID = os.Getpid()
 	}
-	if o.step == nil {
-		o.step = func(string) error { return nil }
+	if o.Step == nil {
+		o.Step = func(string) error { return nil }
 	}
 	for i := range o.Known {
 		o.Durable = max(o.Durable, o.Known[i].Seq)

@@ -57,55 +57,86 @@ func extentsOf(all []*source) (out []*extent) {
 func (s *stitcher) run() error {
 	prev, known := s.base, s.based
 	for {
-		var at, end int64
-		l, c := (*extent)(nil), (*extent)(nil)
-		var err error
-		if known {
-			if l, at, err = s.join(s.local, &prev); err != nil {
-				return err
-			}
-			var catOff int64
-			if c, catOff, err = s.join(s.copied, &prev); err != nil {
-				return err
-			}
-			if l != nil && c != nil {
-				again, forkErr := s.compare(l, c, prev.Seq+1)
-				if forkErr != nil {
-					return forkErr
-				}
-				if again {
-					continue
-				}
-			}
-			if l == nil {
-				at = catOff
-			}
-		}
-		p := piece{x: l, off: at, from: prev.Seq + 1, linked: true}
-		to := uint64(math.MaxUint64)
-		switch {
-		case l != nil:
-		case c != nil:
-			p.x = c
-			to = s.nextLocal(p.from+1) - 1
-		default:
-			if p.x = s.beyond(p.from); p.x == nil {
-				return s.confirm()
-			}
-			p.linked, p.from = false, max(p.from, p.x.first)
-			if _, p.off, err = p.x.headAt(p.from - 1); err != nil {
-				return err
-			}
-		}
-		if prev, end, err = p.x.headAt(min(to, p.x.head.Seq)); err != nil {
+		p, err := s.next(&prev, known)
+		if err != nil {
 			return err
 		}
-		p.to, p.end, known = prev.Seq, end, true
+		if p.x == nil {
+			return s.confirm()
+		}
+		if !p.copied() {
+			again, forkErr := s.forks(&p, &prev)
+			if forkErr != nil {
+				return forkErr
+			}
+			if again {
+				continue
+			}
+		}
+		if prev, p.end, err = p.x.headAt(p.to); err != nil {
+			return err
+		}
+		known = true
 		if n := len(s.pieces); n > 0 && p.linked && s.pieces[n-1].copied() != p.copied() {
 			s.shared = max(s.shared, p.from-1)
 		}
 		s.pieces = append(s.pieces, p)
 	}
+}
+
+// next finds the piece behind prev: our own, else the copy's up to where our own
+// begin again, else our own behind a gap. Its end is still to be found.
+func (s *stitcher) next(prev *Head, known bool) (p piece, err error) {
+	p = piece{from: prev.Seq + 1, linked: true}
+	if known {
+		if p.x, p.off, err = s.join(s.local, prev); p.x != nil || err != nil {
+			if err == nil {
+				p.to = p.x.head.Seq
+			}
+			return p, err
+		}
+		if p.x, p.off, err = s.join(s.copied, prev); p.x != nil || err != nil {
+			if err == nil {
+				p.to = min(p.x.head.Seq, s.nextLocal(p.from+1)-1)
+			}
+			return p, err
+		}
+	}
+	if p.x = s.beyond(p.from); p.x == nil {
+		return p, nil
+	}
+	p.linked, p.from, p.to = false, max(p.from, p.x.first), p.x.head.Seq
+	_, p.off, err = p.x.headAt(p.from - 1)
+	return p, err
+}
+
+// forks holds a run of our own against all that the copy has beside it and that
+// continues the same record. again says that our own was shown to be wrong.
+func (s *stitcher) forks(p *piece, before *Head) (again bool, err error) {
+	for _, c := range s.copied {
+		if c.head.Seq < p.from || c.first > p.to {
+			continue
+		}
+		start, prev := max(p.from, c.first), *before
+		if start > p.from {
+			if prev, _, err = p.x.headAt(start - 1); err != nil {
+				return false, err
+			}
+		} else if !p.linked {
+			continue // what it continues is not known
+		}
+		_, ok, joinErr := c.joins(&prev)
+		if joinErr != nil {
+			return false, joinErr
+		}
+		if !ok {
+			continue
+		}
+		if again, err = s.compare(p.x, c, start); again || err != nil {
+			return again, err
+		}
+	}
+	return false, nil
 }
 
 // join returns the extent that goes furthest behind prev, and from where in it.
