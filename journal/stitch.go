@@ -261,6 +261,7 @@ func (s *stitcher) confirm() error {
 	if taken == math.MaxInt {
 		return nil
 	}
+	var against error
 	for i := range s.witnesses {
 		w := &s.witnesses[i]
 		h, ok, err := s.at(w.head.Seq)
@@ -273,13 +274,16 @@ func (s *stitcher) confirm() error {
 			confirmed = max(confirmed, w.head.Seq)
 			s.shared = max(s.shared, w.head.Seq)
 		case w.head.Seq >= s.pieces[taken].from:
-			return &CopyError{Seq: w.head.Seq, Reason: "with the copy's records the history is another one than " + w.by + " knows"}
+			against = &CopyError{Seq: w.head.Seq, Reason: "with the copy's records the history is another one than " + w.by + " knows"}
 		}
 	}
 	for i := taken; i < len(s.pieces); i++ {
 		if err := s.contradicted(&s.pieces[i], confirmed); err != nil {
 			return err
 		}
+	}
+	if against != nil {
+		return against
 	}
 	if p := &s.pieces[taken]; s.shared == 0 && p.from > 1 && s.own {
 		s.shared = p.from - 1 // it continues what MARK says
