@@ -225,20 +225,7 @@ func (r *Reader) shares(with uuid.UUID) (upTo uint64, ok bool) {
 	if with == r.id.ID {
 		return ^uint64(0), true
 	}
-	for _, p := range r.id.ancestors() {
-		if p.Ledger == with {
-			return p.Seq, true
-		}
-	}
-	return 0, false
-}
-
-// ancestors are the ledgers whose history this one continues, newest first.
-func (id *Identity) ancestors() []Parent {
-	if id.Parent == nil {
-		return nil
-	}
-	return []Parent{*id.Parent}
+	return r.id.ancestor(with)
 }
 
 // verifyNotes compares the ledger with the checkpoints that lie in its own

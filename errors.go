@@ -77,6 +77,9 @@ var (
 	// ErrNoKey: encrypted under a key that was not given; see
 	// [keyring.NoKeyError]. It is no damage.
 	ErrNoKey = keyring.ErrNoKey
+	// ErrRefused: a repair will not take records of another history, or give up
+	// what need not be; see [journal.CopyError].
+	ErrRefused = journal.ErrRefused
 	// ErrFailed: an earlier write or sync failed; the ledger must be closed and
 	// opened again. See [Ledger.Failed].
 	ErrFailed = journal.ErrFailed

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,7 +25,8 @@ const identityFormat = 1
 const identityFile = "ledger.json"
 
 // Identity says which ledger a directory holds. It is written once, when the
-// ledger is created, and never changes.
+// ledger is created, and changes only when a loss is accepted: what goes on from
+// there is another lineage, see [Repair].
 type Identity struct {
 	Format            int       `json:"format"`
 	ID                uuid.UUID `json:"id"`
@@ -35,16 +37,39 @@ type Identity struct {
 	DefaultCurrency   string    `json:"default_currency"`
 	StrictInstruments bool      `json:"strict_instruments"`
 	StrictIncrements  bool      `json:"strict_increments"`
-	Window            int       `json:"window"` // mutation ids remembered for duplicates
-	Parent            *Parent   `json:"parent,omitempty"`
-	Sum               string    `json:"sum"` // SHA-256 of this object without the member
+	Window            int       `json:"window"`            // mutation ids remembered for duplicates
+	Parents           []Parent  `json:"parents,omitempty"` // newest first
+	Sum               string    `json:"sum"`               // SHA-256 of this object without the member
 }
 
-// Parent is where a restored ledger came from.
+// Parent is where a ledger came from that was restored, or whose loss was
+// accepted. Up to its seq the history is the parent's.
 type Parent struct {
 	Ledger uuid.UUID `json:"ledger"`
 	Seq    uint64    `json:"seq"`   // last record taken over
 	Chain  string    `json:"chain"` // its chain, hex
+}
+
+// owns reports whether a state at a seq that bears a ledger's id is one of this
+// ledger's own history: it made it, or an ancestor did before they parted.
+func (id Identity) owns(ledger [16]byte, seq uint64) bool {
+	if ledger == [16]byte(id.ID) {
+		return true
+	}
+	upTo, ok := id.ancestor(ledger)
+	return ok && seq <= upTo
+}
+
+// ancestor returns the last seq that this ledger has in common with an ancestor.
+func (id Identity) ancestor(ledger [16]byte) (upTo uint64, ok bool) {
+	upTo = math.MaxUint64
+	for _, p := range id.Parents {
+		upTo = min(upTo, p.Seq)
+		if ledger == [16]byte(p.Ledger) {
+			return upTo, true
+		}
+	}
+	return 0, false
 }
 
 // Rules returns the arithmetic options of the ledger. No member is left to a
@@ -135,7 +160,11 @@ func settledRules(r position.Rules) (position.Rules, error) {
 
 // readIdentity returns fs.ErrNotExist, wrapped, when there is none.
 func readIdentity(dir string) (Identity, error) {
-	path := filepath.Join(dir, identityFile)
+	return identityAt(filepath.Join(dir, identityFile))
+}
+
+// identityAt reads an identity under any name.
+func identityAt(path string) (Identity, error) {
 	b, err := readIdentityFile(path)
 	if err != nil {
 		return Identity{}, err

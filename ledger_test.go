@@ -399,7 +399,7 @@ func TestRestoreMakesANewLineage(t *testing.T) {
 	n := open(t, to, quiet())
 	require.Equal(t, at.Digest(), digest(n))
 	require.NotEqual(t, l.Identity().ID, n.Identity().ID)
-	require.Equal(t, l.Identity().ID, n.Identity().Parent.Ledger)
+	require.Equal(t, l.Identity().ID, n.Identity().Parents[0].Ledger)
 	require.NotEqual(t, l.Identity().Name, n.Identity().Name)
 	dup, err := n.Apply(t.Context(), ms[50])
 	require.NoError(t, err)

@@ -224,4 +224,5 @@ func (l *Ledger) announceRecovery() {
 	if r.CutBytes > 0 {
 		l.announce("state.repaired", map[string]any{"cut_from": r.CutFrom, "cut_bytes": r.CutBytes, "quarantine": r.Quarantine})
 	}
+	l.announceRepairs()
 }

@@ -136,7 +136,7 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 			passed = errors.Join(passed, s.Err)
 			continue
 		}
-		if s.Ledger != [16]byte(r.id.ID) {
+		if !r.id.owns(s.Ledger, s.Seq) {
 			continue
 		}
 		if mine++; !at.covers(stampOf(s)) {

@@ -101,7 +101,7 @@ func (p *opening) claim(last uint64) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	case last > 0:
-		return &IdentityError{File: identityFile, Reason: "is missing, but the journal holds records: put the file back from a copy of the ledger, or, if a restore into this directory was cut short, remove it and restore again"}
+		return &IdentityError{File: identityFile, Reason: "is missing, but the journal holds records: take it from a copy of the ledger ('holdfast repair --from DIR'), or, if a restore into this directory was cut short, remove it and restore again"}
 	}
 	p.created = true
 	return nil
@@ -136,7 +136,7 @@ func (r *Reader) knownDurable(vouched *checkpoint.Note) (uint64, error) {
 		seq = vouched.Seq
 	}
 	for _, s := range list {
-		if s.Err == nil && s.Ledger == [16]byte(r.id.ID) {
+		if s.Err == nil && r.id.owns(s.Ledger, s.Seq) {
 			seq = max(seq, s.Seq)
 		}
 	}

@@ -66,7 +66,8 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 		return Restored{}, fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", ErrInvalid, name)
 	}
 	id = id.ruledAs(r.id)
-	id.Parent = &Parent{Ledger: r.id.ID, Seq: head.Seq, Chain: fmt.Sprintf("%x", head.Chain)}
+	parent := Parent{Ledger: r.id.ID, Seq: head.Seq, Chain: fmt.Sprintf("%x", head.Chain)}
+	id.Parents = append([]Parent{parent}, r.id.Parents...)
 	if err = journal.Create(to, journal.Head{Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, Time: head.Time}); err != nil {
 		return Restored{}, fmt.Errorf("holdfast: %w", err)
 	}
@@ -127,7 +128,7 @@ func (r *Reader) VerifySnapshot(name string) (snapshotter.Snapshot, error) {
 	if err != nil {
 		return s, fmt.Errorf("holdfast: %w", err)
 	}
-	if s.Ledger != [16]byte(r.id.ID) {
+	if !r.id.owns(s.Ledger, s.Seq) {
 		return s, fmt.Errorf("%w: snapshot %s belongs to another ledger", ErrDamaged, name)
 	}
 	_, err = r.load(log, s)

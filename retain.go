@@ -23,7 +23,7 @@ const spacings = 8
 // own reports whether a listed snapshot is this ledger's and stands on a record
 // it knows. Files of other ledgers are never counted, used or removed.
 func (r *Reader) own(s snapshotter.Snapshot) bool {
-	return s.Err == nil && s.Ledger == [16]byte(r.id.ID) && s.Seq <= r.newestShown()
+	return s.Err == nil && r.id.owns(s.Ledger, s.Seq) && s.Seq <= r.newestShown()
 }
 
 // Prune removes the snapshots that need not be kept and trims the journal. See

@@ -17,10 +17,11 @@ type Status struct {
 	Name      string          `json:"name"`
 	ID        string          `json:"id"`
 	Created   string          `json:"created_at"`
-	First     uint64          `json:"first"` // oldest kept record
-	Last      uint64          `json:"last"`  // newest durable record
-	Epoch     uint64          `json:"epoch"` // of the newest record
-	Time      string          `json:"time"`  // of the newest record
+	Parents   []Parent        `json:"parents,omitempty"` // newest first; see [Parent]
+	First     uint64          `json:"first"`             // oldest kept record
+	Last      uint64          `json:"last"`              // newest durable record
+	Epoch     uint64          `json:"epoch"`             // of the newest record
+	Time      string          `json:"time"`              // of the newest record
 	Bytes     int64           `json:"journal_bytes"`
 	Open      uint64          `json:"open"`      // positions that are not flat
 	Positions uint64          `json:"positions"` // keys that ever had a fill
@@ -53,7 +54,7 @@ func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 	}
 	n := v.Counts()
 	s := Status{
-		Dir: r.dir, Name: r.id.Name, ID: r.id.ID.String(), Created: r.id.CreatedAt,
+		Dir: r.dir, Name: r.id.Name, ID: r.id.ID.String(), Created: r.id.CreatedAt, Parents: r.id.Parents,
 		First: log.First(), Last: v.Seq(), Bytes: log.Size(),
 		Open: n.Open, Positions: n.Positions, Digest: fmt.Sprintf("%x", v.Digest()),
 		Snapshots: len(list), Time: v.Time().String(), Accounts: accounts,

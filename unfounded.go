@@ -42,10 +42,7 @@ func (r *Reader) ownIdentity(log *journal.Reader) error {
 // disowned returns the damage that a snapshot under another ledger's id proves,
 // if it stands on a record of this journal that is no part of its parent's.
 func (r *Reader) disowned(log *journal.Reader, s snapshotter.Snapshot) error {
-	if s.Err != nil || s.Ledger == [16]byte(r.id.ID) {
-		return nil
-	}
-	if p := r.id.Parent; p != nil && s.Ledger == [16]byte(p.Ledger) {
+	if _, related := r.id.ancestor(s.Ledger); s.Err != nil || related || s.Ledger == [16]byte(r.id.ID) {
 		return nil
 	}
 	rec, err := one(log, s.Seq)

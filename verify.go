@@ -164,7 +164,7 @@ func (r *VerifyReport) find(err error) {
 	case errors.As(err, &m):
 		f.Seq = m.Seq
 	case errors.As(err, &id):
-		f = Finding{File: id.File, Reason: id.Reason, Plan: "put the file back from a copy of the ledger"}
+		f = Finding{File: id.File, Reason: id.Reason, Plan: "'holdfast repair --from DIR' takes it from a copy of this ledger"}
 	}
 	r.Findings = append(r.Findings, f)
 }
@@ -186,7 +186,7 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 	var good []snapshotter.Snapshot
 	for _, s := range list {
 		full, err := r.snaps.Verify(s.Name)
-		if err == nil && full.Ledger != [16]byte(r.id.ID) {
+		if err == nil && !r.id.owns(full.Ledger, full.Seq) {
 			if link {
 				if err = r.disowned(log, full); err != nil {
 					rep.find(err)

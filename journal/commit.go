@@ -30,7 +30,7 @@ type entry struct {
 // it until it is handed to [Journal.Commit], which takes it for good.
 type Batch struct {
 	j       *Journal
-	parts   []part // the frames; those up to used have some
+	parts   []portion // the frames; those up to used have some
 	used    int
 	entries []entry
 	frame   []byte
@@ -40,12 +40,12 @@ type Batch struct {
 	err     error
 }
 
-// part is a stretch of a batch that is shorter than a segment, unless one frame
+// portion is a stretch of a batch that is shorter than a segment, unless one frame
 // makes it longer, so that writing it begins one segment at most. The name of
 // that is made durable before the next part is written: of two new names the
 // second may be durable and the first not, which is a gap that no recovery can
 // tell from a segment that was taken away.
-type part struct {
+type portion struct {
 	log  wal.Batch
 	size int
 }
@@ -54,7 +54,7 @@ type part struct {
 func (b *Batch) write(seq uint64, frame []byte, size int) {
 	if b.used == 0 || b.parts[b.used-1].size+size >= b.j.o.SegmentSize {
 		if b.used == len(b.parts) {
-			b.parts = append(b.parts, part{})
+			b.parts = append(b.parts, portion{})
 		}
 		b.used++
 	}

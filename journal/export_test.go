@@ -169,3 +169,16 @@ func (r *Reader) BeforeVerdict(f func()) { r.verdict = f }
 
 // End is what a cursor does at an end that it has seen a while ago.
 func (c *Cursor) End() error { return c.end(nil) }
+
+// CrashAt makes Repair return err at its n-th step, counted from 1, and tells
+// how many steps there were.
+func (o *RepairOptions) CrashAt(n int, err error) (steps *int) {
+	steps = new(int)
+	o.Step = func(string) error {
+		if *steps++; *steps == n {
+			return err
+		}
+		return nil
+	}
+	return steps
+}

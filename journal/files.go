@@ -29,6 +29,22 @@ type segmentFile struct {
 	first uint64
 	path  string
 	size  int64
+	// parts, if any, are what a repair would make the segment of.
+	parts []part
+}
+
+// contents is what a segment is read from.
+type contents interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// open opens the segment for reading.
+func (s *segmentFile) open() (contents, error) {
+	if s.parts != nil {
+		return &partsReader{parts: s.parts}, nil
+	}
+	return openRegular(s.path, os.O_RDONLY)
 }
 
 // name returns the file's name as the errors give it.
@@ -74,8 +90,8 @@ func listSegments(dir string) ([]segmentFile, error) {
 		if bad != "" {
 			return nil, &DamageError{
 				File: journalDir + "/" + name, Reason: bad,
-				Plan: "move the file out of the ledger if it does not belong there; " +
-					"if it is a segment under another name, give it its name back",
+				Plan: "nothing was changed; 'holdfast repair --plan' says whether the file is a segment under another name, " +
+					"which is put in its place, or does not belong there, and is moved to quarantine",
 			}
 		}
 		segs = append(segs, segmentFile{first: first, path: filepath.Join(dir, journalDir, name), size: info.Size()})

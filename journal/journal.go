@@ -178,7 +178,7 @@ func Open(dir string, o Options) (*Journal, error) {
 
 // open does the work of Open under the lock.
 func open(dir string, o Options) (*Journal, error) {
-	s, err := surveyLedger(dir, witness{o.Durable, o.DurableBy}, o.TrustJournal)
+	s, err := surveyLedger(dir, testimony{o.Durable, o.DurableBy}, o.TrustJournal)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,6 @@
 package journal
 
-import (
-	"fmt"
-	"os"
-)
+import "fmt"
 
 // judge is the tail rule. It returns nil when every record that can ever have
 // been acknowledged is there, and what follows the last whole batch, if
@@ -87,7 +84,7 @@ func (s *survey) behind() (file string, off int64, seq uint64) {
 // respect and is taken for one.
 func (s *survey) judgeTail(f *flaw, lost uint64) error {
 	seg := &s.segs[len(s.segs)-1]
-	file, err := openRegular(seg.path, os.O_RDONLY)
+	file, err := seg.open()
 	if err != nil {
 		return fmt.Errorf("journal: open %s: %w", seg.name(), err)
 	}

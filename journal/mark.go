@@ -18,8 +18,11 @@ const (
 	markVersion = 1
 	markSize    = 116
 
-	markClean   = 1
-	markNoBase  = 2
+	markClean  = 1
+	markNoBase = 2
+	// markGiving says that a repair is about to give up what stands behind
+	// last. Such a MARK is refused by everyone but the repair that goes on.
+	markGiving  = 4
 	allMarkBits = markClean | markNoBase
 )
 
@@ -31,6 +34,7 @@ type mark struct {
 	first  uint64   // first record kept
 	last   uint64   // a record that was durable
 	epoch  uint64   // highest epoch that was ever handed out
+	giving bool     // giving up what stands behind last was interrupted; never written by encode
 	tail   uint64   // first seq of the newest segment whose directory entry was durable; 0: none
 	chain  [32]byte // of last
 	base   [32]byte // of the record before first
@@ -74,6 +78,11 @@ func decodeMark(b []byte) (m mark, offset int64, reason string) {
 		return m, 8, fmt.Sprintf("mark of format version %d, this build knows version %d", v, markVersion)
 	}
 	bits := binary.LittleEndian.Uint32(b[12:])
+	if bits&^markNoBase == markGiving {
+		m.giving = true
+		return m, 12, fmt.Sprintf("a repair that gives up the records from seq %d on was interrupted",
+			binary.LittleEndian.Uint64(b[24:])+1)
+	}
 	if bits&^allMarkBits != 0 {
 		return m, 12, fmt.Sprintf("unknown flags %#x", bits)
 	}
@@ -114,7 +123,7 @@ func readMark(dir string) (m mark, found bool, err error) {
 	}
 	m, offset, reason := decodeMark(b)
 	if reason != "" {
-		return mark{}, true, badMark(offset, reason)
+		return mark{giving: m.giving}, true, badMark(offset, reason)
 	}
 	return m, true, nil
 }
@@ -122,9 +131,8 @@ func readMark(dir string) (m mark, found bool, err error) {
 func badMark(offset int64, reason string) *DamageError {
 	return &DamageError{
 		File: markName, Offset: offset, Reason: reason,
-		Plan: "nothing was changed; put MARK back from a copy of the ledger made since it was last closed; " +
-			"without one, have the journal verified and trusted on its own (Options.TrustJournal): " +
-			"records that were removed from either end cannot be noticed then",
+		Plan: "nothing was changed; 'holdfast repair --plan' says what to do: a copy of the ledger made since it " +
+			"was last closed can stand for it; without one, records that were removed from either end cannot be noticed",
 	}
 }
 

@@ -3,7 +3,6 @@ package journal
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"runtime"
 	"sync"
 )
@@ -25,8 +24,8 @@ type survey struct {
 	knownBy   string
 }
 
-// witness is what the caller knows from elsewhere to be durable, and how.
-type witness struct {
+// testimony is what the caller knows from elsewhere to be durable, and how.
+type testimony struct {
 	durable uint64
 	by      string // "": a snapshot
 }
@@ -34,11 +33,11 @@ type witness struct {
 // surveyLedger looks at the ledger in dir. w is what the caller knows from
 // elsewhere; trust lets the journal speak for itself when MARK is missing
 // or damaged.
-func surveyLedger(dir string, w witness, trust bool) (*survey, error) {
+func surveyLedger(dir string, w testimony, trust bool) (*survey, error) {
 	s := &survey{dir: dir}
 	var err error
 	s.mark, s.hasMark, err = readMark(dir)
-	if err != nil && !trust {
+	if err != nil && (!trust || s.mark.giving) {
 		return nil, err
 	}
 	s.markErr = err
@@ -49,19 +48,24 @@ func surveyLedger(dir string, w witness, trust bool) (*survey, error) {
 	if err = s.base(segs, trust); err != nil {
 		return nil, err
 	}
+	return s, s.look(segs, w)
+}
+
+// look verifies segments, oldest first, and holds the pieces against each other.
+func (s *survey) look(segs []segmentFile, w testimony) (err error) {
 	for len(segs) > 0 && segs[0].first < s.mark.first {
 		s.leftovers = append(s.leftovers, segs[0])
 		segs = segs[1:]
 	}
 	if s.segs, err = scanAll(segs, s.mark.last, !s.mark.clean); err != nil {
-		return nil, err
+		return err
 	}
 	s.known, s.knownBy = s.mark.last, "MARK says so"
 	if w.durable > s.known {
 		s.known, s.knownBy = w.durable, cmp.Or(w.by, "a snapshot or another witness says so")
 	}
 	s.connect()
-	return s, nil
+	return nil
 }
 
 // base settles what to start from: MARK, or without one the first segment.
@@ -112,7 +116,7 @@ func scanAll(segs []segmentFile, asked uint64, open bool) ([]segmentScan, error)
 }
 
 func scanFile(f segmentFile, asked uint64, open bool) (segmentScan, error) {
-	file, err := openRegular(f.path, os.O_RDONLY)
+	file, err := f.open()
 	if err != nil {
 		return segmentScan{}, fmt.Errorf("journal: open %s: %w", f.name(), err)
 	}
@@ -179,8 +183,8 @@ func (s *survey) damage(file string, off int64, seq uint64, reason string) {
 func (s *survey) damaged(file string, off int64, seq uint64, reason string) *DamageError {
 	return &DamageError{
 		File: file, Offset: off, Seq: seq, Durable: s.known, Reason: reason,
-		Plan: "nothing was changed; keep a copy of the directory, then put the file back from a copy of this ledger, " +
-			"or restore the newest verified snapshot into a new directory",
+		Plan: "nothing was changed; 'holdfast repair --plan' says what a copy of this ledger can heal (--from DIR) and " +
+			"what would have to be given up without one; 'holdfast backup restore' makes a new ledger of a snapshot",
 	}
 }
 

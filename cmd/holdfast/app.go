@@ -105,7 +105,7 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 damage found, 5 ledger in use.`,
 	p.BoolVarP(&a.quiet, "quiet", "q", false, "no progress, and only errors are logged")
 	root.AddCommand(
 		a.initCmd(), a.serveCmd(), a.ingestCmd(), a.importCmd(), a.exportCmd(), a.positionsCmd(), a.historyCmd(), a.tailCmd(), a.replayCmd(), a.diffCmd(), a.statusCmd(),
-		a.verifyCmd(), a.checkpointCmd(), a.keygenCmd(), a.backupCmd(), a.busCmd(), a.schemaCmd(), a.benchCmd(), a.versionCmd(),
+		a.verifyCmd(), a.repairCmd(), a.checkpointCmd(), a.keygenCmd(), a.backupCmd(), a.busCmd(), a.schemaCmd(), a.benchCmd(), a.versionCmd(),
 	)
 	return root
 }

@@ -55,7 +55,7 @@ func (a *app) exitCode(err error) int {
 
 func isDamage(err error) bool {
 	for _, target := range []error{
-		errFindings, holdfast.ErrDamaged, snapshotter.ErrDamaged,
+		errFindings, holdfast.ErrDamaged, holdfast.ErrRefused, snapshotter.ErrDamaged,
 		projector.ErrMismatch, projector.ErrRecord, projector.ErrBody,
 	} {
 		if errors.Is(err, target) {
@@ -74,8 +74,8 @@ func (a *app) complain(cmd *cobra.Command, err error, code int) {
 		text = a.inUse(cmd, held.Holder)
 	case code == exitUsage:
 		text += fmt.Sprintf("\nRun '%s --help' for usage.", cmd.CommandPath())
-	case code == exitDamage && cmd.Name() != "verify":
-		text += fmt.Sprintf("\nNothing was changed. Run 'holdfast verify --dir %s' for every finding.", a.dir)
+	case code == exitDamage && cmd.Name() != "verify" && cmd.Name() != "repair":
+		text += fmt.Sprintf("\nNothing was changed. Run 'holdfast verify --dir %s' for every finding, 'holdfast repair --plan --dir %s' for what to do.", a.dir, a.dir)
 	case errors.Is(err, holdfast.ErrNoKey) || errors.Is(err, embedded.ErrStoreKey):
 		text += "\nName where its keys come from: --key FILE, --key env:NAME or --key cmd:COMMAND, or HOLDFAST_KEY_SOURCE."
 	case errors.Is(err, context.Canceled):

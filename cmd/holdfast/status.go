@@ -67,13 +67,18 @@ func statusPairs(s holdfast.Status) []pair {
 	out := []pair{
 		{"ledger", fmt.Sprintf("%s (%s), created %s", s.Name, s.ID, s.Created)},
 		{"directory", s.Dir},
+	}
+	for _, p := range s.Parents {
+		out = append(out, pair{"parent", fmt.Sprintf("%s, up to seq %d", p.Ledger, p.Seq)})
+	}
+	out = append(out, []pair{
 		{"records", recordsText(&s)},
 		{"newest", s.Time},
 		{"positions", fmt.Sprintf("%d open of %d", s.Open, s.Positions)},
 		{"digest", s.Digest},
 		{"encrypted", encryptedText(s.Encrypted)},
 		{"snapshots", strconv.Itoa(s.Snapshots)},
-	}
+	}...)
 	if s.Newest != "" {
 		out = append(out, pair{"newest snapshot", fmt.Sprintf("%s (seq %d)", s.Newest, s.Snapshot)})
 	}

@@ -1,0 +1,367 @@
+package journal
+
+import (
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
+)
+
+// weigh says what giving up would take, and refuses to give up what need not be.
+func (w *work) weigh(p *RepairPlan) error {
+	if len(w.stays) == 0 {
+		return nil
+	}
+	keep, err := w.least()
+	if err != nil {
+		return err
+	}
+	from := w.o.AcceptLossFrom
+	if from == 0 && w.giving {
+		from = w.mark.last + 1
+	}
+	loss := &Loss{From: keep.Seq + 1, Least: keep.Seq + 1, Before: keep}
+	p.Loss = loss
+	if from != 0 {
+		if loss.Before, err = w.allowed(from, keep); err == nil {
+			loss.From, loss.Accepted = from, true
+		}
+	}
+	loss.Seq, loss.Chain = loss.Before.Seq, fmt.Sprintf("%x", loss.Before.Chain)
+	loss.To, loss.Readable = max(p.Durable, loss.From-1), 0
+	next := loss.From
+	for _, x := range extentsOf(w.sources) { // by their first seqs
+		if x.head.Seq >= next {
+			loss.Readable += x.head.Seq + 1 - max(next, x.first)
+			next = x.head.Seq + 1
+		}
+		loss.Epoch = max(loss.Epoch, x.head.Epoch)
+	}
+	loss.To = max(loss.To, next-1)
+	switch loss.Epoch = max(loss.Epoch, w.mark.epoch); {
+	case w.giving && loss.From == w.mark.last+1:
+		loss.Epoch = w.mark.epoch // it was taken when giving up began
+	case w.lost != nil && !w.giving:
+		loss.Epoch += 2 // the one that was handed out last may have left no record
+	default:
+		loss.Epoch++
+	}
+	return err
+}
+
+// least is the last record that can be kept when what is behind it is given up.
+func (w *work) least() (Head, error) {
+	keep := w.after.unbroken()
+	for i := range w.after.segs {
+		m := &w.after.segs[i].marked
+		if m.Seq == 0 || m.Seq > keep.Seq || m.Chain == w.after.mark.chain || w.lost != nil && !w.giving {
+			continue
+		}
+		// MARK knows this record as another one.
+		at, err := w.locate(m.Seq - 1)
+		if err != nil {
+			return keep, err
+		}
+		return at.whole, nil
+	}
+	return keep, nil
+}
+
+// allowed returns the record before the one from which on all is given up.
+func (w *work) allowed(from uint64, keep Head) (Head, error) {
+	switch {
+	case from > keep.Seq+1:
+		return keep, fmt.Errorf("%w: seq %d is not in order, so that it cannot be kept: give up from seq %d on, or earlier",
+			ErrRefused, keep.Seq+1, keep.Seq+1)
+	case from < w.mark.first:
+		return keep, fmt.Errorf("%w: seq %d lies before the first record that is kept, seq %d", ErrRefused, from, w.mark.first)
+	case from == w.mark.first && w.mark.noBase:
+		return keep, fmt.Errorf("%w: nothing would be left, and what stood before seq %d is not known", ErrRefused, from)
+	}
+	at, err := w.locate(from - 1)
+	if err != nil {
+		return keep, err
+	}
+	if at.head.Seq != at.whole.Seq {
+		return keep, fmt.Errorf("%w: seq %d is in the middle of an atomic batch: give up from seq %d on, or from behind its end",
+			ErrRefused, from, at.whole.Seq+1)
+	}
+	return at.head, nil
+}
+
+// place is where a record ends among the targets.
+type place struct {
+	target int
+	end    int64
+	head   Head // of the record
+	whole  Head // the last one up to it that ends an atomic batch
+}
+
+// locate finds a record of the unbroken beginning; the one before the first
+// stands at the beginning of the first segment.
+func (w *work) locate(seq uint64) (at place, err error) {
+	at.head = Head{Seq: w.mark.first - 1, Chain: w.mark.base}
+	at.whole = at.head
+	for i := range w.targets {
+		t := &w.targets[i]
+		if t.first > seq {
+			break
+		}
+		at.target, at.end = i, 0
+		if i+1 < len(w.targets) && w.targets[i+1].first <= seq {
+			if h := w.after.segs[i].whole; h.Seq != 0 {
+				at.whole = h
+			}
+			continue
+		}
+		err = w.scan(t, func(rec *Record, end int64) bool {
+			if rec.Seq > seq {
+				return false
+			}
+			at.end, at.head = end, rec.Head()
+			if rec.Flags&More == 0 {
+				at.whole = at.head
+			}
+			return true
+		})
+	}
+	if err == nil && at.head.Seq != seq {
+		err = fmt.Errorf("journal: seq %d was not found again", seq)
+	}
+	return at, err
+}
+
+// scan reads a target's records, in buffers of their own, up to its first flaw.
+func (w *work) scan(t *target, f func(rec *Record, end int64) bool) error {
+	seg := t.segment(w.dir)
+	r, err := seg.open()
+	if err != nil {
+		return fmt.Errorf("journal: open %s: %w", seg.name(), err)
+	}
+	defer func() { _ = r.Close() }()
+	s := newScanner(r, seg.size, t.first)
+	s.fresh = true
+	var rec Record
+	for {
+		err = s.next(&rec)
+		if _, bad := errors.AsType[*flaw](err); bad || err != nil && s.off >= s.size {
+			return nil
+		}
+		if err != nil || !f(&rec, s.off) {
+			return err
+		}
+	}
+}
+
+// Records yields the records that the ledger will keep, from seq from on, as
+// they will be: it is for who has to know before anything is touched whether a
+// state can be derived from them. It ends with what is given up, or with the
+// first damage.
+func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		last := p.w.after.unbroken().Seq
+		if p.Loss != nil {
+			last = p.Loss.From - 1
+		}
+		targets := p.w.targets
+		if targets == nil { // nothing is damaged
+			targets = make([]target, len(p.w.after.segs))
+			for i := range p.w.after.segs {
+				targets[i] = target{first: p.w.after.segs[i].first, keep: true, bytes: p.w.after.segs[i].size}
+			}
+		}
+		goOn := true
+		for i := range targets {
+			if t := &targets[i]; goOn && t.first <= last && (i+1 == len(targets) || targets[i+1].first > from) {
+				err := p.w.scan(t, func(rec *Record, _ int64) bool {
+					goOn = rec.Seq <= last && (rec.Seq < from || yield(*rec, nil))
+					return goOn
+				})
+				if err != nil {
+					yield(Record{}, err)
+					return
+				}
+			}
+		}
+	}
+}
+
+// giveUp cuts the ledger before loss.From. Its order is the crash argument:
+// what is given up gets a second name in quarantine first; then MARK says that
+// giving up has begun, and is refused by everyone from then on; the files are
+// cut, the owner settles what else depends on them; MARK comes last. Until the
+// first MARK the ledger is as damaged as before, and from it on only this
+// function, which does again what was done, leads to the second.
+func (r *repairer) giveUp(p *RepairPlan) error {
+	w, loss := p.w, p.Loss
+	m := mark{
+		first: w.mark.first, base: w.mark.base, noBase: w.mark.noBase,
+		last: loss.Before.Seq, chain: loss.Before.Chain, epoch: loss.Epoch,
+	}
+	at, err := w.locate(loss.From - 1)
+	if err != nil {
+		return err
+	}
+	cut := target{first: loss.From}
+	if len(w.targets) > 0 && at.head.Seq >= w.mark.first {
+		cut = w.targets[at.target]
+		if !cut.keep && len(cut.parts) == 0 {
+			return fmt.Errorf("journal: %s is not what it should be", segmentPath(cut.first))
+		}
+	}
+	m.tail = cut.first
+	doomed, err := w.doomed(cut.first)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(r.dir, journalDir, segmentBase(cut.first))
+	if err = r.report(p, fmt.Sprintf("repair-epoch-%d-loss-from-%d.json", loss.Epoch, loss.From)); err != nil {
+		return err
+	}
+	keep := append([]string{path}, doomed...)
+	if w.lost != nil && !w.giving {
+		keep = append(keep, filepath.Join(r.dir, markName))
+	}
+	if err = r.quarantine(p, keep, loss.Epoch); err != nil {
+		return err
+	}
+	if err = r.writeMark(&m, markGiving, "giving"); err != nil {
+		return err
+	}
+	if err = r.removeAll(doomed); err != nil {
+		return err
+	}
+	if err = r.cutFile(path, at.end); err != nil {
+		return err
+	}
+	if r.o.Settle != nil {
+		if err = r.o.Settle(p); err != nil {
+			return err
+		}
+	}
+	if err = r.o.Step("settle"); err != nil {
+		return err
+	}
+	if err = r.release(); err != nil {
+		return err
+	}
+	return r.writeMark(&m, 0, "mark")
+}
+
+// doomed lists what holds nothing that is kept, newest first.
+func (w *work) doomed(last uint64) (paths []string, err error) {
+	entries, err := os.ReadDir(filepath.Join(w.dir, journalDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("journal: list segments: %w", err)
+	}
+	for _, e := range slices.Backward(entries) {
+		first, bad := parseSegmentName(e.Name())
+		kept := bad == "" && slices.ContainsFunc(w.targets, func(t target) bool { return t.first == first && first < last })
+		switch {
+		case durable.IsTemp(e.Name()) || kept || bad == "" && (first == last || first < w.mark.first):
+		case !e.Type().IsRegular():
+			return nil, fmt.Errorf("%w: %s/%s is not a regular file: move it out of the ledger first", ErrRefused, journalDir, e.Name())
+		default:
+			paths = append(paths, filepath.Join(w.dir, journalDir, e.Name()))
+		}
+	}
+	return paths, nil
+}
+
+// cutFile makes the last segment end where it has to. It is written anew even
+// if it ends there already: what MARK calls durable must be.
+func (r *repairer) cutFile(path string, end int64) error {
+	var b []byte
+	if end > 0 {
+		f, err := openRegular(path, os.O_RDONLY)
+		if err != nil {
+			return fmt.Errorf("journal: open %s: %w", filepath.Base(path), err)
+		}
+		defer func() { _ = f.Close() }()
+		if err = replaceFrom(path, []part{{path: path, n: end}}); err != nil {
+			return err
+		}
+	} else if err := durable.WriteFile(path, b, filePerm); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return r.o.Step("cut")
+}
+
+// writeMark writes MARK with additional flags.
+func (r *repairer) writeMark(m *mark, bits uint32, step string) error {
+	b := m.encode()
+	binary.LittleEndian.PutUint32(b[12:], binary.LittleEndian.Uint32(b[12:])|bits)
+	binary.LittleEndian.PutUint32(b[112:], checksum(b[:112]))
+	if err := durable.WriteFile(filepath.Join(r.dir, markName), b, filePerm); err != nil {
+		return fmt.Errorf("journal: write %s: %w", markName, err)
+	}
+	return r.o.Step(step)
+}
+
+// RepairReport is the content of the file that a repair leaves in quarantine.
+type RepairReport struct {
+	What  string      `json:"what"` // "healed" or "loss accepted"
+	Time  string      `json:"time,omitempty"`
+	By    Holder      `json:"by"`
+	Epoch uint64      `json:"epoch"` // of MARK behind the repair; the next Open takes the next
+	Plan  *RepairPlan `json:"plan"`
+}
+
+// report leaves word of what is done. A report that is there already is that of
+// the same repair, which was interrupted.
+func (r *repairer) report(p *RepairPlan, name string) error {
+	rep := RepairReport{What: "healed", By: r.o.Holder, Epoch: p.w.mark.epoch, Plan: p}
+	if p.w.newMark != nil {
+		rep.Epoch = p.w.newMark.epoch
+	}
+	if p.Loss != nil && p.Loss.Accepted {
+		rep.What, rep.Epoch = "loss accepted", p.Loss.Epoch
+	}
+	if r.o.Now != nil {
+		rep.Time = r.o.Now().UTC().Format("2006-01-02T15:04:05.999999999Z07:00")
+	}
+	p.Report = quarantineDir + "/" + name
+	path := filepath.Join(r.dir, p.Report)
+	if _, err := os.Lstat(path); err == nil {
+		return r.o.Step("report")
+	}
+	b, err := json.MarshalIndent(rep, "", "  ")
+	if err != nil {
+		return fmt.Errorf("journal: encode report: %w", err)
+	}
+	if err = durable.WriteFile(path, append(b, '\n'), filePerm); err != nil {
+		return fmt.Errorf("journal: write report: %w", err)
+	}
+	return r.o.Step("report")
+}
+
+// Reports returns what repairs have left word of in the quarantine of the ledger
+// in dir, in the order of their epochs.
+func Reports(dir string) ([]RepairReport, error) {
+	names, err := filepath.Glob(filepath.Join(dir, quarantineDir, "repair-epoch-*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("journal: list reports: %w", err)
+	}
+	var out []RepairReport
+	for _, name := range names {
+		b, readErr := os.ReadFile(name) //nolint:gosec // inside the ledger's directory
+		var rep RepairReport
+		if readErr == nil {
+			readErr = json.Unmarshal(b, &rep)
+		}
+		if readErr != nil || rep.Plan == nil {
+			continue // word of what was done, not a part of it
+		}
+		out = append(out, rep)
+	}
+	slices.SortStableFunc(out, func(a, b RepairReport) int { return cmp.Compare(a.Epoch, b.Epoch) })
+	return out, nil
+}

@@ -1,0 +1,340 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
+)
+
+// repairer does what a plan says, under the lock.
+type repairer struct {
+	dir string
+	o   RepairOptions
+}
+
+// Repair does what [PlanRepair] with the same options says, and returns what it
+// did: everything that the copy can heal, and then, where damage is left and
+// AcceptLossFrom says so, the cut. What is replaced or removed keeps a name in
+// quarantine. Doing it again, also after a crash in the middle, leads to the
+// same ledger; until it is done, Open refuses.
+//
+// Damage that stays is no error: it is in the plan that is returned. An error
+// that matches [ErrRefused] comes with a plan and means that nothing was
+// changed. Someone else's lock gives an [InUseError].
+func Repair(dir string, o RepairOptions) (p *RepairPlan, err error) {
+	o = o.withDefaults()
+	if _, err = os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	l, err := takeLock(dir, o.Holder)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = l.release() }()
+	r := &repairer{dir: dir, o: o}
+	if p, err = r.run(); err != nil && !errors.Is(err, ErrRefused) {
+		return nil, err
+	}
+	if err != nil && p != nil {
+		p.Refused = err.Error()
+	}
+	return p, err
+}
+
+func (r *repairer) run() (*RepairPlan, error) {
+	p, err := plan(r.dir, r.o)
+	if err != nil {
+		return p, err
+	}
+	if !p.Sound() {
+		if r.o.Approve != nil {
+			if err = r.o.Approve(p); err != nil {
+				return p, err
+			}
+		}
+		for _, name := range []string{journalDir, quarantineDir} {
+			if err = makeDir(filepath.Join(r.dir, name)); err != nil {
+				return nil, fmt.Errorf("journal: make directory: %w", err)
+			}
+		}
+		if err = r.heal(p); err != nil {
+			return nil, err
+		}
+	}
+	if p.Sound() {
+		if err = r.release(); err != nil { // of a repair that was interrupted just before its end
+			return nil, err
+		}
+	}
+	done := p
+	if !p.Sound() && p.Whole() && p.Loss != nil {
+		if len(p.Writes)+len(p.Moves) > 0 { // what is cut is what was healed
+			if p, err = plan(r.dir, r.o); err != nil {
+				return p, err
+			}
+			p.Heals, p.Writes, p.Moves = done.Heals, done.Writes, done.Moves
+			p.Damages, p.Kept = done.Damages, append(done.Kept, p.Kept...)
+		}
+		if p.Loss != nil && p.Loss.Accepted {
+			if err = r.giveUp(p); err != nil {
+				return nil, err
+			}
+			r.o.Logger.Warn("loss accepted", "from", p.Loss.From, "to", p.Loss.To, "readable", p.Loss.Readable, "report", p.Report)
+			return p, r.check(p)
+		}
+	}
+	if r.o.Settle != nil && p.Refused == "" {
+		if err = r.o.Settle(p); err != nil {
+			return nil, err
+		}
+	}
+	if !p.Sound() && p.Whole() {
+		return p, r.check(p)
+	}
+	return p, nil
+}
+
+// check holds the outcome against the rule of Open.
+func (r *repairer) check(p *RepairPlan) error {
+	s, err := surveyLedger(r.dir, testimony{durable: min(r.o.Durable, p.keptLast())}, false)
+	if err == nil {
+		err = s.judge()
+	}
+	if err != nil {
+		return fmt.Errorf("journal: after the repair: %w", err)
+	}
+	return nil
+}
+
+func (p *RepairPlan) keptLast() uint64 {
+	if p.Loss != nil && p.Loss.Accepted {
+		return p.Loss.From - 1
+	}
+	return p.Ends
+}
+
+// heal puts records where they belong. Its order is the crash argument: names in
+// quarantine for what is replaced or moved; names among the segments for what
+// still has to be read when its own name holds something else; the segments,
+// newest first, so that the first damage is the last to go; what belongs
+// nowhere; MARK. Each of the steps before the last leaves a ledger that Open
+// refuses.
+func (r *repairer) heal(p *RepairPlan) error {
+	w := p.w
+	if len(p.Writes)+len(p.Moves) == 0 && w.newMark == nil {
+		return nil
+	}
+	epoch := w.mark.epoch
+	if w.newMark != nil {
+		epoch = w.newMark.epoch
+	}
+	if p.Loss == nil || !p.Loss.Accepted { // a loss has a report of its own, with all of this
+		if err := r.report(p, r.freeReport(epoch)); err != nil {
+			return err
+		}
+	}
+	var keep, sources []string
+	for _, name := range slices.Concat(p.Writes, p.Moves) {
+		path := filepath.Join(r.dir, name)
+		keep = append(keep, path)
+		if _, err := os.Lstat(path); err == nil {
+			sources = append(sources, path)
+		}
+	}
+	if w.newMark != nil {
+		keep = append(keep, filepath.Join(r.dir, markName))
+	}
+	if err := r.quarantine(p, keep, epoch); err != nil {
+		return err
+	}
+	renamed, err := r.hold(sources)
+	if err != nil {
+		return err
+	}
+	for i := len(w.targets) - 1; i >= 0; i-- {
+		t := &w.targets[i]
+		if t.keep {
+			continue
+		}
+		for j := range t.parts {
+			if again, ok := renamed[t.parts[j].path]; ok {
+				t.parts[j].path = again
+			}
+		}
+		if err = replaceFrom(filepath.Join(r.dir, journalDir, segmentBase(t.first)), t.parts); err != nil {
+			return err
+		}
+		if err = r.o.Step("segment"); err != nil {
+			return err
+		}
+	}
+	var surplus []string
+	for _, name := range p.Moves {
+		surplus = append(surplus, filepath.Join(r.dir, name))
+	}
+	if err = r.removeAll(surplus); err != nil {
+		return err
+	}
+	if w.newMark != nil {
+		if err = r.writeMark(w.newMark, 0, "mark"); err != nil {
+			return err
+		}
+	}
+	r.o.Logger.Info("journal healed", "segments", len(p.Writes), "moved", len(p.Moves), "mark", p.Mark, "stays", len(p.Stays))
+	if len(p.Stays) == 0 || p.Loss != nil && p.Loss.Accepted {
+		return r.release()
+	}
+	return nil
+}
+
+// freeReport is a name for the report of a repair that gives up nothing.
+func (r *repairer) freeReport(epoch uint64) string {
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("repair-epoch-%d-healed-%d.json", epoch, n)
+		if _, err := os.Lstat(filepath.Join(r.dir, quarantineDir, name)); errors.Is(err, fs.ErrNotExist) {
+			return name
+		}
+	}
+}
+
+// quarantine gives files a second name, or on a file system without links a
+// copy, in quarantine; done twice is done once. A file that is not there needs
+// none.
+func (r *repairer) quarantine(p *RepairPlan, paths []string, epoch uint64) error {
+	for _, path := range paths {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		name, err := Quarantine(r.dir, path, fmt.Sprintf("repair-epoch-%d", epoch))
+		if err != nil {
+			return err
+		}
+		p.Kept = append(p.Kept, name)
+		if err = r.o.Step("quarantine"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Quarantine gives a file of the ledger in dir a second name in its quarantine,
+// durably, and returns it relative to dir. A file that has one already keeps it.
+func Quarantine(dir, path, tag string) (string, error) {
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("%s/%s-%s-%d", quarantineDir, filepath.Base(path), tag, n)
+		to := filepath.Join(dir, name)
+		err := os.Link(path, to)
+		if errors.Is(err, fs.ErrExist) {
+			if !sameFile(path, to) {
+				continue
+			}
+			err = nil
+		} else if err != nil {
+			err = replaceFrom(to, []part{{path: path, n: fileSize(path)}})
+		}
+		if err == nil {
+			err = durable.SyncDir(filepath.Join(dir, quarantineDir))
+		}
+		if err != nil {
+			return "", fmt.Errorf("journal: keep %s: %w", filepath.Base(path), err)
+		}
+		return name, nil
+	}
+}
+
+func fileSize(path string) int64 {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// hold gives files that are replaced a name among the segments by which this
+// repair, and the next one if this one is interrupted, still reads them. It
+// returns the new paths by the old ones.
+func (r *repairer) hold(paths []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, path := range paths {
+		for n := 1; ; n++ {
+			to := fmt.Sprintf("%s.%d%s", path, n, sourceSuffix)
+			err := os.Link(path, to)
+			if errors.Is(err, fs.ErrExist) && !sameFile(path, to) {
+				continue
+			}
+			if err != nil && !errors.Is(err, fs.ErrExist) {
+				err = replaceFrom(to, []part{{path: path, n: fileSize(path)}})
+				if err != nil {
+					return nil, fmt.Errorf("journal: hold %s: %w", filepath.Base(path), err)
+				}
+			}
+			out[path] = to
+			break
+		}
+		if err := r.o.Step("hold"); err != nil {
+			return nil, err
+		}
+	}
+	if len(paths) == 0 {
+		return out, nil
+	}
+	return out, durable.SyncDir(filepath.Join(r.dir, journalDir))
+}
+
+// release removes the names that hold gave.
+func (r *repairer) release() error {
+	names, err := leftTemps(r.dir)
+	if err != nil {
+		return fmt.Errorf("journal: list segments: %w", err)
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, sourceSuffix) {
+			continue
+		}
+		if err = os.Remove(filepath.Join(r.dir, journalDir, name)); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+		if err = r.o.Step("release"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeAll removes files and makes that durable.
+func (r *repairer) removeAll(paths []string) error {
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("journal: %w", err)
+		}
+		if err := durable.SyncDir(filepath.Dir(path)); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+		if err := r.o.Step("remove"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaceFrom makes a file of parts of others, of which it may be one.
+func replaceFrom(path string, parts []part) error {
+	r := &partsReader{parts: parts}
+	defer func() { _ = r.Close() }()
+	n := (&target{parts: parts}).size()
+	err := durable.Replace(path, filePerm, func(w io.Writer) error {
+		_, err := io.Copy(w, io.NewSectionReader(r, 0, n))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,350 @@
+package journal
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// rebuiltSegment is the size from which on a segment that is made anew from
+// records of the copy is full.
+const rebuiltSegment = defaultSegmentSize
+
+// part is a stretch of a file that goes into a segment.
+type part struct {
+	path   string
+	base   string // of the file that it is taken from
+	copied bool
+	off, n int64
+}
+
+// target is a segment as a repair would have it.
+type target struct {
+	first uint64
+	parts []part
+	keep  bool  // it is on disk as it should be
+	bytes int64 // of the file that is kept, with its padding
+}
+
+func (t *target) size() (n int64) {
+	for i := range t.parts {
+		n += t.parts[i].n
+	}
+	return n
+}
+
+func (t *target) add(src *source, off, end int64) {
+	if end <= off {
+		return
+	}
+	if n := len(t.parts); n > 0 {
+		if last := &t.parts[n-1]; last.path == src.path && last.off+last.n == off {
+			last.n += end - off
+			return
+		}
+	}
+	t.parts = append(t.parts, part{path: src.path, base: src.base, copied: src.copied, off: off, n: end - off})
+}
+
+// layer turns pieces into segments. It keeps the borders of the files that are
+// there, so that a good file stays as it is, and keeps in its place what nobody
+// can replace.
+type layer struct {
+	first  uint64
+	pieces []piece
+	files  map[uint64]*source // the ledger's own whose name fits what they hold
+	out    []target
+}
+
+func newLayer(first uint64, local []*source, pieces []piece) *layer {
+	l := &layer{first: first, pieces: pieces, files: map[uint64]*source{}}
+	for _, f := range local {
+		if f.proper() && f.named >= first {
+			l.files[f.named] = f
+		}
+	}
+	return l
+}
+
+// run returns the segments, oldest first.
+func (l *layer) run() ([]target, error) {
+	borders := l.borders()
+	for i, first := range borders {
+		next := uint64(0) // the last segment is open
+		if i+1 < len(borders) {
+			next = borders[i+1]
+		}
+		if err := l.slot(first, next); err != nil {
+			return nil, err
+		}
+	}
+	return l.out, nil
+}
+
+// borders are the seqs at which segments begin: where the names of files say so,
+// unless a run goes on past them, and where files begin or end whatever they are
+// called.
+func (l *layer) borders() []uint64 {
+	set := map[uint64]bool{}
+	end := l.first - 1
+	for i := range l.pieces {
+		p := &l.pieces[i]
+		if i == 0 && p.from == l.first {
+			set[l.first] = true
+		}
+		if !p.copied() && p.off == 0 && p.from == p.x.first {
+			set[p.from] = true
+		}
+		if !p.copied() && p.x.src.whole() && p.from == p.x.first && i+1 < len(l.pieces) && l.pieces[i+1].from == p.to+1 {
+			set[p.to+1] = true
+		}
+		if gap := p.from > end+1; gap && l.files[p.from] == nil && !l.attached(p) {
+			set[p.from] = true
+		}
+		end = p.to
+	}
+	for name := range l.files {
+		set[name] = true
+	}
+	for i := range l.pieces {
+		p := &l.pieces[i]
+		if p.copied() || !p.x.src.proper() {
+			continue
+		}
+		for name := range set {
+			if name > p.x.src.named && p.from < name && name <= p.to && l.files[name] != nil {
+				delete(set, name) // a second file of what this one holds
+				delete(l.files, name)
+			}
+		}
+	}
+	out := make([]uint64, 0, len(set))
+	for b := range set {
+		out = append(out, b)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// attached reports whether what stands before a piece in its file may stay there.
+func (l *layer) attached(p *piece) bool {
+	return !p.copied() && l.files[p.x.src.named] == p.x.src && p.x.src.named <= p.from
+}
+
+// slot makes the segments from first up to next, which is 0 for the last one.
+func (l *layer) slot(first, next uint64) error {
+	var (
+		file = l.files[first]
+		t    = target{first: first}
+		at   int64 // where in the file the next record would be
+		seq  = first
+	)
+	for i := range l.pieces {
+		p := &l.pieces[i]
+		if p.to < first || next != 0 && p.from >= next {
+			continue
+		}
+		from, to := max(p.from, first), p.to
+		if next != 0 {
+			to = min(to, next-1)
+		}
+		_, off, err := p.x.headAt(from - 1)
+		if err != nil {
+			return err
+		}
+		if from == p.from {
+			off = p.off
+		}
+		if from > seq && file != nil { // a stretch that nobody has
+			limit := at
+			if p.x.src == file {
+				limit = off
+			}
+			t.add(file, at, limit)
+		}
+		_, end, err := p.x.headAt(to)
+		if err != nil {
+			return err
+		}
+		if p.x.src == file {
+			at = end
+		} else {
+			at += end - off
+		}
+		if err = l.fill(&t, p, from, to, off, end); err != nil {
+			return err
+		}
+		seq = to + 1
+	}
+	if file != nil && (next == 0 || seq < next) && t.first == first {
+		again, err := l.again(file, at, seq)
+		if err != nil {
+			return err
+		}
+		if again {
+			at = file.end
+		}
+		t.add(file, at, file.end) // for the rule to judge, or for another copy to heal
+	}
+	l.finish(&t, file)
+	return nil
+}
+
+// again reports whether a file holds nothing from an offset on but records that
+// were laid already.
+func (l *layer) again(file *source, at int64, next uint64) (bool, error) {
+	if at >= file.end {
+		return false, nil
+	}
+	for _, x := range file.extents {
+		if x.off < at {
+			continue
+		}
+		if x.off > at || x.head.Seq >= next {
+			return false, nil
+		}
+		at = x.end
+		for i := range l.pieces {
+			p := &l.pieces[i]
+			if p.from > x.head.Seq || p.to < x.head.Seq {
+				continue
+			}
+			if h, _, err := p.x.headAt(x.head.Seq); err != nil || h.Chain != x.head.Chain {
+				return false, err
+			}
+		}
+	}
+	return at == file.end, nil
+}
+
+// fill adds the records of a piece; those of other files than the segment's own
+// begin a new segment when one is full.
+func (l *layer) fill(t *target, p *piece, from, to uint64, off, end int64) error {
+	for p.copied() && t.size()+end-off > rebuiltSegment {
+		room := max(rebuiltSegment-t.size(), 1)
+		seq, border, err := p.x.border(from, off+room)
+		if err != nil {
+			return err
+		}
+		t.add(p.x.src, off, border)
+		if seq >= to {
+			return nil
+		}
+		l.finish(t, nil)
+		*t = target{first: seq + 1}
+		from, off = seq+1, border
+	}
+	t.add(p.x.src, off, end)
+	return nil
+}
+
+// border returns the first record from from on that ends at or behind an offset.
+func (x *extent) border(from uint64, behind int64) (seq uint64, end int64, err error) {
+	low, high := from, x.head.Seq
+	for low < high {
+		mid := low + (high-low)/2
+		_, at, err := x.headAt(mid)
+		if err != nil {
+			return 0, 0, err
+		}
+		if at >= behind {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	_, end, err = x.headAt(low)
+	return low, end, err
+}
+
+// finish adds a segment to the outcome.
+func (l *layer) finish(t *target, file *source) {
+	t.keep = file != nil && (len(t.parts) == 0 && file.size == 0 ||
+		len(t.parts) == 1 && t.parts[0].path == file.path && t.parts[0].off == 0 && t.parts[0].n == file.end)
+	if t.keep {
+		t.bytes = file.size
+	}
+	if t.keep || len(t.parts) > 0 {
+		l.out = append(l.out, *t)
+	}
+}
+
+// segment is a target as the survey takes it.
+func (t *target) segment(dir string) segmentFile {
+	f := segmentFile{first: t.first, path: filepath.Join(dir, journalDir, segmentBase(t.first)), size: t.size(), parts: t.parts}
+	if t.keep {
+		f.parts, f.size = nil, t.bytes
+	}
+	return f
+}
+
+// partsReader reads parts one behind the other.
+type partsReader struct {
+	parts []part
+	files map[string]*os.File
+}
+
+func (r *partsReader) file(path string) (*os.File, error) {
+	if f := r.files[path]; f != nil {
+		return f, nil
+	}
+	f, err := openRegular(path, os.O_RDONLY)
+	if err == nil {
+		if r.files == nil {
+			r.files = map[string]*os.File{}
+		}
+		r.files[path] = f
+	}
+	return f, err
+}
+
+// ReadAt implements [io.ReaderAt].
+func (r *partsReader) ReadAt(b []byte, off int64) (n int, err error) {
+	for i := range r.parts {
+		p := &r.parts[i]
+		if off >= p.n {
+			off -= p.n
+			continue
+		}
+		if n == len(b) {
+			return n, nil
+		}
+		f, err := r.file(p.path)
+		if err != nil {
+			return n, err
+		}
+		want := int(min(int64(len(b)-n), p.n-off))
+		got, err := readFull(f, b[n:n+want], p.off+off)
+		n += got
+		if err == nil && got < want {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return n, err
+		}
+		off = 0
+	}
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Close implements [io.Closer].
+func (r *partsReader) Close() error {
+	var errs []error
+	for _, f := range r.files {
+		errs = append(errs, f.Close())
+	}
+	r.files = nil
+	return errors.Join(errs...)
+}
+
+// sortedSources puts files in the order of their names.
+func sortedSources(all []*source) []*source {
+	slices.SortFunc(all, func(a, b *source) int { return cmp.Compare(a.base, b.base) })
+	return all
+}

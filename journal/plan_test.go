@@ -1,0 +1,67 @@
+package journal_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+// unhealed are damages that no copy explains away: what is not ours to move, and
+// records of which neither MARK nor the copy knows.
+var unhealed = []string{
+	"bytes behind a clean end", "a file named 00000000000000000500", "a file named 00000000000000000501",
+}
+
+// TestHealFromACopy does every damage that is refused to a ledger and heals it
+// from an intact copy: the records come back byte for byte.
+func TestHealFromACopy(t *testing.T) {
+	l := newLedger(t, 32)
+	for _, d := range slices.Concat(tailDamages(false), tailDamages(true), fileDamages()) {
+		state, from := "unclean", l.unclean
+		if d.clean {
+			state, from = "clean", l.clean
+		}
+		t.Run(state+"/"+d.name, func(t *testing.T) {
+			dir := filepath.Join(fastDir(t), "ledger")
+			require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
+			want := read(t, from, 0)
+			v := d.corrupt(t, dir, l)
+			before := tree(t, dir)
+			plan, err := journal.PlanRepair(dir, journal.RepairOptions{From: from})
+			require.NoError(t, err)
+			require.Equal(t, before, tree(t, dir), "a plan writes nothing")
+			if v.refused == "" {
+				require.True(t, plan.Sound(), "%+v", plan)
+				done, err := journal.Repair(dir, journal.RepairOptions{From: from})
+				require.NoError(t, err)
+				require.True(t, done.Sound())
+				require.Equal(t, before, tree(t, dir))
+				return
+			}
+			require.False(t, plan.Sound())
+			if slices.Contains(unhealed, d.name) {
+				require.False(t, plan.Whole())
+				_, err = journal.Repair(dir, journal.RepairOptions{From: from})
+				require.NoError(t, err)
+				requireRefused(t, dir, v)
+				return
+			}
+			require.True(t, plan.Whole(), "%+v", plan)
+			done, err := journal.Repair(dir, journal.RepairOptions{From: from})
+			require.NoError(t, err)
+			require.True(t, done.Whole())
+			again, err := journal.PlanRepair(dir, journal.RepairOptions{})
+			require.NoError(t, err)
+			require.True(t, again.Sound(), "%+v", again)
+			j := open(t, dir, journal.Options{SegmentSize: ledgerSegment})
+			require.Equal(t, l.last, j.Durable())
+			require.Equal(t, want, read(t, dir, 0))
+			require.NoError(t, j.Close())
+		})
+	}
+}

@@ -1,0 +1,397 @@
+package holdfast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/snapshotter"
+)
+
+// RepairOptions say what [Repair] may do.
+type RepairOptions struct {
+	// From is the directory of a copy of this ledger, from which damage is
+	// healed; "" is none. It is only read, and may be behind, ahead, in use, or
+	// damaged elsewhere.
+	From string
+	// AcceptLossFrom is the first seq that may be given up; 0: nothing may be
+	// lost.
+	AcceptLossFrom uint64
+	// Verb tells a second opener who holds the ledger.
+	Verb   string
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: discarded
+	// Step, if set, is called after each step that changes something; an error
+	// ends the repair there, as a crash would. It serves the drills.
+	Step func(name string) error
+}
+
+// RepairPlan says what is damaged, what a repair does about it, what it takes
+// away, and what stays.
+type RepairPlan struct {
+	*journal.RepairPlan
+	Name string `json:"name"`
+	ID   string `json:"id"`
+	// Identity is what is wrong with ledger.json, "" if nothing is, and
+	// IdentityFrom the copy that it can be taken from.
+	Identity     string `json:"identity,omitempty"`
+	IdentityFrom string `json:"identity_from,omitempty"`
+	// Snapshots are those that cannot be read, or that stand beyond what is kept.
+	Snapshots []RepairSnapshot `json:"snapshots"`
+	// NewID is the id of the lineage that an accepted loss begins, and Digest
+	// that of the state it begins with.
+	NewID  string `json:"new_id,omitempty"`
+	Digest string `json:"digest,omitempty"`
+}
+
+// RepairSnapshot is a snapshot that a repair moves to quarantine.
+type RepairSnapshot struct {
+	Name   string `json:"name"`
+	Seq    uint64 `json:"seq"`
+	Reason string `json:"reason"`
+}
+
+// Sound reports whether nothing is damaged.
+func (p *RepairPlan) Sound() bool {
+	return p.RepairPlan.Sound() && p.Identity == "" && len(p.Snapshots) == 0
+}
+
+// Whole reports whether nothing is damaged once the plan is done.
+func (p *RepairPlan) Whole() bool {
+	return p.RepairPlan.Whole() && (p.Identity == "" || p.IdentityFrom != "")
+}
+
+// mender is one call of PlanRepair or Repair.
+type mender struct {
+	ctx  context.Context // of the call that this value does not outlive
+	dir  string
+	o    RepairOptions
+	id   Identity
+	lost *IdentityError // ledger.json is damaged or missing
+	copy *Identity      // that of the copy, if it can be read
+	r    *Reader
+	j    journal.RepairOptions
+	plan *RepairPlan
+}
+
+// PlanRepair finds out what is damaged in the ledger in dir, what [Repair] with
+// the same options would do, and what would be lost. It changes nothing and
+// takes no lock. Damage is in the plan; an error that matches [ErrRefused] comes
+// with it and says why the copy is not used, or the loss not accepted.
+func PlanRepair(ctx context.Context, dir string, o RepairOptions) (*RepairPlan, error) {
+	m, err := newMender(ctx, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	p, err := journal.PlanRepair(dir, m.j)
+	if p == nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	refused := err
+	if err = m.survey(p); err != nil {
+		return nil, err
+	}
+	if refused == nil {
+		refused = m.approve(p)
+	}
+	if refused != nil {
+		m.plan.Refused = refused.Error()
+		return m.plan, fmt.Errorf("holdfast: %w", refused)
+	}
+	return m.plan, nil
+}
+
+// Repair does what [PlanRepair] says and returns what it did; damage that stays
+// is in the plan. Everything is verified before anything is touched, what is
+// replaced is kept in quarantine/, and doing it again, also after a crash, leads
+// to the same ledger.
+//
+// An accepted loss begins a new lineage in place: ledger.json gets a new id and
+// names its parent, snapshots beyond the cut go to quarantine/, older ones stay
+// usable. The stream on the bus is that of the parent and is left alone until
+// `holdfast bus rebuild` is asked for.
+func Repair(ctx context.Context, dir string, o RepairOptions) (*RepairPlan, error) {
+	m, err := newMender(ctx, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	m.j.Approve, m.j.Settle = m.approve, m.settle
+	p, err := journal.Repair(dir, m.j)
+	if p == nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	if m.plan == nil {
+		if serr := m.survey(p); serr != nil {
+			return nil, serr
+		}
+	}
+	m.plan.RepairPlan = p
+	if err != nil {
+		m.plan.Refused = err.Error()
+		return m.plan, fmt.Errorf("holdfast: %w", err)
+	}
+	return m.plan, nil
+}
+
+// newMender reads the identities and what snapshots know.
+func newMender(ctx context.Context, dir string, o RepairOptions) (*mender, error) {
+	if o.Now == nil {
+		o.Now = time.Now //nolint:forbidigo // the default clock, as in Options
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Step == nil {
+		o.Step = func(string) error { return nil }
+	}
+	m := &mender{ctx: ctx, dir: dir, o: o}
+	if err := m.identify(); err != nil {
+		return nil, err
+	}
+	m.r = newReader(dir, m.id, Options{Now: o.Now, Logger: o.Logger}.withDefaults())
+	m.j.From, m.j.AcceptLossFrom, m.j.Now, m.j.Logger = o.From, o.AcceptLossFrom, o.Now, o.Logger
+	m.j.Step = o.Step
+	m.j.Holder = journal.Holder{Verb: o.Verb, Since: o.Now().UTC()}
+	list, err := m.r.Snapshots()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range list {
+		if s.Err == nil && m.id.owns(s.Ledger, s.Seq) {
+			m.j.Known = append(m.j.Known, journal.Head{Seq: s.Seq, Epoch: s.Epoch, Chain: s.Chain, Time: s.RecordTime})
+		}
+	}
+	return m, nil
+}
+
+// identify reads ledger.json and, where there is a copy, holds it against the
+// copy's.
+func (m *mender) identify() error {
+	id, err := readIdentity(m.dir)
+	switch {
+	case err == nil:
+	case errors.As(err, &m.lost):
+	case errors.Is(err, fs.ErrNotExist):
+		if _, merr := os.Stat(filepath.Join(m.dir, "journal")); merr != nil {
+			return fmt.Errorf("%w: %s has no %s", ErrNotLedger, m.dir, identityFile)
+		}
+		m.lost = &IdentityError{File: filepath.Join(m.dir, identityFile), Reason: "is missing"}
+	default:
+		return err
+	}
+	m.id = id
+	if m.o.From == "" {
+		return nil
+	}
+	theirs, err := readIdentity(m.o.From)
+	switch {
+	case err == nil:
+		m.copy = &theirs
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged):
+		return nil // the chain has to tell
+	default:
+		return err
+	}
+	if m.lost != nil {
+		m.id = theirs // until it is shown not to be ours
+		return nil
+	}
+	if theirs.ID == id.ID {
+		return nil
+	}
+	upTo, ok := id.ancestor([16]byte(theirs.ID))
+	if !ok || upTo == 0 {
+		return fmt.Errorf("%w: %s is a copy of ledger %s (%s), this one is %s (%s)", ErrRefused, m.o.From, theirs.Name, theirs.ID, id.Name, id.ID)
+	}
+	m.j.FromLast = upTo
+	return nil
+}
+
+// survey completes the journal's plan with what the root knows.
+func (m *mender) survey(p *journal.RepairPlan) error {
+	m.plan = &RepairPlan{RepairPlan: p, Name: m.id.Name, ID: m.id.ID.String(), Snapshots: []RepairSnapshot{}}
+	if m.lost != nil {
+		m.plan.Identity = m.lost.Reason
+		if err := m.provenCopy(p); err == nil {
+			m.plan.IdentityFrom = m.o.From
+		} else if m.copy != nil {
+			m.plan.Identity += "; " + err.Error()
+		} else {
+			m.plan.Name, m.plan.ID = "", ""
+		}
+	}
+	list, err := m.r.Snapshots()
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		_, err = m.r.snaps.Verify(s.Name)
+		switch {
+		case errors.Is(err, snapshotter.ErrDamaged):
+			m.plan.Snapshots = append(m.plan.Snapshots, RepairSnapshot{Name: s.Name, Seq: s.Seq, Reason: err.Error()})
+		case m.beyond(p, &s):
+			m.plan.Snapshots = append(m.plan.Snapshots, RepairSnapshot{Name: s.Name, Seq: s.Seq, Reason: "it stands beyond what is kept"})
+		}
+	}
+	if p.Loss != nil && p.Loss.Accepted {
+		m.plan.NewID = m.heir(p.Loss).ID.String()
+	}
+	return nil
+}
+
+// beyond reports whether a snapshot of ours holds what is given up.
+func (m *mender) beyond(p *journal.RepairPlan, s *snapshotter.Snapshot) bool {
+	return p.Loss != nil && p.Loss.Accepted && s.Err == nil && m.id.owns(s.Ledger, s.Seq) && s.Seq >= p.Loss.From
+}
+
+// provenCopy reports whether the copy's identity is ours: the copy holds records
+// of this very history, and no loss was accepted here since.
+func (m *mender) provenCopy(p *journal.RepairPlan) error {
+	if m.copy == nil {
+		return fmt.Errorf("%w: there is no copy to take it from", ErrRefused)
+	}
+	old, err := filepath.Glob(filepath.Join(m.dir, "quarantine", identityFile+"-*"))
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	for _, path := range old {
+		if id, readErr := identityAt(path); readErr == nil && id.ID == m.copy.ID {
+			return fmt.Errorf("%w: the copy's is that of a parent: a loss was accepted here since", ErrRefused)
+		}
+	}
+	if p.Shared > 0 {
+		return nil
+	}
+	mine, err := journal.OpenReader(m.dir)
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	theirs, err := journal.OpenReader(m.o.From)
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	a, errA := mine.Last()
+	b, errB := theirs.Last()
+	if err = errors.Join(errA, errB); err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	seq := min(a.Seq, b.Seq)
+	if seq == 0 || seq < max(mine.First(), theirs.First()) {
+		return fmt.Errorf("%w: the copy and this ledger have no record in common", ErrRefused)
+	}
+	x, errX := one(mine, seq)
+	y, errY := one(theirs, seq)
+	if err = errors.Join(errX, errY); err != nil {
+		return err
+	}
+	if x.Chain != y.Chain {
+		return fmt.Errorf("%w: at seq %d the copy is of another history", ErrRefused, seq)
+	}
+	return nil
+}
+
+// approve verifies, before anything is touched, that what a loss leaves is a
+// ledger.
+func (m *mender) approve(p *journal.RepairPlan) error {
+	if m.plan == nil {
+		if err := m.survey(p); err != nil {
+			return err
+		}
+	}
+	if p.Loss == nil || !p.Loss.Accepted {
+		return nil
+	}
+	if m.lost != nil {
+		return fmt.Errorf("%w: nothing is given up while it is not known which ledger this is: %s %s", ErrRefused, identityFile, m.lost.Reason)
+	}
+	book, err := m.derive(p)
+	if err != nil {
+		return err
+	}
+	m.plan.Digest = fmt.Sprintf("%x", book.View().Digest())
+	return nil
+}
+
+// derive builds the state that the ledger will begin again with, from the newest
+// usable snapshot or from the beginning.
+func (m *mender) derive(p *journal.RepairPlan) (*projector.Book, error) {
+	want := p.Loss.From - 1
+	list, err := m.r.Snapshots()
+	if err != nil {
+		return nil, err
+	}
+	var passed error
+	for _, s := range list {
+		if s.Err != nil || !m.id.owns(s.Ledger, s.Seq) || s.Seq > want || s.Seq+1 < p.First {
+			continue
+		}
+		book, err := m.from(p, s)
+		if err == nil {
+			return book, nil
+		}
+		passed = errors.Join(passed, err)
+	}
+	if p.First <= 1 {
+		return m.replay(p, projector.New(m.r.opts), 0)
+	}
+	return nil, fmt.Errorf("%w: no usable snapshot gives the state at seq %d, and the journal begins with seq %d: "+
+		"heal the journal from a copy, or restore a snapshot into another directory: %w",
+		ErrRefused, want, p.First, errors.Join(passed, ErrTrimmed))
+}
+
+// from derives the state from one snapshot.
+func (m *mender) from(p *journal.RepairPlan, s snapshotter.Snapshot) (*projector.Book, error) {
+	fits := s.Seq == p.Loss.Before.Seq && s.Chain == p.Loss.Before.Chain
+	for rec, err := range p.Records(max(s.Seq, p.First)) {
+		if err != nil {
+			return nil, fmt.Errorf("holdfast: %w", err)
+		}
+		fits = fits || rec.Seq == s.Seq && rec.Chain == s.Chain || rec.Seq == s.Seq+1 && rec.Follows(s.Chain)
+		break
+	}
+	if !fits {
+		return nil, fmt.Errorf("%w: snapshot %s is not of this history", ErrDamaged, s.Name)
+	}
+	book, err := loadBook(m.r.snaps, s, m.r.opts)
+	if err != nil {
+		return nil, err
+	}
+	return m.replay(p, book, s.Seq)
+}
+
+func (m *mender) replay(p *journal.RepairPlan, book *projector.Book, after uint64) (*projector.Book, error) {
+	if err := book.Replay(project(m.ctx, p.Records(after+1)), projector.Until{}); err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	if head := book.Head(); head != p.Loss.From-1 {
+		return nil, fmt.Errorf("%w: the replay ends at seq %d, not at %d", ErrDamaged, head, p.Loss.From-1)
+	}
+	return book, nil
+}
+
+// heir is the identity of the lineage that goes on when a loss is accepted. Its
+// id follows from the parent's and from what is given up, so that a repair that
+// was interrupted comes to the same.
+func (m *mender) heir(loss *journal.Loss) Identity {
+	old := m.id
+	if n := len(old.Parents); n > 0 && old.ID == heirID(old.Parents[0].Ledger, loss) {
+		return old // done already
+	}
+	id := old
+	id.ID = heirID(old.ID, loss)
+	id.Parents = append([]Parent{{Ledger: old.ID, Seq: loss.Seq, Chain: loss.Chain}}, old.Parents...)
+	return id
+}
+
+func heirID(parent uuid.UUID, loss *journal.Loss) uuid.UUID {
+	return uuid.NewSHA1(parent, fmt.Appendf(nil, "accepted loss behind seq %d, chain %s, epoch %d", loss.Seq, loss.Chain, loss.Epoch))
+}

@@ -1,0 +1,123 @@
+package holdfast
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+// settle does the root's part of a repair, under the lock: the identity, then
+// the snapshots, and when a loss is accepted the new lineage, last. Done again
+// it does nothing.
+func (m *mender) settle(p *journal.RepairPlan) error {
+	digest := ""
+	if m.plan != nil {
+		digest = m.plan.Digest
+	}
+	if err := m.survey(p); err != nil {
+		return err
+	}
+	m.plan.Digest = digest
+	if !p.Whole() {
+		return nil // a snapshot may be the evidence of what is missing
+	}
+	if m.lost != nil {
+		if err := m.settleIdentity(); err != nil {
+			return err
+		}
+	}
+	for _, s := range m.plan.Snapshots {
+		if err := m.putAway(filepath.Join("backups", s.Name)); err != nil {
+			return err
+		}
+	}
+	if p.Loss == nil || !p.Loss.Accepted {
+		return nil
+	}
+	id := m.heir(p.Loss)
+	m.plan.NewID = id.ID.String()
+	if id.ID == m.id.ID {
+		return nil
+	}
+	if _, err := journal.Quarantine(m.dir, filepath.Join(m.dir, identityFile), m.id.ID.String()[:8]); err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	if err := m.o.Step("keep identity"); err != nil {
+		return err
+	}
+	m.o.Logger.Warn("a new lineage begins", "ledger", id.Name, "id", id.ID, "parent", m.id.ID, "seq", p.Loss.Seq)
+	if err := id.write(m.dir); err != nil {
+		return err
+	}
+	return m.o.Step("identity")
+}
+
+// settleIdentity takes ledger.json from the copy.
+func (m *mender) settleIdentity() error {
+	if m.plan.IdentityFrom == "" {
+		return nil
+	}
+	path := filepath.Join(m.dir, identityFile)
+	if _, err := os.Lstat(path); err == nil {
+		if err = os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err != nil {
+			return fmt.Errorf("holdfast: %w", err)
+		}
+		if _, err = journal.Quarantine(m.dir, path, "damaged"); err != nil {
+			return fmt.Errorf("holdfast: %w", err)
+		}
+	}
+	if err := m.copy.write(m.dir); err != nil {
+		return err
+	}
+	return m.o.Step("identity")
+}
+
+// putAway moves a file of the ledger to quarantine.
+func (m *mender) putAway(name string) error {
+	path := filepath.Join(m.dir, name)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	kept, err := journal.Quarantine(m.dir, path, "repair")
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	if err = os.Remove(path); err == nil {
+		err = durable.SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	m.o.Logger.Info("moved to quarantine", "file", name, "kept", kept)
+	return m.o.Step("snapshot")
+}
+
+// announceRepairs tells the bus what was repaired since the last opening. The
+// repair's own report is in quarantine/ and names the epoch of MARK behind it,
+// which this opening has raised by one.
+func (l *Ledger) announceRepairs() {
+	reports, err := journal.Reports(l.dir)
+	if err != nil {
+		l.log.Warn("reports of repairs not read", "err", err)
+		return
+	}
+	for _, r := range reports {
+		if r.Epoch+1 != l.wal.Epoch() {
+			continue
+		}
+		body := map[string]any{"what": r.What, "time": r.Time, "report": r.Plan.Report, "heals": r.Plan.Heals}
+		if r.Plan.Loss != nil && r.Plan.Loss.Accepted {
+			body["loss"] = r.Plan.Loss
+		}
+		l.log.Warn("the ledger was repaired", "what", r.What, "time", r.Time, "report", r.Plan.Report)
+		l.announce("state.repaired", body)
+	}
+}
