@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -250,7 +251,8 @@ func TestHealEveryByte(t *testing.T) {
 			require.NoError(t, err)
 			mark, err := os.ReadFile(filepath.Join(from, "MARK"))
 			require.NoError(t, err)
-			eachCopy(t, from, len(good), step, func(dir string, at int) error {
+			// Zeros behind the last record are no part of the journal.
+			eachCopy(t, from, len(bytes.TrimRight(good, "\x00")), step, func(dir string, at int) error {
 				tried.Add(1)
 				b := slices.Clone(good)
 				b[at] ^= byte(1 + at%255)

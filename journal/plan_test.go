@@ -14,7 +14,7 @@ import (
 // unhealed are damages that no copy explains away: what is not ours to move, and
 // records of which neither MARK nor the copy knows.
 var unhealed = []string{
-	"bytes behind a clean end", "a file named 00000000000000000500", "a file named 00000000000000000501",
+	"bytes behind a clean end", "the last record twice, sized in advance", "a file named 00000000000000000500", "a file named 00000000000000000501",
 }
 
 // TestHealFromACopy does every damage that is refused to a ledger and heals it
