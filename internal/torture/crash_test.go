@@ -42,6 +42,8 @@ type hunt struct {
 	only string // the id of the one state to check; "": all
 	work string // where states are made real
 
+	began time.Time
+
 	mu       sync.Mutex
 	seen     map[[32]byte]bool
 	refused  map[string]int
@@ -210,7 +212,9 @@ func (h *hunt) try(dir string, s state) error {
 	if err != nil {
 		return err
 	}
-	h.checked.Add(1)
+	if n := h.checked.Add(1); n%10_000 == 0 {
+		h.t.Logf("%s: %d states checked so far, %.0f states/s", h.dirs, n, float64(n)/time.Since(h.began).Seconds())
+	}
 	h.mu.Lock()
 	if kind != "" {
 		h.refused[kind]++
@@ -327,9 +331,8 @@ func enumerate(t *testing.T, dirs faultos.Dirs, seed uint64, want int, logs []re
 	t.Helper()
 	h := &hunt{
 		t: t, dirs: dirs, seed: seed, want: want, only: os.Getenv("HOLDFAST_STATE"), work: scratch(t),
-		seen: map[[32]byte]bool{}, refused: map[string]int{}, jobs: make(chan state, 64),
+		began: time.Now(), seen: map[[32]byte]bool{}, refused: map[string]int{}, jobs: make(chan state, 64),
 	}
-	began := time.Now()
 	var wg sync.WaitGroup
 	for i := range runtime.GOMAXPROCS(0) {
 		wg.Go(func() { h.worker(i) })
@@ -347,7 +350,7 @@ func enumerate(t *testing.T, dirs faultos.Dirs, seed uint64, want int, logs []re
 	}
 	close(h.jobs)
 	wg.Wait()
-	took := time.Since(began)
+	took := time.Since(h.began)
 	t.Logf("HOLDFAST_SEED=%d %s: %d states checked (%d of them after a second cut), %d enumerated, %.0f states/s, %d failures",
 		seed, dirs, h.checked.Load(), h.second.Load(), h.made, float64(h.checked.Load())/took.Seconds(), h.failures)
 	for _, k := range slices.Sorted(maps.Keys(h.refused)) {
