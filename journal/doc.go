@@ -68,8 +68,10 @@
 //
 // Commit returns nil after the frames were written, the last segment was
 // fsynced, and, if a segment was begun, the directory was and MARK names it; the
-// log fsyncs a full segment before it makes the next one. The first error is final, so that
-// nothing is ever written behind bytes whose fate is unknown.
+// log fsyncs a full segment before it makes the next one. A batch that begins
+// several is written in parts, with an fsync of the directory between them, so
+// that no segment can be there without the one before it. The first error is
+// final, so that nothing is ever written behind bytes whose fate is unknown.
 //
 // A crash can therefore leave: (1) everything up to some commit and any part of
 // the next group, in any order of its pages, in the newest segments; (2) full
