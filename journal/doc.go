@@ -100,8 +100,10 @@
 //
 // Commit returns nil after the frames were written, the last segment was
 // fsynced, and, if a segment was begun, the directory was and MARK names it; the
-// log fsyncs a full segment before it makes the next one. The first error is final, so that
-// nothing is ever written behind bytes whose fate is unknown. What an fsync has
+// log fsyncs a full segment before it makes the next one. A batch that begins
+// several is written in parts, with an fsync of the directory between them, so
+// that no segment can be there without the one before it. The first error is
+// final, so that nothing is ever written behind bytes whose fate is unknown. What an fsync has
 // failed for is never synced again, not by Close either, which drops the log of a
 // failed journal: the second fsync would succeed without having written anything.
 // The failed fsync of a directory is final whoever met it, a commit, a MARK or a

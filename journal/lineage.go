@@ -23,7 +23,11 @@ func Create(dir string, base Head) error {
 	if err != nil {
 		return err
 	}
-	if _, found, markErr := readMark(dir); markErr != nil || found || len(segs) > 0 {
+	_, found, err := readMark(dir)
+	if err != nil {
+		return err
+	}
+	if found || len(segs) > 0 {
 		return fmt.Errorf("journal: create: %s holds a journal already", dir)
 	}
 	for _, name := range []string{journalDir, quarantineDir} {

@@ -118,15 +118,17 @@ func (s *Snapshotter) Prune(choose func(newestFirst []Snapshot) (doomed []Snapsh
 	slices.SortStableFunc(list, func(a, b Snapshot) int {
 		return cmp.Compare(boolInt(isDoomed(a)), boolInt(isDoomed(b)))
 	})
+	var cause error
 	good := slices.IndexFunc(list, func(x Snapshot) bool {
 		_, verifyErr := s.Verify(x.Name)
 		if verifyErr != nil {
+			cause = errors.Join(cause, verifyErr)
 			s.o.Logger.Error("snapshot does not verify", "file", x.Name, "err", verifyErr)
 		}
 		return verifyErr == nil
 	})
 	if good < 0 {
-		return nil, fmt.Errorf("snapshotter: prune: %w: none of %d snapshots verifies, so none is removed", ErrDamaged, len(list))
+		return nil, fmt.Errorf("snapshotter: prune: none of %d snapshots verifies, so none is removed: %w", len(list), cause)
 	}
 	doomed = slices.DeleteFunc(doomed, func(x Snapshot) bool { return x.Name == list[good].Name })
 	return s.remove(doomed)

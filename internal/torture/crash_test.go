@@ -42,6 +42,8 @@ type hunt struct {
 	only string // the id of the one state to check; "": all
 	work string // where states are made real
 
+	began time.Time
+
 	mu       sync.Mutex
 	seen     map[[32]byte]bool
 	refused  map[string]int
@@ -68,9 +70,6 @@ func (h *hunt) offer(s state) {
 	dup := h.seen[key]
 	h.seen[key] = true
 	h.mu.Unlock()
-	if h.only != "" && h.only != s.id && !strings.HasPrefix(h.only, s.id+"/") {
-		return
-	}
 	if !dup {
 		h.jobs <- s
 	}
@@ -78,7 +77,6 @@ func (h *hunt) offer(s state) {
 
 // plan is how many outcomes of each kind are looked at per operation.
 type plan struct {
-	round   int    // which samples of the random models
 	samples int    // of each random model
 	thin    uint64 // of so many states one is looked at
 	every   int    // of so many of these one is crashed a second time; 0: none
@@ -113,7 +111,7 @@ func (h *hunt) at(name string, tree *faultos.Tree, f floors, c *checker, p plan,
 	one := func(kept string, has func(int) bool, d faultos.Data, sample int) {
 		id := fmt.Sprintf("%s/%s-%s-%d", name, kept, d, sample)
 		r := h.rand(id)
-		if r.Uint64N(p.thin) != 0 && h.only == "" {
+		if h.only == "" && r.Uint64N(p.thin) != 0 || h.only != "" && h.only != id && !strings.HasPrefix(h.only, id+"/") {
 			return
 		}
 		s := state{id: id, floors: f, check: c}
@@ -128,7 +126,7 @@ func (h *hunt) at(name string, tree *faultos.Tree, f floors, c *checker, p plan,
 		}
 		offer(s)
 	}
-	for kept, has := range h.names(name, tree.Pending(h.dirs), p.round) {
+	for kept, has := range h.names(name, tree.Pending(h.dirs)) {
 		if !tree.Dirty("LOCK") {
 			one(kept, has, faultos.All, 0)
 			continue
@@ -137,9 +135,9 @@ func (h *hunt) at(name string, tree *faultos.Tree, f floors, c *checker, p plan,
 			switch {
 			case d.Random():
 				for i := range p.samples {
-					one(kept, has, d, p.round*p.samples+i)
+					one(kept, has, d, i)
 				}
-			case p.round == 0:
+			default:
 				one(kept, has, d, 0)
 			}
 		}
@@ -154,7 +152,7 @@ func (h *hunt) rand(id string) *rand.Rand {
 
 // names yields which of n pending changes of names are durable: prefixes in the
 // ordered model; in the strict one every subset of a few, a choice of many.
-func (h *hunt) names(name string, n, round int) func(func(string, func(int) bool) bool) {
+func (h *hunt) names(name string, n int) func(func(string, func(int) bool) bool) {
 	return func(yield func(string, func(int) bool) bool) {
 		if h.dirs == faultos.Ordered {
 			for p := n; p >= 0; p-- {
@@ -176,7 +174,7 @@ func (h *hunt) names(name string, n, round int) func(func(string, func(int) bool
 			for i := range min(n, 63) {
 				sets = append(sets, 1<<i, all&^(1<<i))
 			}
-			r := h.rand(name + "/names/" + strconv.Itoa(round))
+			r := h.rand(name + "/names")
 			for range 6 {
 				sets = append(sets, r.Uint64()&all)
 			}
@@ -210,7 +208,9 @@ func (h *hunt) try(dir string, s state) error {
 	if err != nil {
 		return err
 	}
-	h.checked.Add(1)
+	if n := h.checked.Add(1); n%10_000 == 0 {
+		h.t.Logf("%s: %d states checked so far, %.0f states/s", h.dirs, n, float64(n)/time.Since(h.began).Seconds())
+	}
 	h.mu.Lock()
 	if kind != "" {
 		h.refused[kind]++
@@ -254,7 +254,7 @@ func (h *hunt) deeper(dir string, s state) error {
 	c := &checker{segment: s.check.segment, oracles: r.oracles}
 	var bad error
 	h.walk(s.id, log, f, c, plan{samples: 1, thin: 3}, func(t state) {
-		if bad != nil || h.only != "" && h.only != t.id {
+		if bad != nil {
 			return
 		}
 		if bad = fresh(dir, t.files); bad != nil {
@@ -306,51 +306,74 @@ type recorded struct {
 	check *checker
 }
 
+// recordAll runs every workload. Each round has other fills.
+func recordAll(t *testing.T, seed uint64, round int) []recorded {
+	t.Helper()
+	var logs []recorded
+	for _, w := range workloads() {
+		r := newRun(scratch(t), w, seed+uint64(round)) //nolint:gosec // small
+		log, err := record(r, w.do)
+		require.NoError(t, err, w.name)
+		require.NoError(t, os.RemoveAll(r.root))
+		name := fmt.Sprintf("%s/%d", w.name, round)
+		logs = append(logs, recorded{name, log, &checker{segment: w.segment, oracles: r.oracles}})
+		if round == 0 {
+			t.Logf("%s: %d operations", w.name, len(log.Ops))
+		}
+	}
+	return logs
+}
+
 // TestCrashStates enumerates what power cuts leave. See the package comment.
 func TestCrashStates(t *testing.T) {
 	seed, want := seedOf(t), number(t, "HOLDFAST_STATES", 1100)
-	var logs []recorded
-	for _, w := range workloads() {
-		root := scratch(t)
-		r := newRun(root, w, seed)
-		log, err := record(r, w.do)
-		require.NoError(t, err, w.name)
-		logs = append(logs, recorded{w.name, log, &checker{segment: w.segment, oracles: r.oracles}})
-		t.Logf("%s: %d operations", w.name, len(log.Ops))
-	}
 	for _, dirs := range []faultos.Dirs{faultos.Ordered, faultos.Strict} {
-		t.Run(dirs.String(), func(t *testing.T) { enumerate(t, dirs, seed, want, logs) })
+		t.Run(dirs.String(), func(t *testing.T) {
+			h := &hunt{
+				t: t, dirs: dirs, seed: seed, want: want, only: os.Getenv("HOLDFAST_STATE"), work: scratch(t),
+				began: time.Now(), refused: map[string]int{}, jobs: make(chan state, 64),
+			}
+			h.enumerate()
+		})
 	}
 }
 
-func enumerate(t *testing.T, dirs faultos.Dirs, seed uint64, want int, logs []recorded) {
-	t.Helper()
-	h := &hunt{
-		t: t, dirs: dirs, seed: seed, want: want, only: os.Getenv("HOLDFAST_STATE"), work: scratch(t),
-		seen: map[[32]byte]bool{}, refused: map[string]int{}, jobs: make(chan state, 64),
-	}
-	began := time.Now()
+// enumerate checks states until there are enough. A short run looks at a part of
+// every log of the first round, a long one at all of them, and then at those of
+// other fills.
+func (h *hunt) enumerate() {
 	var wg sync.WaitGroup
 	for i := range runtime.GOMAXPROCS(0) {
 		wg.Go(func() { h.worker(i) })
 	}
-	// A short run looks at a part of every log, a long one at all of them and
-	// then again, with other samples.
-	for _, l := range logs {
-		h.walk(l.name, l.log, floors{}, l.check, plan{samples: 1, thin: 1}, nil)
-	}
-	p := plan{samples: 1, every: 150, thin: max(1, 2*h.counted/uint64(want))}
-	for ; !h.enough() && (p.round < 100 || h.only == ""); p.round++ {
+	for round := 0; !h.enough(); round++ {
+		if h.only != "" {
+			_, err := fmt.Sscanf(strings.SplitN(h.only, "/", 3)[1], "%d", &round)
+			require.NoError(h.t, err, "HOLDFAST_STATE")
+		}
+		logs := recordAll(h.t, h.seed, round)
+		p := plan{samples: 4, thin: 1}
+		if round == 0 {
+			for _, l := range logs {
+				h.walk(l.name, l.log, floors{}, l.check, p, nil)
+			}
+		}
+		p.every, p.thin = 150, max(1, 2*h.counted/uint64(h.want)) //nolint:gosec // positive
+		h.mu.Lock()
+		h.seen = map[[32]byte]bool{} // of other logs there are no equal states
+		h.mu.Unlock()
 		for _, l := range logs {
 			h.walk(l.name, l.log, floors{}, l.check, p, h.offer)
+		}
+		if h.only != "" {
+			break
 		}
 	}
 	close(h.jobs)
 	wg.Wait()
-	took := time.Since(began)
-	t.Logf("HOLDFAST_SEED=%d %s: %d states checked (%d of them after a second cut), %d enumerated, %.0f states/s, %d failures",
-		seed, dirs, h.checked.Load(), h.second.Load(), h.made, float64(h.checked.Load())/took.Seconds(), h.failures)
+	h.t.Logf("HOLDFAST_SEED=%d %s: %d states checked (%d of them after a second cut), %d enumerated, %.0f states/s, %d failures",
+		h.seed, h.dirs, h.checked.Load(), h.second.Load(), h.made, float64(h.checked.Load())/time.Since(h.began).Seconds(), h.failures)
 	for _, k := range slices.Sorted(maps.Keys(h.refused)) {
-		t.Logf("refused, as documented: %d × %s", h.refused[k], k)
+		h.t.Logf("refused, as documented: %d × %s", h.refused[k], k)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/internal/faultos"
+	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
 // fault is one way for an operation to fail.
@@ -49,21 +50,22 @@ func TestEveryFailure(t *testing.T) {
 	}
 	work := scratch(t)
 	var runs, struck atomic.Int64
-	var wg sync.WaitGroup
+	t.Cleanup(func() { t.Logf("%d runs, %d operations failed", runs.Load(), struck.Load()) })
 	for i, f := range faults() {
 		for _, sticky := range []bool{false, true} {
 			rule, name := f.rule, f.name
 			if rule.Sticky = sticky; sticky {
 				name += "-sticky"
 			}
-			wg.Go(func() {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				first := 1 + rand.New(rand.NewPCG(seed, uint64(i))).IntN(stride) //nolint:gosec // small
 				for rule.Nth = first; ; rule.Nth += stride {
 					dir := filepath.Join(work, fmt.Sprintf("%s-%d", name, rule.Nth))
 					n, err := failOnce(dir, rule, seed)
 					if err != nil {
-						t.Errorf("%s at operation %d: %v\n  replay: HOLDFAST_SEED=%d HOLDFAST_FAULTS=1 go run ./internal/faultbuild test -count=1 -run TestEveryFailure ./internal/torture",
-							name, rule.Nth, err, seed)
+						t.Errorf("%s at operation %d: %v\n  replay: HOLDFAST_SEED=%d HOLDFAST_FAULTS=1 go run ./internal/faultbuild test -count=1 -run TestEveryFailure/%s ./internal/torture",
+							name, rule.Nth, err, seed, name)
 					}
 					runs.Add(1)
 					if n == 0 {
@@ -74,8 +76,6 @@ func TestEveryFailure(t *testing.T) {
 			})
 		}
 	}
-	wg.Wait()
-	t.Logf("%d runs, %d operations failed", runs.Load(), struck.Load())
 }
 
 // failOnce runs the workload with one rule, reopens without it, and cuts the
@@ -125,7 +125,7 @@ func clearly(err error, rule faultos.Rule) error {
 		return nil
 	case errors.As(err, &b):
 		return err
-	case errors.Is(err, holdfast.ErrDamaged):
+	case errors.Is(err, holdfast.ErrDamaged) || errors.Is(err, snapshotter.ErrDamaged):
 		return fmt.Errorf("a fault is taken for damage: %w", err)
 	case !errors.Is(err, rule.Err):
 		return fmt.Errorf("the cause is not in the error: %w", err)

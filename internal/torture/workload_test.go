@@ -30,8 +30,8 @@ type workload struct {
 	do      func(r *run) error
 }
 
-// workloads is what is recorded. A new operation on a ledger's files gets a
-// line here, and is then drilled like the others.
+// workloads is what is recorded. A new operation on a ledger's files, such as a
+// repair, gets a line here and one in small, and is then drilled like the others.
 func workloads() []workload {
 	return []workload{
 		{"plain", 4 << 10, plain},
