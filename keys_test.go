@@ -306,3 +306,23 @@ func TestDamageIsNotAWrongKey(t *testing.T) {
 }
 
 func rewriteID(b []byte, from, to keyring.ID) []byte { return bytes.ReplaceAll(b, from[:], to[:]) }
+
+// A snapshot whose key is missing is not passed over as if it were damaged, also
+// where the journal could do without it.
+func TestSnapshotUnderAMissingKey(t *testing.T) {
+	dir := t.TempDir()
+	old, next := masterKey(t, 1), masterKey(t, 2)
+	l := open(t, dir, encrypted(keyring.New(old)))
+	applyAll(t, l, randomFills(8, 50))
+	require.NoError(t, l.AdoptKeys(t.Context(), keyring.New(next, old)))
+	s, err := l.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, next.ID(), s.Key)
+	want := digest(l)
+	require.NoError(t, l.Close())
+	_, err = holdfast.Open(t.Context(), dir, encrypted(keyring.New(old)))
+	require.ErrorIs(t, err, holdfast.ErrNoKey)
+	require.ErrorContains(t, err, next.ID().String())
+	require.NoError(t, os.Remove(filepath.Join(dir, "backups", s.Name)))
+	require.Equal(t, want, digest(open(t, dir, encrypted(keyring.New(old)))))
+}

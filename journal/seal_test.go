@@ -492,3 +492,23 @@ func TestEncryptingAllocatesNothing(t *testing.T) {
 	plain := per(nil)
 	require.InDelta(t, plain, per(keyring.New(key(t, 1))), 0.5)
 }
+
+// Every key that occurs is asked for, not only those of the first and the last
+// record.
+func TestKeyInTheMiddleMissing(t *testing.T) {
+	dir := filepath.Join(fastDir(t), "ledger")
+	one, two := key(t, 1), key(t, 2)
+	keys := keyring.New(one)
+	j := open(t, dir, journal.Options{SegmentSize: 2048, Keys: keys})
+	for _, k := range []keyring.Key{one, two, one} {
+		require.NoError(t, keys.Rotate(k))
+		add(t, j, 5)
+	}
+	require.NoError(t, j.Close())
+	before := tree(t, dir)
+	_, err := journal.Open(dir, journal.Options{Keys: keyring.New(one)})
+	var missing *keyring.NoKeyError
+	require.ErrorAs(t, err, &missing)
+	require.Equal(t, two.ID(), missing.ID)
+	require.Equal(t, before, tree(t, dir))
+}
