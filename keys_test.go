@@ -196,6 +196,16 @@ func TestReadingEncrypted(t *testing.T) {
 	_, err = r.WithKeys(keys).Restore(t.Context(), holdfast.Moment{}, to, "", holdfast.Options{})
 	require.NoError(t, err)
 	require.Empty(t, showsSecret(t, to))
+	blind, err := holdfast.OpenReader(to)
+	require.NoError(t, err)
+	require.ErrorIs(t, blind.CheckKeys(), holdfast.ErrNoKey)
+	require.NoError(t, blind.WithKeys(keys).CheckKeys())
+	for _, deep := range []bool{false, true} {
+		rep, err = blind.Verify(t.Context(), holdfast.VerifyOptions{Deep: deep})
+		require.NoError(t, err)
+		require.True(t, rep.OK(), "%+v", rep.Findings)
+		require.True(t, rep.Unread)
+	}
 	again := open(t, to, encrypted(keys))
 	require.Equal(t, want, digest(again))
 	_, err = again.Apply(t.Context(), fill("new", "zzsecretaccount", "ZZSECRETINSTRUMENT", position.Buy, "1", "1"))
