@@ -26,7 +26,7 @@ func (r *Reader) CheckKeys() error {
 		return nil //nolint:nilerr // see above
 	}
 	last, err := log.Last()
-	if err != nil || last.Seq < log.First() {
+	if err != nil {
 		return nil //nolint:nilerr // see above
 	}
 	id, ok := r.keyOf(log, last.Seq)
@@ -39,8 +39,22 @@ func (r *Reader) CheckKeys() error {
 	return nil
 }
 
-// keyOf returns the key under which a record is encrypted, if it is.
+// keyOf returns the key under which a record is encrypted, if it is. Where the
+// journal holds none, as in a ledger that was just restored, the snapshot that it
+// stands on tells.
 func (r *Reader) keyOf(log *journal.Reader, seq uint64) (keyring.ID, bool) {
+	if seq < log.First() {
+		list, err := r.Snapshots()
+		if err != nil {
+			return keyring.ID{}, false
+		}
+		for _, s := range list {
+			if r.own(s) {
+				return s.Key, s.Encrypted
+			}
+		}
+		return keyring.ID{}, false
+	}
 	rec, err := one(log, seq)
 	if err != nil {
 		return keyring.ID{}, false

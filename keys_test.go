@@ -196,6 +196,16 @@ func TestReadingEncrypted(t *testing.T) {
 	_, err = r.WithKeys(keys).Restore(t.Context(), holdfast.Moment{}, to, "", holdfast.Options{})
 	require.NoError(t, err)
 	require.Empty(t, showsSecret(t, to))
+	blind, err := holdfast.OpenReader(to)
+	require.NoError(t, err)
+	require.ErrorIs(t, blind.CheckKeys(), holdfast.ErrNoKey)
+	require.NoError(t, blind.WithKeys(keys).CheckKeys())
+	for _, deep := range []bool{false, true} {
+		rep, err = blind.Verify(t.Context(), holdfast.VerifyOptions{Deep: deep})
+		require.NoError(t, err)
+		require.True(t, rep.OK(), "%+v", rep.Findings)
+		require.True(t, rep.Unread)
+	}
 	again := open(t, to, encrypted(keys))
 	require.Equal(t, want, digest(again))
 	_, err = again.Apply(t.Context(), fill("new", "zzsecretaccount", "ZZSECRETINSTRUMENT", position.Buy, "1", "1"))
@@ -306,3 +316,23 @@ func TestDamageIsNotAWrongKey(t *testing.T) {
 }
 
 func rewriteID(b []byte, from, to keyring.ID) []byte { return bytes.ReplaceAll(b, from[:], to[:]) }
+
+// A snapshot whose key is missing is not passed over as if it were damaged, also
+// where the journal could do without it.
+func TestSnapshotUnderAMissingKey(t *testing.T) {
+	dir := t.TempDir()
+	old, next := masterKey(t, 1), masterKey(t, 2)
+	l := open(t, dir, encrypted(keyring.New(old)))
+	applyAll(t, l, randomFills(8, 50))
+	require.NoError(t, l.AdoptKeys(t.Context(), keyring.New(next, old)))
+	s, err := l.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, next.ID(), s.Key)
+	want := digest(l)
+	require.NoError(t, l.Close())
+	_, err = holdfast.Open(t.Context(), dir, encrypted(keyring.New(old)))
+	require.ErrorIs(t, err, holdfast.ErrNoKey)
+	require.ErrorContains(t, err, next.ID().String())
+	require.NoError(t, os.Remove(filepath.Join(dir, "backups", s.Name)))
+	require.Equal(t, want, digest(open(t, dir, encrypted(keyring.New(old)))))
+}

@@ -47,7 +47,7 @@ type VerifyReport struct {
 	Digest      string   `json:"digest,omitempty"` // of the state at Last, hex
 	Keys        []string `json:"keys,omitempty"`   // ids of the keys of encrypted records
 	// Unread says that integrity was checked and payloads were not read,
-	// because no keys were given.
+	// because their keys were not given.
 	Unread   bool      `json:"unread,omitempty"`
 	Findings []Finding `json:"findings"`
 	Notices  []Finding `json:"notices"`
@@ -140,7 +140,7 @@ func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 func (r *VerifyReport) find(err error) {
 	f := Finding{Reason: err.Error()}
 	if errors.Is(err, ErrNoKey) { // what cannot be read is not damaged
-		r.Notices = append(r.Notices, f)
+		r.Notices, r.Unread = append(r.Notices, f), true
 		return
 	}
 	var j *journal.DamageError
@@ -238,7 +238,7 @@ func (r *Reader) verifyState(ctx context.Context, rep *VerifyReport, o VerifyOpt
 	if err == nil {
 		err = book.Replay(r.records(ctx, log, base), projector.Until{Seq: rep.Last})
 	}
-	if errors.Is(err, ErrNoKey) {
+	if errors.Is(err, ErrNoKey) && r.keys != nil {
 		return err
 	}
 	if err != nil {
