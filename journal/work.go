@@ -81,6 +81,11 @@ func (w *work) look(p *RepairPlan) (err error) {
 		w.mark = w.standIn()
 	}
 	p.Interrupted = w.giving
+	return w.judge(p)
+}
+
+// judge holds the files as they are against the rule of Open.
+func (w *work) judge(p *RepairPlan) (err error) {
 	var segs []segmentFile
 	for _, s := range w.sources {
 		if s.named != 0 {
