@@ -197,13 +197,13 @@ func (m *mender) identify() error {
 	case err == nil:
 		m.copy = &theirs
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged):
-		return nil // the chain has to tell
+		return nil // then the chain has to tell whose copy it is
 	default:
 		return err
 	}
 	if m.lost != nil {
 		m.id = theirs // until it is shown not to be ours
-		return nil
+		return nil //nolint:nilerr // the damage is what is to be repaired
 	}
 	if theirs.ID == id.ID {
 		return nil

@@ -17,8 +17,8 @@
 //
 // # Limits
 //
-// A payload has between 1 and [MaxPayload] bytes. The package does not
-// repair rot, and does not believe a disk that lies about fsync. It
+// A payload has between 1 and [MaxPayload] bytes. The package repairs rot only
+// from a copy, and does not believe a disk that lies about fsync. It
 // runs on systems with flock. See "Torn or rotten" for the one case in which
 // rot cannot be told from a crash.
 //
@@ -63,7 +63,8 @@
 //	        +----------+---------+-------+-------+------+-------+------+-------+------+-----+
 //	        | HOLDMARK | version | flags | first | last | epoch | tail | chain | base | crc |
 //	        +----------+---------+-------+-------+------+-------+------+-------+------+-----+
-//	        flags   1 clean: closed behind last; 2 base is not known
+//	        flags   1 clean: closed behind last; 2 base is not known; 4 a repair
+//	                that gives up what stands behind last was interrupted
 //	        first   first seq kept        base   chain value of the record before it
 //	        last    a durable seq         chain  its chain value
 //	        epoch   highest epoch ever handed out
@@ -168,4 +169,45 @@
 // A byte that is not zero behind the last record is such a flaw, too: it may be
 // what arrived of a group, or rot where nothing was. It is cut, kept and
 // reported, and takes no record with it.
+//
+// # Repair
+//
+// What Open refuses, [Repair] heals from a copy of the ledger, or gives up where
+// the caller names the seq from which on; [PlanRepair] says beforehand what would
+// come of it. Both find every readable record of every file, whatever its name,
+// and lay them one behind the other: each continues the chain of the one before.
+// A record of the copy is taken only where the ledger has none, and only if what
+// the ledger holds further on, MARK and the snapshots agree with the chain that
+// comes of it; where one of them does not, or two records continue the same one,
+// the copy is of another history and nothing is taken. What the copy has behind
+// the ledger's own end is taken only if that end is damaged. The ledger that
+// would come of it is judged by the rule above before anything is written, so
+// that a repair never accepts what Open would not.
+//
+// Healing writes in this order: a report and second names of all that is
+// replaced, in quarantine/; second names among the segments for the files that
+// still have to be read under another name (Open ignores them, the next repair
+// reads them); the segments, newest first; then what belongs nowhere is removed;
+// MARK last, if it changes at all. A segment is replaced as a whole by one that
+// holds more good records than it did. The first damage of the journal is the
+// last to go, surplus files and a lost MARK go later still, and each of these is
+// refused, so that whatever a crash leaves is refused or is the healed ledger.
+// The names in quarantine/ and the sources are links, which done twice are done
+// once; a second repair finds what the first one found.
+//
+// MARK itself is made anew only if the copy vouches for it: its own MARK is good,
+// it reaches at least to the end of what is left here, and nothing at that end is
+// a guess. What was removed here and was made after the copy cannot be noticed
+// then: the copy has to be one made since the ledger was last written to.
+//
+// Giving up cuts the ledger before a seq, at most at the first record that is not
+// in order. What is cut is linked into quarantine/ first. Then MARK is replaced
+// by one that names the cut and bears flag 4: Open, readers and
+// [Options].TrustJournal refuse it, and only a repair goes on from it, to the
+// same cut, in the same epoch, whatever it was told. Files behind the cut are
+// removed, newest first, the last one is replaced by its beginning, the owner
+// settles what depends on it ([RepairOptions].Settle: a new lineage), and MARK is
+// written without the flag. Before the first of the two MARKs the ledger is as
+// damaged as it was; between them nobody opens it; behind the second it is done.
+// No crash therefore turns a refusal into a loss that nobody accepted.
 package journal

@@ -81,6 +81,9 @@ func (w *work) allowed(from uint64, keep Head) (Head, error) {
 	case from > keep.Seq+1:
 		return keep, fmt.Errorf("%w: seq %d is not in order, so that it cannot be kept: give up from seq %d on, or earlier",
 			ErrRefused, keep.Seq+1, keep.Seq+1)
+	case w.giving && from > w.mark.last+1:
+		return keep, fmt.Errorf("%w: giving up from seq %d on has begun and was interrupted: it can only be finished, or an earlier seq named",
+			ErrRefused, w.mark.last+1)
 	case from < w.mark.first:
 		return keep, fmt.Errorf("%w: seq %d lies before the first record that is kept, seq %d", ErrRefused, from, w.mark.first)
 	case from == w.mark.first && w.mark.noBase:
@@ -227,7 +230,7 @@ func (r *repairer) giveUp(p *RepairPlan) error {
 		return err
 	}
 	keep := append([]string{path}, doomed...)
-	if w.lost != nil && !w.giving {
+	if !w.giving {
 		keep = append(keep, filepath.Join(r.dir, markName))
 	}
 	if err = r.quarantine(p, keep, loss.Epoch); err != nil {

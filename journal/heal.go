@@ -53,44 +53,20 @@ func (r *repairer) run() (*RepairPlan, error) {
 	if err != nil {
 		return p, err
 	}
-	if !p.Sound() {
-		if r.o.Approve != nil {
-			if err = r.o.Approve(p); err != nil {
-				return p, err
-			}
-		}
-		for _, name := range []string{journalDir, quarantineDir} {
-			if err = makeDir(filepath.Join(r.dir, name)); err != nil {
-				return nil, fmt.Errorf("journal: make directory: %w", err)
-			}
-		}
-		if err = r.heal(p); err != nil {
-			return nil, err
-		}
-	}
 	if p.Sound() {
-		if err = r.release(); err != nil { // of a repair that was interrupted just before its end
-			return nil, err
-		}
+		err = r.release() // of a repair that was interrupted just before its end
+	} else if err = r.prepare(p); err == nil {
+		err = r.heal(p)
+	} else {
+		return p, err
 	}
-	done := p
-	if !p.Sound() && p.Whole() && p.Loss != nil {
-		if len(p.Writes)+len(p.Moves) > 0 { // what is cut is what was healed
-			if p, err = plan(r.dir, r.o); err != nil {
-				return p, err
-			}
-			p.Heals, p.Writes, p.Moves = done.Heals, done.Writes, done.Moves
-			p.Damages, p.Kept = done.Damages, append(done.Kept, p.Kept...)
-		}
-		if p.Loss != nil && p.Loss.Accepted {
-			if err = r.giveUp(p); err != nil {
-				return nil, err
-			}
-			r.o.Logger.Warn("loss accepted", "from", p.Loss.From, "to", p.Loss.To, "readable", p.Loss.Readable, "report", p.Report)
-			return p, r.check(p)
-		}
+	if err != nil {
+		return nil, err
 	}
-	if r.o.Settle != nil && p.Refused == "" {
+	if p.Loss != nil && p.Loss.Accepted {
+		return r.lose(p)
+	}
+	if r.o.Settle != nil {
 		if err = r.o.Settle(p); err != nil {
 			return nil, err
 		}
@@ -99,6 +75,42 @@ func (r *repairer) run() (*RepairPlan, error) {
 		return p, r.check(p)
 	}
 	return p, nil
+}
+
+// prepare asks the owner and makes the directories.
+func (r *repairer) prepare(p *RepairPlan) error {
+	if r.o.Approve != nil {
+		if err := r.o.Approve(p); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{journalDir, quarantineDir} {
+		if err := makeDir(filepath.Join(r.dir, name)); err != nil {
+			return fmt.Errorf("journal: make directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// lose gives up what the healed ledger still has to lose.
+func (r *repairer) lose(p *RepairPlan) (*RepairPlan, error) {
+	if len(p.Writes)+len(p.Moves) > 0 { // what is cut is what was healed
+		done := p
+		var err error
+		if p, err = plan(r.dir, r.o); err != nil {
+			return p, err
+		}
+		p.Heals, p.Writes, p.Moves = done.Heals, done.Writes, done.Moves
+		p.Damages, p.Kept = done.Damages, append(done.Kept, p.Kept...)
+	}
+	if p.Loss == nil || !p.Loss.Accepted {
+		return p, nil
+	}
+	if err := r.giveUp(p); err != nil {
+		return nil, err
+	}
+	r.o.Logger.Warn("loss accepted", "from", p.Loss.From, "to", p.Loss.To, "readable", p.Loss.Readable, "report", p.Report)
+	return p, r.check(p)
 }
 
 // check holds the outcome against the rule of Open.
@@ -131,53 +143,26 @@ func (r *repairer) heal(p *RepairPlan) error {
 	if len(p.Writes)+len(p.Moves) == 0 && w.newMark == nil {
 		return nil
 	}
+	lost := p.Loss != nil && p.Loss.Accepted
 	epoch := w.mark.epoch
 	if w.newMark != nil {
 		epoch = w.newMark.epoch
 	}
-	if p.Loss == nil || !p.Loss.Accepted { // a loss has a report of its own, with all of this
+	if !lost { // a loss has a report of its own, with all of this
 		if err := r.report(p, r.freeReport(epoch)); err != nil {
 			return err
 		}
 	}
-	var keep, sources []string
-	for _, name := range slices.Concat(p.Writes, p.Moves) {
-		path := filepath.Join(r.dir, name)
-		keep = append(keep, path)
-		if _, err := os.Lstat(path); err == nil {
-			sources = append(sources, path)
-		}
-	}
-	if w.newMark != nil {
-		keep = append(keep, filepath.Join(r.dir, markName))
-	}
-	if err := r.quarantine(p, keep, epoch); err != nil {
-		return err
-	}
-	renamed, err := r.hold(sources)
+	renamed, err := r.keep(p, epoch)
 	if err != nil {
 		return err
 	}
-	for i := len(w.targets) - 1; i >= 0; i-- {
-		t := &w.targets[i]
-		if t.keep {
-			continue
-		}
-		for j := range t.parts {
-			if again, ok := renamed[t.parts[j].path]; ok {
-				t.parts[j].path = again
-			}
-		}
-		if err = replaceFrom(filepath.Join(r.dir, journalDir, segmentBase(t.first)), t.parts); err != nil {
-			return err
-		}
-		if err = r.o.Step("segment"); err != nil {
-			return err
-		}
+	if err = r.writeSegments(w.targets, renamed); err != nil {
+		return err
 	}
-	var surplus []string
-	for _, name := range p.Moves {
-		surplus = append(surplus, filepath.Join(r.dir, name))
+	surplus := make([]string, len(p.Moves))
+	for i, name := range p.Moves {
+		surplus[i] = filepath.Join(r.dir, name)
 	}
 	if err = r.removeAll(surplus); err != nil {
 		return err
@@ -188,8 +173,50 @@ func (r *repairer) heal(p *RepairPlan) error {
 		}
 	}
 	r.o.Logger.Info("journal healed", "segments", len(p.Writes), "moved", len(p.Moves), "mark", p.Mark, "stays", len(p.Stays))
-	if len(p.Stays) == 0 || p.Loss != nil && p.Loss.Accepted {
+	if len(p.Stays) == 0 || lost {
 		return r.release()
+	}
+	return nil
+}
+
+// keep gives everything that is replaced or moved its other names, and returns
+// those by which it is still read.
+func (r *repairer) keep(p *RepairPlan, epoch uint64) (map[string]string, error) {
+	var keep, sources []string
+	for _, name := range slices.Concat(p.Writes, p.Moves) {
+		path := filepath.Join(r.dir, name)
+		keep = append(keep, path)
+		if _, err := os.Lstat(path); err == nil {
+			sources = append(sources, path)
+		}
+	}
+	if p.w.newMark != nil {
+		keep = append(keep, filepath.Join(r.dir, markName))
+	}
+	if err := r.quarantine(p, keep, epoch); err != nil {
+		return nil, err
+	}
+	return r.hold(sources)
+}
+
+// writeSegments writes what is not on disk as it should be, newest first.
+func (r *repairer) writeSegments(targets []target, renamed map[string]string) error {
+	for _, t := range slices.Backward(targets) {
+		if t.keep {
+			continue
+		}
+		parts := slices.Clone(t.parts)
+		for j := range parts {
+			if again, ok := renamed[parts[j].path]; ok {
+				parts[j].path = again
+			}
+		}
+		if err := replaceFrom(filepath.Join(r.dir, journalDir, segmentBase(t.first)), parts); err != nil {
+			return err
+		}
+		if err := r.o.Step("segment"); err != nil {
+			return err
+		}
 	}
 	return nil
 }

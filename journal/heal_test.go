@@ -21,6 +21,7 @@ type mending struct {
 	from  uint64
 	do    func(t *testing.T, dir string, l ledger)
 	last  uint64 // where the ledger ends when it is done
+	of    string // the copy, where it is not the ledger itself
 }
 
 func mendings(t *testing.T, l ledger) []mending {
@@ -59,8 +60,16 @@ func mendings(t *testing.T, l ledger) []mending {
 		t.Helper()
 		require.NoError(t, os.Remove(filepath.Join(dir, "MARK")))
 	}
+	rot := func(t *testing.T, dir string, _ ledger) {
+		t.Helper()
+		edit(t, segments(t, dir)[2], func(b []byte) []byte { b[len(b)-1] ^= 4; return b })
+	}
+	ahead := longer(t, l.unclean, 120)
 	_, es := lastSegment(t, l.clean)
 	return []mending{
+		{name: "rot above MARK", copy: true, do: rot, last: l.last},
+		{name: "rot above MARK, the copy ahead", copy: true, do: rot, last: l.last + 120, of: ahead},
+		{name: "rot above MARK given up", from: l.last, do: rot, last: l.last - 1},
 		{name: "a hole in the middle", clean: true, copy: true, do: hole(1, 500), last: l.last},
 		{name: "holes everywhere", clean: true, copy: true, do: both(hole(0, 100), hole(1, 0), hole(2, 900)), last: l.last},
 		{name: "first and last gone", copy: true, do: drop(0, 2), last: l.last},
@@ -90,6 +99,9 @@ func (m *mending) options(l ledger) journal.RepairOptions {
 		if !m.clean {
 			o.From = l.unclean
 		}
+	}
+	if m.of != "" {
+		o.From = m.of
 	}
 	return o
 }
@@ -147,7 +159,7 @@ func TestRepairSurvivesItsOwnCrashes(t *testing.T) {
 					for _, n := range []int{first, second} {
 						o := m.options(l)
 						o.CrashAt(n, errCrash)
-						if _, err := journal.Repair(dir, o); err != nil {
+						if _, err = journal.Repair(dir, o); err != nil {
 							require.ErrorIs(t, err, errCrash)
 						}
 						states++
@@ -180,6 +192,8 @@ func requireHalfway(t *testing.T, dir string, m mending, want map[string]string)
 	t.Helper()
 	scratch := filepath.Join(fastDir(t), "ledger")
 	require.NoError(t, os.CopyFS(scratch, os.DirFS(dir)))
+	mark, err := os.ReadFile(filepath.Join(dir, "MARK"))
+	giving := err == nil && len(mark) == journal.MarkSize && mark[12]&4 != 0
 	for _, trust := range []bool{false, true} {
 		j, err := journal.Open(scratch, journal.Options{SegmentSize: ledgerSegment, TrustJournal: trust})
 		if errors.Is(err, journal.ErrDamaged) {
@@ -190,6 +204,7 @@ func requireHalfway(t *testing.T, dir string, m mending, want map[string]string)
 		}
 		require.NoError(t, err)
 		require.NoError(t, j.Close())
+		require.False(t, giving, "a cut that is not settled was opened")
 		if trust && m.from != 0 { // without MARK, trust may open what there is; it must not be less
 			require.GreaterOrEqual(t, j.Durable(), m.last)
 			return
@@ -217,11 +232,14 @@ func requireMended(t *testing.T, dir string, m mending, old map[string]string, l
 		for kept, c := range now {
 			found = found || strings.HasPrefix(kept, "quarantine/") && c == b
 		}
-		require.True(t, found || m.from != 0 && name == "MARK", "%s is not kept", name)
+		require.True(t, found, "%s is not kept", name)
 	}
 	from := l.unclean
 	if m.clean {
 		from = l.clean
+	}
+	if m.of != "" {
+		from = m.of
 	}
 	want := read(t, from, 0)
 	require.Equal(t, append([]journal.Record(nil), want[:m.last]...), read(t, dir, 0))

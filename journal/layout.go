@@ -109,6 +109,18 @@ func (l *layer) borders() []uint64 {
 	for name := range l.files {
 		set[name] = true
 	}
+	l.dropSecond(set)
+	out := make([]uint64, 0, len(set))
+	for b := range set {
+		out = append(out, b)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// dropSecond takes the borders away that are only the names of second files of
+// what another one holds.
+func (l *layer) dropSecond(set map[uint64]bool) {
 	for i := range l.pieces {
 		p := &l.pieces[i]
 		if p.copied() || !p.x.src.proper() {
@@ -116,17 +128,11 @@ func (l *layer) borders() []uint64 {
 		}
 		for name := range set {
 			if name > p.x.src.named && p.from < name && name <= p.to && l.files[name] != nil {
-				delete(set, name) // a second file of what this one holds
+				delete(set, name)
 				delete(l.files, name)
 			}
 		}
 	}
-	out := make([]uint64, 0, len(set))
-	for b := range set {
-		out = append(out, b)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // attached reports whether what stands before a piece in its file may stay there.
@@ -147,16 +153,9 @@ func (l *layer) slot(first, next uint64) error {
 		if p.to < first || next != 0 && p.from >= next {
 			continue
 		}
-		from, to := max(p.from, first), p.to
-		if next != 0 {
-			to = min(to, next-1)
-		}
-		_, off, err := p.x.headAt(from - 1)
+		from, to, off, end, err := p.within(first, next)
 		if err != nil {
 			return err
-		}
-		if from == p.from {
-			off = p.off
 		}
 		if from > seq && file != nil { // a stretch that nobody has
 			limit := at
@@ -164,10 +163,6 @@ func (l *layer) slot(first, next uint64) error {
 				limit = off
 			}
 			t.add(file, at, limit)
-		}
-		_, end, err := p.x.headAt(to)
-		if err != nil {
-			return err
 		}
 		if p.x.src == file {
 			at = end
@@ -179,7 +174,32 @@ func (l *layer) slot(first, next uint64) error {
 		}
 		seq = to + 1
 	}
-	if file != nil && (next == 0 || seq < next) && t.first == first {
+	if err := l.rest(&t, file, at, seq, next); err != nil {
+		return err
+	}
+	l.finish(&t, file)
+	return nil
+}
+
+// within is what of a piece stands in the segment from first up to next.
+func (p *piece) within(first, next uint64) (from, to uint64, off, end int64, err error) {
+	from, to, off = max(p.from, first), p.to, p.off
+	if next != 0 {
+		to = min(to, next-1)
+	}
+	if from > p.from {
+		if _, off, err = p.x.headAt(from - 1); err != nil {
+			return from, to, 0, 0, err
+		}
+	}
+	_, end, err = p.x.headAt(to)
+	return from, to, off, end, err
+}
+
+// rest adds what the segment's own file holds behind the last record, where that
+// is not known to be nothing: for the rule to judge, or for another copy to heal.
+func (l *layer) rest(t *target, file *source, at int64, seq, next uint64) error {
+	if file != nil && (next == 0 || seq < next) && t.first == file.named {
 		again, err := l.again(file, at, seq)
 		if err != nil {
 			return err
@@ -187,9 +207,8 @@ func (l *layer) slot(first, next uint64) error {
 		if again {
 			at = file.end
 		}
-		t.add(file, at, file.end) // for the rule to judge, or for another copy to heal
+		t.add(file, at, file.end)
 	}
-	l.finish(&t, file)
 	return nil
 }
 
@@ -246,9 +265,9 @@ func (x *extent) border(from uint64, behind int64) (seq uint64, end int64, err e
 	low, high := from, x.head.Seq
 	for low < high {
 		mid := low + (high-low)/2
-		_, at, err := x.headAt(mid)
-		if err != nil {
-			return 0, 0, err
+		_, at, headErr := x.headAt(mid)
+		if headErr != nil {
+			return 0, 0, headErr
 		}
 		if at >= behind {
 			high = mid

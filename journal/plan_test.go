@@ -32,12 +32,13 @@ func TestHealFromACopy(t *testing.T) {
 			want := read(t, from, 0)
 			v := d.corrupt(t, dir, l)
 			before := tree(t, dir)
+			var done *journal.RepairPlan
 			plan, err := journal.PlanRepair(dir, journal.RepairOptions{From: from})
 			require.NoError(t, err)
 			require.Equal(t, before, tree(t, dir), "a plan writes nothing")
 			if v.refused == "" {
 				require.True(t, plan.Sound(), "%+v", plan)
-				done, err := journal.Repair(dir, journal.RepairOptions{From: from})
+				done, err = journal.Repair(dir, journal.RepairOptions{From: from})
 				require.NoError(t, err)
 				require.True(t, done.Sound())
 				require.Equal(t, before, tree(t, dir))
@@ -52,7 +53,7 @@ func TestHealFromACopy(t *testing.T) {
 				return
 			}
 			require.True(t, plan.Whole(), "%+v", plan)
-			done, err := journal.Repair(dir, journal.RepairOptions{From: from})
+			done, err = journal.Repair(dir, journal.RepairOptions{From: from})
 			require.NoError(t, err)
 			require.True(t, done.Whole())
 			again, err := journal.PlanRepair(dir, journal.RepairOptions{})

@@ -106,7 +106,7 @@ func indexAll(all []*source) error {
 	for range min(runtime.GOMAXPROCS(0), len(all)) {
 		wg.Go(func() {
 			for i := range next {
-				if err := all[i].index(); err != nil && !(all[i].copied && errors.Is(err, fs.ErrNotExist)) {
+				if err := all[i].index(); err != nil && (!all[i].copied || !errors.Is(err, fs.ErrNotExist)) {
 					errs[i] = fmt.Errorf("journal: read %s: %w", all[i].path, err)
 				}
 			}

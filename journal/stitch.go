@@ -337,14 +337,6 @@ func (s *stitcher) at(seq uint64) (h Head, ok bool, err error) {
 	return h, false, nil
 }
 
-// end is the last seq that was laid.
-func (s *stitcher) end() uint64 {
-	if n := len(s.pieces); n > 0 {
-		return s.pieces[n-1].to
-	}
-	return s.base.Seq
-}
-
 // withoutTail leaves out what the copy has behind our own last record.
 func (s *stitcher) withoutTail() []piece {
 	n := len(s.pieces)

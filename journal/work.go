@@ -81,6 +81,11 @@ func (w *work) look(p *RepairPlan) (err error) {
 		w.mark = w.standIn()
 	}
 	p.Interrupted = w.giving
+	return w.judge(p)
+}
+
+// judge holds the files as they are against the rule of Open.
+func (w *work) judge(p *RepairPlan) (err error) {
 	var segs []segmentFile
 	for _, s := range w.sources {
 		if s.named != 0 {
@@ -113,15 +118,23 @@ func (w *work) look(p *RepairPlan) (err error) {
 		p.DurableBy = "nothing says that any record was durable"
 	}
 	if w.now.cuts() && tail == nil && len(bad) == 0 {
-		file, off, _ := w.now.place()
-		_, end := (&repair{survey: w.now}).cutAt()
-		last := &w.now.segs[len(w.now.segs)-1]
-		p.Torn = &TornTail{
-			RepairFinding: RepairFinding{File: file, Offset: off, Seq: w.now.keep.Seq + 1, Reason: "a write that was interrupted before it was acknowledged"},
-			Bytes:         last.size - end,
-		}
+		p.Torn = w.torn()
 	}
 	return nil
+}
+
+// torn is what the next Open cuts.
+func (w *work) torn() *TornTail {
+	file, off, _ := w.now.place()
+	at, end := (&repair{survey: w.now}).cutAt()
+	var n int64
+	for i := at; i < len(w.now.segs); i++ {
+		n += w.now.segs[i].size
+	}
+	return &TornTail{
+		RepairFinding: RepairFinding{File: file, Offset: off, Seq: w.now.keep.Seq + 1, Reason: "a write that was interrupted before it was acknowledged"},
+		Bytes:         n - end,
+	}
 }
 
 // foreign are the damages that names make.
