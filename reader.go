@@ -120,11 +120,11 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 		if mine++; !at.covers(stampOf(s)) {
 			continue
 		}
-		book, err := r.load(log, s)
-		if err == nil {
+		book, loadErr := r.load(log, s)
+		if loadErr == nil {
 			return book, anchor{seq: s.Seq, chain: s.Chain}, nil
 		}
-		passed = errors.Join(passed, err)
+		passed = errors.Join(passed, loadErr)
 	}
 	first := log.First()
 	if first <= 1 {

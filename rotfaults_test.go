@@ -182,7 +182,7 @@ func (s *rotSource) swappedSectors(yield func(rotFault) bool) {
 func (s *rotSource) lostSectors(yield func(rotFault) bool) {
 	segments := s.image.below("journal")
 	path := segments[len(segments)-1]
-	r := rand.New(rand.NewPCG(uint64(s.last), 3))
+	r := rand.New(rand.NewPCG(s.last, 3))
 	for n := range 400 {
 		b := slices.Clone(s.image[path].data)
 		for range 2 + r.IntN(7) {

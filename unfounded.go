@@ -48,9 +48,10 @@ func (r *Reader) disowned(log *journal.Reader, s snapshotter.Snapshot) error {
 	if p := r.id.Parent; p != nil && s.Ledger == [16]byte(p.Ledger) {
 		return nil
 	}
-	rec, err := one(log, s.Seq)
-	if err != nil || rec.Chain != s.Chain {
-		return nil //nolint:nilerr // not a record of this journal: a snapshot that was put here, which is never used
+	// What is no record of this journal is a snapshot that was put here, and is
+	// never used.
+	if rec, err := one(log, s.Seq); err != nil || rec.Chain != s.Chain {
+		return nil //nolint:nilerr // see above
 	}
 	return &IdentityError{File: identityFile, Reason: fmt.Sprintf(
 		"belongs to ledger %s, but snapshot %s of this journal to ledger %s: put the file back from a copy of the ledger",
