@@ -68,8 +68,9 @@ func (m Moment) covers(s position.Stamp) bool {
 }
 
 // AsOf returns the state at a moment, rounded down to the end of a batch. What
-// lies before the oldest kept record and snapshot gives [ErrTrimmed]; a seq that
-// is not there yet gives [ErrInvalid].
+// lies before the oldest kept record and snapshot gives [ErrTrimmed], and
+// [ErrDamaged] as well where the snapshots that would give it are damaged or
+// gone; a seq that is not there yet gives [ErrInvalid].
 func (r *Reader) AsOf(ctx context.Context, at Moment) (*projector.View, error) {
 	b, err := r.bookAt(ctx, at)
 	if err != nil {

@@ -14,8 +14,11 @@ import (
 type rotFault struct {
 	kind string
 	what string
-	look bool  // read and verify the damaged copy as well as opening it
-	put  image // nil: the name goes
+	look bool // read and verify the damaged copy as well as opening it
+	// small says that no more than one byte is changed: a torn write never
+	// looks like that, wherever it is.
+	small bool
+	put   image // nil: the name goes
 }
 
 const sector = 512
@@ -63,6 +66,7 @@ func (s *rotSource) bits(yield func(rotFault) bool) {
 			c := slices.Clone(b)
 			c[bit/8] ^= 1 << (bit % 8)
 			f := s.edited(fmt.Sprintf("bit %d of byte %d", bit%8, bit/8), path, c)
+			f.small = true
 			f.look = !s.exhaustive || (bit/8+bit)%8 == 0 // one bit of each byte: they are most of the damages
 			if !yield(f) {
 				return false
@@ -81,6 +85,7 @@ func (s *rotSource) bytes(yield func(rotFault) bool) {
 				}
 				c := slices.Clone(b)
 				f := s.edited(fmt.Sprintf("byte %d := %#x", i, v), path, c)
+				f.small = true
 				f.look = !s.exhaustive || i%4 == 0
 				if c[i] = v; b[i] != v && !yield(f) {
 					return false

@@ -108,7 +108,9 @@
 // [DamageError]. What stays undecidable is damage of more than one byte inside
 // the last group of a ledger that was not closed cleanly, above MARK: it looks
 // like a torn write in every respect, is cut, kept in quarantine/, and reported
-// in [Recovery]. The reverse, a torn write that leaves a record whole but for
+// in [Recovery]. So is an end that was cut off above MARK, at whatever record:
+// what is not there cannot show that it was, and at the border of a record
+// there is nothing to report either. The reverse, a torn write that leaves a record whole but for
 // its one last byte, is refused. [Journal.SaveMark] makes the window as small
 // as the caller wants.
 package journal
