@@ -265,7 +265,7 @@ func accepted(t *testing.T, rules position.Rules, ms []position.Mutation) (out [
 // segment sizes, groups, snapshots, trims, reopenings and kills. HOLDFAST_SCHEDULES=n
 // draws so many schedules per workload; HOLDFAST_SEED repeats a draw.
 func TestSameUnderEverySchedule(t *testing.T) {
-	schedules, n := 4, 400
+	schedules, n := 3, 300
 	if m, err := strconv.Atoi(os.Getenv("HOLDFAST_SCHEDULES")); err == nil {
 		schedules, n = m, 3000
 	}

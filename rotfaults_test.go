@@ -27,21 +27,21 @@ const sector = 512
 // in a short run.
 func rotKinds() []rotKind {
 	return []rotKind{
-		{"bit", 2, (*rotSource).bits},
-		{"byte := 0x00 or 0xff", 4, (*rotSource).bytes},
-		{"sector zeroed or garbage", 150, (*rotSource).sectors},
-		{"sector of an earlier time", 300, (*rotSource).staleSectors},
-		{"sectors swapped", 40, (*rotSource).swappedSectors},
-		{"several sectors lost", 200, (*rotSource).lostSectors},
-		{"cut at each offset", 12, (*rotSource).cuts},
-		{"bytes behind the end", 500, (*rotSource).grown},
-		{"file missing", 1000, (*rotSource).missing},
-		{"file renamed or doubled", 500, (*rotSource).renamed},
-		{"file of an earlier time", 1000, (*rotSource).staleFiles},
-		{"file of another ledger", 1000, (*rotSource).foreignFiles},
-		{"files swapped", 1000, (*rotSource).swappedFiles},
-		{"no regular file in its place", 700, (*rotSource).noFiles},
-		{"files that do not belong there", 700, (*rotSource).extraFiles},
+		{"bit", 1, (*rotSource).bits},
+		{"byte := 0x00 or 0xff", 2, (*rotSource).bytes},
+		{"sector zeroed or garbage", 80, (*rotSource).sectors},
+		{"sector of an earlier time", 150, (*rotSource).staleSectors},
+		{"sectors swapped", 15, (*rotSource).swappedSectors},
+		{"several sectors lost", 50, (*rotSource).lostSectors},
+		{"cut at each offset", 3, (*rotSource).cuts},
+		{"bytes behind the end", 150, (*rotSource).grown},
+		{"file missing", 400, (*rotSource).missing},
+		{"file renamed or doubled", 100, (*rotSource).renamed},
+		{"file of an earlier time", 500, (*rotSource).staleFiles},
+		{"file of another ledger", 300, (*rotSource).foreignFiles},
+		{"files swapped", 150, (*rotSource).swappedFiles},
+		{"no regular file in its place", 300, (*rotSource).noFiles},
+		{"files that do not belong there", 60, (*rotSource).extraFiles},
 	}
 }
 
