@@ -45,10 +45,10 @@ func groupedLedger(t *testing.T) (dir string, segments []string) {
 	return dir, segmentsOf(t, dir)
 }
 
-func segmentsOf(t testing.TB, dir string) []string {
-	t.Helper()
+func segmentsOf(tb testing.TB, dir string) []string {
+	tb.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	slices.Sort(names)
 	return names
 }

@@ -137,8 +137,8 @@ func (h *history) child(t *testing.T, dir, input string, lines int) (unknown []l
 		if n == lines {
 			require.NoError(t, cmd.Process.Kill()) // what it wrote before is still read
 		}
-		line, err := in.ReadString('\n')
-		if err != nil {
+		line, readErr := in.ReadString('\n')
+		if readErr != nil {
 			break // a line that is not whole was not written before its call
 		}
 		if line = strings.TrimSpace(line); line == "end" {

@@ -47,7 +47,12 @@ func (s linearState) bought(id string, again map[string]bool) linearState {
 // the ids that occur more than once in the history.
 func linearModel(again map[string]bool) porcupine.Model {
 	step := func(state, input, output any) []any {
-		s, call, reply := state.(linearState), input.(linearCall), output.(linearReply) //nolint:forcetypeassert // ours
+		s, known := state.(linearState)
+		call, asked := input.(linearCall)
+		reply, told := output.(linearReply)
+		if !known || !asked || !told {
+			return nil
+		}
 		fits := call.expect < 0 || call.expect == s.version
 		switch reply.what {
 		case "read":
@@ -78,8 +83,8 @@ func linearModel(again map[string]bool) porcupine.Model {
 		PartitionEvent: func(events []porcupine.Event) [][]porcupine.Event {
 			keys, of := map[string][]porcupine.Event{}, map[int]string{}
 			for _, e := range events {
-				if e.Kind == porcupine.CallEvent {
-					of[e.Id] = e.Value.(linearCall).key //nolint:forcetypeassert // ours
+				if call, ok := e.Value.(linearCall); ok {
+					of[e.Id] = call.key
 				}
 				keys[of[e.Id]] = append(keys[of[e.Id]], e)
 			}

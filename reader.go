@@ -90,8 +90,9 @@ func (m Moment) covers(s position.Stamp) bool {
 }
 
 // AsOf returns the state at a moment, rounded down to the end of a batch. What
-// lies before the oldest kept record and snapshot gives [ErrTrimmed]; a seq that
-// is not there yet gives [ErrInvalid].
+// lies before the oldest kept record and snapshot gives [ErrTrimmed], and
+// [ErrDamaged] as well where the snapshots that would give it are damaged or
+// gone; a seq that is not there yet gives [ErrInvalid].
 func (r *Reader) AsOf(ctx context.Context, at Moment) (*projector.View, error) {
 	b, err := r.bookAt(ctx, at)
 	if err != nil {
@@ -142,14 +143,14 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 		if mine++; !at.covers(stampOf(s)) {
 			continue
 		}
-		book, err := r.load(log, s)
-		if err == nil {
+		book, loadErr := r.load(log, s)
+		if loadErr == nil {
 			return book, anchorOf(s), nil
 		}
-		if errors.Is(err, ErrNoKey) { // not damaged: to pass over it would hide that a key is missing
-			return nil, anchor{}, err
+		if errors.Is(loadErr, ErrNoKey) { // not damaged: to pass over it would hide that a key is missing
+			return nil, anchor{}, loadErr
 		}
-		passed = errors.Join(passed, err)
+		passed = errors.Join(passed, loadErr)
 	}
 	first := log.First()
 	if first <= 1 {

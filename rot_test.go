@@ -103,7 +103,7 @@ type rotTable struct {
 }
 
 func newRotTable() *rotTable {
-	return &rotTable{n: map[string]*[rotVerdicts]int{}, began: time.Now()} //nolint:forbidigo // shown, not judged
+	return &rotTable{n: map[string]*[rotVerdicts]int{}, began: time.Now()}
 }
 
 func (t *rotTable) add(f *rotFault, v rotVerdict) {
@@ -153,7 +153,7 @@ func (t *rotTable) String() string {
 		}
 	}
 	line("all", &all)
-	took := time.Since(t.began) //nolint:forbidigo // shown, not judged
+	took := time.Since(t.began)
 	fmt.Fprintf(&b, "\nall were opened, %d were read and verified besides; took %v", t.looked, took.Round(time.Second/10))
 	return b.String()
 }

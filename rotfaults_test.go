@@ -14,8 +14,11 @@ import (
 type rotFault struct {
 	kind string
 	what string
-	look bool  // read and verify the damaged copy as well as opening it
-	put  image // nil: the name goes
+	look bool // read and verify the damaged copy as well as opening it
+	// small says that no more than one byte is changed: a torn write never
+	// looks like that, wherever it is.
+	small bool
+	put   image // nil: the name goes
 }
 
 const sector = 512
@@ -24,21 +27,21 @@ const sector = 512
 // in a short run.
 func rotKinds() []rotKind {
 	return []rotKind{
-		{"bit", 2, (*rotSource).bits},
-		{"byte := 0x00 or 0xff", 4, (*rotSource).bytes},
-		{"sector zeroed or garbage", 150, (*rotSource).sectors},
-		{"sector of an earlier time", 300, (*rotSource).staleSectors},
-		{"sectors swapped", 40, (*rotSource).swappedSectors},
-		{"several sectors lost", 200, (*rotSource).lostSectors},
-		{"cut at each offset", 12, (*rotSource).cuts},
-		{"bytes behind the end", 500, (*rotSource).grown},
-		{"file missing", 1000, (*rotSource).missing},
-		{"file renamed or doubled", 500, (*rotSource).renamed},
-		{"file of an earlier time", 1000, (*rotSource).staleFiles},
-		{"file of another ledger", 1000, (*rotSource).foreignFiles},
-		{"files swapped", 1000, (*rotSource).swappedFiles},
-		{"no regular file in its place", 700, (*rotSource).noFiles},
-		{"files that do not belong there", 700, (*rotSource).extraFiles},
+		{"bit", 1, (*rotSource).bits},
+		{"byte := 0x00 or 0xff", 2, (*rotSource).bytes},
+		{"sector zeroed or garbage", 80, (*rotSource).sectors},
+		{"sector of an earlier time", 150, (*rotSource).staleSectors},
+		{"sectors swapped", 15, (*rotSource).swappedSectors},
+		{"several sectors lost", 50, (*rotSource).lostSectors},
+		{"cut at each offset", 3, (*rotSource).cuts},
+		{"bytes behind the end", 150, (*rotSource).grown},
+		{"file missing", 400, (*rotSource).missing},
+		{"file renamed or doubled", 100, (*rotSource).renamed},
+		{"file of an earlier time", 500, (*rotSource).staleFiles},
+		{"file of another ledger", 300, (*rotSource).foreignFiles},
+		{"files swapped", 150, (*rotSource).swappedFiles},
+		{"no regular file in its place", 300, (*rotSource).noFiles},
+		{"files that do not belong there", 60, (*rotSource).extraFiles},
 	}
 }
 
@@ -63,6 +66,7 @@ func (s *rotSource) bits(yield func(rotFault) bool) {
 			c := slices.Clone(b)
 			c[bit/8] ^= 1 << (bit % 8)
 			f := s.edited(fmt.Sprintf("bit %d of byte %d", bit%8, bit/8), path, c)
+			f.small = true
 			f.look = !s.exhaustive || (bit/8+bit)%8 == 0 // one bit of each byte: they are most of the damages
 			if !yield(f) {
 				return false
@@ -81,6 +85,7 @@ func (s *rotSource) bytes(yield func(rotFault) bool) {
 				}
 				c := slices.Clone(b)
 				f := s.edited(fmt.Sprintf("byte %d := %#x", i, v), path, c)
+				f.small = true
 				f.look = !s.exhaustive || i%4 == 0
 				if c[i] = v; b[i] != v && !yield(f) {
 					return false
@@ -182,7 +187,7 @@ func (s *rotSource) swappedSectors(yield func(rotFault) bool) {
 func (s *rotSource) lostSectors(yield func(rotFault) bool) {
 	segments := s.image.below("journal")
 	path := segments[len(segments)-1]
-	r := rand.New(rand.NewPCG(uint64(s.last), 3))
+	r := rand.New(rand.NewPCG(s.last, 3))
 	for n := range 400 {
 		b := slices.Clone(s.image[path].data)
 		for range 2 + r.IntN(7) {

@@ -28,8 +28,7 @@ func fileOf(b []byte) *node { return &node{data: b} }
 // image is a directory in memory, by path below it.
 type image map[string]*node
 
-// readImage reads a directory. A file that read before is not read as equal to
-// anything but by its bytes.
+// readImage reads a directory.
 func readImage(dir string) (image, error) {
 	out := image{}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -37,10 +36,10 @@ func readImage(dir string) (image, error) {
 			return err
 		}
 		n := &node{mode: e.Type()}
-		switch n.mode {
-		case 0:
+		switch {
+		case n.mode.IsRegular():
 			n.data, err = os.ReadFile(path)
-		case fs.ModeSymlink:
+		case n.mode == fs.ModeSymlink:
 			var target string
 			target, err = os.Readlink(path)
 			n.data = []byte(target)
@@ -97,15 +96,15 @@ func (i image) turn(dir string, into image) error {
 }
 
 func (n *node) put(path string) error {
-	switch n.mode {
-	case 0:
+	switch {
+	case n.mode.IsRegular():
 		return os.WriteFile(path, n.data, 0o600)
-	case fs.ModeDir:
+	case n.mode.IsDir():
 		return os.Mkdir(path, 0o700)
-	case fs.ModeSymlink:
+	case n.mode == fs.ModeSymlink:
 		_ = os.Remove(path)
 		return os.Symlink(string(n.data), path)
-	case fs.ModeNamedPipe:
+	case n.mode == fs.ModeNamedPipe:
 		return unix.Mkfifo(path, 0o600)
 	}
 	return fmt.Errorf("%s: no node of mode %v", path, n.mode)

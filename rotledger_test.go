@@ -75,10 +75,10 @@ type rotBuilder struct {
 	digests map[uint64][32]byte
 }
 
-func newRotBuilder(t testing.TB, v *rotVariant, seed byte, o func(*holdfast.Options)) *rotBuilder {
-	t.Helper()
+func newRotBuilder(tb testing.TB, v *rotVariant, seed byte, o func(*holdfast.Options)) *rotBuilder {
+	tb.Helper()
 	b := &rotBuilder{
-		t: t, dir: filepath.Join(fastDir(t), "ledger"), rnd: rand.New(rand.NewPCG(uint64(seed), 7)),
+		t: tb, dir: filepath.Join(fastDir(tb), "ledger"), rnd: rand.New(rand.NewPCG(uint64(seed), 7)),
 		entered: make(chan struct{}), release: make(chan struct{}), digests: map[uint64][32]byte{},
 	}
 	opts := v.options(newClock())
@@ -90,7 +90,7 @@ func newRotBuilder(t testing.TB, v *rotVariant, seed byte, o func(*holdfast.Opti
 		}
 	}
 	o(&opts)
-	b.l = open(t, b.dir, opts)
+	b.l = open(tb, b.dir, opts)
 	return b
 }
 
@@ -173,9 +173,9 @@ func (b *rotBuilder) copy() image {
 
 // build makes one ledger and returns it as it was while open and when closed.
 // The two last groups lie above MARK in the newest segment.
-func (v *rotVariant) build(t testing.TB, seed byte, trimmed bool) (whileOpen, closed *rotSource) {
-	t.Helper()
-	b := newRotBuilder(t, v, seed, func(o *holdfast.Options) {
+func (v *rotVariant) build(tb testing.TB, seed byte, trimmed bool) (whileOpen, closed *rotSource) {
+	tb.Helper()
+	b := newRotBuilder(tb, v, seed, func(o *holdfast.Options) {
 		if trimmed {
 			o.Retain, o.SnapshotKeep = -1, 1
 		}
@@ -192,14 +192,14 @@ func (v *rotVariant) build(t testing.TB, seed byte, trimmed bool) (whileOpen, cl
 	b.older = append(b.older, b.copy())
 	b.groups(-3, 4)
 	whileOpen = &rotSource{name: "open", image: b.copy()}
-	require.NoError(t, b.l.Close())
+	require.NoError(tb, b.l.Close())
 	closed = &rotSource{name: "closed", closed: true, image: b.copy()}
 	for _, s := range []*rotSource{whileOpen, closed} {
 		if s.trimmed = trimmed; trimmed {
 			s.name += ", trimmed"
 		}
 		s.variant, s.older = *v, b.older
-		s.learn(t)
+		s.learn(tb)
 	}
 	return whileOpen, closed
 }
@@ -211,43 +211,43 @@ func (b *rotBuilder) snapshotAgain() {
 }
 
 // learn reads the undamaged ledger: the state and the chain at each seq.
-func (s *rotSource) learn(t testing.TB) {
-	t.Helper()
-	dir := fastDir(t)
-	require.NoError(t, image{}.turn(dir, s.image))
+func (s *rotSource) learn(tb testing.TB) {
+	tb.Helper()
+	dir := fastDir(tb)
+	require.NoError(tb, image{}.turn(dir, s.image))
 	rep, err := journal.Check(dir)
-	require.NoError(t, err)
-	require.Empty(t, rep.Damages)
-	require.Equal(t, 3, rep.Segments)
+	require.NoError(tb, err)
+	require.Empty(tb, rep.Damages)
+	require.Equal(tb, 3, rep.Segments)
 	s.last, s.known = rep.Last.Seq, rep.Durable
 	s.digests, s.chains = map[uint64][32]byte{}, map[uint64][32]byte{}
 	log, err := journal.OpenReader(dir)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	r, err := s.variant.reader(dir)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	s.id = r.Identity().ID
 	s.measure()
 	snaps, err := r.Snapshots()
-	require.NoError(t, err)
-	require.Len(t, snaps, map[bool]int{false: 2, true: 1}[s.trimmed])
+	require.NoError(tb, err)
+	require.Len(tb, snaps, map[bool]int{false: 2, true: 1}[s.trimmed])
 	var last journal.Record
 	for rec, err := range log.Records(0) {
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		last = rec
 		s.chains[rec.Seq] = rec.Chain
 		if rec.Seq < snaps[len(snaps)-1].Seq && s.trimmed {
 			continue
 		}
-		v, err := r.AsOf(t.Context(), holdfast.Moment{Seq: rec.Seq})
-		require.NoError(t, err)
+		v, err := r.AsOf(tb.Context(), holdfast.Moment{Seq: rec.Seq})
+		require.NoError(tb, err)
 		s.digests[v.Seq()] = v.Digest()
 	}
-	require.Equal(t, s.trimmed, log.First() > 1)
+	require.Equal(tb, s.trimmed, log.First() > 1)
 	if s.closed {
-		require.Equal(t, s.last, s.known)
+		require.Equal(tb, s.last, s.known)
 	} else {
-		require.Less(t, s.known, last.Synced, "the last group and the one before it must lie above MARK")
-		require.GreaterOrEqual(t, s.last-last.Synced, uint64(4), "the last group")
+		require.Less(tb, s.known, last.Synced, "the last group and the one before it must lie above MARK")
+		require.GreaterOrEqual(tb, s.last-last.Synced, uint64(4), "the last group")
 	}
 }
 

@@ -207,6 +207,9 @@ func (s *rotSource) try(dir string, f *rotFault) (v rotVerdict, now image, fault
 	if fault == nil && f.look && f.rotsSnapshot(s.image) && shown.findings == 0 {
 		v, fault = rotFaulty, errors.New("verify finds nothing")
 	}
+	if fault == nil && f.small && (v == rotCut || v == rotShort) {
+		v, fault = rotFaulty, errors.New("one byte is no torn write")
+	}
 	return v, now, fault
 }
 

@@ -45,9 +45,11 @@ func (r *Reader) disowned(log *journal.Reader, s snapshotter.Snapshot) error {
 	if _, related := r.id.ancestor(s.Ledger); s.Err != nil || related || s.Ledger == [16]byte(r.id.ID) {
 		return nil
 	}
-	rec, err := one(log, s.Seq)
-	if err != nil || rec.Chain != s.Chain {
-		return nil //nolint:nilerr // not a record of this journal: a snapshot that was put here, which is never used
+	// What is no record of this journal is a snapshot that was put here, and is
+	// never used.
+	rec, readErr := one(log, s.Seq)
+	if ours := readErr == nil && rec.Chain == s.Chain; !ours {
+		return nil
 	}
 	return &IdentityError{File: identityFile, Reason: fmt.Sprintf(
 		"belongs to ledger %s, but snapshot %s of this journal to ledger %s: put the file back from a copy of the ledger",

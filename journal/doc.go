@@ -163,7 +163,9 @@
 // like a torn write in every respect, is cut, kept in quarantine/, and reported
 // in [Recovery]. So does damage of one byte where that is all that a torn write
 // leaves out: the first or the last byte of a record, alone in its sector of 512
-// bytes and zero. A torn write that leaves a record whole but for any other byte
+// bytes and zero. And so is an end that was cut off above MARK, at whatever record:
+// what is not there cannot show that it was, and at the border of a record there is
+// nothing to report either. A torn write that leaves a record whole but for any other byte
 // is refused. [Journal.SaveMark] makes the window as small as the caller wants.
 //
 // A byte that is not zero behind the last record is such a flaw, too: it may be
