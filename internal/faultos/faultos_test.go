@@ -139,9 +139,9 @@ func TestStrikes(t *testing.T) {
 	require.NoError(t, err)
 	d.Strike(faultos.Rule{Kinds: faultos.Of(faultos.OpWrite), Nth: 2, Err: syscall.ENOSPC, Short: true})
 	for i, want := range []int{4, 2, 4} {
-		n, err := f.WriteString("four")
+		n, writeErr := f.WriteString("four")
 		require.Equal(t, want, n)
-		require.Equal(t, i == 1, err != nil)
+		require.Equal(t, i == 1, writeErr != nil)
 	}
 	struck, counted := d.Struck()
 	require.Equal(t, []int{1, 3}, []int{struck, counted})
