@@ -203,7 +203,7 @@ func (m *mender) identify() error {
 	}
 	if m.lost != nil {
 		m.id = theirs // until it is shown not to be ours
-		return nil //nolint:nilerr // the damage is what is to be repaired
+		return nil    //nolint:nilerr // the damage is what is to be repaired
 	}
 	if theirs.ID == id.ID {
 		return nil

@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -116,7 +117,7 @@ func outcome(t *testing.T, dir string) map[string]string {
 			delete(all, name)
 			continue
 		}
-		all[name] = fmt.Sprintf("%d bytes, %08x", len(b), journal.Checksum([]byte(b)))
+		all[name] = fmt.Sprintf("%d bytes, %x", len(b), sha256.Sum256([]byte(b)))
 	}
 	return all
 }
