@@ -188,3 +188,35 @@ func TestMarkOfAnEarlierEnd(t *testing.T) {
 		})
 	}
 }
+
+// Sound frames on one chain are refused all the same when they cannot have been
+// written one after the other.
+func TestWhatNoWriterMakes(t *testing.T) {
+	first := journal.Record{Seq: 1, Epoch: 2, Time: 10, Payload: payload(1)}
+	for name, tc := range map[string]struct {
+		second journal.Record
+		reason string
+	}{
+		"the same time":     {journal.Record{Seq: 2, Synced: 1, Epoch: 2, Time: 10}, ""},
+		"an earlier time":   {journal.Record{Seq: 2, Synced: 1, Epoch: 2, Time: 9}, "record time runs backwards"},
+		"an earlier epoch":  {journal.Record{Seq: 2, Synced: 1, Epoch: 1, Time: 10}, "epoch 1 behind epoch 2"},
+		"the same seq":      {journal.Record{Seq: 1, Epoch: 2, Time: 10}, "seq 1 behind seq 1"},
+		"a seq too many":    {journal.Record{Seq: 3, Synced: 1, Epoch: 2, Time: 10}, "seq 3 behind seq 1"},
+		"synced by its own": {journal.Record{Seq: 2, Synced: 2, Epoch: 2, Time: 10}, "seq 2 says that seq 2 was durable before it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, prev := tc.second, first
+			r.Payload = payload(2)
+			b := withPrefix(journal.EncodeFrame(&prev, [32]byte{}))
+			end := int64(len(b))
+			b = append(b, withPrefix(journal.EncodeFrame(&r, prev.Chain))...)
+			recs, at, reason, err := journal.ScanBytes(b, 1)
+			require.NoError(t, err)
+			require.Equal(t, tc.reason, reason)
+			if reason != "" {
+				require.Len(t, recs, 1)
+				require.Equal(t, end, at)
+			}
+		})
+	}
+}

@@ -14,7 +14,7 @@ func evidence() []bug {
 		{"ignore the chain value in MARK", in("journal/judge.go",
 			"if seg.marked.Chain != m.chain {", "if false {"), by(atJournal, recovery+"|^TestForeignEnd$")},
 		{"let record time run backwards", in("journal/frame.go",
-			"case r.Time < prev.Time && prev.Seq > 0:", "case false:"), by(atJournal, recovery)},
+			"case r.Time < prev.Time && prev.Seq > 0:", "case false:"), by(atJournal, "^TestWhatNoWriterMakes$")},
 		{"ignore synced", in("journal/judge.go",
 			"	case p.found:", "	case p.found && s == nil:"), by(atJournal, recovery)},
 		{"ask synced for one record too many", in("journal/evidence.go",
