@@ -40,7 +40,9 @@ type caught struct {
 
 const root = "../.."
 
-func all() []bug { return slices.Concat(disk(), evidence(), lifecycle(), snapshots(), ledger(), encryption()) }
+func all() []bug {
+	return slices.Concat(disk(), evidence(), lifecycle(), snapshots(), ledger(), encryption())
+}
 
 // planted returns the files that a bug changes, with the bug in them.
 func planted(b bug) (map[string][]byte, error) {
