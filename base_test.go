@@ -269,9 +269,35 @@ func TestWindowComesBackFromASnapshot(t *testing.T) {
 	require.NoError(t, l.Close())
 	l = open(t, dir, single(1))
 	for i := range 6 {
-		r, err := l.Apply(t.Context(), fill("A"+strconv.Itoa(i), "A", "I", position.Buy, "1", "1"))
-		require.NoError(t, err)
+		r, applyErr := l.Apply(t.Context(), fill("A"+strconv.Itoa(i), "A", "I", position.Buy, "1", "1"))
+		require.NoError(t, applyErr)
 		require.True(t, r.Duplicate)
 		require.Less(t, r.First, first, "its record is gone")
 	}
+}
+
+// Whatever is kept of the journal can be asked for, from the base on: the
+// snapshot that it was trimmed behind is not pruned while it is the base.
+func TestBaseIsNotPruned(t *testing.T) {
+	c := newClock()
+	o := single(1)
+	o.Now, o.Retain = c.Now, 3*time.Second
+	l := open(t, t.TempDir(), o)
+	trims, last := 0, uint64(1)
+	for i := range 10 {
+		c.advance(time.Second)
+		buys(t, l, "A"+strconv.Itoa(i), 2)
+		_, err := l.Snapshot(t.Context())
+		require.NoError(t, err)
+		first := firstOf(t, l)
+		if first > last {
+			trims++
+		}
+		for last = first; first > 1 && first <= last+1; first++ {
+			v, asOfErr := l.AsOf(t.Context(), holdfast.Moment{Seq: first - 1})
+			require.NoError(t, asOfErr, "the journal begins at %d", last)
+			require.Equal(t, first-1, v.Seq())
+		}
+	}
+	require.Greater(t, trims, 3)
 }

@@ -129,3 +129,58 @@ func TestSystemCallsKeepTheOrder(t *testing.T) {
 	require.Equal(t, 2, met["cut"])
 	require.Equal(t, 32, met["acknowledged"])
 }
+
+// Where the file system has no links, what is cut is copied; where that would be
+// too much, nothing is cut.
+func TestQuarantineWithoutLinks(t *testing.T) {
+	l := newLedger(t, 32)
+	for name, grow := range map[string]int64{"copied": 0, "too large": 64 << 20} {
+		t.Run(name, func(t *testing.T) {
+			dir, other := copyLedger(t, l.unclean), fastDir(t)
+			require.NoError(t, os.RemoveAll(filepath.Join(dir, "quarantine")))
+			require.NoError(t, os.Symlink(other, filepath.Join(dir, "quarantine")))
+			if err := os.Link(filepath.Join(dir, "MARK"), filepath.Join(other, "probe")); err == nil {
+				t.Skip("there is no second file system in memory")
+			}
+			path, es := lastSegment(t, dir)
+			last := es[len(es)-1]
+			require.NoError(t, os.Truncate(path, int64(last.end-3)))
+			cut, err := os.ReadFile(path)
+			require.NoError(t, err)
+			cut = cut[last.at:]
+			if grow > 0 { // by a hole
+				require.NoError(t, os.Truncate(path, int64(last.at)+grow+1))
+				before := tree(t, dir)
+				_, err = journal.Open(dir, journal.Options{})
+				require.ErrorContains(t, err, "too many to be copied")
+				require.NotErrorIs(t, err, journal.ErrDamaged)
+				require.Equal(t, before, tree(t, dir))
+				return
+			}
+			j := open(t, dir, journal.Options{})
+			rec := j.Recovery()
+			require.Equal(t, last.rec.Seq, rec.CutFrom)
+			require.Len(t, rec.Quarantine, 1)
+			kept, err := os.ReadFile(filepath.Join(dir, rec.Quarantine[0]))
+			require.NoError(t, err)
+			require.Len(t, kept, int(rec.CutBytes))
+			require.Equal(t, cut, kept)
+		})
+	}
+}
+
+// A name in quarantine/ that something else has is not written to.
+func TestQuarantineKeepsWhatIsThere(t *testing.T) {
+	l := newLedger(t, 32)
+	path, es := lastSegment(t, l.unclean)
+	last := es[len(es)-1]
+	require.NoError(t, os.Truncate(path, int64(last.end-3)))
+	name := filepath.Join(l.unclean, "quarantine", fmt.Sprintf("%s-cut-at-%d-epoch-2-1", filepath.Base(path), last.at))
+	require.NoError(t, os.WriteFile(name, []byte("another"), 0o600))
+	j := open(t, l.unclean, journal.Options{})
+	require.Len(t, j.Recovery().Quarantine, 1)
+	require.True(t, strings.HasSuffix(j.Recovery().Quarantine[0], "-epoch-2-2"), "%v", j.Recovery().Quarantine)
+	b, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, "another", string(b))
+}

@@ -36,14 +36,17 @@ func TestMarkThatCannotBeWritten(t *testing.T) {
 	remove := obstacle(t, dir)
 	require.Error(t, j.SaveMark())
 	require.Equal(t, before, durable())
+	remove()
+	require.NoError(t, j.SaveMark(), "it is no failure of the journal")
+	require.Equal(t, j.Durable(), durable())
+
+	remove = obstacle(t, dir)
 	removed, err := j.Trim(15, 0)
 	require.Error(t, err)
 	require.Empty(t, removed, "nothing goes before MARK says so")
 	require.EqualValues(t, 1, j.First())
 	require.Len(t, read(t, dir, 0), 22)
 	remove()
-	require.NoError(t, j.SaveMark(), "it is no failure of the journal")
-	require.Equal(t, j.Durable(), durable())
 
 	// But a segment that nothing tells of is one: its loss would not be noticed.
 	remove = obstacle(t, dir)
@@ -185,6 +188,41 @@ func TestMarkOfAnEarlierEnd(t *testing.T) {
 			}
 			require.Equal(t, "journal/"+filepath.Base(want), bad.File)
 			require.Equal(t, at, bad.Offset)
+		})
+	}
+}
+
+// Sound frames on one chain are refused all the same when they cannot have been
+// written one after the other.
+func TestWhatNoWriterMakes(t *testing.T) {
+	first := journal.Record{Seq: 1, Epoch: 2, Time: 10, Payload: payload(1)}
+	for name, tc := range map[string]struct {
+		second journal.Record
+		reason string
+	}{
+		"the same time":     {journal.Record{Seq: 2, Synced: 1, Epoch: 2, Time: 10}, ""},
+		"an earlier time":   {journal.Record{Seq: 2, Synced: 1, Epoch: 2, Time: 9}, "record time runs backwards"},
+		"an earlier epoch":  {journal.Record{Seq: 2, Synced: 1, Epoch: 1, Time: 10}, "epoch 1 behind epoch 2"},
+		"the same seq":      {journal.Record{Seq: 1, Epoch: 2, Time: 10}, "seq 1 behind seq 1"},
+		"a seq too many":    {journal.Record{Seq: 3, Synced: 1, Epoch: 2, Time: 10}, "seq 3 behind seq 1"},
+		"no payload":        {journal.Record{Seq: 2, Synced: 1, Epoch: 2, Time: 10}, "length 72 is out of range"},
+		"synced by its own": {journal.Record{Seq: 2, Synced: 2, Epoch: 2, Time: 10}, "seq 2 says that seq 2 was durable before it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, prev := tc.second, first
+			if name != "no payload" {
+				r.Payload = payload(2)
+			}
+			b := withPrefix(journal.EncodeFrame(&prev, [32]byte{}))
+			end := int64(len(b))
+			b = append(b, withPrefix(journal.EncodeFrame(&r, prev.Chain))...)
+			recs, at, reason, err := journal.ScanBytes(b, 1)
+			require.NoError(t, err)
+			require.Equal(t, tc.reason, reason)
+			if reason != "" {
+				require.Len(t, recs, 1)
+				require.Equal(t, end, at)
+			}
 		})
 	}
 }

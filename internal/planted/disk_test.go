@@ -13,8 +13,8 @@ func disk() []bug {
 	return []bug{
 		{"skip the fsync of the segment", in("journal/commit.go",
 			"if err := j.log.Sync(); err != nil {", "if err := error(nil); err != nil {"), by(atJournal, traced)},
-		{"skip the fsync of the directory", in("journal/commit.go",
-			"if err := durable.SyncDir(filepath.Join(j.dir, journalDir)); err != nil {", "if err := error(nil); err != nil {"), by(atJournal, traced)},
+		{"fsync the wrong directory", in("journal/commit.go",
+			"if err := durable.SyncDir(filepath.Join(j.dir, journalDir)); err != nil {", "if err := durable.SyncDir(filepath.Join(j.dir, journalDir, \"..\")); err != nil {"), by(atJournal, traced)},
 		{"skip the fsync of every directory", in("internal/durable/durable.go",
 			"if err := d.Sync(); err != nil {", "if err := error(nil); err != nil {"), by("./internal/durable", "^TestReplaceIsDurable$")},
 		{"skip the fsync of a file that takes a name", in("internal/durable/durable.go",
@@ -24,7 +24,7 @@ func disk() []bug {
 		{"a new ledger's own name is not durable", in("journal/files.go",
 			"return durable.SyncDir(filepath.Dir(path))", "return nil"), by(atJournal, traced)},
 		{"the name of the first segment is not durable", in("journal/journal.go",
-			"if err = durable.SyncDir(path); err != nil {", "if err = error(nil); err != nil {"), by(atJournal, traced)},
+			"if err = durable.SyncDir(path); err != nil {", "if err = durable.SyncDir(j.dir); err != nil {"), by(atJournal, traced)},
 		{"count as durable before the sync", in("journal/commit.go",
 			"	if err := j.log.Sync(); err != nil {", "	j.mu.Lock()\n	j.head = last\n	j.mu.Unlock()\n	if err := j.log.Sync(); err != nil {"), by(atJournal, firstErr)},
 		{
@@ -59,6 +59,8 @@ func disk() []bug {
 			"return durable.SyncDir(filepath.Join(r.dir, quarantineDir))", "return nil"), by(atJournal, traced)},
 		{"do not keep what is cut", in("journal/repair.go",
 			"err := os.Link(path, target)", "err := error(nil)"), by(atJournal, recovery)},
+		{"do not keep what is cut where there are no links", in("journal/repair.go",
+			"err = copyCut(path, target, cut)", "err = nil"), by(atJournal, "^TestQuarantineWithoutLinks$")},
 		{"cut the oldest segment first", in("journal/repair.go",
 			"for i := len(r.segs) - 1; i > at; i-- {", "for i := at + 1; i < len(r.segs); i++ {"), by(atJournal, traced)},
 		{"trust the page cache after an unclean end", in("journal/repair.go",

@@ -10,7 +10,7 @@ func lifecycle() []bug {
 		{"do not take the epoch before the first record", in("journal/repair.go",
 			"last: r.keep.Seq, chain: r.keep.Chain, epoch: r.epoch,", "last: r.keep.Seq, chain: r.keep.Chain, epoch: r.mark.epoch,"), by(atJournal, "^TestEpochs$")},
 		{"forget the epoch of records above MARK", in("journal/repair.go",
-			"epoch = max(epoch, s.segs[i].epoch)", "epoch = max(epoch, 0)"), by(atJournal, "^TestTrustJournal$|^TestEpochOfRecordsAlone$")},
+			"epoch = max(epoch, s.segs[i].epoch)", "epoch = max(epoch, min(s.segs[i].epoch, 0))"), by(atJournal, "^TestTrustJournal$|^TestEpochOfRecordsAlone$")},
 		{"forget the epoch of a torn frame without MARK", in("journal/repair.go",
 			"		epoch++\n	}\n	return", "		epoch += 0\n	}\n	return"), by(atJournal, "^TestTrustJournal$")},
 		{"use a seq twice in one epoch", in("journal/commit.go",

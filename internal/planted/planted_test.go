@@ -70,8 +70,9 @@ func TestEveryBugCanBePlanted(t *testing.T) {
 		require.False(t, seen[b.name], "%s stands in the table twice", b.name)
 		seen[b.name] = true
 		require.NotEmpty(t, b.by, b.name)
-		_, err := planted(b)
-		require.NoError(t, err)
+		if _, err := planted(b); err != nil {
+			t.Error(err)
+		}
 	}
 	t.Logf("%d bugs", len(seen))
 }

@@ -43,7 +43,7 @@ func snapshots() []bug {
 		{"trim up to the newest snapshot, whose age nobody asked", in("retain.go",
 			"s := mine[max(aged, min(l.opts.SnapshotKeep, len(mine))-1)]", "s := mine[0]"), by(".", "^TestTrimStopsBehindTheSnapshot$")},
 		{"prune the base", in("retain.go",
-			"if s.Seq == base || spaced {", "if spaced {"), by(".", "^TestTimeTravelSurvivesPruning$")},
+			"if s.Seq == base || spaced {", "if spaced {"), by(".", "^TestBaseIsNotPruned$")},
 		{"a restored ledger before its state is there", []edit{
 			{"restore.go", "	snaps := snapshotter.New(filepath.Join(to,", "	if err = id.write(to); err != nil {\n		return Restored{}, err\n	}\n	snaps := snapshotter.New(filepath.Join(to,"},
 		}, by(".", traced)},

@@ -115,14 +115,14 @@ func (t *tracer) result() []Op {
 // stopped looks at a stop and lets the thread go on.
 func (t *tracer) stopped(tid int, status unix.WaitStatus) error {
 	deliver := 0
-	switch sig := status.StopSignal(); sig {
-	case unix.SIGTRAP | syscallBit:
+	switch sig := int(status.StopSignal()); sig {
+	case int(unix.SIGTRAP) | syscallBit:
 		if err := t.syscall(tid); err != nil {
 			return err
 		}
-	case unix.SIGTRAP, unix.SIGSTOP: // of ptrace: a new thread, the exec
+	case int(unix.SIGTRAP), int(unix.SIGSTOP): // of ptrace: a new thread, the exec
 	default:
-		deliver = int(sig)
+		deliver = sig
 	}
 	return unix.PtraceSyscall(tid, deliver)
 }
