@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -66,29 +68,52 @@ func TestAFailedDirectorySyncBesideTheAppendsIsFinal(t *testing.T) {
 	t.Run("mark", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "ledger")
 		wrapper, log := injected(t, dir, "fsync:error=EIO:when=1+")
-		exe, err := os.Executable()
-		require.NoError(t, err)
-		child := exec.CommandContext(t.Context(), exe)
-		child.Env = append(os.Environ(), childEnv+"="+dir, faultEnv+"=markdir")
-		out, err := child.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, child.Start())
-		lines := bufio.NewReader(out)
-		for line := ""; line != "ready\n"; {
-			line, err = lines.ReadString('\n')
-			require.NoError(t, err, line)
-		}
-		// From here on, no sync of the directory of MARK succeeds.
-		tracer := exec.CommandContext(t.Context(), wrapper[0], append(wrapper[1:], "-p", strconv.Itoa(child.Process.Pid))...)
-		text, err := tracer.CombinedOutput()
-		if strings.Contains(string(text), "Operation not permitted") {
-			_ = child.Process.Kill()
-			_ = child.Wait()
-			t.Skipf("may not trace another process: %s", text)
-		}
-		require.NoError(t, err, "%s", text)
-		require.Error(t, child.Wait())
-		require.Equal(t, childSync, child.ProcessState.ExitCode())
+		runAttached(t, dir, "markdir", childSync, wrapper...)
 		onlyOnce(t, log)
 	})
+}
+
+// runAttached runs a child and attaches the tracer when it is ready, so that only
+// what comes afterwards fails: tracers count calls by thread, and which thread
+// makes the n-th one is not known. It returns what the child printed.
+func runAttached(t *testing.T, dir, kind string, wantExit int, wrapper ...string) string {
+	t.Helper()
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	child := exec.CommandContext(t.Context(), exe)
+	child.Env = append(os.Environ(), childEnv+"="+dir, faultEnv+"="+kind, waitEnv+"=1")
+	in, err := child.StdinPipe()
+	require.NoError(t, err)
+	out, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	lines := bufio.NewReader(out)
+	var all strings.Builder
+	for line := ""; line != "ready\n"; {
+		line, err = lines.ReadString('\n')
+		require.NoError(t, err, line)
+		all.WriteString(line)
+	}
+	args := slices.DeleteFunc(slices.Clone(wrapper[1:]), func(a string) bool { return a == "-qq" }) // so that it says when it is attached
+	tracer := exec.CommandContext(t.Context(), wrapper[0], append(args, "-p", strconv.Itoa(child.Process.Pid))...)
+	said, err := tracer.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, tracer.Start())
+	words := bufio.NewReader(said)
+	word, _ := words.ReadString('\n') // its end is seen below
+	if !strings.Contains(word, "attached") {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+		_ = tracer.Wait()
+		t.Skipf("may not trace another process: %s", word)
+	}
+	_, err = io.WriteString(in, "go\n")
+	require.NoError(t, err)
+	_, err = io.Copy(&all, lines)
+	require.NoError(t, err)
+	_ = child.Wait() // the exit code says it
+	_, _ = io.Copy(io.Discard, words)
+	_ = tracer.Wait() // it ends with the child
+	require.Equal(t, wantExit, child.ProcessState.ExitCode(), "%s", &all)
+	return all.String()
 }

@@ -113,31 +113,54 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// Close waits for a disk that stands still; callers that come meanwhile do not.
+// Close waits for a disk that stands still, and for callers that wait for room in
+// the queue without a deadline; callers that come meanwhile do not.
 func TestCloseOnASlowDiskHoldsNoCaller(t *testing.T) {
+	const callers = 12_000 // more than a group that is written, one that is filled and the queue hold
 	o, stop := stuck()
 	l := open(t, t.TempDir(), o)
 	blocked, release := stop()
-	f, err := l.ApplyAsync(t.Context(), fill("1", "A", "I", position.Buy, "1", "100"))
-	require.NoError(t, err)
+	errs := make([]error, callers)
+	var wg sync.WaitGroup
+	var entered atomic.Int64
+	for i := range callers {
+		wg.Go(func() {
+			entered.Add(1)
+			_, errs[i] = l.Apply(context.Background(), fill("c"+strconv.Itoa(i), "A", "I", position.Buy, "1", "100"))
+		})
+	}
 	<-blocked
-	closed := make(chan error, 1)
-	go func() { closed <- l.Close() }()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
+	full := func() bool { // nothing more is taken
+		_, err := l.Apply(gone, fill("full", "A", "I", position.Buy, "1", "100"))
+		return errors.Is(err, context.Canceled) && !errors.Is(err, holdfast.ErrOutcomeUnknown)
+	}
+	for entered.Load() < callers || !full() {
+		runtime.Gosched()
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- l.Close() }()
 	require.Eventually(t, func() bool {
-		_, err = l.Apply(gone, fill("2", "A", "I", position.Buy, "1", "100"))
+		_, err := l.Apply(gone, fill("late", "A", "I", position.Buy, "1", "100"))
 		return errors.Is(err, holdfast.ErrClosed)
 	}, time.Minute, time.Millisecond)
 	select {
-	case cerr := <-closed:
-		require.Fail(t, "closed over a write that is under way", "%v", cerr)
-	case <-f.Done():
-		require.Fail(t, "answered before it is durable")
+	case err := <-closed:
+		require.Fail(t, "closed over a write that is under way", "%v", err)
 	default:
 	}
 	release()
+	wg.Wait()
 	require.NoError(t, <-closed)
-	_, err = f.Wait(t.Context())
-	require.NoError(t, err, "what was handed over is finished")
+	done := 0
+	for _, err := range errs {
+		if err == nil {
+			done++
+			continue
+		}
+		require.ErrorIs(t, err, holdfast.ErrClosed, "what was handed over is finished")
+	}
+	p, _ := l.Position(position.Key{Account: "A", Instrument: "I"})
+	require.GreaterOrEqual(t, p.Qty.Cmp(*dec(strconv.Itoa(done))), 0)
 }
