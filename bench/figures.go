@@ -62,11 +62,13 @@ func median[T cmp.Ordered](s series, pick func(*figures) T) T {
 
 func rate(f *figures) float64 { return f.rate }
 
+func half(f *figures) float64 { return float64(f.p50) }
+
 // ratios divides round by round, so that what disturbed a round disturbs both.
-func ratios(s, base series) (low, mid, high float64) {
+func ratios(s, base series, pick func(*figures) float64) (low, mid, high float64) {
 	var all []float64
 	for i := range s {
-		all = append(all, s[i].rate/base[i].rate)
+		all = append(all, pick(&s[i])/pick(&base[i]))
 	}
 	slices.Sort(all)
 	return all[0], all[len(all)/2], all[len(all)-1]
@@ -74,8 +76,8 @@ func ratios(s, base series) (low, mid, high float64) {
 
 func table(w io.Writer, callers int, rows []peer, results []series) error {
 	fmt.Fprintf(w, "\n### %d callers\n\n", callers)
-	fmt.Fprintln(w, "| store | appends/s | min-max | / raw | min-max | p50 µs | p99 µs | p99.9 µs | how |")
-	fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|---|")
+	fmt.Fprintln(w, "| store | appends/s | min-max | / raw | min-max | p50 µs | / raw | p99 µs | p99.9 µs | how |")
+	fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|")
 	us := func(s series, pick func(*figures) time.Duration) string {
 		return fmt.Sprintf("%.0f", float64(median(s, pick))/1e3)
 	}
@@ -83,9 +85,10 @@ func table(w io.Writer, callers int, rows []peer, results []series) error {
 		s := results[i]
 		least := slices.MinFunc(s, func(a, b figures) int { return cmp.Compare(a.rate, b.rate) })
 		most := slices.MaxFunc(s, func(a, b figures) int { return cmp.Compare(a.rate, b.rate) })
-		low, mid, high := ratios(s, results[0])
-		_, err := fmt.Fprintf(w, "| %s | %.0f | %.0f-%.0f | %.2f | %.2f-%.2f | %s | %s | %s | %s |\n", p.name, median(s, rate),
-			least.rate, most.rate, mid, low, high, us(s, func(f *figures) time.Duration { return f.p50 }),
+		low, mid, high := ratios(s, results[0], rate)
+		_, typical, _ := ratios(s, results[0], half)
+		_, err := fmt.Fprintf(w, "| %s | %.0f | %.0f-%.0f | %.2f | %.2f-%.2f | %s | %.2f | %s | %s | %s |\n", p.name, median(s, rate),
+			least.rate, most.rate, mid, low, high, us(s, func(f *figures) time.Duration { return f.p50 }), typical,
 			us(s, func(f *figures) time.Duration { return f.p99 }), us(s, func(f *figures) time.Duration { return f.p999 }), p.what)
 		if err != nil {
 			return err

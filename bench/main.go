@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -79,7 +80,13 @@ func (c *config) run(out string) (err error) {
 	if err != nil {
 		return err
 	}
-	w := new(strings.Builder)
+	w := os.Stdout // a table at a time, so that an interrupted run leaves something
+	if out != "" {
+		if w, err = os.Create(out); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, w.Close()) }()
+	}
 	fmt.Fprintf(w, "%s\n\nPayload %d bytes, a record of the ledger %d bytes; %d rounds of %v per row; seed %d.\n",
 		m, size, size+headerSize, c.rounds, c.length, c.seed)
 	rows := c.rows()
@@ -96,11 +103,7 @@ func (c *config) run(out string) (err error) {
 			return err
 		}
 	}
-	if out == "" {
-		_, err = io.WriteString(os.Stdout, w.String())
-		return err
-	}
-	return os.WriteFile(out, []byte(w.String()), 0o644)
+	return nil
 }
 
 // rows are what is measured. The first is what the others are divided by.
