@@ -157,7 +157,10 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 		return projector.New(r.opts), anchor{}, nil
 	}
 	err = fmt.Errorf("%w: no usable snapshot at or before the moment asked for, and the oldest kept record is %d", ErrTrimmed, first)
-	if mine == 0 || passed != nil {
+	switch {
+	case passed != nil && !errors.Is(passed, ErrDamaged) && FaultKind(passed) != "other":
+		err = errors.Join(err, passed) // they could not be read now; that says nothing about them
+	case mine == 0 || passed != nil:
 		err = errors.Join(baseless(first, passed), err)
 	}
 	return nil, anchor{}, err

@@ -15,8 +15,8 @@ type rotFault struct {
 	kind string
 	what string
 	look bool // read and verify the damaged copy as well as opening it
-	// small says that no more than one byte is changed: a torn write never
-	// looks like that, wherever it is.
+	// small says that no more than one byte is changed: a torn write never looks
+	// like that, but for the byte that is alone in its sector.
 	small bool
 	put   image // nil: the name goes
 }

@@ -257,7 +257,7 @@ func (s *rotSource) measure() {
 	for _, path := range s.image.below("journal") {
 		b := s.image[path].data
 		s.ends[path] = map[int]uint64{}
-		for at := 0; at < len(b); {
+		for at := 0; at < len(b) && b[at] != 0; { // zeros stand ahead of the records that are to come
 			length, n := binary.Uvarint(b[at:])
 			seq := binary.LittleEndian.Uint64(b[at+n+8:])
 			if at == 0 {

@@ -207,10 +207,27 @@ func (s *rotSource) try(dir string, f *rotFault) (v rotVerdict, now image, fault
 	if fault == nil && f.look && f.rotsSnapshot(s.image) && shown.findings == 0 {
 		v, fault = rotFaulty, errors.New("verify finds nothing")
 	}
-	if fault == nil && f.small && (v == rotCut || v == rotShort) {
-		v, fault = rotFaulty, errors.New("one byte is no torn write")
+	if fault == nil && f.small && (v == rotCut || v == rotShort) && !s.lonely(f) {
+		v, fault = rotFaulty, errors.New("one byte in the midst of a record is no torn write")
 	}
 	return v, now, fault
+}
+
+// lonely reports whether the one byte that a fault changes is all that a torn write
+// may leave out of a record: its first or last byte, alone in its sector, now zero.
+func (s *rotSource) lonely(f *rotFault) bool {
+	for path, now := range f.put {
+		was := s.image[path].data
+		for at := range was {
+			if now.data[at] == was[at] {
+				continue
+			}
+			_, begins := s.ends[path][at]
+			_, ends := s.ends[path][at+1]
+			return now.data[at] == 0 && (begins && (at+1)%sector == 0 || ends && at%sector == 0)
+		}
+	}
+	return false
 }
 
 // refusedWell judges a refusal: it must name a place and have changed nothing,
@@ -297,8 +314,13 @@ func (s *rotSource) opened(l *holdfast.Ledger, dir string, broken image, cut uin
 func (s *rotSource) whole(broken image, seq uint64) error {
 	segments := broken.below("journal")
 	path := segments[len(segments)-1]
-	b, was := broken[path].data, s.image[path]
-	if was == nil || !bytes.HasPrefix(was.data, b) || s.ends[path][len(b)] != seq {
+	b, was, end := broken[path].data, s.image[path], -1
+	for at, last := range s.ends[path] {
+		if last == seq {
+			end = at
+		}
+	}
+	if was == nil || end < 0 || end > len(b) || !bytes.Equal(was.data[:end], b[:end]) || len(bytes.Trim(b[end:], "\x00")) > 0 {
 		return fmt.Errorf("ends with seq %d, and nothing was told of what followed in %s", seq, path)
 	}
 	return nil

@@ -65,8 +65,10 @@ type streamState struct {
 }
 
 type streamAnswer struct {
-	Config streamConfig `json:"config"`
-	State  streamState  `json:"state"`
+	Config  streamConfig `json:"config"`
+	State   streamState  `json:"state"`
+	Created time.Time    `json:"created"`
+	Now     time.Time    `json:"ts"` // of the answer, by the server's clock
 }
 
 // storedMessage is a message as it lies on the stream.

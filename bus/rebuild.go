@@ -55,21 +55,24 @@ func (r *Relay) recreate(ctx context.Context, l *link, first uint64) error {
 	return err
 }
 
-// create makes the stream that is not there. nats-server 2.15.2 may write the state
-// of a stream into its directory while it is being deleted, and a new stream of the
-// same name finds it there: no messages, and the sequences of the old one. Such a
-// stream is deleted at once, and counts as not created.
+// create makes the stream that is not there. nats-server 2.15.2 may still be deleting
+// the files of an old stream, or write its state into its directory meanwhile, and a
+// new stream of the same name finds them: it has the sequences of the old one, and
+// messages that may go at any moment. Such a stream, made just now and not empty, is
+// deleted at once and counts as not created.
 func (r *Relay) create(ctx context.Context, l *link, first uint64) (*streamAnswer, error) {
 	answer, err := l.api.create(ctx, r.streamConfig(first))
 	if err != nil {
 		return nil, err
 	}
-	if s := answer.State; s.Messages == 0 && s.Last >= first {
-		r.o.Logger.Warn("bus: new stream begins with the sequences of a deleted one; deleting it", "stream", r.stream, "last_seq", s.Last)
+	made := answer.Now.Sub(answer.Created) <= r.o.Timeout // and not by somebody else, before
+	if s := answer.State; made && s.Last >= first {
+		r.o.Logger.Warn("bus: new stream begins with what is left of a deleted one; deleting it",
+			"stream", r.stream, "messages", s.Messages, "last_seq", s.Last)
 		if err = l.api.remove(ctx); err != nil {
 			return nil, err
 		}
-		return nil, &apiError{ErrCode: codeNotCreated, Description: "new stream has the sequences of the old one"}
+		return nil, &apiError{ErrCode: codeNotCreated, Description: "the new stream holds what is left of the old one"}
 	}
 	r.o.Logger.Info("bus: stream created", "stream", r.stream, "first_seq", first)
 	return answer, nil

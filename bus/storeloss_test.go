@@ -80,25 +80,31 @@ func TestStoreLostWithADirectoryLeft(t *testing.T) {
 	h.complete(src)
 }
 
-// A deletion that the server did not finish: the state of the stream is there, its
-// description is not. A stream of the same name would go on behind it.
-func TestStoreWithTheStateOfADeletedStream(t *testing.T) {
+// A deletion that the server did not finish: the state of the stream is there, with
+// or without messages, its description is not. A stream of the same name would go on
+// behind it, or with messages whose files are about to go.
+func TestStoreWithWhatIsLeftOfADeletedStream(t *testing.T) {
 	t.Parallel()
-	h, src := newPlainHouse(t), newSource(1)
-	src.add(400, 80)
-	r, stop := run(t, src, h.quick())
-	live(t, r, src)
-	stop()
-	require.NoError(t, h.stream().Purge(t.Context()))
-	h.down()
-	dir := filepath.Join(h.dir, "jetstream", "jetstream", "$G", "streams", bus.StreamName(testLedger))
-	for _, name := range []string{"meta.inf", "meta.sum"} {
-		require.NoError(t, os.Remove(filepath.Join(dir, name)))
+	for _, purged := range []bool{true, false} {
+		h, src := newPlainHouse(t), newSource(1)
+		src.add(400, 80)
+		r, stop := run(t, src, h.quick())
+		live(t, r, src)
+		stop()
+		if purged {
+			require.NoError(t, h.stream().Purge(t.Context()))
+		}
+		h.down()
+		dir := filepath.Join(h.dir, "jetstream", "jetstream", "$G", "streams", bus.StreamName(testLedger))
+		for _, name := range []string{"meta.inf", "meta.sum"} {
+			require.NoError(t, os.Remove(filepath.Join(dir, name)))
+		}
+		h.up()
+		_, err := h.js().Stream(t.Context(), bus.StreamName(testLedger))
+		require.ErrorIs(t, err, jetstream.ErrStreamNotFound)
+		r, _ = run(t, src, h.quick())
+		live(t, r, src)
+		require.EqualValues(t, 400, r.Status().Published, "purged: %t", purged)
+		h.complete(src)
 	}
-	h.up()
-	_, err := h.js().Stream(t.Context(), bus.StreamName(testLedger))
-	require.ErrorIs(t, err, jetstream.ErrStreamNotFound)
-	r, _ = run(t, src, h.quick())
-	live(t, r, src)
-	h.complete(src)
 }

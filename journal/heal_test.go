@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -63,7 +64,10 @@ func mendings(t *testing.T, l ledger) []mending {
 	}
 	rot := func(t *testing.T, dir string, _ ledger) {
 		t.Helper()
-		edit(t, segments(t, dir)[2], func(b []byte) []byte { b[len(b)-1] ^= 4; return b })
+		edit(t, segments(t, dir)[2], func(b []byte) []byte {
+			b[len(bytes.TrimRight(b, "\x00"))-1] ^= 4 // of the last record, not of the zeros behind it
+			return b
+		})
 	}
 	ahead := longer(t, l.unclean, 120)
 	_, es := lastSegment(t, l.clean)
