@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/scratch"
 	"github.com/moneyprinter/holdfast/journal"
 )
 
@@ -53,7 +54,7 @@ func cutOpen(t *testing.T, dir string, last uint64, b *holdfast.BusOptions) {
 
 func TestTheBusIsEvidence(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ledger")
-	s := startServer(t, t.TempDir())
+	s := startServer(t, scratch.Dir(t))
 	last := shortened(t, dir, s.Connect)
 	before, err := os.ReadFile(firstSegment(dir))
 	require.NoError(t, err)
@@ -81,7 +82,7 @@ func TestTheBusIsEvidence(t *testing.T) {
 		}})
 	})
 	t.Run("another lineage", func(t *testing.T) {
-		other := startServer(t, t.TempDir())
+		other := startServer(t, scratch.Dir(t))
 		o := quiet()
 		o.Bus = &holdfast.BusOptions{Connect: other.Connect}
 		l := open(t, t.TempDir(), o)
@@ -131,7 +132,7 @@ func silentListener(t *testing.T) (addr string) {
 // A whole journal and a bus that knows less, or the same, is no contradiction.
 func TestTheBusKnowsLess(t *testing.T) {
 	dir := t.TempDir()
-	s := startServer(t, t.TempDir())
+	s := startServer(t, scratch.Dir(t))
 	o := quiet()
 	o.Bus = &holdfast.BusOptions{Connect: s.Connect}
 	ms := randomFills(20, 60)

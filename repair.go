@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
@@ -26,6 +27,9 @@ type RepairOptions struct {
 	// AcceptLossFrom is the first seq that may be given up; 0: nothing may be
 	// lost.
 	AcceptLossFrom uint64
+	// Keys decrypt the state that an accepted loss begins again with; nothing else
+	// needs them.
+	Keys *keyring.Ring
 	// Verb tells a second opener who holds the ledger.
 	Verb   string
 	Now    func() time.Time // nil: time.Now
@@ -157,9 +161,9 @@ func newMender(ctx context.Context, dir string, o RepairOptions) (*mender, error
 	if err := m.identify(); err != nil {
 		return nil, err
 	}
-	m.r = newReader(dir, m.id, Options{Now: o.Now, Logger: o.Logger}.withDefaults())
+	m.r = newReader(dir, m.id, Options{Now: o.Now, Logger: o.Logger, Keys: o.Keys}.withDefaults())
 	m.j.From, m.j.AcceptLossFrom, m.j.Now, m.j.Logger = o.From, o.AcceptLossFrom, o.Now, o.Logger
-	m.j.Step = o.Step
+	m.j.Step, m.j.Keys = o.Step, o.Keys
 	m.j.Holder = journal.Holder{Verb: o.Verb, Since: o.Now().UTC()}
 	list, err := m.r.Snapshots()
 	if err != nil {

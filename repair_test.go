@@ -16,7 +16,9 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/internal/scratch"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -27,8 +29,12 @@ var errCut = errors.New("the process ended here")
 // first seq that cannot be kept.
 func damagedLedger(t *testing.T) (dir, whole string, broken uint64) {
 	t.Helper()
+	return damagedUnder(t, quiet())
+}
+
+func damagedUnder(t *testing.T, o holdfast.Options) (dir, whole string, broken uint64) {
+	t.Helper()
 	dir = t.TempDir()
-	o := quiet()
 	o.SegmentSize = 8 << 10
 	l := open(t, dir, o)
 	ms := randomFills(40, 300)
@@ -49,7 +55,7 @@ func damagedLedger(t *testing.T) (dir, whole string, broken uint64) {
 		b[len(b)/2+i] = 0
 	}
 	require.NoError(t, os.WriteFile(segs[len(segs)/2], b, 0o600))
-	_, err = holdfast.Open(t.Context(), dir, quiet())
+	_, err = holdfast.Open(t.Context(), dir, o)
 	var bad *journal.DamageError
 	require.ErrorAs(t, err, &bad)
 	require.Contains(t, bad.Plan, "holdfast repair --plan")
@@ -117,7 +123,7 @@ func TestRepairHealsFromACopy(t *testing.T) {
 // alone until it is asked for.
 func TestAcceptedLossBeginsALineage(t *testing.T) {
 	dir, whole, broken := damagedLedger(t)
-	s := startServer(t, t.TempDir())
+	s := startServer(t, scratch.Dir(t))
 	o := quiet()
 	o.Bus = &holdfast.BusOptions{Connect: func(ctx context.Context) (*nats.Conn, error) { return s.Connect(ctx) }}
 	l := open(t, copyLedger(t, whole), o)
@@ -177,12 +183,39 @@ func TestAcceptedLossBeginsALineage(t *testing.T) {
 	require.Equal(t, at.Seq()+2, open(t, dir, quiet()).View().Seq()) // the epoch's record, and one fill
 }
 
+// An encrypted ledger heals without its key; what it begins again with after an
+// accepted loss is derived with it.
+func TestRepairOfAnEncryptedLedger(t *testing.T) {
+	keys := keyring.New(masterKey(t, 1))
+	dir, whole, _ := damagedUnder(t, encrypted(keys))
+	healed := copyLedger(t, dir)
+	p, err := holdfast.Repair(t.Context(), healed, holdfast.RepairOptions{From: whole})
+	require.NoError(t, err)
+	require.True(t, p.Whole())
+	require.Equal(t, digest(open(t, whole, encrypted(keys))), digest(open(t, healed, encrypted(keys))))
+
+	p, err = holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+	require.NoError(t, err)
+	broken := p.Loss.Least
+	before := filesOf(t, dir)
+	for _, given := range []*keyring.Ring{nil, keyring.New(masterKey(t, 9))} {
+		_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken, Keys: given})
+		require.ErrorIs(t, err, holdfast.ErrNoKey)
+		require.Equal(t, before, filesOf(t, dir))
+	}
+	p, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken, Keys: keys})
+	require.NoError(t, err)
+	require.True(t, p.Whole())
+	l := open(t, dir, encrypted(keys))
+	require.Equal(t, p.Digest, fmt.Sprintf("%x", digest(l)))
+}
+
 // What was repaired is announced by the next opening, and by no later one.
 func TestRepairIsAnnounced(t *testing.T) {
 	dir, _, broken := damagedLedger(t)
 	_, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken})
 	require.NoError(t, err)
-	s := startServer(t, t.TempDir())
+	s := startServer(t, scratch.Dir(t))
 	nc, err := s.Connect(t.Context())
 	require.NoError(t, err)
 	defer nc.Close()

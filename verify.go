@@ -187,13 +187,7 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 	for _, s := range list {
 		full, err := r.snaps.Verify(s.Name)
 		if err == nil && !r.id.owns(full.Ledger, full.Seq) {
-			if link {
-				if err = r.disowned(log, full); err != nil {
-					rep.find(err)
-					continue
-				}
-			}
-			rep.Notices = append(rep.Notices, Finding{File: s.Name, Reason: "a snapshot of another ledger: it is never used or removed"})
+			r.verifyForeign(rep, log, full)
 			continue
 		}
 		if err == nil && link {
@@ -210,6 +204,18 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 		}
 	}
 	return good, nil
+}
+
+// verifyForeign reports a snapshot that is not this ledger's; without log, the
+// journal is not in order and cannot tell whose it is.
+func (r *Reader) verifyForeign(rep *VerifyReport, log *journal.Reader, s snapshotter.Snapshot) {
+	if log != nil {
+		if err := r.disowned(log, s); err != nil {
+			rep.find(err)
+			return
+		}
+	}
+	rep.Notices = append(rep.Notices, Finding{File: s.Name, Reason: "a snapshot of another ledger: it is never used or removed"})
 }
 
 // verifyState derives the newest state and its digest; with Deep, by

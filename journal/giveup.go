@@ -167,7 +167,7 @@ func (w *work) scan(t *target, f func(rec *Record, end int64) bool) error {
 // Records yields the records that the ledger will keep, from seq from on, as
 // they will be: it is for who has to know before anything is touched whether a
 // state can be derived from them. It ends with what is given up, or with the
-// first damage.
+// first damage. Encrypted payloads need [RepairOptions].Keys.
 func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		last := p.w.after.unbroken().Seq
@@ -181,14 +181,22 @@ func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
 				targets[i] = target{first: p.w.after.segs[i].first, keep: true, bytes: p.w.after.segs[i].size}
 			}
 		}
+		// The record before the first one is read as well: its chain value
+		// decrypts the one behind it.
+		o, prev := opener{vault: newVault(p.w.o.Keys)}, p.w.after.mark.base
 		goOn := true
 		for i := range targets {
-			if t := &targets[i]; goOn && t.first <= last && (i+1 == len(targets) || targets[i+1].first > from) {
+			if t := &targets[i]; goOn && t.first <= last && (i+1 == len(targets) || targets[i+1].first >= from) {
+				var sealed error
 				err := p.w.scan(t, func(rec *Record, _ int64) bool {
-					goOn = rec.Seq <= last && (rec.Seq < from || yield(*rec, nil))
+					if rec.Seq >= from && rec.Seq <= last {
+						sealed = o.open(rec, &prev, segmentPath(t.first))
+					}
+					prev = rec.Chain
+					goOn = sealed == nil && rec.Seq <= last && (rec.Seq < from || yield(*rec, nil))
 					return goOn
 				})
-				if err != nil {
+				if err = errors.Join(err, sealed); err != nil {
 					yield(Record{}, err)
 					return
 				}

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 // ErrRefused is returned by [PlanRepair] and [Repair] for what they will not do:
@@ -39,6 +41,9 @@ type RepairOptions struct {
 	// example. Durable is a seq of which no more is known.
 	Known   []Head
 	Durable uint64
+	// Keys decrypt what [RepairPlan.Records] yields; repairs themselves move
+	// records as they are stored.
+	Keys *keyring.Ring
 
 	Now    func() time.Time // nil: reports carry no time
 	Logger *slog.Logger     // nil: nothing is logged

@@ -69,7 +69,11 @@ func (a *app) repair(ctx context.Context, f *repairFlags) error {
 	if f.plan {
 		do = holdfast.PlanRepair
 	}
-	p, err := do(ctx, a.dir, holdfast.RepairOptions{From: f.from, AcceptLossFrom: f.loss, Verb: "repair", Logger: a.log})
+	keys, err := a.keys()
+	if err != nil {
+		return err
+	}
+	p, err := do(ctx, a.dir, holdfast.RepairOptions{From: f.from, AcceptLossFrom: f.loss, Keys: keys, Verb: "repair", Logger: a.log})
 	if p == nil {
 		return err
 	}
