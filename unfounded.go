@@ -47,11 +47,10 @@ func (r *Reader) disowned(log *journal.Reader, s snapshotter.Snapshot) error {
 	}
 	// What is no record of this journal is a snapshot that was put here, and is
 	// never used.
-	rec, readErr := one(log, s.Seq)
-	if ours := readErr == nil && rec.Chain == s.Chain; !ours {
-		return nil
+	if rec, err := one(log, s.Seq); err == nil && rec.Chain == s.Chain {
+		return &IdentityError{File: identityFile, Reason: fmt.Sprintf(
+			"belongs to ledger %s, but snapshot %s of this journal to ledger %s: put the file back from a copy of the ledger",
+			r.id.ID, s.Name, uuid.UUID(s.Ledger))}
 	}
-	return &IdentityError{File: identityFile, Reason: fmt.Sprintf(
-		"belongs to ledger %s, but snapshot %s of this journal to ledger %s: put the file back from a copy of the ledger",
-		r.id.ID, s.Name, uuid.UUID(s.Ledger))}
+	return nil
 }

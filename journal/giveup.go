@@ -174,35 +174,43 @@ func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
 		if p.Loss != nil {
 			last = p.Loss.From - 1
 		}
-		targets := p.w.targets
-		if targets == nil { // nothing is damaged
-			targets = make([]target, len(p.w.after.segs))
-			for i := range p.w.after.segs {
-				targets[i] = target{first: p.w.after.segs[i].first, keep: true, bytes: p.w.after.segs[i].size}
-			}
-		}
 		// The record before the first one is read as well: its chain value
 		// decrypts the one behind it.
 		o, prev := opener{vault: newVault(p.w.o.Keys)}, p.w.after.mark.base
+		targets := p.kept()
 		goOn := true
 		for i := range targets {
-			if t := &targets[i]; goOn && t.first <= last && (i+1 == len(targets) || targets[i+1].first >= from) {
-				var sealed error
-				err := p.w.scan(t, func(rec *Record, _ int64) bool {
-					if rec.Seq >= from && rec.Seq <= last {
-						sealed = o.open(rec, &prev, segmentPath(t.first))
-					}
-					prev = rec.Chain
-					goOn = sealed == nil && rec.Seq <= last && (rec.Seq < from || yield(*rec, nil))
-					return goOn
-				})
-				if err = errors.Join(err, sealed); err != nil {
-					yield(Record{}, err)
-					return
+			t := &targets[i]
+			if !goOn || t.first > last || i+1 < len(targets) && targets[i+1].first < from {
+				continue
+			}
+			var sealed error
+			err := p.w.scan(t, func(rec *Record, _ int64) bool {
+				if rec.Seq >= from && rec.Seq <= last {
+					sealed = o.open(rec, &prev, segmentPath(t.first))
 				}
+				prev = rec.Chain
+				goOn = sealed == nil && rec.Seq <= last && (rec.Seq < from || yield(*rec, nil))
+				return goOn
+			})
+			if err = errors.Join(err, sealed); err != nil {
+				yield(Record{}, err)
+				return
 			}
 		}
 	}
+}
+
+// kept are the segments as they will be.
+func (p *RepairPlan) kept() []target {
+	if p.w.targets != nil {
+		return p.w.targets
+	}
+	targets := make([]target, len(p.w.after.segs)) // nothing is damaged
+	for i := range p.w.after.segs {
+		targets[i] = target{first: p.w.after.segs[i].first, keep: true, bytes: p.w.after.segs[i].size}
+	}
+	return targets
 }
 
 // giveUp cuts the ledger before loss.From. Its order is the crash argument:
