@@ -3,9 +3,11 @@ GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 KILLS ?= 250
+STATES ?= 100000
+SHUTDOWNS ?= 1000
 OPS ?= 1000000
 
-.PHONY: build test check lint fmt torture fuzz bench golden
+.PHONY: build test check lint fmt torture selftest gremlins fuzz bench golden
 
 build: ## the one binary, ./holdfast
 	$(GO) build -trimpath -o holdfast ./cmd/holdfast
@@ -22,18 +24,30 @@ lint:
 fmt:
 	$(LINT) fmt ./...
 
-torture: ## the long drills: kill -9 in every phase, every bit, every cut, a million random mutations
-	HOLDFAST_KILLS=$(KILLS) HOLDFAST_EXHAUSTIVE=1 $(GO) test -timeout 3h -count=1 -v -run 'Kill|Damage|Bit|Cut|Bus' . ./journal ./snapshotter ./bus/... ./cmd/...
+torture: ## the long drills: kill -9 in every phase, every bit, every cut, crash states, power cuts, histories, schedules
+	HOLDFAST_KILLS=$(KILLS) HOLDFAST_EXHAUSTIVE=1 GOGC=400 $(GO) test -timeout 6h -count=1 -v -run 'Kill|Damage|Bit|Cut|Bus' . ./journal ./snapshotter ./bus/... ./cmd/...
 	HOLDFAST_OPS=$(OPS) $(GO) test -timeout 3h -count=1 -v -run 'TestWorlds' ./position
+	HOLDFAST_HISTORIES=1000 HOLDFAST_SCHEDULES=100 $(GO) test -timeout 3h -count=1 -v -run 'TestLinearizable$$|TestSameUnderEverySchedule' .
+	HOLDFAST_STATES=$(STATES) HOLDFAST_FAULTS=1 HOLDFAST_SHUTDOWNS=$(SHUTDOWNS) $(GO) test -timeout 6h -count=1 -v ./internal/torture
+
+selftest: ## plant every bug of internal/planted and see which test notices
+	HOLDFAST_PLANTED=1 $(GO) test -count=1 -v -timeout 2h -parallel 2 ./internal/planted
+
+gremlins: ## mutation testing of what decides about recovery; takes an hour or two
+	@set -e; for p in ./internal/durable ./snapshotter ./journal; do \
+	  GOFLAGS='-count=1 -short' $(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 \
+	    unleash $$p --workers 2 --timeout-coefficient 10 --invert-logical --invert-loopctrl; \
+	done
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for p in $$($(GO) list ./...); do \
 	  for t in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz || true); do \
-	    echo "== $$p $$t"; $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) $$p; \
+	    echo "== $$p $$t"; $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$p; \
 	  done; done
 
-bench: ## the whole ledger beside a raw append+fdatasync loop, then the packages
+bench: ## the whole ledger beside a raw append+fdatasync loop, beside other stores, then the packages
 	$(GO) run ./cmd/holdfast bench
+	cd bench && $(GO) run . -rounds 5
 	$(GO) test -run '^$$' -bench . -benchtime 0.5s ./...
 
 golden: ## rewrite what is generated; format golden files are never rewritten
