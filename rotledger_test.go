@@ -12,6 +12,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -44,9 +45,20 @@ type rotVariant struct {
 
 // rotVariants are the ways that are damaged.
 func rotVariants() []rotVariant {
+	k, err := keyring.Generate(rand.NewChaCha8([32]byte{7}))
+	if err != nil {
+		panic(err) // the source never fails
+	}
+	keys := keyring.New(k)
 	return []rotVariant{
 		{name: "plain", set: func(*holdfast.Options) {}, reader: holdfast.OpenReader},
-		// An encrypted one belongs here: set gives Options the keys, reader opens with them.
+		{name: "encrypted", set: func(o *holdfast.Options) { o.Keys = keys }, reader: func(dir string) (*holdfast.Reader, error) {
+			r, err := holdfast.OpenReader(dir)
+			if err != nil {
+				return nil, err
+			}
+			return r.WithKeys(keys), nil
+		}},
 	}
 }
 
@@ -221,7 +233,7 @@ func (s *rotSource) learn(tb testing.TB) {
 	require.Equal(tb, 3, rep.Segments)
 	s.last, s.known = rep.Last.Seq, rep.Durable
 	s.digests, s.chains = map[uint64][32]byte{}, map[uint64][32]byte{}
-	log, err := journal.OpenReader(dir)
+	log, err := storedReader(dir)
 	require.NoError(tb, err)
 	r, err := s.variant.reader(dir)
 	require.NoError(tb, err)
@@ -280,4 +292,13 @@ func rotSources(t *testing.T, v *rotVariant) []*rotSource {
 		out = append(out, closed, whileOpen)
 	}
 	return out
+}
+
+// storedReader reads heads and stored bytes, which needs no key.
+func storedReader(dir string) (*journal.Reader, error) {
+	r, err := journal.OpenReader(dir)
+	if err != nil {
+		return nil, err
+	}
+	return r.Stored(), nil
 }

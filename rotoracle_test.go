@@ -62,7 +62,7 @@ type seen struct {
 // records reads every record that is kept. If that ends without an error, what
 // was yielded is what was written.
 func (s *rotSource) records(dir string) (last uint64, err, fault error) {
-	log, err := journal.OpenReader(dir)
+	log, err := storedReader(dir)
 	if err != nil {
 		return 0, err, nil
 	}
@@ -283,7 +283,7 @@ func (s *rotSource) opened(l *holdfast.Ledger, dir string, broken image, cut uin
 	v := l.View()
 	seq := v.Seq()
 	want, known := s.digests[seq]
-	log, err := journal.OpenReader(dir)
+	log, err := storedReader(dir)
 	if err != nil {
 		return rotFaulty, err
 	}
