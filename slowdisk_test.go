@@ -16,8 +16,13 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// stuck are options of a ledger whose disk stands still while it is told to.
-func stuck() (o holdfast.Options, stop func() (blocked <-chan struct{}, release func())) {
+// overfull is more callers than wait anywhere but at the queue's door: in a group
+// that is written, in one that is filled, and in the queue.
+const overfull = 3*4096 + 700
+
+// stuck are options of a ledger whose disk stands still while it is told to, at
+// most until the test ends.
+func stuck(t *testing.T) (o holdfast.Options, stop func() (blocked <-chan struct{}, release func())) {
 	var gate atomic.Pointer[chan struct{}]
 	blocked := make(chan struct{}, 1)
 	o = quiet()
@@ -36,19 +41,21 @@ func stuck() (o holdfast.Options, stop func() (blocked <-chan struct{}, release 
 	return o, func() (<-chan struct{}, func()) {
 		g := make(chan struct{})
 		gate.Store(&g)
-		return blocked, func() {
+		release := sync.OnceFunc(func() {
 			gate.Store(nil)
 			close(g)
-		}
+		})
+		t.Cleanup(release) // before the ledger is closed, which waits for the disk
+		return blocked, release
 	}
 }
 
-// With a disk that stands still, ten thousand callers wait in bounded memory,
+// With a disk that stands still, thirteen thousand callers wait in bounded memory,
 // nobody is told that anything is durable, every caller's deadline is kept, and
 // afterwards each mutation is there that may be there, once.
 func TestSlowDisk(t *testing.T) {
-	const callers = 10_000
-	o, stop := stuck()
+	const callers = overfull
+	o, stop := stuck(t)
 	l := open(t, t.TempDir(), o)
 	_, err := l.Apply(t.Context(), fill("first", "A", "I", position.Buy, "1", "100"))
 	require.NoError(t, err)
@@ -116,8 +123,8 @@ func heap() uint64 {
 // Close waits for a disk that stands still, and for callers that wait for room in
 // the queue without a deadline; callers that come meanwhile do not.
 func TestCloseOnASlowDiskHoldsNoCaller(t *testing.T) {
-	const callers = 12_000 // more than a group that is written, one that is filled and the queue hold
-	o, stop := stuck()
+	const callers = overfull
+	o, stop := stuck(t)
 	l := open(t, t.TempDir(), o)
 	blocked, release := stop()
 	errs := make([]error, callers)
