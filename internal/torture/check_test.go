@@ -21,6 +21,8 @@ type floor struct {
 	acked    uint64
 	snapshot string // the one that must verify; "" while another is being made
 	restored bool   // it is what a restore made, or was about to make
+	mending  bool   // it was damaged, and a repair has begun that has not ended
+	given    uint64 // the seq from which on the repair gives up; 0: it heals from the copy
 }
 
 // floors follows the notes of a log.
@@ -48,6 +50,16 @@ func (f floors) note(text string) {
 		x.snapshot = word[2]
 	case "restoring":
 		x.restored = true
+	case "healing":
+		x.mending = true
+	case "forgoing":
+		x.mending, x.snapshot = true, ""
+		if _, err := fmt.Sscan(word[2], &x.given); err != nil {
+			panic(err)
+		}
+		x.acked = min(x.acked, x.given-1)
+	case "repaired":
+		x.mending = false
 	}
 	f[word[1]] = x
 }
@@ -101,6 +113,12 @@ func (c *checker) check(root string, f floors) (kind string, err error) {
 func (c *checker) ledger(path string, o *oracle, f floor) (kind string, err error) {
 	r := &run{segment: c.segment, entropy: newRun("", workload{}, 99).entropy, clock: newClock()}
 	l, err := holdfast.Open(context.Background(), path, r.options())
+	if f.mending && (errors.Is(err, holdfast.ErrDamaged) || errors.Is(err, holdfast.ErrNotLedger)) {
+		if _, err = mend(path, f.given); err != nil {
+			return "", fmt.Errorf("DEAD: the repair cannot be done again: %w", err)
+		}
+		l, err = holdfast.Open(context.Background(), path, r.options())
+	}
 	if err != nil {
 		if k := refusal(err, f); k != "" {
 			return k, nil

@@ -236,6 +236,12 @@ func (h *hunt) deeper(dir string, s state) error {
 	r.dir = ledgerDir
 	f := s.floors.clone()
 	log, err := record(r, func(r *run) error {
+		if x := f[ledgerDir]; x.mending {
+			if _, err := mend(filepath.Join(dir, ledgerDir), x.given); err != nil {
+				return err
+			}
+			r.note("repaired " + ledgerDir)
+		}
 		return r.steps(r.opens(ledgerDir), func() error {
 			// What the recovery has shown must stay from here on, and
 			// nothing behind it may come back.
@@ -312,6 +318,9 @@ func recordAll(t *testing.T, seed uint64, round int) []recorded {
 	var logs []recorded
 	for _, w := range workloads() {
 		r := newRun(scratch(t), w, seed+uint64(round)) //nolint:gosec // small
+		if w.before != nil {
+			require.NoError(t, w.before(r), w.name)
+		}
 		log, err := record(r, w.do)
 		require.NoError(t, err, w.name)
 		require.NoError(t, os.RemoveAll(r.root))

@@ -155,6 +155,12 @@ func stumble(r *run, rule faultos.Rule) error {
 func mended(r *run, f floors) error {
 	r.segment = 1 << 10
 	x := f[ledgerDir]
+	if x.mending {
+		if _, err := mend(filepath.Join(r.root, ledgerDir), x.given); err != nil {
+			return fmt.Errorf("DEAD: the repair cannot be done again: %w", err)
+		}
+		f.note("repaired " + ledgerDir)
+	}
 	if err := r.open(ledgerDir); err != nil {
 		return fmt.Errorf("FALSE REFUSAL: reopen: %w", err)
 	}

@@ -21,25 +21,29 @@ import (
 const (
 	ledgerDir   = "ledger"
 	restoredDir = "restored"
+	copyDir     = "copy" // of the ledger, as it was before it was damaged
 )
 
 // workload is something that a ledger is made to do.
 type workload struct {
 	name    string
 	segment int
+	before  func(r *run) error // done before the recording begins, if there is one
 	do      func(r *run) error
 }
 
-// workloads is what is recorded. A new operation on a ledger's files, such as a
-// repair, gets a line here and one in small, and is then drilled like the others.
+// workloads is what is recorded. A new operation on a ledger's files gets a line
+// here and one in small, and is then drilled like the others.
 func workloads() []workload {
 	return []workload{
-		{"plain", 4 << 10, plain},
-		{"batches", 8 << 10, batches},
-		{"groups", 1 << 20, groups},
-		{"spans", 16 << 10, groups},
-		{"snapshots", 4 << 10, snapshots},
-		{"restore", 8 << 10, restore},
+		{"plain", 4 << 10, nil, plain},
+		{"batches", 8 << 10, nil, batches},
+		{"groups", 1 << 20, nil, groups},
+		{"spans", 16 << 10, nil, groups},
+		{"snapshots", 4 << 10, nil, snapshots},
+		{"restore", 8 << 10, nil, restore},
+		{"heal", 2 << 10, rotten, heal},
+		{"give up", 2 << 10, rotten, giveUp},
 	}
 }
 
@@ -48,6 +52,7 @@ type run struct {
 	root    string
 	segment int
 	note    func(string)
+	keep    int          // snapshots, and all records behind the oldest of them
 	hold    func(func()) // runs a function before the next sync; nil: it cannot
 	aside   func(func() error) error
 	rnd     *rand.Rand
@@ -64,7 +69,7 @@ type run struct {
 
 func newRun(root string, w workload, seed uint64) *run {
 	return &run{
-		root: root, segment: w.segment, note: func(string) {}, aside: func(f func() error) error { return f() },
+		root: root, segment: w.segment, keep: 1, note: func(string) {}, aside: func(f func() error) error { return f() },
 		rnd: rand.New(rand.NewPCG(seed, 1)), entropy: &entropy{r: rand.New(rand.NewPCG(seed, 2))}, clock: newClock(),
 		oracles: map[string]*oracle{},
 	}
@@ -104,7 +109,7 @@ func (c *clock) Now() time.Time {
 
 func (r *run) options() holdfast.Options {
 	return holdfast.Options{
-		SnapshotInterval: -1, SegmentSize: r.segment, SnapshotKeep: 1, Retain: -1,
+		SnapshotInterval: -1, SegmentSize: r.segment, SnapshotKeep: r.keep, Retain: -1,
 		Now: r.clock.Now, Rand: r.entropy, Verb: "drill",
 	}
 }
@@ -326,7 +331,7 @@ func small(r *run) error {
 	return r.steps(
 		r.opens(ledgerDir), n(r.apply, 5), n(r.batch, 6), r.snapshot, n(r.apply, 3), r.snapshot, n(r.apply, 1), r.close,
 		func() error { return r.restore(r.oracle().last) },
-		r.opens(ledgerDir), n(r.apply, 2), r.close,
+		r.opens(ledgerDir), n(r.apply, 2), r.close, r.rot, r.heal, r.opens(ledgerDir), n(r.apply, 2), r.close,
 	)
 }
 
