@@ -23,6 +23,7 @@ const overfull = 3*4096 + 700
 // stuck are options of a ledger whose disk stands still while it is told to, at
 // most until the test ends.
 func stuck(t *testing.T) (o holdfast.Options, stop func() (blocked <-chan struct{}, release func())) {
+	t.Helper()
 	var gate atomic.Pointer[chan struct{}]
 	blocked := make(chan struct{}, 1)
 	o = quiet()
