@@ -3,11 +3,9 @@ package holdfast_test
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -159,11 +157,7 @@ func TestForgeries(t *testing.T) {
 // An older copy of the whole directory verifies, opens, and goes on; only what was
 // kept elsewhere shows what is gone.
 func TestRollback(t *testing.T) {
-	by, known := witnessKeys(t, "desk")
-	dir := t.TempDir()
-	o := quiet()
-	o.Signer = by
-	l := open(t, dir, o)
+	dir, l, o, known := signing(t)
 	ms := randomFills(6, 40)
 	applyAll(t, l, ms[:10])
 	require.NoError(t, l.Close())
@@ -388,69 +382,4 @@ func TestAgainstRestored(t *testing.T) {
 	require.True(t, a.OK(), "%v", a.Notices)
 	require.Equal(t, res.Seq, a.Proven)
 	require.Contains(t, a.Notices[0].Reason, "left the one")
-}
-
-// Offline, a checkpoint is the same as the ledger's own; after an unclean end it
-// vouches for nothing that may not be durable.
-func TestCheckpointOffline(t *testing.T) {
-	by, _ := witnessKeys(t, "desk")
-	dir, n := witnessed(t, by)
-	r, err := holdfast.OpenReader(dir)
-	require.NoError(t, err)
-	again, err := r.Checkpoint(t.Context(), by)
-	require.NoError(t, err)
-	require.Equal(t, string(n.Raw), string(again.Raw))
-	require.True(t, again.SignedBy(by))
-	stranger, _ := witnessKeys(t, "other")
-	require.False(t, again.SignedBy(stranger))
-
-	o := quiet()
-	live := t.TempDir()
-	l := open(t, live, o)
-	applyAll(t, l, randomFills(5, 10)) // two groups at least
-	applyAll(t, l, randomFills(5, 20)[10:])
-	killed := copyLedger(t, live)
-	r, err = holdfast.OpenReader(killed)
-	require.NoError(t, err)
-	n, err = r.Checkpoint(t.Context(), by)
-	require.NoError(t, err)
-	log := forge(t, killed)
-	newest := log.segments[len(log.segments)-1]
-	synced := binary.LittleEndian.Uint64(newest[len(newest)-1].header[16:])
-	require.Equal(t, max(synced, binary.LittleEndian.Uint64(log.mark[24:])), n.Seq)
-	_, err = l.Checkpoint(t.Context())
-	require.ErrorIs(t, err, holdfast.ErrNoSigner)
-}
-
-// A checkpoint continues the one before it: a history that was changed underneath
-// a running ledger is not signed.
-func TestCheckpointContinues(t *testing.T) {
-	by, _ := witnessKeys(t, "desk")
-	dir := t.TempDir()
-	o := quiet()
-	o.Signer = by
-	l := open(t, dir, o)
-	ms := randomFills(8, 30)
-	applyAll(t, l, ms[:10])
-	n, err := l.Checkpoint(t.Context())
-	require.NoError(t, err)
-	again, err := l.Checkpoint(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, string(n.Raw), string(again.Raw))
-	applyAll(t, l, ms[10:20])
-
-	f := forge(t, dir)
-	forgeries()["change"](f, n.Seq)
-	f.write(t)
-	_, err = l.Checkpoint(t.Context())
-	require.ErrorIs(t, err, holdfast.ErrDamaged)
-	_, err = l.Snapshot(t.Context())
-	require.Error(t, err)
-	entries, err := os.ReadDir(filepath.Join(dir, "checkpoints"))
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
-	require.True(t, strings.HasSuffix(entries[0].Name(), ".note"))
-	info, err := entries[0].Info()
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode())
 }

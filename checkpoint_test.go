@@ -1,14 +1,17 @@
 package holdfast_test
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
@@ -57,13 +60,17 @@ func TestCheckpointWithEachSnapshot(t *testing.T) {
 	require.Equal(t, "400", code, "%s", b)
 }
 
+// signing opens a new ledger that signs its checkpoints.
+func signing(t *testing.T) (dir string, l *holdfast.Ledger, o holdfast.Options, known note.Verifiers) {
+	t.Helper()
+	dir, o = t.TempDir(), quiet()
+	o.Signer, known = witnessKeys(t, "desk")
+	return dir, open(t, dir, o), o, known
+}
+
 // Of many checkpoints a thousand stay, the newest of them all.
 func TestCheckpointsThinOut(t *testing.T) {
-	by, _ := witnessKeys(t, "desk")
-	dir := t.TempDir()
-	o := quiet()
-	o.Signer = by
-	l := open(t, dir, o)
+	dir, l, _, _ := signing(t)
 	applyAll(t, l, randomFills(4, 1200))
 	notes := filepath.Join(dir, "checkpoints")
 	require.NoError(t, os.Mkdir(notes, 0o700))
@@ -111,4 +118,65 @@ func TestExchangedSnapshot(t *testing.T) {
 	a := against(t, dir, evidence[0], known)
 	require.False(t, a.OK())
 	require.Contains(t, a.Findings[0].Reason, "a snapshot was altered")
+}
+
+// Offline, a checkpoint is the same as the ledger's own; after an unclean end it
+// vouches for nothing that may not be durable.
+func TestCheckpointOffline(t *testing.T) {
+	by, _ := witnessKeys(t, "desk")
+	dir, n := witnessed(t, by)
+	r, err := holdfast.OpenReader(dir)
+	require.NoError(t, err)
+	again, err := r.Checkpoint(t.Context(), by)
+	require.NoError(t, err)
+	require.Equal(t, string(n.Raw), string(again.Raw))
+	require.True(t, again.SignedBy(by))
+	stranger, _ := witnessKeys(t, "other")
+	require.False(t, again.SignedBy(stranger))
+
+	o := quiet()
+	live := t.TempDir()
+	l := open(t, live, o)
+	applyAll(t, l, randomFills(5, 10)) // two groups at least
+	applyAll(t, l, randomFills(5, 20)[10:])
+	killed := copyLedger(t, live)
+	r, err = holdfast.OpenReader(killed)
+	require.NoError(t, err)
+	n, err = r.Checkpoint(t.Context(), by)
+	require.NoError(t, err)
+	log := forge(t, killed)
+	newest := log.segments[len(log.segments)-1]
+	synced := binary.LittleEndian.Uint64(newest[len(newest)-1].header[16:])
+	require.Equal(t, max(synced, binary.LittleEndian.Uint64(log.mark[24:])), n.Seq)
+	_, err = l.Checkpoint(t.Context())
+	require.ErrorIs(t, err, holdfast.ErrNoSigner)
+}
+
+// A checkpoint continues the one before it: a history that was changed underneath
+// a running ledger is not signed.
+func TestCheckpointContinues(t *testing.T) {
+	dir, l, _, _ := signing(t)
+	ms := randomFills(8, 30)
+	applyAll(t, l, ms[:10])
+	n, err := l.Checkpoint(t.Context())
+	require.NoError(t, err)
+	again, err := l.Checkpoint(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, string(n.Raw), string(again.Raw))
+	applyAll(t, l, ms[10:20])
+
+	f := forge(t, dir)
+	forgeries()["change"](f, n.Seq)
+	f.write(t)
+	_, err = l.Checkpoint(t.Context())
+	require.ErrorIs(t, err, holdfast.ErrDamaged)
+	_, err = l.Snapshot(t.Context())
+	require.Error(t, err)
+	entries, err := os.ReadDir(filepath.Join(dir, "checkpoints"))
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.True(t, strings.HasSuffix(entries[0].Name(), ".note"))
+	info, err := entries[0].Info()
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode())
 }

@@ -78,7 +78,7 @@ func (c *config) frame(size int) func(b *testing.B) {
 			b.ResetTimer()
 			for range b.N {
 				batch.Append(record, 0, 1)
-				if batch.Len() < groupSize {
+				if batch.Len() < 4096 {
 					continue
 				}
 				b.StopTimer()

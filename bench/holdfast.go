@@ -2,19 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"path/filepath"
-	"strconv"
-	"sync/atomic"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/yardstick"
 	"github.com/moneyprinter/holdfast/journal"
-	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 func ctx() context.Context { return context.Background() }
-
-// The book of the measurements: so many accounts hold so many instruments.
-const accounts, instruments = 100, 100
 
 // headerSize is what the journal adds to a change: a frame's header and a
 // length of two bytes.
@@ -30,10 +27,10 @@ func openJournal(dir string, size int) (store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gather(&journalStore{j: j, b: payload(size)}), nil
+	return yardstick.Gather(&journalStore{j: j, b: payload(size)}), nil
 }
 
-func (s *journalStore) commit(n int) error {
+func (s *journalStore) Commit(n int) error {
 	b := s.j.NewBatch()
 	for range n {
 		b.Append(s.b, 0, 1)
@@ -46,8 +43,8 @@ func (s *journalStore) Close() error { return s.j.Close() }
 // ledgerStore is the whole ledger: form, duplicates, arithmetic, encoding,
 // chain, journal, publication of the new state to readers.
 type ledgerStore struct {
-	l   *holdfast.Ledger
-	ids atomic.Int64
+	l     *holdfast.Ledger
+	fills yardstick.Fills
 }
 
 // ledgerOptions are those of a ledger without snapshots of its own.
@@ -55,52 +52,30 @@ func ledgerOptions() holdfast.Options {
 	return holdfast.Options{Verb: "bench", Logger: discard(), SnapshotInterval: -1, SnapshotEvery: 1 << 62}
 }
 
-func openLedger(dir string, _ int) (store, error) {
-	l, err := holdfast.Open(ctx(), filepath.Join(dir, "ledger"), ledgerOptions())
+func openLedger(dir string, _ int) (store, error) { return openLedgerWith(dir, ledgerOptions()) }
+
+// openSealed opens a ledger that is encrypted.
+func openSealed(dir string, _ int) (store, error) {
+	key, err := keyring.Generate(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	o := ledgerOptions()
+	o.Keys = keyring.New(key)
+	return openLedgerWith(dir, o)
+}
+
+func openLedgerWith(dir string, o holdfast.Options) (store, error) {
+	l, err := holdfast.Open(ctx(), filepath.Join(dir, "ledger"), o)
 	if err != nil {
 		return nil, err
 	}
 	s := &ledgerStore{l: l}
-	return s, s.warmUp()
+	return s, s.fills.Apply(ctx(), l, yardstick.Positions) // opens every position, which is not what is measured
 }
 
-// warmUp opens every position, which is not what is measured.
-func (s *ledgerStore) warmUp() error {
-	var futures []*holdfast.Future
-	for range accounts * instruments {
-		f, err := s.l.ApplyAsync(ctx(), s.fill())
-		if err != nil {
-			return err
-		}
-		futures = append(futures, f)
-	}
-	for _, f := range futures {
-		if _, err := f.Wait(ctx()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// fill returns the next fill: two increases for each reduction.
-func (s *ledgerStore) fill() position.Fill {
-	i := s.ids.Add(1)
-	side := position.Buy
-	if i%3 == 1 {
-		side = position.Sell
-	}
-	return position.Fill{
-		Meta: position.Meta{Ident: "bench-" + strconv.FormatInt(i, 10), Time: position.Time(1_700_000_000_000_000_000 + i)},
-		Key: position.Key{
-			Account:    "account-" + strconv.FormatInt(i%accounts, 10),
-			Instrument: "instrument-" + strconv.FormatInt(i/accounts%instruments, 10),
-		},
-		Side: side, Qty: position.FromInt(1 + i%7), Price: position.FromInt(100 + i%11), Fee: position.MustParse("0.0125"),
-	}
-}
-
-func (s *ledgerStore) append() error {
-	_, err := s.l.Apply(ctx(), s.fill())
+func (s *ledgerStore) Append() error {
+	_, err := s.l.Apply(ctx(), s.fills.Next())
 	return err
 }
 
@@ -112,10 +87,9 @@ func changeSize(dir string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for range 2 { // the positions of the measurements are open
-		if err = s.(*ledgerStore).warmUp(); err != nil {
-			return 0, err
-		}
+	mine := s.(*ledgerStore)
+	if err = mine.fills.Apply(ctx(), mine.l, 2*yardstick.Positions); err != nil { // those of the measurements are open
+		return 0, err
 	}
 	if err = s.Close(); err != nil {
 		return 0, err

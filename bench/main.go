@@ -10,12 +10,15 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moneyprinter/holdfast/internal/yardstick"
 )
 
 type config struct {
@@ -108,14 +111,17 @@ func (c *config) run(out string) (err error) {
 
 // rows are what is measured. The first is what the others are divided by.
 func (c *config) rows() []peer {
-	raw := peer{"raw file", "append and fdatasync", func(dir string, size int) (store, error) { return openRaw(dir, size+headerSize, 0) }}
+	raw := peer{"raw file", "append and fdatasync", func(dir string, size int) (store, error) {
+		return yardstick.OpenRaw(filepath.Join(dir, "raw"), size+headerSize, 0)
+	}}
 	rows := []peer{
 		raw,
 		{"raw file, sized in advance", "overwrites 64 MiB of zeros, fdatasync", func(dir string, size int) (store, error) {
-			return openRaw(dir, size+headerSize, rawRoom)
+			return yardstick.OpenRaw(filepath.Join(dir, "raw"), size+headerSize, 64<<20)
 		}},
 		{"Holdfast journal", "Batch.Append and Commit per group", openJournal},
 		{"Holdfast ledger", "Apply of a fill", openLedger},
+		{"Holdfast ledger, encrypted", "the same, AES-256-GCM", openSealed},
 	}
 	rows = append(rows, peers()...)
 	if c.only != nil {
@@ -134,40 +140,54 @@ func measure[T any](c *config, f func(dir string) (T, error)) (out T, err error)
 	return f(dir)
 }
 
+// store is one way to make records durable: Append returns when its record is,
+// and is called by many goroutines.
+type store interface {
+	Append() error
+	Close() error
+}
+
 // compare measures the rows with n callers, every round in another order.
 func (c *config) compare(w io.Writer, rows []peer, n, size int) error {
 	results := make([]series, len(rows))
 	for round := range c.rounds {
 		order := rand.New(rand.NewPCG(c.seed, uint64(n)<<32|uint64(round))).Perm(len(rows))
 		for _, i := range order {
-			fmt.Fprintf(os.Stderr, "\r%-60s", fmt.Sprintf("%d callers, round %d of %d: %s", n, round+1, c.rounds, rows[i].name))
-			f, err := measure(c, func(dir string) (figures, error) { return c.one(dir, &rows[i], n, size) })
+			c.progress(fmt.Sprintf("%d callers, round %d of %d: %s", n, round+1, c.rounds, rows[i].name))
+			f, err := measure(c, func(dir string) (yardstick.Figures, error) { return c.one(dir, &rows[i], n, size) })
 			if err != nil {
 				return fmt.Errorf("%s: %w", rows[i].name, err)
 			}
 			results[i] = append(results[i], f)
 		}
 	}
-	fmt.Fprintln(os.Stderr)
+	c.progress("")
 	return table(w, n, rows, results)
 }
 
-func (c *config) one(dir string, p *peer, callers, size int) (figures, error) {
+// progress shows what is measured, on a terminal.
+func (c *config) progress(what string) {
+	if _, err := unix.IoctlGetTermios(int(os.Stderr.Fd()), unix.TCGETS); err == nil {
+		fmt.Fprintf(os.Stderr, "\r%-70s\r", what)
+	}
+}
+
+func (c *config) one(dir string, p *peer, callers, size int) (yardstick.Figures, error) {
 	s, err := p.open(dir, size)
 	if err != nil {
-		return figures{}, err
+		return yardstick.Figures{}, err
 	}
 	// What opening it and the row before have left to write shall not be in the way.
 	d, err := os.Open(dir)
 	if err != nil {
-		return figures{}, err
+		return yardstick.Figures{}, err
 	}
 	err = unix.Syncfs(int(d.Fd()))
 	_ = d.Close()
 	if err != nil {
-		return figures{}, err
+		return yardstick.Figures{}, err
 	}
-	f, err := drive(callers, c.length, s.append)
+	f, err := yardstick.Drive(callers, c.length, s.Append)
 	if closeErr := s.Close(); err == nil {
 		err = closeErr
 	}

@@ -23,6 +23,8 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/moneyprinter/holdfast/internal/yardstick"
 )
 
 // peer is a row of the comparison. open makes a store in an empty directory
@@ -70,10 +72,10 @@ func openTidwall(dir string, size int) (store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gather(&tidwallLog{log: log, b: payload(size)}), nil
+	return yardstick.Gather(&tidwallLog{log: log, b: payload(size)}), nil
 }
 
-func (t *tidwallLog) commit(n int) error {
+func (t *tidwallLog) Commit(n int) error {
 	t.batch.Clear()
 	for range n {
 		t.last++
@@ -98,10 +100,10 @@ func openEtcd(dir string, size int) (store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gather(&etcdLog{log: log, b: payload(size)}), nil
+	return yardstick.Gather(&etcdLog{log: log, b: payload(size)}), nil
 }
 
-func (e *etcdLog) commit(n int) error {
+func (e *etcdLog) Commit(n int) error {
 	entries := make([]*raftpb.Entry, n)
 	term := uint64(1)
 	for i := range entries {
@@ -125,10 +127,10 @@ func openRaftWAL(dir string, size int) (store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gather(&raftLog{log: log, b: payload(size)}), nil
+	return yardstick.Gather(&raftLog{log: log, b: payload(size)}), nil
 }
 
-func (r *raftLog) commit(n int) error {
+func (r *raftLog) Commit(n int) error {
 	logs := make([]*raft.Log, n)
 	for i := range logs {
 		r.last++
@@ -153,7 +155,7 @@ func openPebble(dir string, size int) (store, error) {
 	return &pebbleStore{db: db, b: payload(size)}, nil
 }
 
-func (p *pebbleStore) append() error {
+func (p *pebbleStore) Append() error {
 	return p.db.Set(binary.BigEndian.AppendUint64(nil, p.last.Add(1)), p.b, pebble.Sync)
 }
 
@@ -186,10 +188,10 @@ func openBolt(dir string, size int) (store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return gather(&boltStore{db: db, b: payload(size)}), nil
+	return yardstick.Gather(&boltStore{db: db, b: payload(size)}), nil
 }
 
-func (s *boltStore) commit(n int) error {
+func (s *boltStore) Commit(n int) error {
 	return s.db.Update(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket([]byte("log"))
 		bucket.FillPercent = 1 // keys only grow
@@ -220,10 +222,10 @@ func openSQLite(dir string, size int) (store, error) {
 	if _, err = db.Exec("CREATE TABLE log (seq INTEGER PRIMARY KEY, b BLOB NOT NULL)"); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return gather(&sqliteStore{db: db, b: payload(size)}), nil
+	return yardstick.Gather(&sqliteStore{db: db, b: payload(size)}), nil
 }
 
-func (s *sqliteStore) commit(n int) error {
+func (s *sqliteStore) Commit(n int) error {
 	tx, err := s.db.Begin()
 	if err != nil {
 		return err
@@ -275,7 +277,7 @@ func openJetStream(dir string, size int) (store, error) {
 	return s, nil
 }
 
-func (s *streamStore) append() error {
+func (s *streamStore) Append() error {
 	_, err := s.js.Publish(ctx(), "log", s.b)
 	return err
 }

@@ -82,7 +82,7 @@ func makeLog(dir string, size int, limit int64) (bytes int64, records uint64, er
 	for bytes < limit {
 		b.Append(record, 0, 1)
 		bytes += int64(size + headerSize)
-		if records++; b.Len() == 2*groupSize || bytes >= limit {
+		if records++; b.Len() == 2*4096 || bytes >= limit {
 			if err = j.Commit(b); err != nil {
 				return 0, 0, errors.Join(err, j.Close())
 			}

@@ -79,16 +79,21 @@ func report(b *testing.B, size int, ours, raw, encode []time.Duration) {
 	b.ReportMetric(float64(sum(raw))/float64(sum(ours)), "ratio-mean")
 }
 
-// BenchmarkEncode fills a batch; the commit is not part of it.
+// BenchmarkEncode fills batches; the commits are not part of it.
 func BenchmarkEncode(b *testing.B) {
-	j := open(b, fastDir(b), journal.Options{})
-	data := make([]byte, benchPayload)
+	fillBatches(b, open(b, fastDir(b), journal.Options{}), benchPayload, 1000)
+}
+
+// fillBatches appends payloads to batches of so many records each.
+func fillBatches(b *testing.B, j *journal.Journal, payload, records int) {
+	b.Helper()
+	data := make([]byte, payload)
 	batch := j.NewBatch()
 	b.ReportAllocs()
-	b.SetBytes(benchPayload + journal.HeaderSize)
+	b.SetBytes(int64(payload + journal.HeaderSize))
 	for b.Loop() {
 		batch.Append(data, 0, 1)
-		if batch.Len() == 1000 {
+		if batch.Len() == records {
 			b.StopTimer()
 			require.NoError(b, j.Commit(batch))
 			batch = j.NewBatch()
@@ -185,20 +190,7 @@ func BenchmarkAppend(b *testing.B) {
 	}{{"Plain", nil}, {"Encrypted", keyring.New(key(b, 1))}} {
 		b.Run(c.name, func(b *testing.B) {
 			j := open(b, filepath.Join(fastDir(b), "ledger"), journal.Options{Keys: c.keys})
-			data := make([]byte, 353-journal.HeaderSize)
-			batch := j.NewBatch()
-			b.ReportAllocs()
-			b.SetBytes(353)
-			for b.Loop() {
-				batch.Append(data, 0, 1)
-				if batch.Len() == 4000 {
-					b.StopTimer()
-					require.NoError(b, j.Commit(batch))
-					batch = j.NewBatch()
-					b.StartTimer()
-				}
-			}
-			require.NoError(b, j.Commit(batch))
+			fillBatches(b, j, 353-journal.HeaderSize, 4000)
 		})
 	}
 }

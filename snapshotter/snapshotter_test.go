@@ -57,6 +57,23 @@ func names(tb testing.TB, dir string) []string {
 	return out
 }
 
+// readsBack verifies the one snapshot there is, lists it and reads it to its end.
+func readsBack(t *testing.T, s *snapshotter.Snapshotter, snap snapshotter.Snapshot, body []byte) *snapshotter.Reader {
+	t.Helper()
+	verified, err := s.Verify(snap.Name)
+	require.NoError(t, err)
+	require.Equal(t, snap, verified)
+	list, err := s.List()
+	require.NoError(t, err)
+	require.Equal(t, []snapshotter.Snapshot{snap}, list)
+	r, err := s.Open(snap.Name)
+	require.NoError(t, err)
+	got, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(body, got))
+	return r
+}
+
 func TestWriteThenRead(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, size := range []int{0, 1, 100, 1 << 16, 3<<20 + 17} {
@@ -78,18 +95,7 @@ func TestWriteThenRead(t *testing.T) {
 			require.Equal(t, metaOf(42), snap.Meta)
 			require.Equal(t, epoch0, snap.Created)
 
-			verified, err := s.Verify(snap.Name)
-			require.NoError(t, err)
-			require.Equal(t, snap, verified)
-			list, err := s.List()
-			require.NoError(t, err)
-			require.Equal(t, []snapshotter.Snapshot{snap}, list)
-
-			r, err := s.Open(snap.Name)
-			require.NoError(t, err)
-			got, err := io.ReadAll(r)
-			require.NoError(t, err)
-			require.True(t, bytes.Equal(body, got))
+			r := readsBack(t, s, snap, body)
 			_, err = r.Read(make([]byte, 1))
 			require.ErrorIs(t, err, io.EOF)
 			require.NoError(t, r.Close())

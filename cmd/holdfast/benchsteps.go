@@ -10,6 +10,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/internal/yardstick"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -56,9 +57,9 @@ func perChange(began time.Time, n int) int64 { return int64(time.Since(began)) /
 // stage folds n fills on a book that has all its positions open already.
 func (b *bench) stage(n int) ([]position.Change, stepCost, error) {
 	book := projector.New(projector.Options{})
-	fills := make([]position.Mutation, n+benchAccounts*benchInstruments)
+	fills := make([]position.Mutation, n+yardstick.Positions)
 	for i := range fills {
-		fills[i] = b.fill()
+		fills[i] = b.fills.Next()
 	}
 	changes := make([]position.Change, 0, n+n/2)
 	var began time.Time
@@ -165,27 +166,7 @@ func (b *bench) fillLedger(ctx context.Context, dir string, n int) (err error) {
 		return err
 	}
 	defer closing(l, &err)
-	futures := make(chan *holdfast.Future, window)
-	failed := make(chan error, 1)
-	go func() {
-		var first error
-		for f := range futures {
-			if _, werr := f.Wait(ctx); werr != nil && first == nil {
-				first = werr
-			}
-		}
-		failed <- first
-	}()
-	for range n {
-		f, aerr := l.ApplyAsync(ctx, b.fill())
-		if aerr != nil {
-			close(futures)
-			return errors.Join(aerr, <-failed)
-		}
-		futures <- f
-	}
-	close(futures)
-	return <-failed
+	return b.fills.Apply(ctx, l, n)
 }
 
 // recoverReport is how fast a ledger opens from its journal alone.

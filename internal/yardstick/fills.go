@@ -1,0 +1,66 @@
+package yardstick
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// The book of the measurements: so many accounts hold so many instruments.
+const accounts, instruments = 100, 100
+
+// Positions is how many positions the fills of a [Fills] open.
+const Positions = accounts * instruments
+
+// Fills makes fills, two increases for each reduction. The zero value is ready
+// for use, by many goroutines.
+type Fills struct{ ids atomic.Int64 }
+
+// Next returns the next fill.
+func (f *Fills) Next() position.Fill {
+	i := f.ids.Add(1)
+	s := position.Buy
+	if i%3 == 1 {
+		s = position.Sell
+	}
+	return position.Fill{
+		Meta: position.Meta{Ident: "bench-" + strconv.FormatInt(i, 10), Time: position.Time(1_700_000_000_000_000_000 + i)},
+		Key: position.Key{
+			Account:    "account-" + strconv.FormatInt(i%accounts, 10),
+			Instrument: "instrument-" + strconv.FormatInt(i/accounts%instruments, 10),
+		},
+		Side: s, Qty: position.FromInt(1 + i%7), Price: position.FromInt(100 + i%11), Fee: position.MustParse("0.0125"),
+	}
+}
+
+// window is how many fills are under way at a time.
+const window = 1024
+
+// Apply gives a ledger n fills and waits until they are durable. The first
+// [Positions] of them open every position, which is not what is measured.
+func (f *Fills) Apply(ctx context.Context, l *holdfast.Ledger, n int) error {
+	futures := make(chan *holdfast.Future, window)
+	failed := make(chan error, 1)
+	go func() {
+		var first error
+		for future := range futures {
+			if _, err := future.Wait(ctx); err != nil && first == nil {
+				first = err
+			}
+		}
+		failed <- first
+	}()
+	var err error
+	for i := 0; i < n && err == nil; i++ {
+		var future *holdfast.Future
+		if future, err = l.ApplyAsync(ctx, f.Next()); err == nil {
+			futures <- future
+		}
+	}
+	close(futures)
+	return errors.Join(err, <-failed)
+}
