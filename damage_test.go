@@ -325,3 +325,45 @@ func TestDeepVerificationFindsWrongArithmetic(t *testing.T) {
 	require.False(t, rep.OK())
 	require.Equal(t, wrong, rep.Findings[0].Seq)
 }
+
+// A ledger has its identity from when it had a journal: without one it is
+// damaged, and is neither empty nor made anew.
+func TestJournalGone(t *testing.T) {
+	whole := t.TempDir()
+	l := open(t, whole, quiet())
+	applyAll(t, l, randomFills(3, 10))
+	require.NoError(t, l.Close())
+	for name, remove := range map[string][]string{
+		"with its directory": {"journal", "MARK"},
+		"but the directory":  {filepath.Base(segmentsOf(t, whole)[0]), "MARK"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := copyLedger(t, whole)
+			for _, n := range remove {
+				require.NoError(t, os.RemoveAll(filepath.Join(dir, n)))
+				require.NoError(t, os.RemoveAll(filepath.Join(dir, "journal", n)))
+			}
+			before := filesOf(t, dir)
+			_, err := holdfast.Open(t.Context(), dir, quiet())
+			require.ErrorIs(t, err, holdfast.ErrDamaged)
+			require.ErrorContains(t, err, "MARK at offset 0, seq 0: missing, and so is every segment of the journal")
+			r, err := holdfast.OpenReader(dir)
+			require.NoError(t, err)
+			_, err = r.AsOf(t.Context(), holdfast.Moment{})
+			require.ErrorIs(t, err, holdfast.ErrDamaged)
+			rep, err := r.Verify(t.Context(), holdfast.VerifyOptions{})
+			require.NoError(t, err)
+			require.Len(t, rep.Findings, 1)
+			p, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+			require.NoError(t, err)
+			require.False(t, p.Sound())
+			require.EqualValues(t, 1, p.Loss.Least)
+			require.Equal(t, before, filesOf(t, dir))
+
+			p, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: 1})
+			require.NoError(t, err)
+			require.True(t, p.Whole())
+			require.Zero(t, open(t, dir, quiet()).View().Seq())
+		})
+	}
+}

@@ -54,9 +54,9 @@ func newReader(dir string, id Identity, o Options) *Reader {
 
 // openLog returns a reader of the journal that has the ledger's keys.
 func (r *Reader) openLog() (*journal.Reader, error) {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.anyLog()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the callers say what for
+		return nil, err
 	}
 	return log.WithKeys(r.keys), nil
 }
@@ -64,11 +64,21 @@ func (r *Reader) openLog() (*journal.Reader, error) {
 // storedLog returns a reader of the journal that needs no keys: heads, and payloads
 // as they are stored.
 func (r *Reader) storedLog() (*journal.Reader, error) {
-	log, err := journal.OpenReader(r.dir)
+	log, err := r.anyLog()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the callers say what for
+		return nil, err
 	}
 	return log.Stored(), nil
+}
+
+// anyLog returns a reader of the journal. A ledger has one from before it had an
+// identity: where there is none, it is gone.
+func (r *Reader) anyLog() (*journal.Reader, error) {
+	log, err := journal.OpenReader(r.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = journal.Missing()
+	}
+	return log, err //nolint:wrapcheck // the callers say what for
 }
 
 // Dir is the ledger's directory.

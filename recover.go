@@ -58,7 +58,7 @@ func openFiles(ctx context.Context, dir string, o Options, past *historian) (*op
 	}
 	wal, err := journal.Open(dir, journal.Options{
 		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Phase: o.Phase, Keys: o.Keys,
-		Durable: known.seq, DurableBy: known.by, Before: p.look,
+		Begun: exists, Durable: known.seq, DurableBy: known.by, Before: p.look,
 		Holder: journal.Holder{Verb: o.Verb, Reach: o.Reach, Since: o.Now().UTC()},
 	})
 	if p.err != nil {

@@ -102,6 +102,9 @@ func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 		rep.find(err)
 	}
 	j, err := journal.Check(r.dir)
+	if errors.Is(err, fs.ErrNotExist) { // see anyLog
+		j, err = journal.Report{Damages: []*journal.DamageError{journal.Missing()}}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}

@@ -75,7 +75,7 @@ func again(a, b *DamageError) bool {
 }
 
 func check(dir string) (Report, error) {
-	s, err := surveyLedger(dir, testimony{}, false)
+	s, err := surveyLedger(dir, testimony{begun: true}, false)
 	if err == nil {
 		return s.report()
 	}
@@ -88,7 +88,7 @@ func check(dir string) (Report, error) {
 		return rep, nil
 	}
 	// Without MARK the rest can still be looked at.
-	if s, err = surveyLedger(dir, testimony{}, true); err != nil {
+	if s, err = surveyLedger(dir, testimony{begun: true}, true); err != nil {
 		if errors.As(err, &damage) {
 			if *damage != *rep.Damages[0] {
 				rep.Damages = append(rep.Damages, damage)

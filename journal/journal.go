@@ -39,6 +39,9 @@ type Options struct {
 	// DurableBy says in a few words how that is known, for the refusal; "": as
 	// by a snapshot.
 	DurableBy string
+	// Begun says that the ledger was made before: where neither MARK nor a
+	// segment is there, they are missing, and no new journal is begun.
+	Begun bool
 	// TrustJournal lets Open go on without MARK, when it is missing or
 	// damaged: the operator's decision, because without it nobody can tell
 	// whether records are missing at either end.
@@ -178,7 +181,7 @@ func Open(dir string, o Options) (*Journal, error) {
 
 // open does the work of Open under the lock.
 func open(dir string, o Options) (*Journal, error) {
-	s, err := surveyLedger(dir, testimony{o.Durable, o.DurableBy}, o.TrustJournal)
+	s, err := surveyLedger(dir, testimony{durable: o.Durable, by: o.DurableBy, begun: o.Begun}, o.TrustJournal)
 	if err != nil {
 		return nil, err
 	}

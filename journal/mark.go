@@ -136,9 +136,17 @@ func badMark(offset int64, reason string) *DamageError {
 	}
 }
 
-// noMark is the damage of segments without a MARK, which was durable before
-// the first of them was made.
-func noMark() *DamageError { return badMark(0, "missing beside segments") }
+// Missing is the damage of a ledger that was made and whose journal is gone.
+func Missing() *DamageError { return noMark(0) }
+
+// noMark is the damage of a journal without its MARK: no ledger is ever without
+// one once it was made.
+func noMark(segments int) *DamageError {
+	if segments == 0 {
+		return badMark(0, "missing, and so is every segment of the journal")
+	}
+	return badMark(0, "missing beside segments")
+}
 
 func writeMark(dir string, m *mark) error {
 	err := durable.WriteFile(filepath.Join(dir, markName), m.encode(), filePerm)

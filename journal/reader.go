@@ -71,17 +71,14 @@ func (r *Reader) list() ([]segmentFile, mark, error) {
 	if err != nil {
 		return nil, m, err
 	}
-	if !found && len(segs) > 0 {
+	if !found {
 		if _, found, err = readMark(r.dir); found { // a writer has just begun
 			return r.list()
 		}
 		if err == nil {
-			err = noMark()
+			err = noMark(len(segs))
 		}
 		return nil, m, err
-	}
-	if !found {
-		m = mark{first: 1}
 	}
 	for len(segs) > 0 && segs[0].first < m.first {
 		segs = segs[1:]

@@ -28,6 +28,7 @@ type survey struct {
 type testimony struct {
 	durable uint64
 	by      string // "": a snapshot
+	begun   bool   // a journal was made here, whether or not a record of it was ever durable
 }
 
 // surveyLedger looks at the ledger in dir. w is what the caller knows from
@@ -45,7 +46,7 @@ func surveyLedger(dir string, w testimony, trust bool) (*survey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = s.base(segs, trust); err != nil {
+	if err = s.base(segs, w.begun, trust); err != nil {
 		return nil, err
 	}
 	return s, s.look(segs, w)
@@ -68,16 +69,17 @@ func (s *survey) look(segs []segmentFile, w testimony) (err error) {
 	return nil
 }
 
-// base settles what to start from: MARK, or without one the first segment.
-func (s *survey) base(segs []segmentFile, trust bool) error {
+// base settles what to start from: MARK, or without one the first segment, or
+// nothing when the journal is only to be made.
+func (s *survey) base(segs []segmentFile, begun, trust bool) error {
 	switch {
 	case s.hasMark && s.markErr == nil:
 		return nil
-	case len(segs) == 0 && s.markErr == nil:
+	case len(segs) == 0 && s.markErr == nil && !begun:
 		s.mark = mark{first: 1}
 		return nil
 	case !trust:
-		return noMark()
+		return noMark(len(segs))
 	}
 	s.mark = mark{first: 1}
 	if len(segs) > 0 && segs[0].first > 1 {

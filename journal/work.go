@@ -74,8 +74,8 @@ func (w *work) look(p *RepairPlan) (err error) {
 		return err
 	}
 	sortedSources(w.sources)
-	if !w.hasMark && len(w.sources)+len(w.obstacles) > 0 {
-		w.lost = noMark()
+	if !w.hasMark {
+		w.lost = noMark(len(w.sources) + len(w.obstacles))
 	}
 	if !w.hasMark || w.lost != nil && !w.giving {
 		w.mark = w.standIn()
