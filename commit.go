@@ -13,7 +13,8 @@ import (
 // Bounds of the commit loop. A group is what one sync makes durable.
 const (
 	queueSize    = 4096
-	parcelSize   = 256
+	parcelSize   = 16
+	parcelQueue  = 16
 	groupRecords = 4096
 	groupBytes   = 4 << 20
 	// publishable is the size of an encoded change up to which its JSON event
@@ -27,6 +28,7 @@ const (
 // hands it to the syncer; batch is the encoder's from the beginning.
 type group struct {
 	staged  []*projector.Staged
+	handed  int // of staged, to the encoder
 	waiters []*request
 	records int
 	bytes   int  // at most
@@ -38,11 +40,13 @@ func (g *group) full() bool {
 	return g.records >= groupRecords || g.bytes >= groupBytes || len(g.waiters) >= groupRecords
 }
 
-// parcel is what the stager hands to the encoder: one accepted Staged of a
-// group, or, with last, word that the group is complete.
+// parcel is what the stager hands to the encoder: the Staged of a group that were
+// accepted since the parcel before, and, with last, word that the group is
+// complete. Several go together because each handing over may have to wake the
+// encoder, which costs more than staging a fill.
 type parcel struct {
 	group  *group
-	staged *projector.Staged
+	staged []*projector.Staged
 	last   bool
 }
 
@@ -89,7 +93,7 @@ func (l *Ledger) stageLoop() {
 		case !l.fill(g):
 			<-l.synced
 		}
-		l.parcels <- parcel{group: g, last: true}
+		l.hand(g, true)
 	}
 	<-l.synced
 }
@@ -198,7 +202,15 @@ func (s *stager) accept(g *group, staged *projector.Staged, size int) {
 	g.staged = append(g.staged, staged)
 	g.records += len(staged.Changes)
 	g.bytes += size
-	s.l.parcels <- parcel{group: g, staged: staged}
+	if len(g.staged)-g.handed >= parcelSize {
+		s.l.hand(g, false)
+	}
+}
+
+// hand gives the encoder what it does not have of a group.
+func (l *Ledger) hand(g *group, last bool) {
+	l.parcels <- parcel{group: g, staged: g.staged[g.handed:len(g.staged):len(g.staged)], last: last}
+	g.handed = len(g.staged)
 }
 
 // sizeOf returns a bound of the encoded size of changes, or why they are too
@@ -257,21 +269,22 @@ func (l *Ledger) encodeLoop() {
 		if p.group.batch == nil {
 			p.group.batch = l.wal.NewBatch()
 		}
+		for _, staged := range p.staged {
+			for i := range staged.Changes {
+				c := &staged.Changes[i]
+				var f journal.Flags
+				if c.Kind == position.EpochBegun {
+					f |= journal.Control
+				}
+				if i < len(staged.Changes)-1 {
+					f |= journal.More
+				}
+				buf = position.AppendChange(buf[:0], c)
+				p.group.batch.Append(buf, f, int64(staged.At))
+			}
+		}
 		if p.last {
 			l.groups <- p.group
-			continue
-		}
-		for i := range p.staged.Changes {
-			c := &p.staged.Changes[i]
-			var f journal.Flags
-			if c.Kind == position.EpochBegun {
-				f |= journal.Control
-			}
-			if i < len(p.staged.Changes)-1 {
-				f |= journal.More
-			}
-			buf = position.AppendChange(buf[:0], c)
-			p.group.batch.Append(buf, f, int64(p.staged.At))
 		}
 	}
 }

@@ -98,7 +98,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	r := found.r
 	l := &Ledger{
 		Reader: r, opts: o, log: o.Logger, book: book, past: past, wal: wal,
-		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelSize), groups: make(chan *group), synced: make(chan struct{}, 1),
+		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelQueue), groups: make(chan *group), synced: make(chan struct{}, 1),
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1), failure: failure{done: make(chan struct{})},
 	}
 	l.life, l.abandon = context.WithCancel(context.WithoutCancel(ctx))

@@ -23,7 +23,7 @@ func ledger() []bug {
 		{"drop the batch flag", in("commit.go",
 			"f |= journal.More", "f |= 0"), by(".", "^TestBatchIsAllOrNothing$")},
 		{"set the batch flag on the last record", in("commit.go",
-			"if i < len(p.staged.Changes)-1 {", "if i <= len(p.staged.Changes)-1 {"), by(".", "^TestBatchIsAllOrNothing$")},
+			"if i < len(staged.Changes)-1 {", "if i <= len(staged.Changes)-1 {"), by(".", "^TestBatchIsAllOrNothing$")},
 		{"do not tell the journal what a snapshot knows", in("recover.go",
 			"Durable: known.seq, DurableBy", "Durable: min(known.seq, 0), DurableBy"), by(".", "^TestSnapshotIsAWitness$")},
 		{"believe a foreign snapshot about the end", in("recover.go",
