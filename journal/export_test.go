@@ -106,7 +106,12 @@ func DecodeFrame(b []byte) (Record, string) {
 // ScanBytes reads the newest segment of an open ledger that lies in memory and
 // returns the good records and where and why it stopped.
 func ScanBytes(b []byte, first uint64) (recs []Record, end int64, reason string, err error) {
-	s := newScanner(bytes.NewReader(b), int64(len(b)), first)
+	return ScanReader(bytes.NewReader(b), int64(len(b)), first)
+}
+
+// ScanReader is ScanBytes for what is not in memory.
+func ScanReader(r io.ReaderAt, size int64, first uint64) (recs []Record, end int64, reason string, err error) {
+	s := newScanner(r, size, first)
 	s.open, s.fresh = true, true
 	for {
 		var r Record

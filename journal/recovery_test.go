@@ -287,6 +287,7 @@ func requireScene(t *testing.T, dir string, s scene) {
 	add(t, j, 2)
 	require.NoError(t, j.Close())
 	require.Len(t, read(t, dir, s.first), int(s.last+3-s.first))
+	require.Equal(t, fmt.Sprintf("%020d", s.first), filepath.Base(segments(t, dir)[0]), "a trim is finished")
 	rep, err := journal.Check(dir)
 	require.NoError(t, err)
 	require.Empty(t, rep.Damages)
