@@ -178,6 +178,25 @@ func TestTrimKeepsTheNewestRecord(t *testing.T) {
 	require.Len(t, read(t, dir, 5), 3)
 }
 
+// MARK moves on also where all that goes is the first record.
+func TestTrimOfOneRecord(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{SegmentSize: 1})
+	add(t, j, 3)
+	for first := uint64(2); first <= 3; first++ {
+		require.True(t, j.Trimmable(first, 0))
+		removed, err := j.Trim(first, 0)
+		require.NoError(t, err)
+		require.Len(t, removed, 1)
+		require.False(t, j.Trimmable(first, 0))
+		require.Equal(t, first, j.First())
+		require.Len(t, read(t, dir, first), int(4-first))
+	}
+	require.NoError(t, j.Close())
+	j = open(t, dir, journal.Options{})
+	require.EqualValues(t, 3, j.First())
+}
+
 // A trim whose unlink fails is not the journal's end, and is finished later.
 func TestTrimThatFails(t *testing.T) {
 	if os.Geteuid() == 0 {
