@@ -83,6 +83,21 @@ func TestTrustJournalFromTheBeginning(t *testing.T) {
 	require.Zero(t, j.Durable())
 }
 
+// Without MARK a segment is still held to the seq of its name.
+func TestTrustJournalOfARenamedSegment(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{})
+	add(t, j, 3)
+	require.NoError(t, j.Close())
+	require.NoError(t, os.Remove(filepath.Join(dir, "MARK")))
+	path := segments(t, dir)[0]
+	require.NoError(t, os.Rename(path, filepath.Join(filepath.Dir(path), fmt.Sprintf("%020d", 777))))
+	_, err := journal.Open(dir, journal.Options{TrustJournal: true})
+	var bad *journal.DamageError
+	require.ErrorAs(t, err, &bad)
+	require.Contains(t, bad.Reason, "seq 1 where seq 777 should be")
+}
+
 var errUnreadable = errors.New("this part cannot be read")
 
 // unreadable is a file of which nothing can be read from an offset on.
@@ -113,6 +128,33 @@ func TestWhatCannotBeReadIsNoFlaw(t *testing.T) {
 		require.ErrorIs(t, err, errUnreadable, name)
 		require.Empty(t, reason, name)
 	}
+}
+
+// A file that is shorter than it was when the scan began ends inside a record.
+func TestScanOfAFileThatWasCut(t *testing.T) {
+	l := newLedger(t, 32)
+	_, es := lastSegment(t, l.clean)
+	b, err := os.ReadFile(segments(t, l.clean)[2])
+	require.NoError(t, err)
+	last := es[len(es)-1]
+	for size, end := range map[int]int{last.end: last.end, last.end - 1: last.at, last.frame: last.at} {
+		_, at, reason, err := journal.ScanReader(bytes.NewReader(b[:size]), int64(len(b)+1), l.third)
+		require.NoError(t, err)
+		require.Equal(t, "the file ends inside a record", reason)
+		require.EqualValues(t, end, at)
+	}
+}
+
+// What is cut is counted without the zeros that the segment was sized with.
+func TestCutBytes(t *testing.T) {
+	l := newLedger(t, 32)
+	path, es := lastSegment(t, l.unclean)
+	noise := bytes.Repeat([]byte{0xd7, 0x31, 0xff, 1}, 700)
+	edit(t, path, func(b []byte) []byte {
+		return append(append(b[:es[len(es)-1].end], noise...), make([]byte, behind)...)
+	})
+	j := open(t, l.unclean, journal.Options{})
+	require.EqualValues(t, len(noise), j.Recovery().CutBytes)
 }
 
 // A record stays as it was read while those behind it are, however long its
