@@ -125,6 +125,7 @@ func TestTrim(t *testing.T) {
 	require.Len(t, removed, 2)
 	require.Equal(t, firsts[3], j.First())
 	require.Contains(t, phases, "trimtrue")
+	require.Contains(t, phases, "trimfalse")
 	require.Contains(t, phases, "segmentfalse")
 
 	r, err := journal.OpenReader(dir)
@@ -214,6 +215,10 @@ func TestTrimThatFails(t *testing.T) {
 	require.NoError(t, os.RemoveAll(path))
 	require.NoError(t, os.Rename(path+"x", path))
 	add(t, j, 3)
+	first := j.First()
+	_, err = j.Trim(first-1, 0)
+	require.NoError(t, err)
+	require.Equal(t, first, j.First(), "what MARK has given up does not come back")
 	again, err := j.Trim(25, 0)
 	require.NoError(t, err)
 	require.False(t, slices.Contains(again, removed[0]))
