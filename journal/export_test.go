@@ -168,6 +168,10 @@ func (r *Reader) Ciphers() int { return len(r.vault.ciphers) }
 // ParseHolder reads the text of LOCK.
 func ParseHolder(b []byte) Holder { return parseHolder(b) }
 
+// Missing explains why the segment that begins with first could not be opened by
+// someone about to read seq.
+func (r *Reader) Missing(first, seq uint64, err error) error { return r.missing(first, seq, err) }
+
 // BeforeVerdict has f called between a cursor's look at the end of the journal
 // and its verdict about it.
 func (r *Reader) BeforeVerdict(f func()) { r.verdict = f }
