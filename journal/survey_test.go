@@ -43,6 +43,46 @@ func TestMissingRecordsAreNamed(t *testing.T) {
 	require.Contains(t, bad.Reason, fmt.Sprintf("records %d to %d are missing", first, l.third-1))
 }
 
+// A segment that begins inside the one before it is named, also behind another
+// damage, and nothing is called missing that is there.
+func TestOverlappingSegments(t *testing.T) {
+	for _, rotten := range []bool{false, true} {
+		l := newLedger(t, 32)
+		path := segments(t, l.clean)[0]
+		es := entries(t, path, 1)
+		e, last := es[len(es)-2], es[len(es)-1]
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		stray := fmt.Sprintf("journal/%020d", e.rec.Seq)
+		end := last.end
+		if rotten {
+			end = e.end
+			edit(t, path, func(b []byte) []byte { zero(b[last.at:]); return b })
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(l.clean, stray), b[e.at:end], 0o600))
+		rep, err := journal.Check(l.clean)
+		require.NoError(t, err)
+		var files []string
+		for _, bad := range rep.Damages {
+			files = append(files, bad.File)
+		}
+		overlap := rep.Damages[0]
+		want := []string{stray}
+		if rotten {
+			overlap = rep.Damages[1]
+			want = []string{"journal/" + filepath.Base(path), stray, fmt.Sprintf("journal/%020d", last.rec.Seq)}
+		}
+		require.Equal(t, want, files)
+		require.Equal(t, e.rec.Seq, overlap.Seq)
+		require.Contains(t, overlap.Reason, fmt.Sprintf("records %d to", e.rec.Seq))
+		require.Contains(t, overlap.Reason, "stand before this segment already")
+		_, err = journal.Open(l.clean, journal.Options{})
+		require.ErrorIs(t, err, journal.ErrDamaged)
+		_, err = tryRead(l.clean, 0)
+		require.ErrorIs(t, err, journal.ErrDamaged)
+	}
+}
+
 // The first record of the newest segment is held against the last one of the
 // segment before it, also to tell rot from a torn write when it is the only one.
 func TestRotInTheOnlyRecordOfASegment(t *testing.T) {
