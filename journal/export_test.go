@@ -35,10 +35,10 @@ func RecoverySteps() []string {
 // FaultyLog stands between a journal and its log.
 type FaultyLog struct {
 	appender
-	WriteErr, SyncErr error
-	Writes, Syncs     int         // Close counts as a sync, which it is
-	OnSync            func()      // called before each sync
-	Closed            atomic.Bool // Close was called
+	WriteErr, SyncErr, CloseErr error
+	Writes, Syncs               int         // Close counts as a sync, which it is
+	OnSync                      func()      // called before each sync
+	Closed                      atomic.Bool // Close was called
 }
 
 func (f *FaultyLog) WriteBatch(b *wal.Batch) error {
@@ -64,7 +64,7 @@ func (f *FaultyLog) Sync() error {
 func (f *FaultyLog) Close() error {
 	f.Syncs++
 	f.Closed.Store(true)
-	return f.appender.Close()
+	return errors.Join(f.appender.Close(), f.CloseErr)
 }
 
 // Interpose puts a FaultyLog into j.

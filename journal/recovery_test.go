@@ -332,7 +332,7 @@ func TestEpochs(t *testing.T) {
 // A segment that is whole in itself but belongs to another history is found
 // where it meets its neighbour, or what MARK says of the record before it.
 func TestForeignSegment(t *testing.T) {
-	for i := range 2 {
+	for i := range 3 {
 		l := newLedger(t, 32)
 		path := segments(t, l.clean)[i]
 		var first uint64
