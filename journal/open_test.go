@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -114,6 +115,24 @@ func TestRecordsNameTheDamage(t *testing.T) {
 	require.ErrorAs(t, err, &bad)
 	require.Equal(t, "journal/"+filepath.Base(path), bad.File)
 	require.Contains(t, bad.Reason, "zero bytes where a record should begin, in a segment that was synced")
+}
+
+// Where a sealed segment was emptied its own records are missing, not those that
+// a trim took before it.
+func TestRecordsOfAnEmptiedSegment(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{SegmentSize: 1000})
+	add(t, j, 40)
+	_, err := j.Trim(20, 0)
+	require.NoError(t, err)
+	first := j.First()
+	require.NoError(t, j.Close())
+	require.NoError(t, os.Truncate(segments(t, dir)[0], 0))
+	_, err = tryRead(dir, 0)
+	var bad *journal.DamageError
+	require.ErrorAs(t, err, &bad)
+	require.Equal(t, first, bad.Seq)
+	require.Contains(t, bad.Reason, fmt.Sprintf("records %d to ", first))
 }
 
 // Records begin with the one that was asked for, also inside an atomic batch of

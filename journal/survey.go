@@ -134,7 +134,7 @@ func (s *survey) connect() {
 	for i := range s.segs {
 		seg := &s.segs[i]
 		if linked && seg.first != head.Seq+1 || !linked && seg.first <= head.Seq {
-			s.apart(head.Seq, seg)
+			s.apart(head.Seq, &seg.segmentFile)
 			linked = false
 		}
 		if linked {
@@ -158,7 +158,7 @@ func (s *survey) connect() {
 
 // apart notes that a segment does not begin behind last, where the one before it
 // ends.
-func (s *survey) apart(last uint64, seg *segmentScan) {
+func (s *survey) apart(last uint64, seg *segmentFile) {
 	if seg.first <= last {
 		s.damage(seg.name(), 0, seg.first, fmt.Sprintf("records %d to %d stand before this segment already", seg.first, last))
 		return
