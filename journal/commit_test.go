@@ -124,9 +124,9 @@ func TestTrim(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, removed, 2)
 	require.Equal(t, firsts[3], j.First())
-	require.Contains(t, phases, "trimtrue")
-	require.Contains(t, phases, "trimfalse")
-	require.Contains(t, phases, "segmentfalse")
+	require.Subset(t, phases, []string{
+		"recoverytrue", "recoveryfalse", "segmenttrue", "segmentfalse", "marktrue", "markfalse", "trimtrue", "trimfalse",
+	})
 
 	r, err := journal.OpenReader(dir)
 	require.NoError(t, err)
