@@ -277,16 +277,16 @@ func fileDamages() []damage {
 		zero(b[e.frame : e.frame+30])
 		return b, refused(path, e.at, "was durable")
 	})})
-	mark := func(what string, f func(path string) error) []damage {
+	mark := func(what, reason string, f func(path string) error) []damage {
 		return both("MARK "+what, func(t *testing.T, dir string, _ ledger) verdict {
 			t.Helper()
 			require.NoError(t, f(filepath.Join(dir, "MARK")))
-			return verdict{refused: "MARK", at: -1}
+			return verdict{refused: "MARK", reason: reason, at: -1}
 		})
 	}
-	out = append(out, mark("missing", os.Remove)...)
-	out = append(out, mark("empty", func(p string) error { return os.Truncate(p, 0) })...)
-	out = append(out, mark("longer", func(p string) error { return os.Truncate(p, 1<<30) })...)
+	out = append(out, mark("missing", "missing beside segments", os.Remove)...)
+	out = append(out, mark("empty", "0 bytes instead of 116", func(p string) error { return os.Truncate(p, 0) })...)
+	out = append(out, mark("longer", "117 bytes instead of 116", func(p string) error { return os.Truncate(p, 1<<30) })...)
 	for _, name := range []string{
 		"notes", "00000000000000000000", "18446744073709551615", "99999999999999999999", "0000000000000000000x",
 		"00000000000000000001.START", "00000000000000000002.END", "00000000000000000001.START.TEMP", "-0000000000000000001", ".hidden",

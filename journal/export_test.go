@@ -35,10 +35,10 @@ func RecoverySteps() []string {
 // FaultyLog stands between a journal and its log.
 type FaultyLog struct {
 	appender
-	WriteErr, SyncErr error
-	Writes, Syncs     int         // Close counts as a sync, which it is
-	OnSync            func()      // called before each sync
-	Closed            atomic.Bool // Close was called
+	WriteErr, SyncErr, CloseErr error
+	Writes, Syncs               int         // Close counts as a sync, which it is
+	OnSync                      func()      // called before each sync
+	Closed                      atomic.Bool // Close was called
 }
 
 func (f *FaultyLog) WriteBatch(b *wal.Batch) error {
@@ -64,7 +64,7 @@ func (f *FaultyLog) Sync() error {
 func (f *FaultyLog) Close() error {
 	f.Syncs++
 	f.Closed.Store(true)
-	return f.appender.Close()
+	return errors.Join(f.appender.Close(), f.CloseErr)
 }
 
 // Interpose puts a FaultyLog into j.
@@ -106,7 +106,12 @@ func DecodeFrame(b []byte) (Record, string) {
 // ScanBytes reads the newest segment of an open ledger that lies in memory and
 // returns the good records and where and why it stopped.
 func ScanBytes(b []byte, first uint64) (recs []Record, end int64, reason string, err error) {
-	s := newScanner(bytes.NewReader(b), int64(len(b)), first)
+	return ScanReader(bytes.NewReader(b), int64(len(b)), first)
+}
+
+// ScanReader is ScanBytes for what is not in memory.
+func ScanReader(r io.ReaderAt, size int64, first uint64) (recs []Record, end int64, reason string, err error) {
+	s := newScanner(r, size, first)
 	s.open, s.fresh = true, true
 	for {
 		var r Record
@@ -162,6 +167,10 @@ func (r *Reader) Ciphers() int { return len(r.vault.ciphers) }
 
 // ParseHolder reads the text of LOCK.
 func ParseHolder(b []byte) Holder { return parseHolder(b) }
+
+// Missing explains why the segment that begins with first could not be opened by
+// someone about to read seq.
+func (r *Reader) Missing(first, seq uint64, err error) error { return r.missing(first, seq, err) }
 
 // BeforeVerdict has f called between a cursor's look at the end of the journal
 // and its verdict about it.

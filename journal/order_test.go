@@ -107,6 +107,22 @@ func TestCloseWaitsForTheCommit(t *testing.T) {
 	require.EqualValues(t, 2, rep.Durable)
 }
 
+// A MARK that says closed is written behind a log that was: what its close could
+// not write may be missing.
+func TestNoCleanMarkWhenTheLogFails(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{})
+	add(t, j, 2)
+	f := j.Interpose()
+	f.CloseErr = errCrash
+	require.ErrorIs(t, j.Close(), errCrash)
+	rep, err := journal.Check(dir)
+	require.NoError(t, err)
+	require.False(t, rep.Clean)
+	j = open(t, dir, journal.Options{})
+	require.EqualValues(t, 2, j.Durable(), "the lock was given free")
+}
+
 // After an unclean end the tail stands in another file than before, whether or
 // not anything was cut: what the old one reads back may never have been written.
 func TestRewrittenIsAnotherFile(t *testing.T) {

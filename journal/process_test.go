@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"bytes"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -50,11 +51,25 @@ func TestTwoProcesses(t *testing.T) {
 	require.NoError(t, j.SetReach(""))
 	h, _ = journal.ReadHolder(dir)
 	require.Empty(t, h.Reach, "a shorter text replaces a longer one")
+	text, err := os.ReadFile(filepath.Join(dir, "LOCK"))
+	require.NoError(t, err)
+	require.Equal(t, len(text)-1, bytes.IndexByte(text, '\n'), "all of it")
 	_, err = journal.Open(dir, journal.Options{})
 	require.ErrorIs(t, err, journal.ErrInUse, "the same process is no exception")
 	require.NoError(t, j.Close())
 	_, held = journal.ReadHolder(dir)
 	require.False(t, held)
+}
+
+// A link in the place of LOCK could lead two processes to two locks.
+func TestLockIsARegularFile(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink("elsewhere", filepath.Join(dir, "LOCK")))
+	_, err := journal.Open(dir, journal.Options{})
+	var bad *journal.DamageError
+	require.ErrorAs(t, err, &bad)
+	require.Equal(t, "LOCK", bad.File)
+	require.NoFileExists(t, filepath.Join(dir, "elsewhere"))
 }
 
 // Those who only ask must never make an Open fail.

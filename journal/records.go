@@ -159,10 +159,11 @@ func (p *pass) sealed(segs []segmentFile) bool {
 		if !p.lane(&segs[i], lanes[i]) {
 			return false
 		}
-		if want := p.prev.Seq + 1; segs[i+1].first != want {
+		// A segment without a record ends before its own first one.
+		if last := max(p.prev.Seq, segs[i].first-1); segs[i+1].first != last+1 {
 			s := survey{known: p.mark.last}
-			p.yield(Record{}, s.damaged(segmentPath(want), 0, want,
-				"the segment is missing, or the one before it was cut short"))
+			s.apart(last, &segs[i+1])
+			p.yield(Record{}, s.damages[0])
 			return false
 		}
 	}

@@ -287,6 +287,7 @@ func requireScene(t *testing.T, dir string, s scene) {
 	add(t, j, 2)
 	require.NoError(t, j.Close())
 	require.Len(t, read(t, dir, s.first), int(s.last+3-s.first))
+	require.Equal(t, fmt.Sprintf("%020d", s.first), filepath.Base(segments(t, dir)[0]), "a trim is finished")
 	rep, err := journal.Check(dir)
 	require.NoError(t, err)
 	require.Empty(t, rep.Damages)
@@ -329,25 +330,27 @@ func TestEpochs(t *testing.T) {
 }
 
 // A segment that is whole in itself but belongs to another history is found
-// where it meets its neighbour.
-func TestForeignMiddle(t *testing.T) {
-	l := newLedger(t, 32)
-	path := segments(t, l.clean)[1]
-	var first uint64
-	_, err := fmt.Sscanf(filepath.Base(path), "%d", &first)
-	require.NoError(t, err)
-	var b []byte
-	prev := [32]byte{1}
-	for _, e := range entries(t, path, first) {
-		r := e.rec
-		b = append(b, withPrefix(journal.EncodeFrame(&r, prev))...)
-		prev = r.Chain
+// where it meets its neighbour, or what MARK says of the record before it.
+func TestForeignSegment(t *testing.T) {
+	for i := range 3 {
+		l := newLedger(t, 32)
+		path := segments(t, l.clean)[i]
+		var first uint64
+		_, err := fmt.Sscanf(filepath.Base(path), "%d", &first)
+		require.NoError(t, err)
+		var b []byte
+		prev := [32]byte{1}
+		for _, e := range entries(t, path, first) {
+			r := e.rec
+			b = append(b, withPrefix(journal.EncodeFrame(&r, prev))...)
+			prev = r.Chain
+		}
+		require.NoError(t, os.WriteFile(path, b, 0o600))
+		requireRefused(t, l.clean, refused(path, 0, "chain"))
+		_, err = tryRead(l.clean, 3)
+		var bad *journal.DamageError
+		require.ErrorAs(t, err, &bad)
+		require.Equal(t, "journal/"+filepath.Base(path), bad.File)
+		require.Zero(t, bad.Offset)
 	}
-	require.NoError(t, os.WriteFile(path, b, 0o600))
-	requireRefused(t, l.clean, refused(path, 0, "chain"))
-	_, err = tryRead(l.clean, 3)
-	var bad *journal.DamageError
-	require.ErrorAs(t, err, &bad)
-	require.Equal(t, "journal/"+filepath.Base(path), bad.File)
-	require.Zero(t, bad.Offset)
 }

@@ -232,6 +232,8 @@ func forge(tb testing.TB, dir string, change func(r *journal.Record)) {
 // without having read the record that was changed. Reading names that one.
 func TestTampered(t *testing.T) {
 	dir, keys := sealedLedger(t)
+	_, newest := lastSegment(t, dir)
+	newestFirst := newest[0].rec.Seq
 	for name, c := range map[string]struct {
 		change func(r *journal.Record)
 		opened uint64 // what Open names
@@ -249,6 +251,7 @@ func TestTampered(t *testing.T) {
 		"flags":                {func(r *journal.Record) { r.Flags |= journal.Flags(r.Seq/30%2) * journal.Control }, 100, 30},
 		"made plain, last":     {makePlain(100), 100, 100},
 		"made plain, middle":   {makePlain(45), 45, 45},
+		"made plain, newest":   {func(r *journal.Record) { makePlain(max(r.Seq, newestFirst))(r) }, newestFirst, newestFirst},
 		"a plain one, changed": {makePlain(20), 21, 21},
 		"moved to another seq": {swap(t, dir, 41, 42), 100, 41},
 	} {

@@ -136,9 +136,7 @@ func (s *survey) connect() {
 	for i := range s.segs {
 		seg := &s.segs[i]
 		if linked && seg.first != head.Seq+1 || !linked && seg.first <= head.Seq {
-			s.damage(segmentPath(head.Seq+1), 0, head.Seq+1, fmt.Sprintf(
-				"records %d to %d are missing: their segment is gone, was renamed, or the one before it was cut short",
-				head.Seq+1, seg.first-1))
+			s.apart(head.Seq, &seg.segmentFile)
 			linked = false
 		}
 		if linked {
@@ -158,6 +156,17 @@ func (s *survey) connect() {
 	if s.last = head; s.last.Seq < s.mark.first {
 		s.last.Time = 0
 	}
+}
+
+// apart notes that a segment does not begin behind last, where the one before it
+// ends.
+func (s *survey) apart(last uint64, seg *segmentFile) {
+	if seg.first <= last {
+		s.damage(seg.name(), 0, seg.first, fmt.Sprintf("records %d to %d stand before this segment already", seg.first, last))
+		return
+	}
+	s.damage(segmentPath(last+1), 0, last+1, fmt.Sprintf(
+		"records %d to %d are missing: their segment is gone, was renamed, or the one before it was cut short", last+1, seg.first-1))
 }
 
 // link checks the link of a segment's first record to the record before it.
