@@ -45,6 +45,9 @@ func TryResum(b []byte) []byte {
 // ParseIdentity reads the bytes of ledger.json.
 func ParseIdentity(b []byte) (Identity, error) { return parseIdentity(identityFile, b) }
 
+// Owns reports whether a state of a ledger at a seq is of the history of id.
+func Owns(id Identity, ledger [16]byte, seq uint64) bool { return id.owns(ledger, seq) }
+
 // SnapshotBody returns the decompressed body of a snapshot.
 func SnapshotBody(tb testing.TB, r *Reader, name string) []byte {
 	tb.Helper()
