@@ -48,6 +48,9 @@ func ParseIdentity(b []byte) (Identity, error) { return parseIdentity(identityFi
 // Owns reports whether a state of a ledger at a seq is of the history of id.
 func Owns(id Identity, ledger [16]byte, seq uint64) bool { return id.owns(ledger, seq) }
 
+// WriteAs writes an identity as it is, with a checksum that fits.
+func (id Identity) WriteAs(dir string) error { return id.write(dir) }
+
 // SnapshotBody returns the decompressed body of a snapshot.
 func SnapshotBody(tb testing.TB, r *Reader, name string) []byte {
 	tb.Helper()
