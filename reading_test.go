@@ -1,6 +1,7 @@
 package holdfast_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -79,6 +80,44 @@ func TestMomentsBeforeTheBase(t *testing.T) {
 			require.ErrorIs(t, err, holdfast.ErrDamaged)
 			require.Equal(t, before, filesOf(t, dir))
 		})
+	}
+}
+
+// An older snapshot that cannot be used is damage also where a newer one is good:
+// with it the moment could have been read.
+func TestDamagedBaseBehindAGoodSnapshot(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, single(2))
+	var all []snapshotter.Snapshot
+	for _, account := range []string{"A", "B"} {
+		buys(t, l, account, 4)
+		s, err := l.Snapshot(t.Context())
+		require.NoError(t, err)
+		all = append(all, s)
+	}
+	buys(t, l, "C", 1)
+	require.NoError(t, l.Prune())
+	require.Equal(t, all[0].Seq+1, firstOf(t, l))
+	st, err := l.Status()
+	require.NoError(t, err)
+	v, err := l.AsOf(t.Context(), holdfast.Moment{})
+	require.NoError(t, err)
+	epoch, _ := v.Epoch()
+	require.Equal(t, st.Epoch, epoch)
+	require.NoError(t, l.Close())
+	path := filepath.Join(dir, "backups", all[0].Name)
+	good, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for _, at := range []int{40, 180} { // header and body
+		b := bytes.Clone(good)
+		b[at] ^= 0xff
+		require.NoError(t, os.WriteFile(path, b, 0o600))
+		r := readerOf(t, dir)
+		_, err = r.AsOf(t.Context(), holdfast.Moment{Seq: all[0].Seq + 1})
+		require.ErrorIs(t, err, holdfast.ErrTrimmed)
+		require.ErrorIs(t, err, holdfast.ErrDamaged)
+		_, err = r.AsOf(t.Context(), holdfast.Moment{Seq: all[1].Seq})
+		require.NoError(t, err)
 	}
 }
 

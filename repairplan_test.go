@@ -1,9 +1,11 @@
 package holdfast_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -72,6 +74,9 @@ func TestIdentityFromACopy(t *testing.T) {
 		require.NoError(t, err, c.name)
 		require.True(t, p.Whole(), c.name)
 		sameKeptFiles(t, c.ledger, lost)
+		kept, err := filepath.Glob(filepath.Join(lost, "quarantine", "ledger.json-*"))
+		require.NoError(t, err)
+		require.Empty(t, kept, "there was nothing to keep")
 	}
 	for _, c := range []struct{ name, ledger, from, reason string }{
 		{"went on by itself", longer, other, "the copy is of another history"},
@@ -220,7 +225,7 @@ func TestSnapshotsThatARepairPutsAway(t *testing.T) {
 // A refusal is in the plan as well, whoever refuses, and nothing was done.
 func TestRefusalIsInThePlan(t *testing.T) {
 	dir, base := ledgerOnBase(t)
-	require.NoError(t, os.Remove(filepath.Join(dir, "backups", base.Name)))
+	flipBody(t, dir, base.Name)
 	segs := segmentsOf(t, dir)
 	require.NoError(t, os.Truncate(segs[len(segs)-1], 40))
 	p, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
@@ -234,6 +239,7 @@ func TestRefusalIsInThePlan(t *testing.T) {
 		p, err = do()
 		require.ErrorIs(t, err, holdfast.ErrRefused)
 		require.ErrorIs(t, err, holdfast.ErrTrimmed)
+		require.ErrorIs(t, err, snapshotter.ErrDamaged, "and why there is none")
 		require.Contains(t, p.Refused, "no usable snapshot")
 		require.False(t, p.Whole())
 		require.Equal(t, before, filesOf(t, dir))
@@ -249,7 +255,8 @@ func TestRepairHoldsTheLedger(t *testing.T) {
 	path := filepath.Join(dir, "ledger.json")
 	good, err := os.ReadFile(path)
 	require.NoError(t, err)
-	o := holdfast.RepairOptions{AcceptLossFrom: s.Seq + 1, Verb: "mending", Now: newClock().Now}
+	since := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
+	o := holdfast.RepairOptions{AcceptLossFrom: s.Seq + 1, Verb: "mending", Now: func() time.Time { return since }}
 	held := 0
 	o.Step = func(name string) error {
 		_, openErr := holdfast.Open(testContext(), dir, quiet())
@@ -257,7 +264,7 @@ func TestRepairHoldsTheLedger(t *testing.T) {
 		if name == "keep identity" {
 			require.ErrorAs(t, openErr, &who)
 			require.Equal(t, "mending", who.Holder.Verb)
-			require.Equal(t, 2026, who.Holder.Since.Year())
+			require.Equal(t, since, who.Holder.Since)
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o700))
 			held++
@@ -274,4 +281,68 @@ func TestRepairHoldsTheLedger(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, p.Whole())
 	require.Equal(t, s.Seq, open(t, dir, quiet()).View().Seq())
+}
+
+// One repair makes good all that is damaged, and keeps all that it replaces.
+func TestIdentityAndSnapshotInOneRepair(t *testing.T) {
+	dir, s := smallLedger(t)
+	whole := copyLedger(t, dir)
+	flipBody(t, dir, s.Name)
+	path := filepath.Join(dir, "ledger.json")
+	require.NoError(t, os.WriteFile(path, []byte("torn"), 0o600))
+	p, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{From: whole})
+	require.NoError(t, err)
+	require.True(t, p.Whole())
+	require.NoFileExists(t, filepath.Join(dir, "backups", s.Name))
+	kept, err := filepath.Glob(filepath.Join(dir, "quarantine", "ledger.json-*"))
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+	b, err := os.ReadFile(kept[0])
+	require.NoError(t, err)
+	require.Equal(t, "torn", string(b))
+	p, err = holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+	require.NoError(t, err)
+	require.True(t, p.Sound())
+}
+
+// A loss may begin right behind a snapshot that nothing else stands before, and
+// what another ledger's snapshot holds is none of it.
+func TestLossRightBehindASnapshot(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, single(2))
+	var all []snapshotter.Snapshot
+	for _, account := range []string{"A", "B"} {
+		buys(t, l, account, 4)
+		s, err := l.Snapshot(t.Context())
+		require.NoError(t, err)
+		all = append(all, s)
+	}
+	buys(t, l, "C", 3)
+	require.NoError(t, l.Prune())
+	require.NoError(t, l.Close())
+	require.NoError(t, os.Remove(filepath.Join(dir, "backups", all[0].Name)))
+	foreign := rewritten(t, dir, all[1].Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1; m.Seq += 2 })
+	segs := segmentsOf(t, dir)
+	require.NoError(t, os.Truncate(segs[len(segs)-1], 40))
+	p, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: all[1].Seq + 1})
+	require.NoError(t, err)
+	require.True(t, p.Whole())
+	require.Empty(t, p.Snapshots)
+	require.Equal(t, digestText(all[1].Digest), p.Digest)
+	require.FileExists(t, filepath.Join(dir, "backups", foreign.Name))
+}
+
+// As long as a loss is not accepted, what stands behind it stays.
+func TestSnapshotBehindDamageStays(t *testing.T) {
+	dir, s := smallLedger(t)
+	require.NoError(t, os.Truncate(segmentsOf(t, dir)[1], 40))
+	for _, do := range []func(context.Context, string, holdfast.RepairOptions) (*holdfast.RepairPlan, error){
+		holdfast.PlanRepair, holdfast.Repair,
+	} {
+		p, err := do(t.Context(), dir, holdfast.RepairOptions{})
+		require.NoError(t, err)
+		require.Less(t, p.Loss.Least, s.Seq)
+		require.Empty(t, p.Snapshots)
+		require.FileExists(t, filepath.Join(dir, "backups", s.Name))
+	}
 }

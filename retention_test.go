@@ -96,3 +96,24 @@ func TestClockBehindIsTold(t *testing.T) {
 		require.Equal(t, told, bytes.Contains(log.Bytes(), []byte("the clock is behind the newest record")), "%s", ahead)
 	}
 }
+
+// Where everything is retained the journal begins at the beginning, and no
+// snapshot is its base.
+func TestNothingTrimmedNeedsNoBase(t *testing.T) {
+	o := single(1)
+	o.Retain = math.MaxInt64
+	l := open(t, t.TempDir(), o)
+	require.NoError(t, l.Prune(), "there is no snapshot yet")
+	var last snapshotter.Snapshot
+	for _, account := range []string{"A", "B", "C"} {
+		buys(t, l, account, 2)
+		s, err := l.Snapshot(t.Context())
+		require.NoError(t, err)
+		last = s
+	}
+	list, err := l.Snapshots()
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, last.Name, list[0].Name)
+	require.EqualValues(t, 1, firstOf(t, l))
+}
