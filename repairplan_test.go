@@ -346,3 +346,17 @@ func TestSnapshotBehindDamageStays(t *testing.T) {
 		require.FileExists(t, filepath.Join(dir, "backups", s.Name))
 	}
 }
+
+// While damage of the journal stays, so does a snapshot that cannot be read: it may
+// be the evidence of what is missing.
+func TestDamagedSnapshotStaysWithTheDamage(t *testing.T) {
+	dir, s := smallLedger(t)
+	require.NoError(t, os.Truncate(segmentsOf(t, dir)[1], 40))
+	flipBody(t, dir, s.Name)
+	before := filesOf(t, dir)
+	p, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{})
+	require.NoError(t, err)
+	require.False(t, p.Whole())
+	require.Len(t, p.Snapshots, 1)
+	require.Equal(t, before, filesOf(t, dir))
+}
