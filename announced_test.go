@@ -147,3 +147,21 @@ func TestAnnouncementOfARepair(t *testing.T) {
 		require.EqualValues(t, broken, loss["from"])
 	}
 }
+
+// While the trim is held back the base stays, however many newer snapshots there
+// are: the records behind it have no other state to begin with.
+func TestBaseStaysWhileTheTrimIsHeldBack(t *testing.T) {
+	dir, base := ledgerOnBase(t)
+	o := single(1)
+	o.Bus = &holdfast.BusOptions{Evidence: -1, Connect: func(context.Context) (*nats.Conn, error) {
+		return nil, errors.New("down")
+	}}
+	l := open(t, dir, o)
+	buys(t, l, "C", 2)
+	_, err := l.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, base.Seq+1, firstOf(t, l))
+	v, err := l.AsOf(t.Context(), holdfast.Moment{Seq: base.Seq})
+	require.NoError(t, err)
+	require.Equal(t, base.Digest, v.Digest())
+}
