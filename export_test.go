@@ -45,6 +45,21 @@ func TryResum(b []byte) []byte {
 // ParseIdentity reads the bytes of ledger.json.
 func ParseIdentity(b []byte) (Identity, error) { return parseIdentity(identityFile, b) }
 
+// Owns reports whether a state of a ledger at a seq is of the history of id.
+func Owns(id Identity, ledger [16]byte, seq uint64) bool { return id.owns(ledger, seq) }
+
+// WriteAs writes an identity as it is, with a checksum that fits.
+func (id Identity) WriteAs(dir string) error { return id.write(dir) }
+
+// Expendable picks the snapshots that need not be kept.
+func Expendable(mine []snapshotter.Snapshot, keep int, base uint64, spacing time.Duration) []snapshotter.Snapshot {
+	return expendable(mine, keep, base, spacing)
+}
+
+// Spacing is the record time between the snapshots that a ledger keeps for time
+// travel.
+func Spacing(l *Ledger) time.Duration { return l.spacing() }
+
 // SnapshotBody returns the decompressed body of a snapshot.
 func SnapshotBody(tb testing.TB, r *Reader, name string) []byte {
 	tb.Helper()

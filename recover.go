@@ -68,6 +68,7 @@ func openFiles(ctx context.Context, dir string, o Options, past *historian) (*op
 		return nil, nil, fmt.Errorf("holdfast: %w", err)
 	}
 	if p.created {
+		p.r.id.Sum = p.r.id.digest() // as the next opening will read it
 		if err = p.r.id.write(dir); err != nil {
 			return nil, nil, errors.Join(err, wal.Close())
 		}

@@ -124,3 +124,5 @@ func applyAll(tb testing.TB, l *holdfast.Ledger, ms []position.Mutation) (last u
 }
 
 func digest(l interface{ View() *View }) [32]byte { return l.View().Digest() }
+
+func digestText(d [32]byte) string { return fmt.Sprintf("%x", d) }
