@@ -48,6 +48,11 @@ func TestOpenReader(t *testing.T) {
 	_, err := journal.OpenReader(dir)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "journal"), 0o700))
+	_, err = journal.OpenReader(dir)
+	require.ErrorContains(t, err, "missing, and so is every segment of the journal", "MARK is there before a ledger is")
+
+	dir = t.TempDir()
+	require.NoError(t, open(t, dir, journal.Options{}).Close())
 	r, err := journal.OpenReader(dir)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.First())
