@@ -24,7 +24,7 @@ func TestForeignSnapshotsAreLeftAlone(t *testing.T) {
 	applyAll(t, l, theirs[60:700])
 	for part := range slices.Chunk(theirs[700:], 100) { // all newer than anything of ours
 		applyAll(t, l, part)
-		_, err := l.Snapshot(t.Context())
+		_, err = l.Snapshot(t.Context())
 		require.NoError(t, err)
 	}
 	require.NoError(t, l.Close())
