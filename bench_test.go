@@ -60,7 +60,7 @@ func BenchmarkApply(b *testing.B) {
 // BenchmarkOpen is recovery at open, everything included, from changes over
 // 10,000 positions.
 func BenchmarkOpen(b *testing.B) {
-	const changes = 200_000
+	const changes = 1_000_000
 	dir := b.TempDir()
 	l, err := holdfast.Open(b.Context(), dir, holdfast.Options{SnapshotInterval: -1})
 	require.NoError(b, err)

@@ -135,7 +135,7 @@ func (c *Cursor) take(rec *Record, at int64) error {
 
 // decrypt opens a record that is about to be queued.
 func (c *Cursor) decrypt(rec *Record) (err error) {
-	if err = c.opener.follow(rec, c.seg.name()); err != nil || rec.Flags&Encrypted == 0 || c.opener.stored {
+	if err = c.opener.follow(rec, c.seg.first); err != nil || rec.Flags&Encrypted == 0 || c.opener.stored {
 		return err
 	}
 	before := c.scan.before
@@ -144,7 +144,7 @@ func (c *Cursor) decrypt(rec *Record) (err error) {
 			return err
 		}
 	}
-	return c.opener.open(rec, &before, c.seg.name())
+	return c.opener.open(rec, &before, c.seg.first)
 }
 
 // seek opens the segment that holds the next record.

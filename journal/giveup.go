@@ -187,7 +187,7 @@ func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
 			var sealed error
 			err := p.w.scan(t, func(rec *Record, _ int64) bool {
 				if rec.Seq >= from && rec.Seq <= last {
-					sealed = o.open(rec, &prev, segmentPath(t.first))
+					sealed = o.open(rec, &prev, t.first)
 				}
 				prev = rec.Chain
 				goOn = sealed == nil && rec.Seq <= last && (rec.Seq < from || yield(*rec, nil))

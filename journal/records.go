@@ -180,7 +180,7 @@ func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
 			}
 		}
 		for i := range b.recs {
-			if err := p.opener.follow(&b.recs[i], seg.name()); err != nil {
+			if err := p.opener.follow(&b.recs[i], seg.first); err != nil {
 				p.yield(Record{}, err)
 				return false
 			}
@@ -220,7 +220,7 @@ func (p *pass) first(seg *segmentFile, b *block) (err error) {
 			return err
 		}
 	}
-	return p.opener.open(rec, &prev.Chain, seg.name())
+	return p.opener.open(rec, &prev.Chain, seg.first)
 }
 
 // explain says what it means that a sealed segment could not be read.
@@ -274,7 +274,7 @@ func (l *lane) read(seg segmentFile, out chan<- block, stop <-chan struct{}) {
 		if at == 0 {
 			b.opening = s.frame
 		} else if rec.Seq >= l.from {
-			if err = l.opener.open(&rec, &s.before, seg.name()); err != nil {
+			if err = l.opener.open(&rec, &s.before, seg.first); err != nil {
 				break
 			}
 		}

@@ -181,9 +181,9 @@ type opener struct {
 	binding
 }
 
-// open decrypts a record that stands behind prev in a file; any other it leaves
-// alone.
-func (o *opener) open(rec *Record, prev *[32]byte, file string) error {
+// open decrypts a record that stands behind prev, in the segment that begins with
+// first; any other it leaves alone.
+func (o *opener) open(rec *Record, prev *[32]byte, first uint64) error {
 	if rec.Flags&Encrypted == 0 || o.stored || rec.stored != nil {
 		return nil
 	}
@@ -202,7 +202,7 @@ func (o *opener) open(rec *Record, prev *[32]byte, file string) error {
 	}
 	plain, err := o.aead.Open(o.room[:0:n], o.nonce[:], rec.Payload[sealHeadSize:], o.with[:])
 	if err != nil {
-		return tampered(file, rec.Seq, o.head.id())
+		return tampered(segmentPath(first), rec.Seq, o.head.id())
 	}
 	o.room = o.room[n:]
 	rec.Payload, rec.stored = plain, rec.Payload
@@ -211,10 +211,10 @@ func (o *opener) open(rec *Record, prev *[32]byte, file string) error {
 
 // follow takes note of a record that comes next to the one before, and refuses a
 // plain one behind an encrypted one: no writer of ours goes back.
-func (o *opener) follow(rec *Record, file string) error {
+func (o *opener) follow(rec *Record, first uint64) error {
 	sealed := rec.Flags&Encrypted != 0
 	if o.sealed && !sealed && !o.stored {
-		return &TamperError{File: file, Seq: rec.Seq, Reason: plainBehind}
+		return &TamperError{File: segmentPath(first), Seq: rec.Seq, Reason: plainBehind}
 	}
 	o.sealed = sealed
 	return nil

@@ -123,7 +123,7 @@ func (s *survey) authenticateAt(v *vault, i int, p *sealedPlace) error {
 		return fmt.Errorf("journal: read %s: %w", seg.name(), err)
 	}
 	o := opener{vault: v}
-	return o.open(&rec, &prev, seg.name())
+	return o.open(&rec, &prev, seg.first)
 }
 
 // chainBefore returns the chain value before the first record of a segment whose
