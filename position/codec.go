@@ -120,4 +120,5 @@ type origin struct {
 	Key   Key
 	Ident string
 	Time  Time
+	cause cause // where it is, while decoding
 }

@@ -12,35 +12,41 @@ func (d *Decoder) mutation(r *reader, from *origin) Mutation {
 	field := uint32(r.b[r.i] >> 3)
 	r.i++
 	r.last = field
+	from.cause.member = field
 	outer := r.enter()
 	var m Mutation
 	name := ""
 	switch field {
-	case 1:
-		name, m = "fill", d.fill(r, from)
-	case 2:
+	case fillMember:
+		name = "fill"
+		// Who replays has no use for the fill, of which a copy would be made here.
+		if f := d.fill(r, from); d.into == nil {
+			m = f
+		}
+	case markMember:
 		name, m = "mark", d.mark(r, from)
-	case 3:
+	case chargeMember:
 		name, m = "charge", d.charge(r, from)
-	case 4:
+	case amendMember:
 		name, m = "amend", d.amend(r, from)
-	case 5:
+	case defineMember:
 		name, m = "define_instrument", d.define(r, from)
-	case 6:
+	case splitMember:
 		name, m = "split", d.split(r, from)
-	case 7:
+	case settleMember:
 		name, m = "settle", d.settle(r, from)
-	case 8:
+	case transferMember:
 		name, m = "transfer", d.transfer(r, from)
-	case 9:
+	case adjustMember:
 		name, m = "adjust", d.adjust(r, from)
-	case 10:
+	case adoptMember:
 		name, m = "adopt", d.adopt(r, from)
-	case 11:
+	case bustMember:
 		name, m = "bust", d.bust(r, from)
-	case 12:
+	case correctMember:
 		name, m = "correct", d.correct(r, from)
 	}
+	from.cause.end = r.i
 	r.leave(outer, field, name)
 	return m
 }
@@ -48,12 +54,18 @@ func (d *Decoder) mutation(r *reader, from *origin) Mutation {
 func (d *Decoder) meta(r *reader, from *origin) Meta {
 	var m Meta
 	if r.at(1<<3 | bytesType) {
-		m.Ident = r.string(MaxName)
+		if b := r.some(MaxName); d.into != nil && from.cause.member == fillMember {
+			r.check(b)
+			from.cause.ident = b
+		} else {
+			m.Ident = r.checked(b)
+			from.cause.ident = b
+		}
 	}
 	if r.at(2<<3 | fixed64Type) {
 		m.Time = r.time()
 	}
-	from.Ident, from.Time = m.Ident, m.Time
+	from.Ident, from.Time, from.cause.content = m.Ident, m.Time, r.i
 	return m
 }
 

@@ -63,15 +63,21 @@ func (d *Decoder) change(r *reader, c *Change) {
 	r.decimal(9<<3|bytesType, &c.Fee)
 	if r.at(10<<3 | bytesType) {
 		outer := r.enter()
-		c.After = new(Position)
+		c.After = d.image()
 		d.position(r, c.After, &from, false)
 		r.leave(outer, 10, "after")
 	}
-	c.Consumed = r.uses(11)
-	c.Opened = r.lots(12, &from)
-	d.changeRest(r, c)
+	if r.i < r.end {
+		c.Consumed = r.uses(11)
+		from.nameIt()
+		c.Opened = r.lots(12, &from)
+		d.changeRest(r, c)
+	}
 	if r.err == nil && r.i == r.end {
-		r.checkShape(c)
+		r.checkShape(c, from.cause.member)
+	}
+	if d.into != nil {
+		d.into.note(r, &from)
 	}
 }
 
@@ -97,49 +103,63 @@ func (d *Decoder) changeRest(r *reader, c *Change) {
 	}
 }
 
+// The members of the oneof that a mutation is.
+const (
+	noMember = iota
+	fillMember
+	markMember
+	chargeMember
+	amendMember
+	defineMember
+	splitMember
+	settleMember
+	transferMember
+	adjustMember
+	adoptMember
+	bustMember
+	correctMember
+)
+
 // checkShape makes sure that a reader of changes finds, by kind, the cause and the
 // images it counts on.
-func (r *reader) checkShape(c *Change) {
-	var cause, instrument, account, epoch bool
+func (r *reader) checkShape(c *Change, cause uint32) {
+	var want uint32
+	var instrument, account, epoch bool
 	switch c.Kind {
 	case Opened, Increased, Reduced, Closed:
-		_, cause = c.Cause.(Fill)
+		want = fillMember
 	case Amended:
-		_, cause = c.Cause.(Amend)
+		want = amendMember
 	case Charged:
-		_, cause = c.Cause.(Charge)
+		want = chargeMember
 	case SplitChange:
-		_, cause = c.Cause.(Split)
-		instrument = c.After == nil
+		want, instrument = splitMember, c.After == nil
 	case Transferred:
-		_, cause = c.Cause.(Transfer)
+		want = transferMember
 	case Adjusted:
-		_, cause = c.Cause.(Adjust)
+		want = adjustMember
 	case Adopted:
-		_, cause = c.Cause.(Adopt)
+		want = adoptMember
 	case Settled:
-		_, cause = c.Cause.(Settle)
-		instrument = c.After == nil
+		want, instrument = settleMember, c.After == nil
 	case Busted:
-		_, cause = c.Cause.(Bust)
+		want = bustMember
 	case Corrected:
-		_, cause = c.Cause.(Correct)
+		want = correctMember
 	case Defined:
-		_, cause = c.Cause.(DefineInstrument)
-		instrument = true
+		want, instrument = defineMember, true
 	case Marked:
-		_, cause = c.Cause.(Mark)
+		want = markMember
 	case AccountSet:
-		_, cause = c.Cause.(Charge)
-		account = true
+		want, account = chargeMember, true
 	case EpochBegun:
-		cause, epoch = c.Cause == nil, true
+		want, epoch = noMember, true
 	default:
 		r.fail(1, "has the kind %d, which is not known to this version", c.Kind)
 		return
 	}
 	after := !instrument && !account && !epoch && c.Kind != Marked
-	if !cause || (c.After != nil) != after || (c.Instrument != nil) != instrument ||
+	if cause != want || (c.After != nil) != after || (c.Instrument != nil) != instrument ||
 		(c.Account != nil) != account || (c.Epoch != nil) != epoch || (c.Consumed != nil || c.Opened != nil) && !after {
 		r.fail(1, "says %s, which does not go with the fields present", c.Kind)
 	}
@@ -172,6 +192,8 @@ func (d *Decoder) position(r *reader, p *Position, from *origin, alone bool) {
 	}
 	if r.at(15<<3 | bytesType) {
 		d.totals(r, &p.Totals, 15, "totals")
+	} else {
+		p.Totals.Fees = nil // where there was room for them
 	}
 	p.Key, p.UpdatedAt = from.Key, from.Time
 	if r.i < r.end {

@@ -20,11 +20,19 @@ func FuzzDecodeChange(f *testing.F) {
 		c, err := new(position.Decoder).Change(b)
 		again, err2 := seen.Change(b)
 		require.Equal(t, err == nil, err2 == nil, "the answer depends on what was read before")
+		var rec position.Recorded
+		err3 := seen.Recorded(b, nil, nil, &rec)
+		position.KeyOf(b)
 		if err != nil {
 			require.ErrorIs(t, err, position.ErrFormat)
+			require.ErrorIs(t, err3, position.ErrFormat)
 			return
 		}
+		require.NoError(t, err3)
 		require.Equal(t, c, again)
+		if c.Cause != nil && c.Part == 0 {
+			require.Equal(t, position.FingerprintOf(c.Cause), rec.Print)
+		}
 		require.True(t, bytes.Equal(b, position.AppendChange(nil, &c)))
 		require.GreaterOrEqual(t, position.ChangeBound(&c), len(b))
 		if c.Cause != nil {

@@ -68,7 +68,7 @@ func (d *Decoder) totals(r *reader, t *Totals, field uint32, name string) {
 func (d *Decoder) totalsFields(r *reader, t *Totals) {
 	r.decimal(1<<3|bytesType, &t.Realized)
 	r.decimal(2<<3|bytesType, &t.Funding)
-	t.Fees = d.amounts(r, 3)
+	t.Fees = d.appendAmounts(t.Fees[:0], r, 3)
 	t.Charges = d.amounts(r, 4)
 }
 
@@ -103,9 +103,11 @@ func (d *Decoder) lifetime(r *reader, alone bool) *Lifetime {
 	return l
 }
 
-// amounts reads a set, which must be sorted and without zeros.
-func (d *Decoder) amounts(r *reader, field uint32) Amounts {
-	var a Amounts
+// amounts reads a set, which must be sorted and without zeros; nil is empty.
+func (d *Decoder) amounts(r *reader, field uint32) Amounts { return d.appendAmounts(nil, r, field) }
+
+// appendAmounts is amounts into an empty set, whose room it uses.
+func (d *Decoder) appendAmounts(a Amounts, r *reader, field uint32) Amounts {
 	for r.at(byte(field<<3 | bytesType)) {
 		outer := r.enter()
 		var x Amount
@@ -124,6 +126,9 @@ func (d *Decoder) amounts(r *reader, field uint32) Amounts {
 		}
 		r.leave(outer, field, "amount")
 		a = append(a, x)
+	}
+	if len(a) == 0 {
+		return nil
 	}
 	return a
 }

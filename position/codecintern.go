@@ -10,10 +10,13 @@ const maxInterned = 1 << 16
 type Decoder struct {
 	recent [64]string // of names, by a few of their bytes: hits without hashing
 	names  map[string]string
-	keys   map[string]*knownKey
+	keys   map[string]*KnownKey
 	terms  map[string]*knownTerms
-	last   *knownKey
+	last   *KnownKey
 	lately *knownTerms
+
+	into *Recorded // what is being decoded for a replay; nil: a change as a whole
+	room *Position // for its image; nil: a new one
 }
 
 type knownTerms struct {
@@ -22,7 +25,9 @@ type knownTerms struct {
 	encoded string
 }
 
-type knownKey struct {
+// KnownKey is a key with its binary form, and what decoding has found out about
+// it. It is used as a Decoder is.
+type KnownKey struct {
 	Key
 
 	encoded  string
@@ -86,9 +91,21 @@ func (d *Decoder) key(r *reader) Key {
 	return k.Key
 }
 
-func (d *Decoder) newKey(r *reader, field uint32, encoded string) *knownKey {
-	k := &knownKey{encoded: encoded}
+func (d *Decoder) newKey(r *reader, field uint32, encoded string) *KnownKey {
+	k := &KnownKey{encoded: encoded}
 	outer := r.enter()
+	d.keyFields(r, &k.Key)
+	if r.leave(outer, field, "key"); r.err != nil {
+		return nil
+	}
+	if d.keys == nil || len(d.keys) >= maxInterned {
+		d.keys = make(map[string]*KnownKey)
+	}
+	d.keys[encoded] = k
+	return k
+}
+
+func (d *Decoder) keyFields(r *reader, k *Key) {
 	if r.at(1<<3 | bytesType) {
 		k.Account = d.name(r)
 	}
@@ -101,14 +118,6 @@ func (d *Decoder) newKey(r *reader, field uint32, encoded string) *knownKey {
 	if r.at(4<<3 | bytesType) {
 		k.Leg = d.name(r)
 	}
-	if r.leave(outer, field, "key"); r.err != nil {
-		return nil
-	}
-	if d.keys == nil || len(d.keys) >= maxInterned {
-		d.keys = make(map[string]*knownKey)
-	}
-	d.keys[encoded] = k
-	return k
 }
 
 // maxTerms bounds encoded terms: three names, two decimals, four numbers and the

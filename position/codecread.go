@@ -292,9 +292,16 @@ func (r *reader) decimalOf(lo, hi uint64, size int) Decimal {
 func (r *reader) string(limit int) string { return r.checked(r.some(limit)) }
 
 func (r *reader) checked(b []byte) string {
-	if !utf8.Valid(b) {
-		r.failHere("is not valid UTF-8")
+	if !r.check(b) {
 		return ""
 	}
 	return string(b)
+}
+
+func (r *reader) check(b []byte) bool {
+	if !utf8.Valid(b) {
+		r.failHere("is not valid UTF-8")
+		return false
+	}
+	return true
 }

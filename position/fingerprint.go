@@ -20,15 +20,15 @@ func FingerprintOf(m Mutation) Fingerprint {
 	// Nearly all are fills, and copied out of the interface once only.
 	if f, ok := m.(Fill); ok {
 		w, n := roomFor(buf[:0], fillBound(&f))
-		return fingerprint(w[:w.fillOf(n, &f, false, &from)], buf[:0], f.Ident)
+		return printOf(w[:w.fillOf(n, &f, false, &from)], buf[:0], f.Ident)
 	}
 	m = valueOf(m)
 	w, n := roomFor(buf[:0], mutationBound(m))
-	return fingerprint(w[:w.mutation(n, m, false, &from)], buf[:0], m.ID())
+	return printOf(w[:w.mutation(n, m, false, &from)], buf[:0], m.ID())
 }
 
-// fingerprint hashes both halves; room may be that of the content.
-func fingerprint(content, room []byte, id string) Fingerprint {
+// printOf hashes both halves; room may be that of the content.
+func printOf(content, room []byte, id string) Fingerprint {
 	c := sha256.Sum256(content)
 	i := sha256.Sum256(append(room, id...))
 	return Fingerprint{ID: [16]byte(i[:16]), Content: [16]byte(c[:16])}

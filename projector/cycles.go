@@ -70,23 +70,33 @@ func (s *shelf) fork() *shelf {
 
 // apply takes a step.
 func (s *shelf) apply(st cycleStep) {
-	old := listOf(s.pages, st.slot)
-	n := len(old)
-	for n > 0 && old[n-1].Cycle >= st.current {
-		n--
-	}
-	list := old[:n]
-	if n < len(old) {
-		list = list[:n:n] // views still see what lay behind
-	}
-	if st.ended != nil {
-		list = list.with(st.ended, s.limit)
-	}
+	s.put(st.slot, listOf(s.pages, st.slot).after(st, s.limit))
+}
+
+// put gives a slot its list.
+func (s *shelf) put(slot uint32, list cycleList) {
+	old := listOf(s.pages, slot)
 	if len(list) == 0 && len(old) == 0 {
 		return
 	}
 	s.count += len(list) - len(old)
-	*s.at(st.slot) = list
+	*s.at(slot) = list
+}
+
+// after returns the list after a step, at most limit long.
+func (l cycleList) after(st cycleStep, limit int) cycleList {
+	n := len(l)
+	for n > 0 && l[n-1].Cycle >= st.current {
+		n--
+	}
+	list := l[:n]
+	if n < len(l) {
+		list = list[:n:n] // views still see what lay behind
+	}
+	if st.ended != nil {
+		list = list.with(st.ended, limit)
+	}
+	return list
 }
 
 // with returns the list with one image more and at most limit in all. Where it

@@ -33,14 +33,23 @@
 //
 // # Replaying
 //
-// [Book.Replay] brings a book forward by records. It assigns the after-images, so
-// it needs no arithmetic. What a change does to the tables is one function that
-// staging calls as well, so a replayed book equals the one that staged, in every
-// bit of its snapshot body. What a record leaves out, the lots that a change did not
-// touch, is made from the lots before and held against the record's digest; and
-// each change must name the record that its position had last. [Book.Recompute]
-// believes nothing but the causes. [EventOrder] folds them in the order of their
-// event times instead.
+// [Book.Replay] brings a book forward by records. It takes the after-images as they
+// are, so it needs no arithmetic, and a replayed book equals the one that staged,
+// in every bit of its snapshot body. What a record leaves out, the lots that a
+// change did not touch, is made from the lots before and held against the record's
+// digest; and each change must name the record that its position had last.
+//
+//	            ┌─► shard 0: its keys, decoded and assigned ─┐
+//	records ────┼─► shard 1                                  ├─► in order: parts, window,
+//	by key      └─► …  as many as processors                 ┘   instruments, accounts
+//
+// A key's changes follow each other in one shard; keys do not depend on each other.
+// Only a mark concerns all positions of an instrument, and they need not be looked
+// at for it: an image has the extremes up to its own record, so the marks behind
+// the last image of a position are all that is to be laid over it in the end.
+//
+// [Book.Recompute] believes nothing but the causes. [EventOrder] folds them in the
+// order of their event times instead.
 //
 // # The body of a snapshot
 //

@@ -6,9 +6,8 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// effects adds to s the images that a change, record seq, gives. It is the one
-// place where a change becomes state: staging a mutation and replaying its
-// record both come here, so they cannot differ.
+// effects adds to s the images that a change, record seq, gives. Replaying its
+// record comes here as well, unless it leads to a position.
 func (b *Book) effects(s *Staged, c *position.Change, seq uint64) error {
 	st := &b.staging
 	switch {
@@ -81,16 +80,11 @@ func (b *Book) named(k position.Key) position.Key {
 
 // mark gives the instrument its price, the last recorded one whatever its event
 // time, and moves the extremes of its open positions. Their versions and seqs
-// stay: a mark is no change of theirs.
+// stay: a mark is no change of theirs. A replay comes to the same extremes by
+// [trail].
 func (b *Book) mark(s *Staged, m position.Mark) {
 	st := &b.staging
-	next := position.Instrument{Name: m.Instrument, Terms: b.terms}
-	if in := st.instruments.image(m.Instrument); in != nil {
-		next = *in
-	}
-	next.Mark, next.MarkTime = m.Price, m.Time
-	s.instruments = append(s.instruments, st.instruments.put(m.Instrument, &next, st.batch))
-
+	b.priced(s, m)
 	if row := b.rows[m.Instrument]; row != nil {
 		row.beyond(m.Price, func(slot uint32) {
 			if !st.positions.staged(slot) {
@@ -108,16 +102,34 @@ func (b *Book) mark(s *Staged, m position.Mark) {
 	}
 }
 
+// priced gives the instrument of a mark its price.
+func (b *Book) priced(s *Staged, m position.Mark) {
+	st := &b.staging
+	next := position.Instrument{Name: m.Instrument, Terms: b.terms}
+	if in := st.instruments.image(m.Instrument); in != nil {
+		next = *in
+	}
+	next.Mark, next.MarkTime = m.Price, m.Time
+	s.instruments = append(s.instruments, st.instruments.put(m.Instrument, &next, st.batch))
+}
+
 // extend moves an extreme of an open position to the price.
 func (b *Book) extend(s *Staged, slot uint32, img *position.Position, price position.Decimal) {
-	if img.Seq <= b.staging.shared {
+	img = reaching(img, extremes{high: price, low: price}, b.staging.shared)
+	s.positions = append(s.positions, b.staging.positions.putAt(slot, img, b.staging.batch))
+}
+
+// reaching returns an image with extremes that include e: img itself, or a copy
+// if it is of a record up to shared and so not the writer's alone.
+func reaching(img *position.Position, e extremes, shared uint64) *position.Position {
+	if img.Seq <= shared {
 		img = img.Clone()
 	}
-	if price.Cmp(img.High) > 0 {
-		img.High = price
+	if e.high.Cmp(img.High) > 0 {
+		img.High = e.high
 	}
-	if price.Cmp(img.Low) < 0 {
-		img.Low = price
+	if e.low.Cmp(img.Low) < 0 {
+		img.Low = e.low
 	}
-	s.positions = append(s.positions, b.staging.positions.putAt(slot, img, b.staging.batch))
+	return img
 }

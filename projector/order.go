@@ -37,7 +37,7 @@ func EventOrder(o Options, base *Book, records iter.Seq2[Record, error], until p
 		base = New(o)
 	}
 	t := timeline{book: base, last: position.Stamp{Seq: base.head.seq, Epoch: base.head.epoch, Time: base.head.time}, era: base.head.era}
-	p := pipeline{head: base.head.seq, bare: true, apply: t.collect}
+	p := decoding(base.head.seq, true, t.collect)
 	if err := p.run(records); err != nil {
 		return nil, nil, err
 	}

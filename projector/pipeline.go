@@ -25,19 +25,25 @@ const (
 	chunkBytes   = 256 << 10 // or this
 )
 
-// chunk is some whole batches, on their way from the iterator through a decoder
-// to the book. It is used again, payload room and all.
+// chunk is some whole batches, on their way from the iterator through workers to
+// the book. It is used again, payload room and all.
 type chunk struct {
 	stamps []position.Stamp
 	more   []bool
 	ends   []int // of the payloads in bytes
 	bytes  []byte
 
+	decoded // what a pipeline's own workers make of it
+	sharded // what shards make of it
+	working sync.WaitGroup
+}
+
+// decoded is the changes of a chunk.
+type decoded struct {
 	changes []position.Change
 	prints  []position.Fingerprint // of the causes; of a mutation's first change only
 	failed  int                    // index of the record that err is about
 	err     error
-	decoded chan struct{} // one token: changes, prints and err are there
 }
 
 func (c *chunk) payload(i int) []byte {
@@ -78,37 +84,56 @@ func (c *chunk) decode(d *position.Decoder, bare bool) {
 		c.changes = append(c.changes, change)
 		c.prints = append(c.prints, cause)
 	}
-	c.decoded <- struct{}{}
 }
 
-// pipeline takes records off an iterator, on the goroutine that calls run,
-// decodes them on as many workers as there are processors, and applies them in
-// their order on one more. All of them have ended when run returns.
+// pipeline takes records off an iterator, on the goroutine that calls run, has
+// them worked on by some goroutines, and applies them
+// in their order on one more. All of them have ended when run returns.
 type pipeline struct {
 	head  uint64 // the record before the first one wanted
 	until Until
-	bare  bool // without fingerprints
 	apply func(*chunk) error
+	// sort, if not nil, looks at a chunk before the workers do.
+	sort func(*chunk)
+	// workers are what is done with each chunk before it is applied. Each gets
+	// all chunks, in order.
+	workers []func() func(*chunk)
+	// each is how many goroutines of a worker share the chunks among them.
+	each int
 
-	free, jobs, order chan *chunk
-	stopped           atomic.Bool // apply has failed
+	free, order chan *chunk
+	jobs        []chan *chunk // by worker
+	stopped     atomic.Bool   // apply has failed
+}
+
+// decoding is a pipeline that decodes whole changes; bare is without fingerprints.
+func decoding(head uint64, bare bool, apply func(*chunk) error) *pipeline {
+	worker := func() func(*chunk) {
+		var d position.Decoder
+		return func(c *chunk) { c.decode(&d, bare) }
+	}
+	return &pipeline{head: head, apply: apply, workers: []func() func(*chunk){worker}, each: runtime.GOMAXPROCS(0)}
 }
 
 func (p *pipeline) run(records iter.Seq2[Record, error]) error {
-	workers := runtime.GOMAXPROCS(0)
-	depth := 2*workers + 2
-	p.free, p.jobs, p.order = make(chan *chunk, depth), make(chan *chunk, depth), make(chan *chunk, depth)
+	depth := 2*len(p.workers)*p.each + 2
+	p.free, p.order = make(chan *chunk, depth), make(chan *chunk, depth)
 	for range depth {
-		p.free <- &chunk{decoded: make(chan struct{}, 1)}
+		p.free <- new(chunk)
 	}
-	var decoders, applier sync.WaitGroup
-	for range workers {
-		decoders.Go(func() {
-			var d position.Decoder
-			for c := range p.jobs {
-				c.decode(&d, p.bare)
-			}
-		})
+	var workers, applier sync.WaitGroup
+	for _, worker := range p.workers {
+		jobs := make(chan *chunk, depth)
+		p.jobs = append(p.jobs, jobs)
+		for range p.each {
+			workers.Go(func() {
+				work := worker()
+				for c := range jobs {
+					work(c)
+					c.working.Done()
+				}
+			})
+		}
 	}
 	var applied error
 	applier.Go(func() { applied = p.applyAll() })
@@ -116,9 +141,11 @@ func (p *pipeline) run(records iter.Seq2[Record, error]) error {
 	var read error
 	func() {
 		defer func() {
-			close(p.jobs)
+			for _, jobs := range p.jobs {
+				close(jobs)
+			}
 			close(p.order)
-			decoders.Wait()
+			workers.Wait()
 			applier.Wait()
 		}()
 		read = p.read(records)
@@ -134,7 +161,7 @@ func (p *pipeline) run(records iter.Seq2[Record, error]) error {
 func (p *pipeline) applyAll() error {
 	var err error
 	for c := range p.order {
-		<-c.decoded
+		c.working.Wait()
 		if err == nil {
 			if err = p.apply(c); err != nil {
 				p.stopped.Store(true)
@@ -187,8 +214,15 @@ func (p *pipeline) room() *chunk {
 
 func (p *pipeline) send(c *chunk, whole int) {
 	c.cut(whole)
-	if whole > 0 {
-		p.jobs <- c
-		p.order <- c
+	if whole == 0 {
+		return
 	}
+	if p.sort != nil {
+		p.sort(c)
+	}
+	c.working.Add(len(p.jobs))
+	for _, jobs := range p.jobs {
+		jobs <- c
+	}
+	p.order <- c
 }

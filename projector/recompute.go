@@ -19,7 +19,7 @@ func (b *Book) Recompute(records iter.Seq2[Record, error]) error {
 		return err
 	}
 	r := recomputer{book: b, shelf: b.shelf.fork()}
-	p := pipeline{head: b.head.seq, apply: r.apply}
+	p := decoding(b.head.seq, false, r.apply)
 	if err := p.run(records); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"hash/maphash"
 	"iter"
 
 	"github.com/moneyprinter/holdfast/position"
@@ -19,98 +20,165 @@ import (
 // The iterator runs on the caller's goroutine and may reuse a payload after its
 // step.
 func (b *Book) Replay(records iter.Seq2[Record, error], until Until) error {
-	r := replayer{book: b, shelf: b.shelf.fork()}
+	r := replayer{book: b, shelf: b.shelf.fork(), trails: make(map[string]*trail)}
+	r.shards = b.shards(r.shelf)
 	b.staging.reset(false, b.head.seq)
-	p := pipeline{head: b.head.seq, until: until, apply: r.apply}
+	seed := maphash.MakeSeed()
+	p := pipeline{
+		head: b.head.seq, until: until, apply: r.apply, each: 1,
+		sort: func(c *chunk) { c.share(seed, len(r.shards)) },
+	}
+	for _, s := range r.shards {
+		p.workers = append(p.workers, func() func(*chunk) { return s.work })
+	}
+	shared := b.head.seq
 	if err := p.run(records); err != nil {
 		return err
 	}
+	r.gather()
+	r.extend(shared)
 	b.publishAll(r.shelf)
 	return nil
 }
 
-// replayer assigns decoded changes.
+// replayer takes the steps of records in order, and in the end the images of all
+// shards.
 type replayer struct {
 	book   *Book
 	shelf  *shelf
+	shards []*shard
 	staged Staged // used again for each record
 	parts  parts
+	trails map[string]*trail // of instruments that were marked
 }
 
+// apply takes a chunk that the shards have taken, up to the first record that one
+// of them could not.
 func (r *replayer) apply(c *chunk) error {
-	b := r.book
-	for i := range c.changes {
-		change, stamp := &c.changes[i], c.stamps[i]
-		if err := r.parts.check(change, stamp.Seq, c.more[i]); err != nil {
+	bad := failure{at: len(c.stamps)}
+	for _, f := range c.fails {
+		if f.at < bad.at {
+			bad = f
+		}
+	}
+	for i := range c.stamps {
+		if i == bad.at && !bad.late {
+			return bad.err
+		}
+		if err := r.step(&c.steps[i], c.stamps[i], c.more[i]); err != nil {
 			return err
 		}
-		if change.Kind == position.EpochBegun {
-			b.head.era = change.Epoch
-		} else {
-			if err := r.assign(change, stamp.Seq); err != nil {
-				return err
-			}
-			if change.Part == 0 { // a mutation is remembered once for all its changes
-				b.window.Add(position.WindowEntry{
-					Fingerprint: c.prints[i], First: stamp.Seq, Time: min(change.Cause.EventTime(), stamp.Time), Count: change.Parts,
-				})
-			}
+		if i == bad.at {
+			return bad.err
 		}
-		b.head.seq, b.head.time, b.head.epoch = stamp.Seq, stamp.Time, stamp.Epoch
-	}
-	if c.err != nil {
-		return &RecordError{Seq: c.stamps[c.failed].Seq, Reason: "cannot be decoded", Err: c.err}
 	}
 	return nil
 }
 
-// assign does to the book what a change did.
-func (r *replayer) assign(c *position.Change, seq uint64) error {
-	b, s := r.book, &r.staged
-	if err := r.complete(c, seq); err != nil {
+func (r *replayer) step(t *step, stamp position.Stamp, more bool) error {
+	b := r.book
+	if err := r.parts.follow(t.part, t.parts, stamp.Seq, more); err != nil {
 		return err
 	}
+	if t.other != nil {
+		if err := r.assign(t.other, stamp.Seq); err != nil {
+			return &RecordError{Seq: stamp.Seq, Reason: "cannot be applied", Err: err}
+		}
+	}
+	if t.part == 0 && (t.other == nil || t.other.Epoch == nil) { // a mutation is remembered once for all its changes
+		b.window.Add(position.WindowEntry{Fingerprint: t.print, First: stamp.Seq, Time: min(t.time, stamp.Time), Count: t.parts})
+	}
+	b.head.seq, b.head.time, b.head.epoch = stamp.Seq, stamp.Time, stamp.Epoch
+	return nil
+}
+
+// assign does to the book what a change did that leads to no position.
+func (r *replayer) assign(c *position.Change, seq uint64) error {
+	b, s := r.book, &r.staged
+	if c.Epoch != nil {
+		b.head.era = c.Epoch
+		return nil
+	}
 	s.forget()
-	if err := b.effects(s, c, seq); err != nil {
-		return &RecordError{Seq: seq, Reason: "cannot be applied", Err: err}
+	if m, ok := c.Cause.(position.Mark); ok {
+		b.priced(s, m)
+		t := r.trails[m.Instrument]
+		if t == nil {
+			t = new(trail)
+			r.trails[m.Instrument] = t
+		}
+		t.add(seq, m.Price)
+	} else if err := b.effects(s, c, seq); err != nil {
+		return err
 	}
 	b.commit(s)
 	b.staging.committed()
-	for _, step := range s.cycles {
-		r.shelf.apply(step)
-	}
 	return nil
 }
 
-// complete makes sure that a change follows the image that the book has, and
-// gives its image the lots, of which a record has those only that came and went.
-func (r *replayer) complete(c *position.Change, seq uint64) error {
-	if at := c.Cause.EventTime(); at < 0 {
-		return badRecord(seq, "has the event time %d, which is before 1970", at)
+// gather puts the images of the shards into the book, new keys in the order in
+// which they came.
+func (r *replayer) gather() {
+	b, n := r.book, len(r.book.positions.head)
+	for _, s := range r.shards {
+		n += len(s.met)
 	}
-	if c.After == nil {
-		if c.Prev != 0 {
-			return badRecord(seq, "says that record %d came before, and has no position", c.Prev)
+	b.positions.index.reserve(n)
+	for e := r.next(); e != nil; e = r.next() {
+		if e.img == nil {
+			continue // it was met with a record that is left out
 		}
+		if e.slot == noSlot {
+			e.slot = uint32(len(b.positions.head))
+			e.img.Key = b.named(e.Key)
+		}
+		w := write[position.Position]{slot: e.slot, img: e.img}
+		b.positions.set(&b.mu, e.img.Key, w)
+		b.track(w)
+		if e.moved {
+			r.shelf.put(e.slot, e.list)
+		}
+	}
+}
+
+// next takes the entry that was met first from the shards.
+func (r *replayer) next() *entry {
+	var from *shard
+	for _, s := range r.shards {
+		if len(s.met) > 0 && (from == nil || s.met[0].first < from.met[0].first) {
+			from = s
+		}
+	}
+	if from == nil {
 		return nil
 	}
-	var prev uint64
-	var lots *position.Lots
-	old := r.book.staging.positions.image(c.After.Key)
-	if old != nil {
-		prev, lots = old.Seq, old.Lots
-		if c.After.Cycle > old.Cycle && old.IsOpen() {
-			return badRecord(seq, "begins cycle %d of %s while cycle %d is open", c.After.Cycle, old.Key, old.Cycle)
+	e := from.met[0]
+	from.met = from.met[1:]
+	return e
+}
+
+// extend moves the extremes of open positions by the marks behind their images.
+// Those up to the record shared belong to readers as well.
+func (r *replayer) extend(shared uint64) {
+	b := r.book
+	for name, t := range r.trails {
+		row := b.rows[name]
+		if row == nil {
+			continue
+		}
+		for i := range row.reach {
+			slot := row.reach[i].slot
+			img := b.positions.head[slot]
+			marks, some := t.behind(img.Seq)
+			if !some || marks.high.Cmp(img.High) <= 0 && marks.low.Cmp(img.Low) >= 0 {
+				continue
+			}
+			img = reaching(img, marks, shared)
+			w := write[position.Position]{slot: slot, img: img}
+			b.positions.set(&b.mu, img.Key, w)
+			b.track(w)
 		}
 	}
-	if c.Prev != prev {
-		return badRecord(seq, "follows record %d of %s, but record %d is the last one of it", c.Prev, c.After.Key, prev)
-	}
-	var err error
-	if c.After.Lots, err = LotsAfter(lots, c); err != nil {
-		return &RecordError{Seq: seq, Reason: "has lots that do not follow from those before", Err: err}
-	}
-	return nil
 }
 
 // LotsAfter returns the open lots after a change as it was decoded, which names
@@ -146,11 +214,17 @@ func (p *parts) check(c *position.Change, seq uint64, more bool) error {
 	if (c.Cause == nil) != (c.Kind == position.EpochBegun) || (c.Epoch == nil) != (c.Kind != position.EpochBegun) {
 		return badRecord(seq, "is a change of kind %s without what belongs to it", c.Kind)
 	}
+	return p.follow(c.Part, c.Parts, seq, more)
+}
+
+// follow is check for a change of which the decoder has made sure that it has what
+// belongs to it.
+func (p *parts) follow(part, of uint32, seq uint64, more bool) error {
 	if p.next == 0 {
-		p.of = c.Parts
+		p.of = of
 	}
-	if c.Part != p.next || c.Parts != p.of || c.Part >= c.Parts {
-		return badRecord(seq, "is part %d of %d, expected was %d of %d", c.Part, c.Parts, p.next, p.of)
+	if part != p.next || of != p.of || part >= of {
+		return badRecord(seq, "is part %d of %d, expected was %d of %d", part, of, p.next, p.of)
 	}
 	if p.next++; p.next == p.of {
 		p.next = 0

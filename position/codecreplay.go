@@ -1,0 +1,87 @@
+package position
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+// Recorded is a change as replaying it needs it: without the fill that caused it,
+// which nobody looks at then, but with what is remembered of every cause.
+type Recorded struct {
+	Change // its Cause is nil for a fill
+
+	Time  Time        // event time of the cause
+	Print Fingerprint // of the cause, in its first change; see [FingerprintOf]
+}
+
+// Recorded reads the binary form of a change into rec. Where the change leads to
+// a position, room is for its image, and must be nobody else's; nil: it gets a new
+// one. Key is that of [KeyOf], nil where it is not known yet: it saves looking for
+// it.
+func (d *Decoder) Recorded(b []byte, key *KnownKey, room *Position, rec *Recorded) error {
+	*rec = Recorded{}
+	if key != nil {
+		d.last = key
+	}
+	d.into, d.room = rec, room
+	r := newReader(b, MaxChange)
+	d.change(&r, &rec.Change)
+	d.into, d.room = nil, nil
+	r.finish("change")
+	if r.err != nil {
+		return r.err
+	}
+	return nil
+}
+
+// Known returns a key by its binary form.
+func (d *Decoder) Known(encoded []byte) (*KnownKey, error) {
+	k := &KnownKey{encoded: string(encoded)}
+	r := newReader(encoded, maxKey)
+	d.keyFields(&r, &k.Key)
+	return result(&r, "key", k)
+}
+
+// cause says where the cause of a change lies in its binary form.
+type cause struct {
+	member  uint32
+	ident   []byte
+	content int // offset of what follows id and time
+	end     int // offset behind it
+}
+
+// nameIt makes the id a string, for what is not likely to be asked for.
+func (o *origin) nameIt() {
+	if o.Ident == "" {
+		o.Ident = string(o.cause.ident)
+	}
+}
+
+// note keeps what is remembered of the cause. Its content is hashed as it stands:
+// a value has one encoding, so this is what [FingerprintOf] hashes.
+func (rec *Recorded) note(r *reader, from *origin) {
+	rec.Time = from.Time
+	c := &from.cause
+	if r.err != nil || c.member == noMember || rec.Part != 0 {
+		return
+	}
+	var buf [512]byte // a fill with names of usual length fits
+	content := r.b[c.content:c.end]
+	w := append(buf[:0], byte(c.member<<3|bytesType))
+	w = binary.AppendUvarint(w, uint64(len(content)))
+	body, id := sha256.Sum256(append(w, content...)), sha256.Sum256(c.ident)
+	rec.Print = Fingerprint{ID: [16]byte(id[:16]), Content: [16]byte(body[:16])}
+}
+
+// image returns an image with room for its fees.
+func (d *Decoder) image() *Position {
+	if p := d.room; p != nil {
+		fees := p.Totals.Fees[:0]
+		*p = Position{}
+		p.Totals.Fees = fees
+		return p
+	}
+	b := new(imageBlock)
+	b.Totals.Fees = b.fee[:0]
+	return &b.Position
+}

@@ -1,0 +1,104 @@
+package position_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// recorded decodes a change as a replay does, and compares with what Change has
+// made of the same bytes.
+func recorded(t *testing.T, d *position.Decoder, b []byte, room *position.Position, want position.Change) {
+	t.Helper()
+	var key *position.KnownKey
+	if encoded := position.KeyOf(b); encoded != nil {
+		var err error
+		key, err = d.Known(encoded)
+		require.NoError(t, err)
+	}
+	var rec position.Recorded
+	require.NoError(t, d.Recorded(b, key, room, &rec))
+	if want.Cause != nil {
+		require.Equal(t, want.Cause.EventTime(), rec.Time)
+		if want.Part == 0 {
+			require.Equal(t, position.FingerprintOf(want.Cause), rec.Print)
+		} else {
+			require.Zero(t, rec.Print)
+		}
+	}
+	if _, ok := want.Cause.(position.Fill); ok {
+		want.Cause = nil
+	}
+	require.Equal(t, want, rec.Change)
+	if room != nil && want.After != nil {
+		require.Same(t, room, rec.After)
+	}
+}
+
+func TestRecordedIsTheChange(t *testing.T) {
+	s := newValues(t, 0)
+	var d, replaying position.Decoder
+	room := new(position.Position)
+	for i := range 5_000 {
+		c := s.change()
+		b := position.AppendChange(nil, &c)
+		want, err := d.Change(b)
+		require.NoError(t, err)
+		if i%2 == 0 {
+			room = nil
+		} else if room == nil {
+			room = new(position.Position)
+		}
+		recorded(t, &replaying, b, room, want)
+	}
+}
+
+// An image that was decoded into a room is like one that was not, whatever was
+// in the room before.
+func TestRoomForFees(t *testing.T) {
+	var d position.Decoder
+	c := benchChanges()["fill"]
+	var rec position.Recorded
+	require.NoError(t, d.Recorded(position.AppendChange(nil, &c), nil, nil, &rec))
+	room := rec.After
+	for _, fees := range []position.Amounts{nil, {{Currency: "EUR", Value: num("1")}}, {{Currency: "EUR", Value: num("1")}, {Currency: "USD", Value: num("2")}}, nil} {
+		p := *c.After
+		p.Totals.Fees = fees
+		next := c
+		next.After = &p
+		b := position.AppendChange(nil, &next)
+		want, err := new(position.Decoder).Change(b)
+		require.NoError(t, err)
+		recorded(t, &d, b, room, want)
+	}
+	b := position.AppendChange(nil, &c)
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		if err := d.Recorded(b, nil, room, &rec); err != nil {
+			t.Fatal(err)
+		}
+	}))
+}
+
+// KeyOf finds the key of the position, and of no other thing.
+func TestKeyOf(t *testing.T) {
+	for name, c := range samples() {
+		b := position.AppendChange(nil, &c)
+		got := position.KeyOf(b)
+		if c.After == nil {
+			require.Nil(t, got, name)
+			continue
+		}
+		require.NotNil(t, got, name)
+		key, err := new(position.Decoder).Known(got)
+		require.NoError(t, err)
+		require.Equal(t, c.After.Key, key.Key, name)
+		require.True(t, bytes.Contains(b, got))
+		for cut := range b {
+			position.KeyOf(b[:cut]) // may be anything, but no panic
+		}
+	}
+	require.Nil(t, position.KeyOf(nil))
+}

@@ -1,0 +1,212 @@
+package projector
+
+import (
+	"hash/maphash"
+	"runtime"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// maxShards bounds how many workers a replay has.
+const maxShards = 64
+
+// shard has some of the keys of a replay, sees all their changes, in order, and
+// nothing else. So decoding, which is most of the work, goes on as wide as there
+// are processors, and what a change needs of the one before it is still where that
+// has left it. What concerns no key, or all of them, is the replayer's, who sees
+// the records in order when the shards have seen them.
+type shard struct {
+	book    *Book
+	no      uint8
+	shelf   *shelf // as it was before the replay
+	decode  position.Decoder
+	rec     position.Recorded
+	entries map[string]*entry // by the binary form of the key
+	met     []*entry          // in order
+}
+
+// entry is one key in a replay, with what its last record has left.
+type entry struct {
+	*position.KnownKey
+
+	first uint64             // the record that it was met with
+	slot  uint32             // noSlot: the book has none for it
+	img   *position.Position // nil: none yet
+	own   bool               // nobody else has the image
+	list  cycleList          // ended cycles
+	moved bool               // the list is not the one before
+}
+
+// room is where the next image may be decoded: in the place of one that nobody
+// will look at. What a cycle has ended with may go to the shelf.
+func (e *entry) room() *position.Position {
+	if e.own && e.img.IsOpen() {
+		return e.img
+	}
+	return nil
+}
+
+// sharded is what becomes of a chunk in the shards.
+type sharded struct {
+	shard []uint8  // of each record
+	keys  [][]byte // in binary form, nil for a record that leads to no position
+	steps []step
+	fails []failure // of each shard
+}
+
+// step is what the replayer needs to know of a record.
+type step struct {
+	part, parts uint32
+	time        position.Time // event time
+	print       position.Fingerprint
+	other       *position.Change // where it leads to no position
+}
+
+// failure is a record that a shard could not take.
+type failure struct {
+	at  int // index
+	err error
+	// late is a failure of a record that could be decoded, so that its step is
+	// there.
+	late bool
+}
+
+// shards returns as many as there are processors; held is the shelf, which must
+// not be written before they are done.
+func (b *Book) shards(held *shelf) []*shard {
+	all := make([]*shard, min(runtime.GOMAXPROCS(0), maxShards))
+	for i := range all {
+		all[i] = &shard{book: b, no: uint8(i), shelf: held, entries: make(map[string]*entry)}
+	}
+	return all
+}
+
+// share says which shard gets which record of a chunk. Shards is their number.
+func (c *chunk) share(seed maphash.Seed, shards int) {
+	c.shard, c.keys = c.shard[:0], c.keys[:0]
+	for i := range c.stamps {
+		key := position.KeyOf(c.payload(i))
+		c.keys = append(c.keys, key)
+		c.shard = append(c.shard, uint8(maphash.Bytes(seed, key)%uint64(shards)))
+	}
+	if cap(c.steps) < len(c.stamps) {
+		c.steps = make([]step, max(len(c.stamps), chunkRecords))
+	}
+	c.steps = c.steps[:len(c.stamps)]
+	if c.fails == nil {
+		c.fails = make([]failure, shards)
+	}
+}
+
+// work takes the shard's records of a chunk.
+func (s *shard) work(c *chunk) {
+	c.fails[s.no] = failure{at: len(c.stamps)}
+	for i, no := range c.shard {
+		if no != s.no {
+			continue
+		}
+		if late, err := s.take(c, i); err != nil {
+			c.fails[s.no] = failure{at: i, err: err, late: late}
+			return // what comes behind is not applied any more
+		}
+	}
+}
+
+// take takes one record.
+func (s *shard) take(c *chunk, i int) (late bool, err error) {
+	key, seq, rec := c.keys[i], c.stamps[i].Seq, &s.rec
+	e := s.entries[string(key)]
+	if e == nil && key != nil {
+		e = s.meet(key, seq)
+	}
+	var known *position.KnownKey
+	var room *position.Position
+	var old before
+	if e != nil {
+		known, room, old = e.KnownKey, e.room(), e.before()
+	}
+	if err = s.decode.Recorded(c.payload(i), known, room, rec); err != nil {
+		return false, &RecordError{Seq: seq, Reason: "cannot be decoded", Err: err}
+	}
+	to := &c.steps[i]
+	*to = step{part: rec.Part, parts: rec.Parts, time: rec.Time, print: rec.Print}
+	switch {
+	case rec.Time < 0:
+		return true, badRecord(seq, "has the event time %d, which is before 1970", rec.Time)
+	case rec.After != nil:
+		return true, s.assign(e, old, seq)
+	case rec.Prev != 0:
+		return true, badRecord(seq, "says that record %d came before, and has no position", rec.Prev)
+	}
+	other := rec.Change
+	to.other = &other
+	return true, nil
+}
+
+// meet makes the entry of a key; nil where it is none, which decoding the record
+// will tell.
+func (s *shard) meet(encoded []byte, seq uint64) *entry {
+	known, err := s.decode.Known(encoded)
+	if err != nil {
+		return nil
+	}
+	e := &entry{KnownKey: known, first: seq, slot: noSlot}
+	t := &s.book.positions // which nobody writes before all shards are done
+	if slot, ok := t.slot(t.head, e.Key); ok {
+		e.slot, e.img = slot, t.head[slot]
+		e.Key = e.img.Key
+		e.list = listOf(s.shelf.pages, slot)
+	}
+	s.entries[string(encoded)] = e
+	s.met = append(s.met, e)
+	return e
+}
+
+// before is what a change needs to know of the image before it, whose place the
+// next one may take.
+type before struct {
+	img        *position.Position // nil: there is none
+	seq, cycle uint64
+	open       bool
+	lots       *position.Lots
+}
+
+func (e *entry) before() before {
+	p := e.img
+	if p == nil {
+		return before{}
+	}
+	return before{img: p, seq: p.Seq, cycle: p.Cycle, open: p.IsOpen(), lots: p.Lots}
+}
+
+// assign makes sure that the change just decoded follows the image before, gives
+// its image the lots, of which a record has those only that came and went, and
+// puts it in its place.
+func (s *shard) assign(e *entry, old before, seq uint64) error {
+	c := &s.rec.Change
+	next := c.After
+	switch {
+	case e == nil || next.Key != e.Key:
+		return badRecord(seq, "leads to %s, which is not the position of its cause", next.Key)
+	case old.open && next.Cycle > old.cycle:
+		return badRecord(seq, "begins cycle %d of %s while cycle %d is open", next.Cycle, e.Key, old.cycle)
+	case c.Prev != old.seq:
+		return badRecord(seq, "follows record %d of %s, but record %d is the last one of it", c.Prev, e.Key, old.seq)
+	}
+	if next.Lots != nil || old.lots != nil || c.Consumed != nil || c.Opened != nil {
+		var err error
+		if next.Lots, err = LotsAfter(old.lots, c); err != nil {
+			return &RecordError{Seq: seq, Reason: "has lots that do not follow from those before", Err: err}
+		}
+	}
+	next.Key, next.Seq = e.Key, seq
+	if old.img != nil && next.Cycle != old.cycle {
+		step := cycleStep{current: next.Cycle}
+		if next.Cycle > old.cycle && old.cycle > 0 {
+			step.ended = old.img
+		}
+		e.list, e.moved = e.list.after(step, s.shelf.limit), true
+	}
+	e.img, e.own = next, true
+	return nil
+}
