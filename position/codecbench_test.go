@@ -66,6 +66,27 @@ func BenchmarkDecodeChange(b *testing.B) {
 	}
 }
 
+// BenchmarkDecodeRecorded is what a replay does with a change.
+func BenchmarkDecodeRecorded(b *testing.B) {
+	for name, c := range benchChanges() {
+		b.Run(name, func(b *testing.B) {
+			buf := position.AppendChange(nil, &c)
+			var d position.Decoder
+			room, rec := new(position.Position), new(position.Recorded)
+			known, err := d.Known(position.KeyOf(buf))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := d.Recorded(buf, known, room, rec); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkFingerprint(b *testing.B) {
 	var m position.Mutation = sampleFill()
 	b.ReportAllocs()

@@ -225,14 +225,30 @@ func (r *reader) some(limit int) []byte {
 }
 
 // decimal reads a field with a tag of one byte, if it is next: a decimal that
-// is not zero. Most decimals lie well within the input and take the short way
-// in readDecimal.
+// is not zero. Most lie well within the input: 16 bytes are loaded, and those that
+// belong to what follows dropped. All others take the long way.
 func (r *reader) decimal(tag byte, d *Decimal) {
-	if r.i < r.end && r.b[r.i] == tag {
-		r.i++
-		r.last = uint32(tag >> 3)
-		r.readDecimal(d)
+	i := r.i
+	if i >= r.end || r.b[i] != tag {
+		return
 	}
+	r.last = uint32(tag >> 3)
+	if i+18 > len(r.b) {
+		r.i++
+		r.readDecimal(d)
+		return
+	}
+	b := r.b[i+1 : i+18]
+	size := int(b[0])
+	if uint(size)-1 < 16 && i+2+size <= r.end {
+		v := decimalFrom(binary.LittleEndian.Uint64(b[1:]), binary.LittleEndian.Uint64(b[9:]), size)
+		if decimalLen(v) == size && !v.isMin() {
+			*d, r.i = v, i+2+size
+			return
+		}
+	}
+	r.i++
+	r.readDecimal(d)
 }
 
 // optional reads a decimal that may be zero, if it is next.
@@ -250,42 +266,28 @@ func (r *reader) readDecimal(d *Decimal) {
 	}
 }
 
-// present reads a decimal that may be zero. Where the input goes on for long
-// enough it loads 16 bytes and drops those that belong to what follows.
+// present reads a decimal that may be zero.
 func (r *reader) present() Decimal {
-	i := r.i
-	if i+17 > len(r.b) || int(r.b[i]) > 16 || i+1+int(r.b[i]) > r.end {
-		return r.lastDecimal()
-	}
-	size := int(r.b[i])
-	b := r.b[i+1 : i+17]
-	r.i = i + 1 + size
-	return r.decimalOf(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]), size)
-}
-
-// lastDecimal is present near the end of the input, and for bad lengths.
-func (r *reader) lastDecimal() Decimal {
 	var room [16]byte
 	size := copy(room[:], r.bytes(16))
-	return r.decimalOf(binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:]), size)
-}
-
-// decimalOf returns the decimal that the first size of 16 bytes stand for.
-func (r *reader) decimalOf(lo, hi uint64, size int) Decimal {
-	var d Decimal
-	if size <= 8 {
-		shift := 64 - 8*uint(size)
-		low := int64(lo<<shift) >> shift
-		d = Decimal{hi: low >> 63, lo: uint64(low)}
-	} else {
-		shift := 128 - 8*uint(size)
-		d = Decimal{hi: int64(hi<<shift) >> shift, lo: lo}
-	}
+	d := decimalFrom(binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:]), size)
 	if decimalLen(d) != size || d.isMin() {
 		r.failHere("is no decimal of minimal length within the range")
 		return Decimal{}
 	}
 	return d
+}
+
+// decimalFrom returns the decimal that the first size of 16 bytes stand for, if it
+// is one of minimal length.
+func decimalFrom(lo, hi uint64, size int) Decimal {
+	if size <= 8 {
+		shift := 64 - 8*uint(size)
+		low := int64(lo<<shift) >> shift
+		return Decimal{hi: low >> 63, lo: uint64(low)}
+	}
+	shift := 128 - 8*uint(size)
+	return Decimal{hi: int64(hi<<shift) >> shift, lo: lo}
 }
 
 // string copies a string that is not empty.
