@@ -73,8 +73,8 @@ func BenchmarkDecodeRecorded(b *testing.B) {
 			buf := position.AppendChange(nil, &c)
 			var d position.Decoder
 			room, rec := new(position.Position), new(position.Recorded)
-			known, err := d.Known(position.KeyOf(buf))
-			if err != nil {
+			known := new(position.KnownKey)
+			if err := d.Know(position.KeyOf(buf), known); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()

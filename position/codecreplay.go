@@ -34,13 +34,19 @@ func (d *Decoder) Recorded(b []byte, key *KnownKey, room *Position, rec *Recorde
 	return nil
 }
 
-// Known returns a key by its binary form.
-func (d *Decoder) Known(encoded []byte) (*KnownKey, error) {
-	k := &KnownKey{encoded: string(encoded)}
+// Know reads the binary form of a key into k.
+func (d *Decoder) Know(encoded []byte, k *KnownKey) error {
+	k.encoded = string(encoded)
 	r := newReader(encoded, maxKey)
 	d.keyFields(&r, &k.Key)
-	return result(&r, "key", k)
+	if r.finish("key"); r.err != nil {
+		return r.err
+	}
+	return nil
 }
+
+// Is reports whether a binary form is that of the key.
+func (k *KnownKey) Is(encoded []byte) bool { return string(encoded) == k.encoded }
 
 // cause says where the cause of a change lies in its binary form.
 type cause struct {

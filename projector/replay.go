@@ -3,6 +3,7 @@ package projector
 import (
 	"hash/maphash"
 	"iter"
+	"slices"
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -119,21 +120,28 @@ func (r *replayer) assign(c *position.Change, seq uint64) error {
 // gather puts the images of the shards into the book, new keys in the order in
 // which they came.
 func (r *replayer) gather() {
-	b, n := r.book, len(r.book.positions.head)
+	b, fresh := r.book, 0
 	for _, s := range r.shards {
-		n += len(s.met)
+		for _, e := range s.met {
+			if e.slot == noSlot {
+				fresh++
+			}
+		}
 	}
-	b.positions.index.reserve(n)
+	t := &b.positions
+	b.mu.Lock()
+	t.index.reserve(len(t.head) + fresh)
+	b.mu.Unlock()
+	t.head, b.open = slices.Grow(t.head, fresh), slices.Grow(b.open, fresh)
 	for e := r.next(); e != nil; e = r.next() {
 		if e.img == nil {
-			continue // it was met with a record that is left out
+			continue // nothing came of it
 		}
 		if e.slot == noSlot {
-			e.slot = uint32(len(b.positions.head))
-			e.img.Key = b.named(e.Key)
+			e.slot = uint32(len(t.head))
 		}
 		w := write[position.Position]{slot: e.slot, img: e.img}
-		b.positions.set(&b.mu, e.img.Key, w)
+		t.set(&b.mu, e.Key, w)
 		b.track(w)
 		if e.moved {
 			r.shelf.put(e.slot, e.list)

@@ -16,18 +16,18 @@ const maxShards = 64
 // has left it. What concerns no key, or all of them, is the replayer's, who sees
 // the records in order when the shards have seen them.
 type shard struct {
-	book    *Book
-	no      uint8
-	shelf   *shelf // as it was before the replay
-	decode  position.Decoder
-	rec     position.Recorded
-	entries map[string]*entry // by the binary form of the key
-	met     []*entry          // in order
+	book   *Book
+	no     uint8
+	shelf  *shelf // as it was before the replay
+	decode position.Decoder
+	rec    position.Recorded
+	index  index    // of met, by the hash of a key's binary form
+	met    []*entry // in order
 }
 
 // entry is one key in a replay, with what its last record has left.
 type entry struct {
-	*position.KnownKey
+	position.KnownKey
 
 	first uint64             // the record that it was met with
 	slot  uint32             // noSlot: the book has none for it
@@ -49,6 +49,7 @@ func (e *entry) room() *position.Position {
 // sharded is what becomes of a chunk in the shards.
 type sharded struct {
 	shard []uint8  // of each record
+	tags  []uint32 // of its key, for the index
 	keys  [][]byte // in binary form, nil for a record that leads to no position
 	steps []step
 	fails []failure // of each shard
@@ -76,18 +77,20 @@ type failure struct {
 func (b *Book) shards(held *shelf) []*shard {
 	all := make([]*shard, min(runtime.GOMAXPROCS(0), maxShards))
 	for i := range all {
-		all[i] = &shard{book: b, no: uint8(i), shelf: held, entries: make(map[string]*entry)}
+		all[i] = &shard{book: b, no: uint8(i), shelf: held, index: newIndex()}
 	}
 	return all
 }
 
 // share says which shard gets which record of a chunk. Shards is their number.
 func (c *chunk) share(seed maphash.Seed, shards int) {
-	c.shard, c.keys = c.shard[:0], c.keys[:0]
+	c.shard, c.tags, c.keys = c.shard[:0], c.tags[:0], c.keys[:0]
 	for i := range c.stamps {
 		key := position.KeyOf(c.payload(i))
+		hash := maphash.Bytes(seed, key)
+		c.shard = append(c.shard, uint8(uint32(hash)%uint32(shards)))
+		c.tags = append(c.tags, uint32(hash>>32))
 		c.keys = append(c.keys, key)
-		c.shard = append(c.shard, uint8(maphash.Bytes(seed, key)%uint64(shards)))
 	}
 	if cap(c.steps) < len(c.stamps) {
 		c.steps = make([]step, max(len(c.stamps), chunkRecords))
@@ -114,16 +117,13 @@ func (s *shard) work(c *chunk) {
 
 // take takes one record.
 func (s *shard) take(c *chunk, i int) (late bool, err error) {
-	key, seq, rec := c.keys[i], c.stamps[i].Seq, &s.rec
-	e := s.entries[string(key)]
-	if e == nil && key != nil {
-		e = s.meet(key, seq)
-	}
+	seq, rec := c.stamps[i].Seq, &s.rec
+	e := s.entry(c.tags[i], c.keys[i], seq)
 	var known *position.KnownKey
 	var room *position.Position
 	var old before
 	if e != nil {
-		known, room, old = e.KnownKey, e.room(), e.before()
+		known, room, old = &e.KnownKey, e.room(), e.before()
 	}
 	if err = s.decode.Recorded(c.payload(i), known, room, rec); err != nil {
 		return false, &RecordError{Seq: seq, Reason: "cannot be decoded", Err: err}
@@ -143,21 +143,29 @@ func (s *shard) take(c *chunk, i int) (late bool, err error) {
 	return true, nil
 }
 
-// meet makes the entry of a key; nil where it is none, which decoding the record
+// entry returns the entry of a key, nil where it is none, which decoding the record
 // will tell.
-func (s *shard) meet(encoded []byte, seq uint64) *entry {
-	known, err := s.decode.Known(encoded)
-	if err != nil {
+func (s *shard) entry(tag uint32, key []byte, seq uint64) *entry {
+	if key == nil {
 		return nil
 	}
-	e := &entry{KnownKey: known, first: seq, slot: noSlot}
+	x := &s.index
+	for i := x.home(tag); x.places[i].ref != 0; i = x.next(i) {
+		if p := x.places[i]; p.tag == tag && s.met[p.ref-1].Is(key) {
+			return s.met[p.ref-1]
+		}
+	}
+	e := &entry{first: seq, slot: noSlot}
+	if s.decode.Know(key, &e.KnownKey) != nil {
+		return nil
+	}
 	t := &s.book.positions // which nobody writes before all shards are done
 	if slot, ok := t.slot(t.head, e.Key); ok {
 		e.slot, e.img = slot, t.head[slot]
 		e.Key = e.img.Key
 		e.list = listOf(s.shelf.pages, slot)
 	}
-	s.entries[string(encoded)] = e
+	x.add(tag, uint32(len(s.met)))
 	s.met = append(s.met, e)
 	return e
 }
