@@ -80,3 +80,26 @@ func TestContradictedSnapshotIsNotRestored(t *testing.T) {
 	require.ErrorContains(t, err, "its chain is not that of seq")
 	require.NoDirExists(t, to)
 }
+
+// A plan without a copy names the snapshot that has more than the loss would
+// leave, and no other.
+func TestPlanNamesTheSnapshotToRestore(t *testing.T) {
+	dir, s := smallLedger(t)
+	segments, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
+	require.NoError(t, err)
+	planOf := func(lost string, then func(dir string)) *holdfast.RepairPlan {
+		to := copyLedger(t, dir)
+		require.NoError(t, os.Remove(filepath.Join(to, "journal", filepath.Base(lost))))
+		then(to)
+		p, planErr := holdfast.PlanRepair(t.Context(), to, holdfast.RepairOptions{})
+		require.NoError(t, planErr)
+		require.NotNil(t, p.Loss)
+		return p
+	}
+	nothing := func(string) {}
+	first := planOf(segments[0], nothing)
+	require.Equal(t, &holdfast.RestorableSnapshot{Name: s.Name, Seq: s.Seq}, first.Restorable)
+	require.LessOrEqual(t, first.Loss.Least, s.Seq)
+	require.Nil(t, planOf(segments[4], nothing).Restorable, "the journal is in order beyond it")
+	require.Nil(t, planOf(segments[0], func(to string) { flipBody(t, to, s.Name) }).Restorable, "it is damaged")
+}

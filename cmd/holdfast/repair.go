@@ -252,6 +252,10 @@ func (a *app) repairNext(p *holdfast.RepairPlan, f *repairFlags) []string {
 		next = append(next, "next: "+command+" does what is said above")
 	}
 	next = append(next, "next: "+"holdfast repair --plan --dir "+quoted(a.dir)+" --from COPY, with "+another(f.from)+" copy of this ledger")
+	if s := p.Restorable; s != nil {
+		next = append(next, fmt.Sprintf("next: holdfast backup restore %s --dir %s --to NEW, without one: a new ledger that begins with the state at seq %d; this one stays as it is",
+			s.Name, quoted(a.dir), s.Seq))
+	}
 	if p.Loss != nil {
 		next = append(next, fmt.Sprintf("next: %s --accept-loss-from %d, without one: it gives up %s, and begins a new lineage", command, p.Loss.Least, leastText(p)))
 	}
