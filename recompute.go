@@ -81,6 +81,7 @@ func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *Verify
 			rep.find(err)
 		}
 	}
+	rep.Deep = true
 	rep.digest(book)
 	return nil
 }

@@ -87,7 +87,7 @@ func (a *app) verify(ctx context.Context, deep bool) (*holdfast.VerifyReport, er
 	r, err := a.reader()
 	if id, ok := errors.AsType[*holdfast.IdentityError](err); ok { // without its identity nothing else can be checked
 		return &holdfast.VerifyReport{
-			Deep: deep, Notices: []holdfast.Finding{},
+			Notices:  []holdfast.Finding{},
 			Findings: []holdfast.Finding{{File: id.File, Reason: id.Reason, Plan: "put the file back from a copy of the ledger"}},
 		}, nil
 	}
