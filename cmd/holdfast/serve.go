@@ -71,7 +71,7 @@ failures beside the appends: holdfast_snapshot_failures_total,
 holdfast_mark_failures_total, holdfast_trim_failures_total.`,
 		Example: `  holdfast serve --ingest testdata/market.ndjson
   holdfast serve --dir /var/lib/holdfast --nats nats://nats-1:4222,nats://nats-2:4222 --nats-creds daemon.creds
-  nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.>'`,
+  nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.v1.main.>'`,
 		Args: cobra.NoArgs,
 	}
 	f.creation(cmd)
