@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/projector"
@@ -194,9 +196,11 @@ func (m *mender) identify() error {
 	case errors.As(err, &m.lost):
 	case errors.Is(err, fs.ErrNotExist):
 		if _, merr := os.Stat(filepath.Join(m.dir, "journal")); merr != nil {
-			return fmt.Errorf("%w: %s has no %s", ErrNotLedger, m.dir, identityFile)
+			return fmt.Errorf("%w: %s has no %s: name another --dir", ErrNotLedger, m.dir, identityFile)
 		}
 		m.lost = &IdentityError{File: filepath.Join(m.dir, identityFile), Reason: "is missing"}
+	case errors.Is(err, unix.ENOTDIR):
+		return notADirectory(m.dir)
 	default:
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
-	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -142,9 +141,9 @@ func (a *app) prune(ctx context.Context, keep int) (p pruned, err error) {
 }
 
 func firstKept(dir string) (uint64, error) {
-	log, err := journal.OpenReader(dir)
+	log, err := openJournal(dir)
 	if err != nil {
-		return 0, fmt.Errorf("holdfast: %w", err)
+		return 0, err
 	}
 	return log.First(), nil
 }

@@ -60,9 +60,9 @@ func (a *app) tail(ctx context.Context, f *tailFlags) error {
 	if err != nil {
 		return err
 	}
-	log, err := journal.OpenReader(a.dir)
+	log, err := openJournal(a.dir)
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return err
 	}
 	log = log.WithKeys(keys)
 	head, err := log.Last()
