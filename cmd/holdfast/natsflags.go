@@ -46,6 +46,16 @@ func (f *natsFlags) flags(cmd *cobra.Command) {
 	p.Lookup("nats-password").DefValue = ""
 }
 
+// check refuses flags that would have no effect.
+func (f *natsFlags) check(cmd *cobra.Command) error {
+	for _, name := range []string{"creds", "nkey", "user", "password", "ca", "cert", "key", "replicas"} {
+		if f.url == "" && cmd.Flags().Changed("nats-"+name) {
+			return usagef("--nats-%s needs --nats, the URL of the server that it is for", name)
+		}
+	}
+	return nil
+}
+
 // house is the bus of one process. close stops what was started for it.
 type house struct {
 	connect func(ctx context.Context) (*nats.Conn, error)
@@ -121,7 +131,7 @@ func withoutSecrets(list string) string {
 
 // busText tells in one line what the relay is doing.
 func busText(s *bus.Status) string {
-	text := fmt.Sprintf("%s: stream %s holds %d to %d, %d behind", s.State, s.Stream, s.First, s.Last, s.Lag)
+	text := fmt.Sprintf("%s: stream %s holds %s, %d behind", s.State, s.Stream, heldText(s), s.Lag)
 	if s.Err != "" {
 		text += ": " + s.Err
 	}

@@ -84,6 +84,9 @@ holdfast_mark_failures_total, holdfast_trim_failures_total.`,
 	p.StringArrayVar(&f.ingest, "ingest", nil, "file to apply after the start; may be repeated")
 	f.inputFlags.flags(cmd)
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		if err := f.check(cmd); err != nil {
+			return err
+		}
 		a.infoByDefault()
 		return a.serve(ctx, &f)
 	})
