@@ -46,9 +46,12 @@ type VerifyReport struct {
 	// Deep says that the changes were recomputed up to the last one. It is false
 	// also where that was asked for and could not be done: see Findings, Notices and
 	// Unread.
-	Deep   bool     `json:"deep"`
-	Digest string   `json:"digest,omitempty"` // of the state at Last, hex
-	Keys   []string `json:"keys,omitempty"`   // ids of the keys of encrypted records
+	Deep bool `json:"deep"`
+	// Believed is how many records Deep had to take as they are, because what they
+	// follow from was trimmed; Notices name them.
+	Believed uint64   `json:"believed,omitempty"`
+	Digest   string   `json:"digest,omitempty"` // of the state at Last, hex
+	Keys     []string `json:"keys,omitempty"`   // ids of the keys of encrypted records
 	// Unread says that integrity was checked and payloads were not read,
 	// because their keys were not given.
 	Unread   bool      `json:"unread,omitempty"`

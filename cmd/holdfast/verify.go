@@ -121,7 +121,11 @@ func (a *app) printReport(rep *holdfast.VerifyReport) error {
 		pairs = append(pairs, againstPairs(rep.Against)...)
 	}
 	if rep.Deep {
-		pairs = append(pairs, pair{"deep", "every change recomputed from its cause"})
+		text := "every change recomputed from its cause"
+		if rep.Believed > 0 {
+			text += fmt.Sprintf(", but for %d: what they follow from was trimmed", rep.Believed)
+		}
+		pairs = append(pairs, pair{"deep", text})
 	}
 	if rep.Digest != "" {
 		pairs = append(pairs, pair{"digest", rep.Digest})
