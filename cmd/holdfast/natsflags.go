@@ -46,10 +46,13 @@ func (f *natsFlags) flags(cmd *cobra.Command) {
 	p.Lookup("nats-password").DefValue = ""
 }
 
-// check refuses flags that would have no effect.
+// check refuses flags that would have no effect, and URLs that are none.
 func (f *natsFlags) check(cmd *cobra.Command) error {
+	if f.url != "" {
+		return checkURLs("nats", f.url)
+	}
 	for _, name := range []string{"creds", "nkey", "user", "password", "ca", "cert", "key", "replicas"} {
-		if f.url == "" && cmd.Flags().Changed("nats-"+name) {
+		if cmd.Flags().Changed("nats-" + name) {
 			return usagef("--nats-%s needs --nats, the URL of the server that it is for", name)
 		}
 	}
@@ -117,16 +120,37 @@ func (a *app) existingBus(f *natsFlags) (*house, error) {
 	}, nil
 }
 
-// withoutSecrets takes user info out of a list of URLs.
+// withoutSecrets takes user info out of a list of URLs that [checkURLs] let pass.
 func withoutSecrets(list string) string {
 	parts := strings.Split(list, ",")
 	for i, p := range parts {
-		if u, err := url.Parse(strings.TrimSpace(p)); err == nil {
+		parts[i] = "?"
+		if u, err := natsURL(p); err == nil {
 			u.User = nil
 			parts[i] = u.String()
 		}
 	}
 	return strings.Join(parts, ",")
+}
+
+// checkURLs refuses a list of URLs that nats.go would not understand. The error
+// repeats none of it, for there may be a password in it.
+func checkURLs(flag, list string) error {
+	for p := range strings.SplitSeq(list, ",") {
+		if u, err := natsURL(p); err != nil || u.Host == "" {
+			return usagef("--%s: it is no URL such as nats://127.0.0.1:4222; in a password, %%, / and @ are written %%25, %%2F and %%40", flag)
+		}
+	}
+	return nil
+}
+
+// natsURL reads a URL as nats.go does, which takes a host and a port alone too.
+func natsURL(text string) (*url.URL, error) {
+	text = strings.TrimSpace(text)
+	if !strings.Contains(text, "://") {
+		text = "nats://" + text
+	}
+	return url.Parse(text)
 }
 
 // busText tells in one line what the relay is doing.

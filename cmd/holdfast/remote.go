@@ -104,6 +104,9 @@ func (a *app) context() (natsContext, error) {
 
 // dial connects to the daemon at --server.
 func (a *app) dial(ctx context.Context) (*remote, error) {
+	if err := checkURLs("server", a.server); err != nil {
+		return nil, err
+	}
 	c, err := a.context()
 	if err != nil {
 		return nil, err
@@ -122,9 +125,9 @@ func (a *app) dial(ctx context.Context) (*remote, error) {
 		}))...)
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
-		return nil, fmt.Errorf("holdfast: %s refuses the credentials: give --creds DIR/nats/writer.json of the daemon's directory", a.server)
+		return nil, fmt.Errorf("holdfast: %s refuses the credentials: give --creds DIR/nats/writer.json of the daemon's directory", withoutSecrets(a.server))
 	case err != nil:
-		return nil, fmt.Errorf("holdfast: --server %s: %w: is the daemon running there?", a.server, err)
+		return nil, fmt.Errorf("holdfast: --server %s: %w: is the daemon running there?", withoutSecrets(a.server), err)
 	}
 	r := &remote{nc: nc, ledger: a.ledger, denied: denied}
 	if r.ledger == "" {
