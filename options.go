@@ -91,6 +91,9 @@ type BusOptions struct {
 	// Connect dials NATS. It is called again after the connection was closed;
 	// it may block until its context ends.
 	Connect func(ctx context.Context) (*nats.Conn, error)
+	// Domain is the JetStream domain of the stream, when that is on another server
+	// than the one dialled; "" is the server's own.
+	Domain string
 	// Replicas of the stream, when the relay creates it; 0 is 1.
 	Replicas int
 	// Serve offers the request API (holdfast.api.v1.<ledger>.…) as well.
@@ -100,6 +103,14 @@ type BusOptions struct {
 	// before that is refused with [ErrDamaged]. It is evidence, never a
 	// condition: a bus that does not answer in time is logged.
 	Evidence time.Duration
+}
+
+// apiPrefix is where the JetStream API of the stream's domain is asked.
+func (o *BusOptions) apiPrefix() string {
+	if o.Domain == "" {
+		return ""
+	}
+	return "$JS." + o.Domain + ".API"
 }
 
 func (o Options) withDefaults() Options {

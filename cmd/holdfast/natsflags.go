@@ -28,6 +28,7 @@ type natsFlags struct {
 	ca       string
 	cert     string
 	key      string
+	domain   string
 	replicas int
 }
 
@@ -41,6 +42,7 @@ func (f *natsFlags) flags(cmd *cobra.Command) {
 	p.StringVar(&f.ca, "nats-ca", "", "with --nats: file with the root certificates")
 	p.StringVar(&f.cert, "nats-cert", "", "with --nats: file with the client certificate")
 	p.StringVar(&f.key, "nats-key", "", "with --nats: file with the key of the client certificate")
+	p.StringVar(&f.domain, "nats-domain", "", "with --nats: JetStream domain that the stream is in; a context file may say it too")
 	p.IntVar(&f.replicas, "nats-replicas", 1, "with --nats: replicas of the stream, when it is created")
 	// A secret in the environment must not be shown as a default by --help.
 	p.Lookup("nats-password").DefValue = ""
@@ -48,10 +50,13 @@ func (f *natsFlags) flags(cmd *cobra.Command) {
 
 // check refuses flags that would have no effect, and URLs that are none.
 func (f *natsFlags) check(cmd *cobra.Command) error {
+	if strings.ContainsAny(f.domain, ".*> \t") {
+		return usagef("--nats-domain %q: a domain has no '.', '*', '>' or space", f.domain)
+	}
 	if f.url != "" {
 		return checkURLs("nats", f.url)
 	}
-	for _, name := range []string{"creds", "nkey", "user", "password", "ca", "cert", "key", "replicas"} {
+	for _, name := range []string{"creds", "nkey", "user", "password", "ca", "cert", "key", "domain", "replicas"} {
 		if cmd.Flags().Changed("nats-" + name) {
 			return usagef("--nats-%s needs --nats, the URL of the server that it is for", name)
 		}
@@ -111,6 +116,9 @@ func (a *app) existingBus(f *natsFlags) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.domain == "" {
+		f.domain = c.Domain
+	}
 	options := append(bus.ConnectOptions("holdfast", a.log), own...)
 	target := f.url
 	return &house{
@@ -164,5 +172,5 @@ func busText(s *bus.Status) string {
 
 // busOptions are those of a ledger on this bus.
 func (h *house) options(f *natsFlags) *holdfast.BusOptions {
-	return &holdfast.BusOptions{Connect: h.connect, Replicas: f.replicas, Serve: true}
+	return &holdfast.BusOptions{Connect: h.connect, Domain: f.domain, Replicas: f.replicas, Serve: true}
 }

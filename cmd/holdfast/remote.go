@@ -19,6 +19,7 @@ import (
 // remote is a daemon that is asked over NATS.
 type remote struct {
 	nc     *nats.Conn
+	domain string // of JetStream, for who follows the stream
 	ledger string
 	// denied ends with the server's words when the credentials do not allow what
 	// was tried: NATS says so beside the request, which would wait for ever.
@@ -38,6 +39,7 @@ type natsContext struct {
 	CA          string `json:"ca"`
 	Cert        string `json:"cert"`
 	Key         string `json:"key"`
+	Domain      string `json:"jetstream_domain"`
 }
 
 func readContext(path string) (natsContext, error) {
@@ -129,7 +131,7 @@ func (a *app) dial(ctx context.Context) (*remote, error) {
 	case err != nil:
 		return nil, fmt.Errorf("holdfast: --server %s: %w: is the daemon running there?", withoutSecrets(a.server), err)
 	}
-	r := &remote{nc: nc, ledger: a.ledger, denied: denied}
+	r := &remote{nc: nc, domain: c.Domain, ledger: a.ledger, denied: denied}
 	if r.ledger == "" {
 		if r.ledger, err = discover(ctx, nc); err != nil {
 			nc.Close()
