@@ -96,6 +96,10 @@ type BusOptions struct {
 	Domain string
 	// Replicas of the stream, when the relay creates it; 0 is 1.
 	Replicas int
+	// MaxAge and MaxBytes limit the stream, when the relay creates it: it may then
+	// begin later than the journal. 0 keeps what the journal keeps.
+	MaxAge   time.Duration
+	MaxBytes int64
 	// Serve offers the request API (holdfast.api.v1.<ledger>.…) as well.
 	Serve bool
 	// Evidence is how long Open waits for the stream to say up to where records

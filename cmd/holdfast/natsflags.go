@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
@@ -30,6 +31,8 @@ type natsFlags struct {
 	key      string
 	domain   string
 	replicas int
+	maxAge   time.Duration
+	maxBytes string
 }
 
 func (f *natsFlags) flags(cmd *cobra.Command) {
@@ -44,12 +47,17 @@ func (f *natsFlags) flags(cmd *cobra.Command) {
 	p.StringVar(&f.key, "nats-key", "", "with --nats: file with the key of the client certificate")
 	p.StringVar(&f.domain, "nats-domain", "", "with --nats: JetStream domain that the stream is in; a context file may say it too")
 	p.IntVar(&f.replicas, "nats-replicas", 1, "with --nats: replicas of the stream, when it is created")
+	p.DurationVar(&f.maxAge, "stream-max-age", 0, "how long messages stay on the stream, when it is created; 0 keeps what the journal keeps")
+	p.StringVar(&f.maxBytes, "stream-max-bytes", "0", "how large the stream may grow, such as 10GiB, when it is created; 0 is as large as the journal's")
 	// A secret in the environment must not be shown as a default by --help.
 	p.Lookup("nats-password").DefValue = ""
 }
 
 // check refuses flags that would have no effect, and URLs that are none.
 func (f *natsFlags) check(cmd *cobra.Command) error {
+	if n, err := parseSize(f.maxBytes); err != nil || n < 0 || f.maxAge < 0 {
+		return usagef("--stream-max-age %s, --stream-max-bytes %q: give an age such as 720h and a size such as 10GiB, or 0", f.maxAge, f.maxBytes)
+	}
 	if strings.ContainsAny(f.domain, ".*> \t") {
 		return usagef("--nats-domain %q: a domain has no '.', '*', '>' or space", f.domain)
 	}
@@ -172,5 +180,8 @@ func busText(s *bus.Status) string {
 
 // busOptions are those of a ledger on this bus.
 func (h *house) options(f *natsFlags) *holdfast.BusOptions {
-	return &holdfast.BusOptions{Connect: h.connect, Domain: f.domain, Replicas: f.replicas, Serve: true}
+	limit, _ := parseSize(f.maxBytes) // check has read it
+	return &holdfast.BusOptions{
+		Connect: h.connect, Domain: f.domain, Replicas: f.replicas, MaxAge: f.maxAge, MaxBytes: limit, Serve: true,
+	}
 }
