@@ -164,3 +164,27 @@ func TestLedgerOfAnotherLineageDoesNotServe(t *testing.T) {
 	p, _ := first.Position(position.Key{Account: "A", Instrument: "W"})
 	require.Equal(t, strconv.Itoa(40-refused), p.Qty.String())
 }
+
+// The limits of a stream are the options', also when it is made anew.
+func TestStreamHasItsLimits(t *testing.T) {
+	dir := scratch.Dir(t)
+	s := startServer(t, dir)
+	o := quiet()
+	o.Bus = &holdfast.BusOptions{Connect: s.Connect, MaxAge: time.Hour, MaxBytes: 1 << 20}
+	l := open(t, dir, o)
+	applyAll(t, l, randomFills(5, 10))
+	caughtUp(t, l)
+	nc, err := s.Connect(t.Context())
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	for range 2 {
+		st, streamErr := js.Stream(t.Context(), bus.StreamName("main"))
+		require.NoError(t, streamErr)
+		require.Equal(t, time.Hour, st.CachedInfo().Config.MaxAge)
+		require.EqualValues(t, 1<<20, st.CachedInfo().Config.MaxBytes)
+		require.NoError(t, l.Relay().Rebuild(t.Context()))
+		caughtUp(t, l)
+	}
+}

@@ -2,6 +2,7 @@ package holdfast_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -176,12 +177,15 @@ func TestVerifyOfABustWhoseFillIsTrimmed(t *testing.T) {
 		}
 		return n
 	}
-	require.Zero(t, believed(deep(t, l)))
+	whole := deep(t, l)
+	require.Zero(t, believed(whole))
+	require.EqualValues(t, unfoundedOf(whole), whole.Believed)
 	applyAll(t, l, ms[500:])
 	snapshot()
 
 	rep := deep(t, l)
 	require.Equal(t, 1, believed(rep), "%v", rep.Notices)
+	require.EqualValues(t, 3+unfoundedOf(rep), rep.Believed, "the batch of the older bust, and what is before the oldest snapshot")
 	require.NoError(t, l.Close())
 	r, err := holdfast.OpenReader(dir)
 	require.NoError(t, err)
@@ -255,4 +259,15 @@ func TestBustOfAnIdThatWasGivenTwice(t *testing.T) {
 	p, _ := l.Position(first.Key)
 	require.Equal(t, "3", p.Qty.String())
 	deep(t, l)
+}
+
+// unfoundedOf is how many records of a report stand before the oldest snapshot.
+func unfoundedOf(rep *holdfast.VerifyReport) (n int) {
+	for _, f := range rep.Notices {
+		var first, last int
+		if _, err := fmt.Sscanf(f.Reason, "seq %d to %d were not recomputed", &first, &last); err == nil {
+			n += last + 1 - first
+		}
+	}
+	return n
 }

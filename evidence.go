@@ -51,6 +51,7 @@ func (r *Reader) published(ctx context.Context, o Options) bus.Evidence {
 	defer cancel()
 	e, err := bus.LastPublished(ctx, bus.Options{
 		Ledger: r.id.Name, Lineage: r.id.ID.String(), Connect: o.Bus.Connect, Logger: o.Logger,
+		APIPrefix: o.Bus.apiPrefix(),
 	})
 	if err != nil {
 		o.Logger.Warn("the bus is no evidence of what was durable; opening goes on without it", "err", err)

@@ -13,6 +13,7 @@ import (
 	"regexp"
 
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/position"
@@ -226,6 +227,9 @@ func Exists(dir string) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
+	if errors.Is(err, unix.ENOTDIR) {
+		return false, notADirectory(dir)
+	}
 	if err != nil {
 		return false, fmt.Errorf("holdfast: %w", err)
 	}
@@ -245,6 +249,11 @@ func Exists(dir string) (bool, error) {
 		return false, fmt.Errorf("%w: %s holds %q and no %s: name an empty or new directory", ErrNotLedger, dir, foreign, identityFile)
 	}
 	return false, nil
+}
+
+// notADirectory is the error for a file where a ledger should be.
+func notADirectory(dir string) error {
+	return fmt.Errorf("holdfast: %s is no place for a ledger: %w: name another --dir", dir, unix.ENOTDIR)
 }
 
 // matches compares what the options ask for with what the ledger is. A zero

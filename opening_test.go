@@ -135,4 +135,18 @@ func TestMissingIdentityIsNamed(t *testing.T) {
 	require.ErrorAs(t, err, &id)
 	require.Equal(t, "ledger.json", id.File)
 	require.Contains(t, id.Reason, "is missing, but the journal holds records")
+	_, err = holdfast.OpenReader(dir)
+	require.ErrorAs(t, err, &id, "a reader does not take it for no ledger either")
+	require.Contains(t, id.Reason, "is missing, but there are records")
+	segments, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(segments[len(segments)-1], 10))
+	_, err = holdfast.OpenReader(dir)
+	require.ErrorAs(t, err, &id, "nor where the journal is damaged as well")
+
+	fresh := t.TempDir()
+	require.NoError(t, open(t, fresh, quiet()).Close())
+	require.NoError(t, os.Remove(filepath.Join(fresh, "ledger.json")))
+	_, err = holdfast.OpenReader(fresh)
+	require.ErrorIs(t, err, holdfast.ErrNotLedger, "what a creation that was cut short leaves")
 }

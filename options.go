@@ -91,8 +91,15 @@ type BusOptions struct {
 	// Connect dials NATS. It is called again after the connection was closed;
 	// it may block until its context ends.
 	Connect func(ctx context.Context) (*nats.Conn, error)
+	// Domain is the JetStream domain of the stream, when that is on another server
+	// than the one dialled; "" is the server's own.
+	Domain string
 	// Replicas of the stream, when the relay creates it; 0 is 1.
 	Replicas int
+	// MaxAge and MaxBytes limit the stream, when the relay creates it: it may then
+	// begin later than the journal. 0 keeps what the journal keeps.
+	MaxAge   time.Duration
+	MaxBytes int64
 	// Serve offers the request API (holdfast.api.v1.<ledger>.…) as well.
 	Serve bool
 	// Evidence is how long Open waits for the stream to say up to where records
@@ -100,6 +107,14 @@ type BusOptions struct {
 	// before that is refused with [ErrDamaged]. It is evidence, never a
 	// condition: a bus that does not answer in time is logged.
 	Evidence time.Duration
+}
+
+// apiPrefix is where the JetStream API of the stream's domain is asked.
+func (o *BusOptions) apiPrefix() string {
+	if o.Domain == "" {
+		return ""
+	}
+	return "$JS." + o.Domain + ".API"
 }
 
 func (o Options) withDefaults() Options {

@@ -22,6 +22,7 @@ func (l *Ledger) newRelay() *bus.Relay {
 	}
 	return bus.NewRelay(&feed{l: l}, bus.Options{
 		Ledger: l.id.Name, Lineage: l.id.ID.String(), Connect: connect, Logger: l.log, Replicas: o.Replicas,
+		APIPrefix: o.apiPrefix(), MaxAge: o.MaxAge, MaxBytes: o.MaxBytes,
 	})
 }
 

@@ -7,7 +7,10 @@ import (
 	"io/fs"
 	"iter"
 	"math"
+	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/keyring"
@@ -31,17 +34,35 @@ type Reader struct {
 }
 
 // OpenReader opens a ledger for reading. A directory without a ledger gives
-// [ErrNotLedger]. Of an encrypted ledger it reads identity, heads and listings;
+// [ErrNotLedger], one that has lost its identity an [IdentityError]. Of an encrypted ledger it reads identity, heads and listings;
 // what was written needs [Reader.WithKeys].
 func OpenReader(dir string) (*Reader, error) {
 	id, err := readIdentity(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && orphaned(dir):
+		return nil, &IdentityError{
+			File: filepath.Join(dir, identityFile), Reason: "is missing, but there are records: 'holdfast repair --from DIR' takes it from a copy of the ledger",
+		}
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w: %s has no %s: create one with ingest or serve, or name another --dir", ErrNotLedger, dir, identityFile)
-	}
-	if err != nil {
+	case errors.Is(err, unix.ENOTDIR):
+		return nil, notADirectory(dir)
+	case err != nil:
 		return nil, err
 	}
 	return newReader(dir, id, Options{}.withDefaults()), nil
+}
+
+// orphaned reports whether a directory without an identity holds records. What a
+// creation or a restore that was cut short leaves has none yet.
+func orphaned(dir string) bool {
+	log, err := journal.OpenReader(dir)
+	if err != nil {
+		_, markErr := os.Lstat(filepath.Join(dir, "MARK"))
+		return errors.Is(err, ErrDamaged) && markErr == nil
+	}
+	last, err := log.Last()
+	return err != nil && errors.Is(err, ErrDamaged) || err == nil && last.Seq >= log.First()
 }
 
 func newReader(dir string, id Identity, o Options) *Reader {

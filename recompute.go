@@ -49,6 +49,7 @@ func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *Verify
 	if first := log.First(); base.seq+1 > first && base.seq > 0 {
 		rep.Notices = append(rep.Notices, Finding{Seq: first, Reason: fmt.Sprintf(
 			"seq %d to %d were not recomputed: no snapshot stands before them", first, base.seq)})
+		rep.Believed += base.seq + 1 - first
 	}
 	c := recomputation{r: r, log: log, rep: rep, o: o, book: book, base: base}
 	if h.states, err = c.survey(ctx, good); err != nil {
@@ -81,6 +82,7 @@ func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *Verify
 			rep.find(err)
 		}
 	}
+	rep.Deep = true
 	rep.digest(book)
 	return nil
 }
@@ -153,7 +155,7 @@ func (c *recomputation) survey(ctx context.Context, good []snapshotter.Snapshot)
 			if start < c.log.First() || start <= c.base.seq && !c.derivable(good, start) {
 				c.believed = append(c.believed, f.batch)
 				c.rep.Notices = append(c.rep.Notices, Finding{Seq: f.seq, Reason: fmt.Sprintf(
-					"was not recomputed: it goes back to record %d, before which no state is kept", start)})
+					"this bust or correction was not recomputed: it goes back to record %d, before which no state is kept", start)})
 				continue
 			}
 			wanted = append(wanted, stateAt{key, start})
@@ -161,6 +163,10 @@ func (c *recomputation) survey(ctx context.Context, good []snapshotter.Snapshot)
 	}
 	slices.SortStableFunc(c.rep.Notices, func(a, b Finding) int { return cmp.Compare(a.Seq, b.Seq) }) // found is a map
 	slices.SortFunc(c.believed, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	c.believed = slices.Compact(c.believed) // a batch may have several
+	for _, s := range c.believed {
+		c.rep.Believed += s.last + 1 - s.first
+	}
 	slices.SortFunc(wanted, func(a, b stateAt) int { return cmp.Compare(a.start, b.start) })
 	return c.states(ctx, wanted)
 }

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/keyring"
@@ -51,6 +51,10 @@ type RepairPlan struct {
 	IdentityFrom string `json:"identity_from,omitempty"`
 	// Snapshots are those that cannot be read, or that stand beyond what is kept.
 	Snapshots []RepairSnapshot `json:"snapshots"`
+	// Restorable is the newest sound snapshot, where it holds the state of a record
+	// that would have to be given up; [Reader.RestoreSnapshot] makes a new ledger of
+	// it.
+	Restorable *RestorableSnapshot `json:"restorable,omitempty"`
 	// NewID is the id of the lineage that an accepted loss begins, and Digest
 	// that of the state it begins with.
 	NewID  string `json:"new_id,omitempty"`
@@ -62,6 +66,12 @@ type RepairSnapshot struct {
 	Name   string `json:"name"`
 	Seq    uint64 `json:"seq"`
 	Reason string `json:"reason"`
+}
+
+// RestorableSnapshot is a snapshot that holds more than a repair would keep.
+type RestorableSnapshot struct {
+	Name string `json:"name"`
+	Seq  uint64 `json:"seq"`
 }
 
 // Sound reports whether nothing is damaged.
@@ -186,9 +196,11 @@ func (m *mender) identify() error {
 	case errors.As(err, &m.lost):
 	case errors.Is(err, fs.ErrNotExist):
 		if _, merr := os.Stat(filepath.Join(m.dir, "journal")); merr != nil {
-			return fmt.Errorf("%w: %s has no %s", ErrNotLedger, m.dir, identityFile)
+			return fmt.Errorf("%w: %s has no %s: name another --dir", ErrNotLedger, m.dir, identityFile)
 		}
 		m.lost = &IdentityError{File: filepath.Join(m.dir, identityFile), Reason: "is missing"}
+	case errors.Is(err, unix.ENOTDIR):
+		return notADirectory(m.dir)
 	default:
 		return err
 	}
@@ -244,6 +256,9 @@ func (m *mender) survey(p *journal.RepairPlan) error {
 			m.plan.Snapshots = append(m.plan.Snapshots, RepairSnapshot{Name: s.Name, Seq: s.Seq, Reason: err.Error()})
 		case m.beyond(p, &s):
 			m.plan.Snapshots = append(m.plan.Snapshots, RepairSnapshot{Name: s.Name, Seq: s.Seq, Reason: "it stands beyond what is kept"})
+		}
+		if err == nil && m.plan.Restorable == nil && p.Loss != nil && m.id.owns(s.Ledger, s.Seq) && s.Seq >= p.Loss.Least {
+			m.plan.Restorable = &RestorableSnapshot{Name: s.Name, Seq: s.Seq}
 		}
 	}
 	if p.Loss != nil && p.Loss.Accepted {
@@ -380,22 +395,4 @@ func (m *mender) replay(p *journal.RepairPlan, book *projector.Book, after uint6
 		return nil, fmt.Errorf("%w: the replay ends at seq %d, not at %d", ErrDamaged, head, p.Loss.From-1)
 	}
 	return book, nil
-}
-
-// heir is the identity of the lineage that goes on when a loss is accepted. Its
-// id follows from the parent's and from what is given up, so that a repair that
-// was interrupted comes to the same.
-func (m *mender) heir(loss *journal.Loss) Identity {
-	old := m.id
-	if n := len(old.Parents); n > 0 && old.ID == heirID(old.Parents[0].Ledger, loss) {
-		return old // done already
-	}
-	id := old
-	id.ID = heirID(old.ID, loss)
-	id.Parents = append([]Parent{{Ledger: old.ID, Seq: loss.Seq, Chain: loss.Chain}}, old.Parents...)
-	return id
-}
-
-func heirID(parent uuid.UUID, loss *journal.Loss) uuid.UUID {
-	return uuid.NewSHA1(parent, fmt.Appendf(nil, "accepted loss behind seq %d, chain %s, epoch %d", loss.Seq, loss.Chain, loss.Epoch))
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/uuid"
+
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/journal"
 )
@@ -120,4 +122,22 @@ func (l *Ledger) announceRepairs() {
 		l.log.Warn("the ledger was repaired", "what", r.What, "time", r.Time, "report", r.Plan.Report)
 		l.announce("state.repaired", body)
 	}
+}
+
+// heir is the identity of the lineage that goes on when a loss is accepted. Its
+// id follows from the parent's and from what is given up, so that a repair that
+// was interrupted comes to the same.
+func (m *mender) heir(loss *journal.Loss) Identity {
+	old := m.id
+	if n := len(old.Parents); n > 0 && old.ID == heirID(old.Parents[0].Ledger, loss) {
+		return old // done already
+	}
+	id := old
+	id.ID = heirID(old.ID, loss)
+	id.Parents = append([]Parent{{Ledger: old.ID, Seq: loss.Seq, Chain: loss.Chain}}, old.Parents...)
+	return id
+}
+
+func heirID(parent uuid.UUID, loss *journal.Loss) uuid.UUID {
+	return uuid.NewSHA1(parent, fmt.Appendf(nil, "accepted loss behind seq %d, chain %s, epoch %d", loss.Seq, loss.Chain, loss.Epoch))
 }

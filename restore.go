@@ -2,12 +2,14 @@ package holdfast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -19,7 +21,33 @@ type Restored struct {
 	Parent string `json:"parent"` // the ledger it came from
 	Seq    uint64 `json:"seq"`    // the record it stands at
 	Digest string `json:"digest"`
+	// Unlinked says why the journal could not be asked about the snapshot, "" if it
+	// was.
+	Unlinked string `json:"unlinked,omitempty"`
 }
+
+// UnlinkedError says that a snapshot is whole and of this ledger, but that the
+// journal cannot tell whether it is of its history: it is damaged there, ends
+// before it, or was trimmed behind it. It matches what it wraps.
+type UnlinkedError struct {
+	Snapshot string
+	Err      error
+}
+
+func (e *UnlinkedError) Error() string {
+	return fmt.Sprintf("snapshot %s cannot be held against the journal: %v", e.Snapshot, e.Err)
+}
+
+// Why is the place and the reason alone.
+func (e *UnlinkedError) Why() string {
+	if d, ok := errors.AsType[*journal.DamageError](e.Err); ok {
+		return fmt.Sprintf("%s at offset %d, seq %d: %s", d.File, d.Offset, d.Seq, d.Reason)
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns what kept it from being compared.
+func (e *UnlinkedError) Unwrap() error { return e.Err }
 
 // Restore makes a new ledger in another, empty directory with the state of this
 // one at a moment: a new lineage, whose journal continues at the next seq and
@@ -32,16 +60,8 @@ type Restored struct {
 // name is the new ledger's name, "" derives one from the parent's, so that it
 // gets a stream of its own.
 func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Options) (Restored, error) {
-	o = o.withDefaults()
-	if o.Keys == nil { // what was encrypted does not become plain by being restored
-		o.Keys = r.keys
-	}
-	exists, err := Exists(to)
-	if err != nil {
+	if err := vacant(to); err != nil {
 		return Restored{}, err
-	}
-	if entries, _ := os.ReadDir(to); exists || len(entries) > 0 { // a missing directory is fine
-		return Restored{}, fmt.Errorf("%w: %s is not empty: a restore never overwrites, name a new directory", ErrInvalid, to)
 	}
 	v, err := r.AsOf(ctx, at)
 	if err != nil {
@@ -53,6 +73,47 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 	head, err := r.chainAt(v.Seq())
 	if err != nil {
 		return Restored{}, err
+	}
+	return r.restore(ctx, v, head, to, name, o)
+}
+
+// RestoreSnapshot is [Reader.Restore] with the state of one snapshot, which is
+// verified whole. A journal that contradicts it refuses it; one that cannot tell,
+// because it is damaged or gone, does not: that is what backups are for.
+func (r *Reader) RestoreSnapshot(ctx context.Context, snapshot, to, name string, o Options) (Restored, error) {
+	if err := vacant(to); err != nil {
+		return Restored{}, err
+	}
+	s, book, err := r.sound(snapshot)
+	var apart *UnlinkedError
+	if err != nil && !errors.As(err, &apart) {
+		return Restored{}, err
+	}
+	made, err := r.restore(ctx, book.View(), headOf(s), to, name, o)
+	if apart != nil {
+		made.Unlinked = apart.Why()
+	}
+	return made, err
+}
+
+// vacant refuses a directory in which something is; a missing one is fine.
+func vacant(to string) error {
+	exists, err := Exists(to)
+	if err != nil {
+		return err
+	}
+	if entries, _ := os.ReadDir(to); exists || len(entries) > 0 {
+		return fmt.Errorf("%w: %s is not empty: a restore never overwrites, name a new directory", ErrInvalid, to)
+	}
+	return nil
+}
+
+// restore makes the new ledger, of a state that was verified and the record that
+// it stands on.
+func (r *Reader) restore(ctx context.Context, v *projector.View, head journal.Record, to, name string, o Options) (Restored, error) {
+	o = o.withDefaults()
+	if o.Keys == nil { // what was encrypted does not become plain by being restored
+		o.Keys = r.keys
 	}
 	id, err := newIdentity(o)
 	if err != nil {
@@ -102,37 +163,65 @@ func (r *Reader) chainAt(seq uint64) (journal.Record, error) {
 	}
 	for _, s := range list {
 		if s.Seq == seq && r.own(s) {
-			return journal.Record{Seq: seq, Epoch: s.Epoch, Chain: s.Chain, Time: s.RecordTime}, nil
+			return headOf(s), nil
 		}
 	}
 	return rec, err
 }
 
-// SnapshotMoment is the moment a snapshot stands at, by its name.
-func (r *Reader) SnapshotMoment(name string) (Moment, error) {
-	s, err := r.snaps.Verify(name)
-	if err != nil {
-		return Moment{}, fmt.Errorf("holdfast: %w", err)
-	}
-	return Moment{Seq: s.Seq}, nil
+// VerifySnapshot checks one snapshot: its bytes, its ledger, its place in the
+// chain, and that it loads to the digest it was written with. An [UnlinkedError]
+// says that all of it is good but its place, which the journal cannot tell.
+func (r *Reader) VerifySnapshot(name string) (snapshotter.Snapshot, error) {
+	s, _, err := r.sound(name)
+	return s, err
 }
 
-// VerifySnapshot checks one snapshot: its bytes, its ledger, its place in the
-// chain, and that it loads to the digest it was written with.
-func (r *Reader) VerifySnapshot(name string) (snapshotter.Snapshot, error) {
+// sound reads one snapshot whole and checks it. It returns the state also with an
+// [UnlinkedError].
+func (r *Reader) sound(name string) (snapshotter.Snapshot, *projector.Book, error) {
 	s, err := r.snaps.Verify(name)
 	if err != nil {
-		return s, fmt.Errorf("holdfast: %w", err)
-	}
-	log, err := r.openLog()
-	if err != nil {
-		return s, fmt.Errorf("holdfast: %w", err)
+		return s, nil, fmt.Errorf("holdfast: %w", err)
 	}
 	if !r.id.owns(s.Ledger, s.Seq) {
-		return s, fmt.Errorf("%w: snapshot %s belongs to another ledger", ErrDamaged, name)
+		return s, nil, fmt.Errorf("%w: snapshot %s belongs to another ledger", ErrDamaged, name)
 	}
-	_, err = r.load(log, s)
-	return s, err
+	apart := r.held(s)
+	if _, unlinked := errors.AsType[*UnlinkedError](apart); apart != nil && !unlinked {
+		return s, nil, apart
+	}
+	book, err := loadBook(r.snaps, s, r.opts)
+	if err != nil {
+		return s, nil, err
+	}
+	return s, book, apart
+}
+
+// held holds a snapshot against the journal.
+func (r *Reader) held(s snapshotter.Snapshot) error {
+	log, err := r.openLog()
+	var last journal.Head
+	if err == nil {
+		last, err = log.Last()
+	}
+	beyond := err == nil && s.Seq > last.Seq
+	if err == nil {
+		err = linked(log, anchorOf(s))
+	}
+	_, damaged := errors.AsType[*journal.DamageError](err)
+	switch {
+	case err == nil:
+		return nil
+	case beyond || damaged || errors.Is(err, ErrTrimmed):
+		return &UnlinkedError{Snapshot: s.Name, Err: err}
+	}
+	return fmt.Errorf("snapshot %s: %w", s.Name, err)
+}
+
+// headOf is the record that a snapshot stands on.
+func headOf(s snapshotter.Snapshot) journal.Record {
+	return journal.Record{Seq: s.Seq, Epoch: s.Epoch, Chain: s.Chain, Time: s.RecordTime}
 }
 
 // stampOf is the place of a snapshot in the history.

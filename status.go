@@ -113,6 +113,7 @@ type Backup struct {
 	Digest      string `json:"digest"` // hex
 	Verified    bool   `json:"verified,omitempty"`
 	Encrypted   string `json:"encrypted,omitempty"` // id of the key
+	Unlinked    string `json:"unlinked,omitempty"`  // why the journal cannot tell its place
 	Damage      string `json:"damage,omitempty"`
 }
 

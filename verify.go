@@ -42,10 +42,16 @@ type VerifyReport struct {
 	Bytes     int64  `json:"bytes"`
 	Snapshots int    `json:"snapshots"`
 	// Checkpoints are those in the ledger's own directory.
-	Checkpoints int      `json:"checkpoints"`
-	Deep        bool     `json:"deep"`
-	Digest      string   `json:"digest,omitempty"` // of the state at Last, hex
-	Keys        []string `json:"keys,omitempty"`   // ids of the keys of encrypted records
+	Checkpoints int `json:"checkpoints"`
+	// Deep says that the changes were recomputed up to the last one. It is false
+	// also where that was asked for and could not be done: see Findings, Notices and
+	// Unread.
+	Deep bool `json:"deep"`
+	// Believed is how many records Deep had to take as they are, because what they
+	// follow from was trimmed; Notices name them.
+	Believed uint64   `json:"believed,omitempty"`
+	Digest   string   `json:"digest,omitempty"` // of the state at Last, hex
+	Keys     []string `json:"keys,omitempty"`   // ids of the keys of encrypted records
 	// Unread says that integrity was checked and payloads were not read,
 	// because their keys were not given.
 	Unread   bool      `json:"unread,omitempty"`
@@ -97,7 +103,7 @@ func (r *Reader) firstKept() uint64 {
 }
 
 func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
-	rep := &VerifyReport{Deep: o.Deep, Findings: []Finding{}, Notices: []Finding{}}
+	rep := &VerifyReport{Findings: []Finding{}, Notices: []Finding{}}
 	if _, err := readIdentity(r.dir); err != nil {
 		rep.find(err)
 	}

@@ -33,8 +33,14 @@ const (
 // the stream holds something that this ledger's relay did not write, or
 // ErrClosed. The memory of an event is the caller's.
 func Follow(ctx context.Context, nc *nats.Conn, ledger string, from uint64) iter.Seq2[Event, error] {
+	return FollowIn(ctx, nc, "", ledger, from)
+}
+
+// FollowIn is [Follow] where the stream is in another JetStream domain than the
+// server that nc is connected to.
+func FollowIn(ctx context.Context, nc *nats.Conn, domain, ledger string, from uint64) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		f := &follower{nc: nc, ledger: ledger, stream: StreamName(ledger), next: from}
+		f := &follower{nc: nc, domain: domain, ledger: ledger, stream: StreamName(ledger), next: from}
 		for {
 			err := f.consume(ctx, yield)
 			switch {
@@ -63,6 +69,7 @@ var errDone = errors.New("bus: done")
 // follower is the state of one Follow.
 type follower struct {
 	nc      *nats.Conn
+	domain  string // of JetStream; "" is the server's own
 	ledger  string
 	stream  string
 	next    uint64 // the change to yield next, 0 when it is not known yet
@@ -72,6 +79,9 @@ type follower struct {
 // consume yields changes from one consumer until that fails.
 func (f *follower) consume(ctx context.Context, yield func(Event, error) bool) error {
 	js, err := jetstream.New(f.nc)
+	if f.domain != "" {
+		js, err = jetstream.NewWithDomain(f.nc, f.domain)
+	}
 	if err != nil {
 		return err
 	}

@@ -62,10 +62,7 @@ func listSegments(dir string) ([]segmentFile, error) {
 		return nil, nil // a new ledger; MARK knows better if it is not
 	}
 	if misplaced(err) {
-		return nil, &DamageError{
-			File: journalDir, Reason: "not a directory",
-			Plan: "nothing was changed; put the directory back from a copy of this ledger",
-		}
+		return nil, noDirectory()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: list segments: %w", err)
@@ -103,6 +100,15 @@ func listSegments(dir string) ([]segmentFile, error) {
 		return 1
 	})
 	return segs, nil
+}
+
+// noDirectory is the damage of a ledger that has something else in the place of
+// its journal, which not even a repair can move out of the way.
+func noDirectory() *DamageError {
+	return &DamageError{
+		File: journalDir, Reason: "not a directory",
+		Plan: "nothing was changed; put the directory back from a copy of this ledger",
+	}
 }
 
 func parseSegmentName(name string) (first uint64, bad string) {

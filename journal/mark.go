@@ -168,3 +168,42 @@ func readSmall(path string, limit int64) ([]byte, error) {
 	n, err := readFull(f, b, 0)
 	return b[:n], err
 }
+
+// SaveMark makes MARK say what is durable now, so that the loss of it cannot
+// pass for a torn tail. It costs two fsyncs and does not hold up commits; call
+// it now and then. A MARK that would say the same again is not written.
+func (j *Journal) SaveMark() error {
+	j.markMu.Lock()
+	defer j.markMu.Unlock()
+	if err := j.usable(); err != nil {
+		return err
+	}
+	return j.saveMark(j.currentMark())
+}
+
+func (j *Journal) currentMark() mark {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return mark{
+		first: j.first, base: j.base, noBase: j.noBase, epoch: j.epoch,
+		last: j.head.Seq, chain: j.head.Chain, tail: j.active,
+	}
+}
+
+// saveMark needs markMu.
+func (j *Journal) saveMark(m mark) error {
+	if m == j.saved {
+		return nil
+	}
+	j.o.Phase("mark", true)
+	defer j.o.Phase("mark", false)
+	err := writeMark(j.dir, &m)
+	if errors.Is(err, durable.ErrSyncDir) {
+		return j.fail("mark", err)
+	}
+	if err != nil {
+		return err
+	}
+	j.saved = m
+	return nil
+}

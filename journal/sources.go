@@ -73,6 +73,9 @@ func indexDir(dir string, copied bool) (out []*source, obstacles []string, err e
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
+	if misplaced(err) {
+		return nil, nil, noDirectory()
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("journal: list segments: %w", err)
 	}

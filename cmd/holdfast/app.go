@@ -98,7 +98,7 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 damage found, 5 ledger in use.`,
 	p.StringVar(&a.server, "server", "", "NATS URL of a daemon to ask instead of the directory, such as nats://127.0.0.1:4222")
 	p.StringVar(&a.creds, "creds", "", "credentials for --server: a context file such as DIR/nats/writer.json, or a .creds file")
 	p.StringVar(&a.ledger, "ledger", "", "with --server: name of the ledger, needed only when several answer there")
-	p.StringVarP(&a.output, "output", "o", asTable, "form of results: table, json, ndjson or csv")
+	p.StringVarP(&a.output, "output", "o", asTable, "form of results: table, json, ndjson or csv, which is for rows: what is one object is JSON then")
 	p.StringVar(&a.logLevel, "log-level", "", "what is logged to standard error: debug, info, warn or error (default: info for serve, else warn)")
 	p.StringVar(&a.keySource, "key", envOr("HOLDFAST_KEY_SOURCE", ""), "where the keys of an encrypted ledger come from: a file, env:NAME or cmd:COMMAND; what is created with it is encrypted (env HOLDFAST_KEY_SOURCE)")
 	p.Lookup("key").DefValue = "" // a command may hold what --help must not show

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -38,6 +39,7 @@ func backupColumns() []column[holdfast.Backup] {
 			}
 			return ""
 		}},
+		{title: "unlinked", sparse: true, cell: func(r *holdfast.Backup) string { return r.Unlinked }},
 		{title: "damage", sparse: true, cell: func(r *holdfast.Backup) string { return r.Damage }},
 	}
 }
@@ -149,7 +151,10 @@ func (a *app) backupVerifyCmd() *cobra.Command {
 		Short: "Read snapshots whole and check them, all by default",
 		Long: `Reads each named snapshot (all of them when none is named) to the last byte: its
 checksums, its ledger, its place in the journal's chain, and that it loads to the
-digest it was written with. Exit code 3 when one is damaged.`,
+digest it was written with. Where the journal is damaged it cannot tell the place;
+a snapshot that is whole is then not called damaged and can be restored.
+
+Exit code 3 when a snapshot, or the journal, is damaged.`,
 		Example: "  holdfast backup verify",
 	}
 	return a.verb(cmd, func(_ context.Context, names []string) error {
@@ -169,35 +174,50 @@ digest it was written with. Exit code 3 when one is damaged.`,
 				names = append(names, s.Name)
 			}
 		}
-		rows, bad, err := verifyBackups(r, names)
+		rows, bad, journal, err := verifyBackups(r, names)
 		if err == nil {
 			err = a.printBackups(rows)
 		}
 		if err != nil {
 			return err
 		}
-		if bad > 0 {
-			return fmt.Errorf("%w: %d of %d snapshots are damaged: move them away; an older one and the journal give the same state", errFindings, bad, len(names))
-		}
-		return nil
+		return verdict(bad, len(names), journal)
 	})
 }
 
-// verifyBackups checks the named snapshots and counts the damaged ones.
-func verifyBackups(r *holdfast.Reader, names []string) (rows []holdfast.Backup, bad int, err error) {
+// verdict is the error for damaged snapshots and for a damaged journal.
+func verdict(bad, of int, journal error) error {
+	switch {
+	case bad == 0:
+		return journal
+	case journal != nil:
+		return fmt.Errorf("%w: %d of %d snapshots, and the journal: %w", errFindings, bad, of, journal)
+	}
+	return fmt.Errorf("%w: %d of %d snapshots are damaged: move them away; an older one and the journal give the same state", errFindings, bad, of)
+}
+
+// verifyBackups checks the named snapshots and counts the damaged ones. Damage of
+// the journal, which keeps one from being held against it, is told apart.
+func verifyBackups(r *holdfast.Reader, names []string) (rows []holdfast.Backup, bad int, journal, err error) {
 	for _, name := range names {
 		s, verr := r.VerifySnapshot(name)
 		row := holdfast.BackupOf(s)
-		row.Name, row.Verified = name, verr == nil
+		apart, unlinked := errors.AsType[*holdfast.UnlinkedError](verr)
+		row.Name, row.Verified = name, verr == nil || unlinked
 		switch {
 		case verr == nil:
+		case unlinked:
+			row.Unlinked = plain(apart.Why())
+			if isDamage(verr) {
+				journal = apart.Err
+			}
 		case isDamage(verr):
 			bad++
 			row.Damage = plain(verr.Error())
 		default:
-			return nil, bad, verr
+			return nil, bad, nil, verr
 		}
 		rows = append(rows, row)
 	}
-	return rows, bad, nil
+	return rows, bad, journal, nil
 }

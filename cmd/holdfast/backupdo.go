@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
-	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -20,8 +19,12 @@ func (a *app) backupRestoreCmd() *cobra.Command {
 		Long: `Makes a new ledger in another, empty directory, with the state of a snapshot
 (NAME), of a moment (--as-of, a seq or record time) or of now. The new ledger has
 an identity and a stream of its own and names its parent. The source is only
-read: history is never rewound.`,
+read: history is never rewound.
+
+A snapshot that is named is restored also where the journal is damaged or gone;
+what came after it is then lost, so see 'holdfast repair --plan' first.`,
 		Example: `  holdfast backup restore --to ./restored
+  holdfast backup restore positions_20260102_030405_4711.snap --to ./restored
   holdfast backup restore --as-of 2026-01-02T00:00:00Z --to ./restored --name main_2`,
 		Args: cobra.MaximumNArgs(1),
 	}
@@ -46,28 +49,29 @@ read: history is never rewound.`,
 		if err != nil {
 			return err
 		}
+		var res holdfast.Restored
 		if len(args) == 1 {
-			if at, err = r.SnapshotMoment(args[0]); err != nil {
-				return err
-			}
+			res, err = r.RestoreSnapshot(ctx, args[0], to, name, holdfast.Options{Logger: a.log})
+		} else if err = reached(a.dir, at); err == nil {
+			res, err = r.Restore(ctx, at, to, name, holdfast.Options{Logger: a.log})
 		}
-		if err = reached(a.dir, at); err != nil {
-			return err
-		}
-		res, err := r.Restore(ctx, at, to, name, holdfast.Options{Logger: a.log})
 		if err != nil {
 			return err
 		}
 		if a.output != asTable {
 			return a.printJSON(res)
 		}
-		return describe(a.stdout, []pair{
+		pairs := []pair{
 			{"ledger", fmt.Sprintf("%s (%s)", res.Name, res.ID)},
 			{"directory", res.Dir},
 			{"parent", res.Parent},
 			{"seq", strconv.FormatUint(res.Seq, 10)},
 			{"digest", res.Digest},
-		})
+		}
+		if res.Unlinked != "" {
+			pairs = append(pairs, pair{"unlinked", "the snapshot is whole, but could not be held against the journal: " + plain(res.Unlinked)})
+		}
+		return describe(a.stdout, pairs)
 	})
 }
 
@@ -137,9 +141,9 @@ func (a *app) prune(ctx context.Context, keep int) (p pruned, err error) {
 }
 
 func firstKept(dir string) (uint64, error) {
-	log, err := journal.OpenReader(dir)
+	log, err := openJournal(dir)
 	if err != nil {
-		return 0, fmt.Errorf("holdfast: %w", err)
+		return 0, err
 	}
 	return log.First(), nil
 }

@@ -41,6 +41,9 @@ Exit code 1 when the stream contradicts the journal.`,
 	}
 	f.flags(cmd)
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		if err := f.check(cmd); err != nil {
+			return err
+		}
 		st, err := a.busStatus(ctx, &f)
 		if err != nil {
 			return err
@@ -62,10 +65,18 @@ func (a *app) printBus(st bus.Status) error {
 	return describe(a.stdout, []pair{
 		{"stream", st.Stream},
 		{"state", st.State},
-		{"holds", fmt.Sprintf("seq %d to %d", st.First, st.Last)},
+		{"holds", heldText(&st)},
 		{"behind", counted(int(st.Lag), "record")},
 		{"trouble", orDash(st.Err)},
 	})
+}
+
+// heldText is the stretch of records on the stream.
+func heldText(st *bus.Status) string {
+	if st.Last == 0 || st.Last < st.First {
+		return "no record yet"
+	}
+	return fmt.Sprintf("seq %d to %d", st.First, st.Last)
 }
 
 func orDash(s string) string {
@@ -178,6 +189,9 @@ runs, the ledger and its bus are opened for the moment.`,
 	}
 	f.flags(cmd)
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		if err := f.check(cmd); err != nil {
+			return err
+		}
 		a.findDaemon()
 		if a.server != "" {
 			return a.withRemote(ctx, func(r *remote) error {

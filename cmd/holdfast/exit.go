@@ -74,8 +74,8 @@ func (a *app) complain(cmd *cobra.Command, err error, code int) {
 		text = a.inUse(cmd, held.Holder)
 	case code == exitUsage:
 		text += fmt.Sprintf("\nRun '%s --help' for usage.", cmd.CommandPath())
-	case code == exitDamage && cmd.Name() != "verify" && cmd.Name() != "repair":
-		text += fmt.Sprintf("\nNothing was changed. Run 'holdfast verify --dir %s' for every finding, 'holdfast repair --plan --dir %s' for what to do.", a.dir, a.dir)
+	case code == exitDamage && cmd.CommandPath() != "holdfast verify" && cmd.Name() != "repair":
+		text += fmt.Sprintf("\nNothing was changed. Run 'holdfast verify --dir %[1]s' for every finding, 'holdfast repair --plan --dir %[1]s' for what to do.", quoted(a.dir))
 	case errors.Is(err, holdfast.ErrNoKey) || errors.Is(err, embedded.ErrStoreKey):
 		text += "\nName where its keys come from: --key FILE, --key env:NAME or --key cmd:COMMAND, or HOLDFAST_KEY_SOURCE."
 	case errors.Is(err, context.Canceled):
@@ -102,11 +102,11 @@ func (a *app) inUse(cmd *cobra.Command, h journal.Holder) string {
 	}
 	if h.Reach != "" && remoteVerb(cmd) {
 		fmt.Fprintf(&b, "\nSend the verb to it: %s --server %s --creds %s …",
-			cmd.CommandPath(), h.Reach, filepath.Join(a.dir, "nats", "writer.json"))
+			cmd.CommandPath(), h.Reach, quoted(filepath.Join(a.dir, "nats", "writer.json")))
 	} else {
 		b.WriteString("\nWait until it ends, or stop it.")
 	}
-	b.WriteString("\nReading verbs (positions, history, tail, replay, diff, status, verify) work on --dir meanwhile.")
+	b.WriteString("\nReading verbs (positions, history, tail, replay, diff, export, status, verify) work on --dir meanwhile.")
 	return b.String()
 }
 

@@ -38,7 +38,9 @@ is standard output.
 An engine that reads the layout finds a position by its instrument: choose with
 --account and --strategy so that each occurs once. All exits of a cycle appear as
 one of their average price. Beside what such an engine reads, each position has
-what 'holdfast import' needs to make it again exactly.`,
+what 'holdfast import' needs to open it again with the same quantity, cost, lots,
+profit, fees, extremes and notes, to the last digit. How often and how much it was
+entered and left before is not in the file.`,
 		Example: `  holdfast export --account bot
   holdfast export --as-of 2026-01-02T00:00:00Z state/positions.json
   holdfast export - | jq .positions`,

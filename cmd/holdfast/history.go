@@ -32,7 +32,9 @@ func (a *app) historyCmd() *cobra.Command {
 the whole position after it (all of it with -o json, ndjson or csv).
 
 --from and --to take a seq or a record time. Records that belong to no position
-(marks, instruments, accounts, epochs) are left out unless --records is given.
+(marks, instruments, accounts, epochs) are left out unless --records is given. Of a
+trimmed ledger it begins with the oldest kept record, and --trades with what
+followed the oldest kept snapshot.
 
 --trades prints closed trades instead, as analysis tools pair them:
   fill_to_fill     what each exit took from each lot
@@ -89,7 +91,19 @@ func (a *app) history(ctx context.Context, f *historyFlags) error {
 	if err != nil {
 		return err
 	}
+	a.noteBeginning(filter)
 	return a.printChanges(encoded(r.History(ctx, filter)), f.limit)
+}
+
+// noteBeginning says where a history begins of which nobody said from when, if that
+// is not the ledger's first record.
+func (a *app) noteBeginning(f holdfast.Filter) {
+	if f.From != (holdfast.Moment{}) {
+		return
+	}
+	if first, err := firstKept(a.dir); err == nil && first > 1 { // an error will show where it matters
+		a.notef("the records before seq %d were trimmed, or are with the ledger that this one was restored from: they are not shown", first)
+	}
 }
 
 // encoded turns changes into their JSON, which stays valid until the next step.

@@ -63,8 +63,17 @@ With -o json the last line of output is {"read","applied","duplicates",
 "rejected","last_seq"}.
 
 A CSV is lines of fills, or with a column type any mutations, its columns named as
-the members of the JSON form. BitMEX wallet histories become charges, GDAX reports
-spot fills; --map account:=NAME names the account that these files leave out.
+the members of the JSON form; --map says otherwise, in parts with commas between:
+  account=Account         the member account is in the column Account
+  account:=main           it is main in every line
+  id=Hash+Order ID        the id is made of several columns
+  id:=line                it is made of line number and line: only the very same
+                          file is recognised again
+  time_format=unix_ms     how times are written: rfc3339, unix, unix_ms, unix_us,
+                          unix_ns, or 2 January 2006, 15:04:05 in that form, such
+                          as 02.01.2006 15:04:05 (UTC unless it has a zone)
+BitMEX wallet histories become charges, GDAX reports spot fills; account:=NAME
+names the account that these files leave out.
 
 --rounding hyperliquid takes the places of a coin's sizes from the file: let the
 first file be one that has them. A coin whose plain definition is in force is

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
@@ -28,7 +29,10 @@ type natsFlags struct {
 	ca       string
 	cert     string
 	key      string
+	domain   string
 	replicas int
+	maxAge   time.Duration
+	maxBytes string
 }
 
 func (f *natsFlags) flags(cmd *cobra.Command) {
@@ -41,9 +45,31 @@ func (f *natsFlags) flags(cmd *cobra.Command) {
 	p.StringVar(&f.ca, "nats-ca", "", "with --nats: file with the root certificates")
 	p.StringVar(&f.cert, "nats-cert", "", "with --nats: file with the client certificate")
 	p.StringVar(&f.key, "nats-key", "", "with --nats: file with the key of the client certificate")
+	p.StringVar(&f.domain, "nats-domain", "", "with --nats: JetStream domain that the stream is in; a context file may say it too")
 	p.IntVar(&f.replicas, "nats-replicas", 1, "with --nats: replicas of the stream, when it is created")
+	p.DurationVar(&f.maxAge, "stream-max-age", 0, "how long messages stay on the stream, when it is created; 0 keeps what the journal keeps")
+	p.StringVar(&f.maxBytes, "stream-max-bytes", "0", "how large the stream may grow, such as 10GiB, when it is created; 0 is as large as the journal's")
 	// A secret in the environment must not be shown as a default by --help.
 	p.Lookup("nats-password").DefValue = ""
+}
+
+// check refuses flags that would have no effect, and URLs that are none.
+func (f *natsFlags) check(cmd *cobra.Command) error {
+	if n, err := parseSize(f.maxBytes); err != nil || n < 0 || f.maxAge < 0 {
+		return usagef("--stream-max-age %s, --stream-max-bytes %q: give an age such as 720h and a size such as 10GiB, or 0", f.maxAge, f.maxBytes)
+	}
+	if strings.ContainsAny(f.domain, ".*> \t") {
+		return usagef("--nats-domain %q: a domain has no '.', '*', '>' or space", f.domain)
+	}
+	if f.url != "" {
+		return checkURLs("nats", f.url)
+	}
+	for _, name := range []string{"creds", "nkey", "user", "password", "ca", "cert", "key", "domain", "replicas"} {
+		if cmd.Flags().Changed("nats-" + name) {
+			return usagef("--nats-%s needs --nats, the URL of the server that it is for", name)
+		}
+	}
+	return nil
 }
 
 // house is the bus of one process. close stops what was started for it.
@@ -98,6 +124,9 @@ func (a *app) existingBus(f *natsFlags) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.domain == "" {
+		f.domain = c.Domain
+	}
 	options := append(bus.ConnectOptions("holdfast", a.log), own...)
 	target := f.url
 	return &house{
@@ -107,11 +136,12 @@ func (a *app) existingBus(f *natsFlags) (*house, error) {
 	}, nil
 }
 
-// withoutSecrets takes user info out of a list of URLs.
+// withoutSecrets takes user info out of a list of URLs that [checkURLs] let pass.
 func withoutSecrets(list string) string {
 	parts := strings.Split(list, ",")
 	for i, p := range parts {
-		if u, err := url.Parse(strings.TrimSpace(p)); err == nil {
+		parts[i] = "?"
+		if u, err := natsURL(p); err == nil {
 			u.User = nil
 			parts[i] = u.String()
 		}
@@ -119,9 +149,29 @@ func withoutSecrets(list string) string {
 	return strings.Join(parts, ",")
 }
 
+// checkURLs refuses a list of URLs that nats.go would not understand. The error
+// repeats none of it, for there may be a password in it.
+func checkURLs(flag, list string) error {
+	for p := range strings.SplitSeq(list, ",") {
+		if u, err := natsURL(p); err != nil || u.Host == "" {
+			return usagef("--%s: it is no URL such as nats://127.0.0.1:4222; in a password, %%, / and @ are written %%25, %%2F and %%40", flag)
+		}
+	}
+	return nil
+}
+
+// natsURL reads a URL as nats.go does, which takes a host and a port alone too.
+func natsURL(text string) (*url.URL, error) {
+	text = strings.TrimSpace(text)
+	if !strings.Contains(text, "://") {
+		text = "nats://" + text
+	}
+	return url.Parse(text)
+}
+
 // busText tells in one line what the relay is doing.
 func busText(s *bus.Status) string {
-	text := fmt.Sprintf("%s: stream %s holds %d to %d, %d behind", s.State, s.Stream, s.First, s.Last, s.Lag)
+	text := fmt.Sprintf("%s: stream %s holds %s, %d behind", s.State, s.Stream, heldText(s), s.Lag)
 	if s.Err != "" {
 		text += ": " + s.Err
 	}
@@ -130,5 +180,8 @@ func busText(s *bus.Status) string {
 
 // busOptions are those of a ledger on this bus.
 func (h *house) options(f *natsFlags) *holdfast.BusOptions {
-	return &holdfast.BusOptions{Connect: h.connect, Replicas: f.replicas, Serve: true}
+	limit, _ := parseSize(f.maxBytes) // check has read it
+	return &holdfast.BusOptions{
+		Connect: h.connect, Domain: f.domain, Replicas: f.replicas, MaxAge: f.maxAge, MaxBytes: limit, Serve: true,
+	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
-	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -129,9 +128,9 @@ func reached(dir string, at holdfast.Moment) error {
 	if at.Seq == 0 {
 		return nil
 	}
-	log, err := journal.OpenReader(dir)
+	log, err := openJournal(dir)
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return err
 	}
 	last, err := log.Last()
 	if err == nil && last.Seq < at.Seq {

@@ -19,6 +19,7 @@ import (
 // remote is a daemon that is asked over NATS.
 type remote struct {
 	nc     *nats.Conn
+	domain string // of JetStream, for who follows the stream
 	ledger string
 	// denied ends with the server's words when the credentials do not allow what
 	// was tried: NATS says so beside the request, which would wait for ever.
@@ -38,6 +39,7 @@ type natsContext struct {
 	CA          string `json:"ca"`
 	Cert        string `json:"cert"`
 	Key         string `json:"key"`
+	Domain      string `json:"jetstream_domain"`
 }
 
 func readContext(path string) (natsContext, error) {
@@ -104,6 +106,9 @@ func (a *app) context() (natsContext, error) {
 
 // dial connects to the daemon at --server.
 func (a *app) dial(ctx context.Context) (*remote, error) {
+	if err := checkURLs("server", a.server); err != nil {
+		return nil, err
+	}
 	c, err := a.context()
 	if err != nil {
 		return nil, err
@@ -122,11 +127,11 @@ func (a *app) dial(ctx context.Context) (*remote, error) {
 		}))...)
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
-		return nil, fmt.Errorf("holdfast: %s refuses the credentials: give --creds DIR/nats/writer.json of the daemon's directory", a.server)
+		return nil, fmt.Errorf("holdfast: %s refuses the credentials: give --creds DIR/nats/writer.json of the daemon's directory", withoutSecrets(a.server))
 	case err != nil:
-		return nil, fmt.Errorf("holdfast: --server %s: %w: is the daemon running there?", a.server, err)
+		return nil, fmt.Errorf("holdfast: --server %s: %w: is the daemon running there?", withoutSecrets(a.server), err)
 	}
-	r := &remote{nc: nc, ledger: a.ledger, denied: denied}
+	r := &remote{nc: nc, domain: c.Domain, ledger: a.ledger, denied: denied}
 	if r.ledger == "" {
 		if r.ledger, err = discover(ctx, nc); err != nil {
 			nc.Close()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -225,7 +226,11 @@ func lossText(p *holdfast.RepairPlan) string {
 
 // repairNext names the commands to run next.
 func (a *app) repairNext(p *holdfast.RepairPlan, f *repairFlags) []string {
-	command := "holdfast repair --dir " + quoted(a.dir)
+	here := "--dir " + quoted(a.dir)
+	if a.keySource != "" && a.keySource != os.Getenv("HOLDFAST_KEY_SOURCE") {
+		here += " --key " + quoted(a.keySource)
+	}
+	command := "holdfast repair " + here
 	if f.from != "" && p.Refused == "" {
 		command += " --from " + quoted(f.from)
 	}
@@ -235,7 +240,7 @@ func (a *app) repairNext(p *holdfast.RepairPlan, f *repairFlags) []string {
 			return []string{"next: " + again}
 		}
 		return []string{
-			"next: 'holdfast bus rebuild --dir " + quoted(a.dir) + "' makes the stream anew, if there is one; its consumers must begin again",
+			"next: 'holdfast bus rebuild " + here + "' makes the stream anew, if there is one; its consumers must begin again",
 		}
 	}
 	next := []string{}
@@ -251,7 +256,11 @@ func (a *app) repairNext(p *holdfast.RepairPlan, f *repairFlags) []string {
 	case f.plan && len(p.Heals)+len(p.Writes) > 0:
 		next = append(next, "next: "+command+" does what is said above")
 	}
-	next = append(next, "next: "+"holdfast repair --plan --dir "+quoted(a.dir)+" --from COPY, with "+another(f.from)+" copy of this ledger")
+	next = append(next, "next: holdfast repair --plan "+here+" --from COPY, with "+another(f.from)+" copy of this ledger")
+	if s := p.Restorable; s != nil {
+		next = append(next, fmt.Sprintf("next: holdfast backup restore %s %s --to NEW, without one: a new ledger that begins with the state at seq %d; this one stays as it is",
+			s.Name, here, s.Seq))
+	}
 	if p.Loss != nil {
 		next = append(next, fmt.Sprintf("next: %s --accept-loss-from %d, without one: it gives up %s, and begins a new lineage", command, p.Loss.Least, leastText(p)))
 	}

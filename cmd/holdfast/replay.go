@@ -25,7 +25,7 @@ object {"change":…,"before":…}; before is null for the first change of a key
 the position after it is in change.
 
 --from and --to take a seq or a record time. The directory is read without a
-lock.`,
+lock. Of a trimmed ledger it begins behind the oldest kept snapshot.`,
 		Example: `  holdfast replay --account A --instrument XBTUSD
   holdfast replay --from 100 --to 120 -o ndjson`,
 		Args: cobra.NoArgs,
@@ -98,6 +98,7 @@ func (a *app) replay(ctx context.Context, f *replayFlags) error {
 		return err
 	}
 	s := newSheet(a, stepColumns(changeTable(), false), stepColumns(changeFile(), true))
+	a.noteBeginning(filter)
 	var change, before []byte
 	for step, err := range r.Replay(ctx, filter) {
 		if err != nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +20,12 @@ the default), of one event or line of history (change), or of one member of what
 positions prints (position).`,
 		Example:   "  holdfast schema mutation > mutation.schema.json",
 		ValidArgs: []string{"mutation", "change", "position"},
-		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 || len(args) == 1 && !slices.Contains(cmd.ValidArgs, args[0]) {
+				return usagef("schema %s: choose mutation, change or position", strings.Join(args, " "))
+			}
+			return nil
+		},
 	}
 	return a.verb(cmd, func(_ context.Context, args []string) error {
 		schema := position.MutationSchema

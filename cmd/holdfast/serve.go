@@ -71,7 +71,7 @@ failures beside the appends: holdfast_snapshot_failures_total,
 holdfast_mark_failures_total, holdfast_trim_failures_total.`,
 		Example: `  holdfast serve --ingest testdata/market.ndjson
   holdfast serve --dir /var/lib/holdfast --nats nats://nats-1:4222,nats://nats-2:4222 --nats-creds daemon.creds
-  nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.>'`,
+  nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.v1.main.>'`,
 		Args: cobra.NoArgs,
 	}
 	f.creation(cmd)
@@ -84,6 +84,9 @@ holdfast_mark_failures_total, holdfast_trim_failures_total.`,
 	p.StringArrayVar(&f.ingest, "ingest", nil, "file to apply after the start; may be repeated")
 	f.inputFlags.flags(cmd)
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		if err := f.check(cmd); err != nil {
+			return err
+		}
 		a.infoByDefault()
 		return a.serve(ctx, &f)
 	})

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,6 +106,29 @@ func (s *served) get(t *testing.T, path string, wantStatus int) string {
 
 func fillLine(id, qty string) string {
 	return `{"type":"fill","id":"` + id + `","account":"A","instrument":"ETH","side":"buy","qty":"` + qty + `","price":"100","time":"2026-01-02T03:04:05Z"}`
+}
+
+// TestSubjectsOfTheExamples subscribes to what the help and the README say with
+// the credentials that they name.
+func TestSubjectsOfTheExamples(t *testing.T) {
+	help, err := self(t, "serve", "--help").Output()
+	require.NoError(t, err)
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	named := regexp.MustCompile(`reader\.json" sub '([^']+)'`)
+	s := startServe(t, "--dir", filepath.Join(t.TempDir(), "ledger"))
+	for what, text := range map[string][]byte{"help": help, "README": readme} {
+		found := named.FindAllSubmatch(text, -1)
+		require.NotEmpty(t, found, what)
+		for _, subject := range found {
+			nc := s.client(t, "reader")
+			_, err = nc.SubscribeSync(string(subject[1]))
+			require.NoError(t, err)
+			require.NoError(t, nc.Flush())
+			require.NoError(t, nc.LastError(), "%s: %s", what, subject[1])
+		}
+	}
+	s.stop(t)
 }
 
 // event is what a test looks at of an event.

@@ -21,6 +21,9 @@ import (
 // variable; it is never printed, logged or part of an error. The public key
 // (name+hash+key) is for everybody.
 
+// privateKey is what every private key begins with.
+const privateKey = "PRIVATE+KEY+"
+
 // maxKeyFile bounds what is read of a file of keys.
 const maxKeyFile = 64 << 10
 
@@ -33,6 +36,9 @@ func signKeyFlag(cmd *cobra.Command, source *string) {
 func loadSigner(source string) (note.Signer, error) {
 	if source == "" {
 		return nil, nil //nolint:nilnil // no key is what was asked for
+	}
+	if strings.Contains(source, privateKey) { // never repeated: it would be in a log
+		return nil, usagef("--sign-key: it is a key itself: put it into a file of mode 0600 and name that")
 	}
 	text, err := secretText(source)
 	if err != nil {
@@ -114,6 +120,9 @@ func signKeygen(path, name string) (public string, err error) {
 func loadVerifiers(source string) (note.Verifiers, error) {
 	if v, err := note.NewVerifier(source); err == nil {
 		return note.VerifierList(v), nil
+	}
+	if strings.Contains(source, privateKey) {
+		return nil, usagef("--verifier: it is a private key: give the public one, which 'keygen --sign' printed")
 	}
 	b, err := os.ReadFile(source)
 	if err != nil {

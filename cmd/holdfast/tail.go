@@ -60,9 +60,9 @@ func (a *app) tail(ctx context.Context, f *tailFlags) error {
 	if err != nil {
 		return err
 	}
-	log, err := journal.OpenReader(a.dir)
+	log, err := openJournal(a.dir)
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return err
 	}
 	log = log.WithKeys(keys)
 	head, err := log.Last()
@@ -141,7 +141,7 @@ func (a *app) remoteTail(ctx context.Context, r *remote, f *tailFlags) error {
 	if !f.follow && from > st.Last {
 		return s.end("no records")
 	}
-	for e, err := range bus.Follow(ctx, r.nc, r.ledger, from) {
+	for e, err := range bus.FollowIn(ctx, r.nc, r.domain, r.ledger, from) {
 		if ctx.Err() != nil {
 			return s.flush() // an interrupted follower has done its work
 		}

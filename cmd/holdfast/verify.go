@@ -87,7 +87,7 @@ func (a *app) verify(ctx context.Context, deep bool) (*holdfast.VerifyReport, er
 	r, err := a.reader()
 	if id, ok := errors.AsType[*holdfast.IdentityError](err); ok { // without its identity nothing else can be checked
 		return &holdfast.VerifyReport{
-			Deep: deep, Notices: []holdfast.Finding{},
+			Notices:  []holdfast.Finding{},
 			Findings: []holdfast.Finding{{File: id.File, Reason: id.Reason, Plan: "put the file back from a copy of the ledger"}},
 		}, nil
 	}
@@ -121,7 +121,11 @@ func (a *app) printReport(rep *holdfast.VerifyReport) error {
 		pairs = append(pairs, againstPairs(rep.Against)...)
 	}
 	if rep.Deep {
-		pairs = append(pairs, pair{"deep", "every change recomputed from its cause"})
+		text := "every change recomputed from its cause"
+		if rep.Believed > 0 {
+			text += fmt.Sprintf(", but for %d: what they follow from was trimmed", rep.Believed)
+		}
+		pairs = append(pairs, pair{"deep", text})
 	}
 	if rep.Digest != "" {
 		pairs = append(pairs, pair{"digest", rep.Digest})

@@ -46,7 +46,7 @@ func disk() []bug {
 		{"a clean MARK after a failure", in("journal/journal.go",
 			"	if failed != nil {\n		j.ahead.drop()\n		return j.lock.release()\n	}\n	err := j.ahead.cut", "	_ = failed\n	err := j.ahead.cut"), by(atJournal, firstErr)},
 		{
-			"believe that a MARK was written that was not", in("journal/journal.go",
+			"believe that a MARK was written that was not", in("journal/mark.go",
 				"	err := writeMark(j.dir, &m)\n", "	j.saved = m\n	err := writeMark(j.dir, &m)\n"),
 			by(atJournal, "^TestMarkThatCannotBeWritten$"),
 		},

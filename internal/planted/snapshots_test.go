@@ -47,6 +47,10 @@ func snapshots() []bug {
 		{"a restored ledger before its state is there", []edit{
 			{"restore.go", "	snaps := snapshotter.New(filepath.Join(to,", "	if err = id.write(to); err != nil {\n		return Restored{}, err\n	}\n	snaps := snapshotter.New(filepath.Join(to,"},
 		}, by(".", traced)},
+		{"a snapshot that the journal contradicts is restored", in("restore.go",
+			"	case beyond || damaged || errors.Is(err, ErrTrimmed):", "	case beyond || damaged || err != nil:"), by(".", "^TestContradictedSnapshotIsNotRestored$")},
+		{"a snapshot of another ledger is restored", in("restore.go",
+			"	if !r.id.owns(s.Ledger, s.Seq) {", "	if false {"), by(".", "^TestSnapshotByItsName$")},
 		{"a restore that is not read back", in("restore.go",
 			"	if _, err = loadBook(snaps, written, r.opts); err != nil {", "	_ = written\n	if err = nil; err != nil {"), by(".", "^TestRestoreReadsBack$")},
 	}

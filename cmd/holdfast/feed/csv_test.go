@@ -96,6 +96,7 @@ func TestCSVTimes(t *testing.T) {
 			var bad *feed.LineError
 			require.ErrorAs(t, out[0].err, &bad, "%+v", c)
 			require.Equal(t, "time", bad.Field)
+			require.NotContains(t, bad.Error(), "Z07:00", "a form that only Go knows")
 			continue
 		}
 		require.NoError(t, out[0].err)

@@ -87,7 +87,9 @@ func (e *PositionError) Unwrap() []error { return []error{ErrLine, e.Err} }
 // is new.
 //
 // Numbers are taken as their decimal text, not as doubles. A file that
-// [WritePositions] wrote gives back exactly the positions that it was given.
+// [WritePositions] wrote gives back the positions that it was given with the same
+// quantity, cost, lots, totals, extremes and notes; what was entered and left
+// before, and how often, becomes an adoption.
 func Positions(r io.Reader, o PositionsOptions) (*Imported, error) {
 	b, err := io.ReadAll(io.LimitReader(r, MaxPositions+1))
 	switch {

@@ -47,7 +47,13 @@ func parseTime(text, layout string) (position.Time, error) {
 		return parseUnix(text, unit)
 	}
 	t, err := time.Parse(layout, text)
-	if err != nil {
+	switch {
+	case err == nil:
+	case text == "":
+		return 0, errors.New("is empty")
+	case layout == time.RFC3339:
+		return 0, fmt.Errorf(`%s is no RFC 3339 time such as "2006-01-02T15:04:05Z"`, clip(text))
+	default:
 		return 0, fmt.Errorf("%s is not of the form %s", clip(text), layout)
 	}
 	at, err := position.At(t)

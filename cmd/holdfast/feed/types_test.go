@@ -132,7 +132,7 @@ func TestCSVTypedBadRows(t *testing.T) {
 		{"fill,1,A,X,buy,1,one,,,,,,", "price", `price (column "Fill Price") "one" is not a plain decimal`},
 		{"mark,1,,X,,,,,,,,,", "price", `price (column "Fill Price") is missing in a mark`},
 		{"mark,,,X,,,1,,,,,,", "id", "id is empty"},
-		{"mark,1,,X,,,1,,,,,soon,", "time", `time "soon" is not of the form`},
+		{"mark,1,,X,,,1,,,,,soon,", "time", `time "soon" is no RFC 3339 time such as "2006-01-02T15:04:05Z"`},
 		{"adopt,1,A,X,,1,,,{,,,,", "lots", `lots "{" is neither a text nor JSON`},
 		{`adopt,1,A,X,,1,,,"[{""qty"":""1""},""x"":[]",,,,`, "lots", "is neither a text nor JSON"},
 		{`adopt,1,A,X,,1,,,"[{""qty"":""1""}]",,,,`, "lots", "lots number 1: price or cost is required"},
