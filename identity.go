@@ -214,6 +214,10 @@ func (id Identity) write(dir string) error {
 // IdentityError says that ledger.json is damaged. It matches [ErrDamaged].
 type IdentityError struct{ File, Reason string }
 
+// identityLost is the reason where there are records and no identity.
+const identityLost = "is missing, but there are records: 'holdfast repair --from DIR' takes it from a copy of the ledger; " +
+	"where a restore into this directory was cut short, remove the directory and restore again"
+
 func (e *IdentityError) Error() string { return "holdfast: " + e.File + " " + e.Reason }
 
 // Unwrap returns ErrDamaged.

@@ -34,15 +34,14 @@ type Reader struct {
 }
 
 // OpenReader opens a ledger for reading. A directory without a ledger gives
-// [ErrNotLedger], one that has lost its identity an [IdentityError]. Of an encrypted ledger it reads identity, heads and listings;
-// what was written needs [Reader.WithKeys].
+// [ErrNotLedger], one that has lost its identity an [IdentityError]. Of an
+// encrypted ledger it reads identity, heads and listings; what was written needs
+// [Reader.WithKeys].
 func OpenReader(dir string) (*Reader, error) {
 	id, err := readIdentity(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && orphaned(dir):
-		return nil, &IdentityError{
-			File: filepath.Join(dir, identityFile), Reason: "is missing, but there are records: 'holdfast repair --from DIR' takes it from a copy of the ledger",
-		}
+		return nil, &IdentityError{File: filepath.Join(dir, identityFile), Reason: identityLost}
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w: %s has no %s: create one with ingest or serve, or name another --dir", ErrNotLedger, dir, identityFile)
 	case errors.Is(err, unix.ENOTDIR):

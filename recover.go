@@ -102,7 +102,7 @@ func (p *opening) claim(last uint64) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	case last > 0:
-		return &IdentityError{File: identityFile, Reason: "is missing, but the journal holds records: take it from a copy of the ledger ('holdfast repair --from DIR'), or, if a restore into this directory was cut short, remove it and restore again"}
+		return &IdentityError{File: identityFile, Reason: identityLost}
 	}
 	p.created = true
 	return nil

@@ -195,7 +195,7 @@ func (s *survey) damaged(file string, off int64, seq uint64, reason string) *Dam
 	return &DamageError{
 		File: file, Offset: off, Seq: seq, Durable: s.known, Reason: reason,
 		Plan: "nothing was changed; 'holdfast repair --plan' says what a copy of this ledger can heal (--from DIR) and " +
-			"what would have to be given up without one; 'holdfast backup restore' makes a new ledger of a snapshot",
+			"what would have to be given up without one; 'holdfast backup restore NAME --to DIR2' makes a new ledger of the snapshot NAME",
 	}
 }
 
