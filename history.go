@@ -16,24 +16,36 @@ type Entry struct {
 	Change position.Change
 }
 
-// Filter selects changes; empty members select all. Records that belong to no
-// position (marks, instruments, accounts, epochs) are left out unless Records is
-// set.
+// Filter selects changes; empty members select all. Strategy and leg of a key may
+// be empty themselves: NoStrategy and NoLeg select the keys without one. Records
+// that belong to no position (marks, instruments, accounts, epochs) are left out
+// unless Records is set.
 type Filter struct {
-	Account, Instrument, Strategy string
-	From, To                      Moment
-	Records                       bool
+	Account, Instrument, Strategy, Leg string
+	NoStrategy, NoLeg                  bool
+	From, To                           Moment
+	Records                            bool
+}
+
+// SelectsKey reports whether changes of a key are selected.
+func (f Filter) SelectsKey(k position.Key) bool {
+	return (f.Account == "" || f.Account == k.Account) &&
+		(f.Instrument == "" || f.Instrument == k.Instrument) &&
+		(f.Strategy == "" || f.Strategy == k.Strategy) && (!f.NoStrategy || k.Strategy == "") &&
+		(f.Leg == "" || f.Leg == k.Leg) && (!f.NoLeg || k.Leg == "")
+}
+
+// ofKeys reports whether what belongs to no account and to no key is left out.
+func (f Filter) ofKeys() bool {
+	return f.Account+f.Strategy+f.Leg != "" || f.NoStrategy || f.NoLeg
 }
 
 func (f Filter) selects(e Entry) bool {
 	c := &e.Change
 	if c.After == nil {
-		return f.Records && f.Account == "" && f.Strategy == "" && (f.Instrument == "" || instrumentOf(c) == f.Instrument)
+		return f.Records && !f.ofKeys() && (f.Instrument == "" || instrumentOf(c) == f.Instrument)
 	}
-	k := c.After.Key
-	return (f.Account == "" || f.Account == k.Account) &&
-		(f.Instrument == "" || f.Instrument == k.Instrument) &&
-		(f.Strategy == "" || f.Strategy == k.Strategy)
+	return f.SelectsKey(c.After.Key)
 }
 
 func instrumentOf(c *position.Change) string {

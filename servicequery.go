@@ -25,6 +25,7 @@ const historyLimit = 1000
 // all of them are optional.
 type query struct {
 	Account, Instrument, Strategy, Leg string
+	NoStrategy, NoLeg                  bool // the member is null: keys without one
 
 	All     bool   // flat positions too
 	At      string // RFC 3339 time or seq; of history the last one
@@ -57,13 +58,13 @@ func takes(endpoint string) []string {
 	case "position.lots":
 		return []string{"account", "instrument", "strategy", "leg", "lots", "limit"}
 	case "position.list":
-		return []string{"account", "instrument", "strategy", "all"}
+		return []string{"account", "instrument", "strategy", "leg", "all"}
 	case "position.at":
-		return []string{"account", "instrument", "strategy", "all", "at", "event"}
+		return []string{"account", "instrument", "strategy", "leg", "all", "at", "event"}
 	case "history":
-		return []string{"account", "instrument", "strategy", "from", "at", "limit", "records"}
+		return []string{"account", "instrument", "strategy", "leg", "from", "at", "limit", "records"}
 	case "summary":
-		return []string{"account", "instrument", "strategy", "by", "in", "rates"}
+		return []string{"account", "instrument", "strategy", "leg", "by", "in", "rates"}
 	case "account.list":
 		return []string{"account"}
 	case "verify":
@@ -169,10 +170,15 @@ func (q *query) set(name string, value []byte) error {
 	}
 	bools := map[string]*bool{"all": &q.All, "records": &q.Records, "deep": &q.Deep}
 	counts := map[string]*int{"lots": &q.Lots, "limit": &q.Limit}
+	// "" selects all, as a member that is absent does.
+	none := map[string]*bool{"strategy": &q.NoStrategy, "leg": &q.NoLeg}
 	kind := kindOf(value)
 	var wants string
 	var err error
 	switch {
+	case none[name] != nil && kind == "null":
+		*none[name] = true
+		return nil
 	case name == "rates":
 		if kind != "an object" {
 			return badRequest(`rates must be an object such as {"EUR":"1.08"}, not %s`, kind)
@@ -205,6 +211,13 @@ func (q *query) set(name string, value []byte) error {
 
 func (q *query) key() position.Key {
 	return position.Key{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, Leg: q.Leg}
+}
+
+func (q *query) filter() Filter {
+	return Filter{
+		Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, Leg: q.Leg,
+		NoStrategy: q.NoStrategy, NoLeg: q.NoLeg, Records: q.Records,
+	}
 }
 
 func (l *Ledger) serveGet(_ context.Context, q *query) ([]byte, error) {
@@ -272,8 +285,7 @@ func (l *Ledger) viewAt(ctx context.Context, event string, at Moment) (*projecto
 }
 
 func (q *query) selects(p *position.Position) bool {
-	return (q.All || p.IsOpen()) && (q.Account == "" || q.Account == p.Key.Account) &&
-		(q.Instrument == "" || q.Instrument == p.Key.Instrument) && (q.Strategy == "" || q.Strategy == p.Key.Strategy)
+	return (q.All || p.IsOpen()) && q.filter().SelectsKey(p.Key)
 }
 
 // positions yields what a query selects of a view.
@@ -296,7 +308,7 @@ func arrayReply(positions iter.Seq[position.Position]) ([]byte, error) {
 			out = append(out, ',')
 		}
 		if out = position.AppendPositionJSON(out, fewLots(&p)); len(out) > maxReply {
-			return nil, tooLong("select by account, instrument or strategy")
+			return nil, tooLong("select by account, instrument, strategy or leg")
 		}
 	}
 	return append(out, ']'), nil
@@ -309,7 +321,7 @@ func tooLong(advice string) error {
 // serveHistory replies with at most limit changes from a point on; the caller
 // continues after the last seq it got.
 func (l *Ledger) serveHistory(ctx context.Context, q *query) ([]byte, error) {
-	f := Filter{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, Records: q.Records}
+	f := q.filter()
 	var err error
 	if f.From, err = moment("from", q.From); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package holdfast_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -96,13 +97,14 @@ func TestRequestsTakeWhatTheyUseOnly(t *testing.T) {
 	for _, row := range []struct{ endpoint, body, want string }{
 		{"position.list", `{"at":"1"}`, `"at" is not a member of position.list; position.at takes it`},
 		{"position.list", `{"event":"2026-01-02T03:04:05Z"}`, `"event" is not a member of position.list; position.at takes it`},
-		{"position.list", `{"leg":"long"}`, `"leg" is not a member of position.list; position.get takes it`},
+		{"verify", `{"leg":"long"}`, `"leg" is not a member of verify; position.get takes it`},
+		{"position.list", `{"leg":1}`, `leg must be a string, not a number`},
 		{"position.get", `{"limit":1}`, `"limit" is not a member of position.get; position.lots takes it`},
 		{"account.list", `{"by":"account"}`, `"by" is not a member of account.list; summary takes it`},
 		{"history", `{"deep":true}`, `"deep" is not a member of history; verify takes it`},
 		{"summary", `{"all":true}`, `"all" is not a member of summary; position.list takes it`},
 		{"verify", `{"Deep":true}`, `"Deep" is not a member of verify: those are deep`},
-		{"position.list", `{"ACCOUNT":"A"}`, `"ACCOUNT" is not a member of position.list: those are account, instrument, strategy, all`},
+		{"position.list", `{"ACCOUNT":"A"}`, `"ACCOUNT" is not a member of position.list: those are account, instrument, strategy, leg, all`},
 		{"status", `{"x":1}`, `"x" is not a member of status: it takes none`},
 		{"backup.list", `{"account":"A"}`, `"account" is not a member of backup.list; position.get takes it`},
 		{"backup.create", `garbage`, `the request is broken: expected one JSON object in UTF-8`},
@@ -177,5 +179,52 @@ func TestRequestErrorsNameNoPackages(t *testing.T) {
 		require.NoError(t, json.Unmarshal(b, &refused))
 		require.True(t, strings.HasPrefix(refused.Error.Text, row.want), refused.Error.Text)
 		require.NotRegexp(t, `(holdfast|position|projector|journal): `, strings.ReplaceAll(refused.Error.Text, "unknown position: ", ""))
+	}
+}
+
+// "" selects all, as ever: who wants the keys without a strategy says null.
+func TestNullSelectsKeysWithoutAPart(t *testing.T) {
+	s := served(t)
+	nc, err := s.Connect(t.Context())
+	require.NoError(t, err)
+	defer nc.Close()
+	for i, parts := range []string{``, `,"strategy":"grid"`, `,"leg":"hedge"`} {
+		_, code := request(t, nc, "apply", fmt.Sprintf(
+			`{"type":"fill","id":"part-%d","account":"P","instrument":"X","side":"buy","qty":"%d","price":"1","time":"2026-01-02T03:04:05Z"%s}`, i, i+1, parts))
+		require.Empty(t, code)
+	}
+	for _, row := range []struct {
+		members string
+		want    []string
+	}{
+		{``, []string{"1", "2", "3"}},
+		{`,"strategy":"","leg":""`, []string{"1", "2", "3"}},
+		{`,"strategy":null`, []string{"1", "3"}},
+		{`,"leg":null`, []string{"1", "2"}},
+		{`,"strategy":null,"leg":null`, []string{"1"}},
+		{`,"leg":"hedge"`, []string{"3"}},
+		{`,"strategy":"grid","leg":null`, []string{"2"}},
+	} {
+		var list []struct{ Qty string }
+		b, code := request(t, nc, "position.list", `{"account":"P"`+row.members+`}`)
+		require.Empty(t, code, "%s", b)
+		require.NoError(t, json.Unmarshal(b, &list))
+		var got []string
+		for _, p := range list {
+			got = append(got, p.Qty)
+		}
+		require.ElementsMatch(t, row.want, got, row.members)
+
+		var changes []json.RawMessage
+		b, code = request(t, nc, "history", `{"account":"P"`+row.members+`}`)
+		require.Empty(t, code, "%s", b)
+		require.NoError(t, json.Unmarshal(b, &changes))
+		require.Len(t, changes, len(row.want), row.members)
+
+		var groups []struct{ Positions int }
+		b, code = request(t, nc, "summary", `{"account":"P"`+row.members+`}`)
+		require.Empty(t, code, "%s", b)
+		require.NoError(t, json.Unmarshal(b, &groups))
+		require.Equal(t, len(row.want), groups[0].Positions, row.members)
 	}
 }

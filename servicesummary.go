@@ -47,7 +47,7 @@ func (l *Ledger) serveSummary(_ context.Context, q *query) ([]byte, error) {
 	}
 	b, err := reply(out, nil)
 	if len(b) > maxReply {
-		return nil, tooLong("select by account, instrument or strategy")
+		return nil, tooLong("select by account, instrument, strategy or leg")
 	}
 	return b, err
 }
@@ -66,7 +66,8 @@ func (l *Ledger) summary(q *query) ([]summaryReply, error) {
 			return nil, fmt.Errorf("rates: the rate of %.64q: %w", currency, err)
 		}
 	}
-	all := query{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, All: true}
+	all := *q
+	all.All = true
 	groups, err := position.Summarize(all.positions(l.View()), by, q.In, rates)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)

@@ -113,9 +113,8 @@ func (a *app) noteLate(ctx context.Context, r *holdfast.Reader, f *diffFlags, be
 	if err != nil {
 		return err
 	}
-	filter := holdfast.Filter{
-		Account: f.account, Instrument: f.instrument, Strategy: f.strategy, Records: true, From: holdfast.Moment{Seq: believed + 1},
-	}
+	filter := f.where()
+	filter.Records, filter.From = true, holdfast.Moment{Seq: believed + 1}
 	n := 0
 	for e, err := range r.History(ctx, filter) {
 		if err != nil {
@@ -190,12 +189,12 @@ func (a *app) printDifferences(before, after *projector.View, f *diffFlags) erro
 			}
 			row.Account, row.Instrument, row.Strategy, row.Leg = d.Key.Account, d.Key.Instrument, d.Key.Strategy, d.Key.Leg
 		case "instrument":
-			if f.account+f.strategy != "" || f.instrument != "" && f.instrument != d.Name {
+			if f.account != "" || f.part() || f.instrument != "" && f.instrument != d.Name {
 				continue
 			}
 			row.Instrument = d.Name
 		default:
-			if f.instrument+f.strategy != "" || f.account != "" && f.account != d.Name {
+			if f.instrument != "" || f.part() || f.account != "" && f.account != d.Name {
 				continue
 			}
 			row.Account = d.Name

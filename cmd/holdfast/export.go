@@ -36,7 +36,8 @@ was there before is kept as FILE.bak. FILE is positions.json unless it is given;
 is standard output.
 
 An engine that reads the layout finds a position by its instrument: choose with
---account and --strategy so that each occurs once. All exits of a cycle appear as
+--account, --strategy and --leg, of which the last two may be '', so that each
+occurs once. All exits of a cycle appear as
 one of their average price. Beside what such an engine reads, each position has
 what 'holdfast import' needs to open it again with the same quantity, cost, lots,
 profit, fees, extremes and notes, to the last digit. How often and how much it was
@@ -120,7 +121,7 @@ func openOnes(v *projector.View, sel selection) ([]position.Position, error) {
 	seen := make(map[string]position.Key)
 	for p := range selected(v, &positionsFlags{selection: sel}) {
 		if other, twice := seen[p.Key.Instrument]; twice {
-			return nil, fmt.Errorf("holdfast: %s is open as %s and as %s, and the layout holds an instrument once: choose with --account and --strategy",
+			return nil, fmt.Errorf("holdfast: %s is open as %s and as %s, and the layout holds an instrument once: choose with --account, --strategy or --leg ('' is those without one)",
 				p.Key.Instrument, other, p.Key)
 		}
 		seen[p.Key.Instrument] = p.Key

@@ -141,7 +141,8 @@ func (a *app) printChanges(changes iter.Seq2[[]byte, error], limit int) error {
 // history asks page by page until nothing more comes.
 func (r *remote) history(ctx context.Context, sel *selection, sp *span, records bool) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		q := remoteQuery{Account: sel.account, Instrument: sel.instrument, Strategy: sel.strategy, From: sp.from, At: sp.to, Records: records}
+		q := sel.query()
+		q.From, q.At, q.Records = sp.from, sp.to, records
 		for {
 			rows, next, err := r.page(ctx, q)
 			if err != nil {

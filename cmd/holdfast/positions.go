@@ -76,7 +76,7 @@ func (f *positionsFlags) check() error {
 	switch {
 	case n > 1:
 		return usagef("--cycles, --lots, --accounts and --totals exclude each other: choose one")
-	case f.accounts && f.strategy+f.instrument != "":
+	case f.accounts && (f.part() || f.instrument != ""):
 		return usagef("--accounts selects by --account only")
 	case f.all && (f.cycles || f.lots || f.accounts):
 		return usagef("--all has no meaning with --cycles, --lots or --accounts")
@@ -190,7 +190,8 @@ func (a *app) remotePositions(ctx context.Context, r *remote, f *positionsFlags)
 	if f.accounts {
 		return a.remoteAccounts(ctx, r, f)
 	}
-	q := remoteQuery{Account: f.account, Instrument: f.instrument, Strategy: f.strategy, All: f.all, At: f.asOf}
+	q := f.query()
+	q.All, q.At = f.all, f.asOf
 	endpoint := "position.list"
 	if f.asOf != "" {
 		endpoint = "position.at"

@@ -244,7 +244,8 @@ func (e *remoteError) refused() bool {
 type remoteQuery struct {
 	Account    string `json:"account,omitempty"`
 	Instrument string `json:"instrument,omitempty"`
-	Strategy   string `json:"strategy,omitempty"`
+	Strategy   any    `json:"strategy,omitempty"` // see member
+	Leg        any    `json:"leg,omitempty"`
 	All        bool   `json:"all,omitempty"`
 	At         string `json:"at,omitempty"`
 	From       string `json:"from,omitempty"`

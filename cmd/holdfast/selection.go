@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
@@ -9,19 +11,57 @@ import (
 
 // selection are the flags that choose positions and changes.
 type selection struct {
-	account, instrument, strategy string
+	account, instrument, strategy, leg string
+	noStrategy, noLeg                  bool // the flag is there and empty
 }
 
 func (s *selection) flags(cmd *cobra.Command) {
 	p := cmd.Flags()
 	p.StringVar(&s.account, "account", "", "only this account")
 	p.StringVar(&s.instrument, "instrument", "", "only this instrument")
-	p.StringVar(&s.strategy, "strategy", "", "only this strategy")
+	p.StringVar(&s.strategy, "strategy", "", "only this strategy; '' is those without one")
+	p.StringVar(&s.leg, "leg", "", "only this leg; '' is those without one")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		for _, name := range []string{"account", "instrument"} {
+			if v := p.Lookup(name); v.Changed && v.Value.String() == "" {
+				return usagef("--%s is empty: every position has one; leave the flag out for all", name)
+			}
+		}
+		s.noStrategy = p.Changed("strategy") && s.strategy == ""
+		s.noLeg = p.Changed("leg") && s.leg == ""
+		return nil
+	}
 }
 
-func (s *selection) selects(k position.Key) bool {
-	return (s.account == "" || s.account == k.Account) && (s.instrument == "" || s.instrument == k.Instrument) &&
-		(s.strategy == "" || s.strategy == k.Strategy)
+// where is the selection for the ledger.
+func (s *selection) where() holdfast.Filter {
+	return holdfast.Filter{
+		Account: s.account, Instrument: s.instrument, Strategy: s.strategy, Leg: s.leg, NoStrategy: s.noStrategy, NoLeg: s.noLeg,
+	}
+}
+
+func (s *selection) selects(k position.Key) bool { return s.where().SelectsKey(k) }
+
+// part reports whether positions are chosen by what an account or an instrument
+// does not have.
+func (s *selection) part() bool { return s.strategy+s.leg != "" || s.noStrategy || s.noLeg }
+
+// query is the selection for a daemon.
+func (s *selection) query() remoteQuery {
+	return remoteQuery{
+		Account: s.account, Instrument: s.instrument, Strategy: member(s.strategy, s.noStrategy), Leg: member(s.leg, s.noLeg),
+	}
+}
+
+// member is a request's member for a flag: absent for all, null for none.
+func member(text string, none bool) any {
+	switch {
+	case none:
+		return json.RawMessage("null")
+	case text == "":
+		return nil
+	}
+	return text
 }
 
 // span are the flags that choose a stretch of history.
@@ -34,7 +74,7 @@ func (s *span) flags(cmd *cobra.Command) {
 }
 
 func (s *span) filter(sel *selection) (holdfast.Filter, error) {
-	f := holdfast.Filter{Account: sel.account, Instrument: sel.instrument, Strategy: sel.strategy}
+	f := sel.where()
 	var err error
 	if f.From, err = moment("from", s.from); err != nil {
 		return f, err

@@ -95,7 +95,7 @@ func answer[T any](rw http.ResponseWriter, v T, err error) {
 }
 
 func (w *web) positions(rw http.ResponseWriter, r *http.Request) {
-	q, ok := queryMembers(rw, r, "account", "instrument", "strategy", "all", "as_of")
+	q, ok := queryMembers(rw, r, "account", "instrument", "strategy", "leg", "all", "as_of")
 	if !ok {
 		return
 	}
@@ -103,7 +103,10 @@ func (w *web) positions(rw http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	f := positionsFlags{selection: selection{q.Get("account"), q.Get("instrument"), q.Get("strategy")}, all: all}
+	f := positionsFlags{
+		selection: selection{account: q.Get("account"), instrument: q.Get("instrument"), strategy: q.Get("strategy"), leg: q.Get("leg")},
+		all:       all,
+	}
 	v := w.d.ledger().View()
 	if q.Get("as_of") != "" {
 		at, err := holdfast.ParseMoment(q.Get("as_of"))
