@@ -8,7 +8,8 @@ const warmed = 16
 // Warm reads what staging these fills is going to read, for all of them at once,
 // so that the processor waits for its memory once: fill after fill, each would
 // wait for its own. It changes nothing but the time that staging takes, and looks
-// at the first 16. It is the writer's, who knows what it stages next.
+// at the first 16. It is the writer's, who knows what it stages next; Stage does it
+// for the members of a batch.
 func (b *Book) Warm(ms []position.Mutation, prints []position.Fingerprint) {
 	var tags [warmed]uint32
 	var images [warmed]*position.Position
