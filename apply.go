@@ -27,7 +27,7 @@ func (f *Future) Wait(ctx context.Context) (Result, error) {
 	if err := f.req.wait(ctx); err != nil {
 		return Result{}, err
 	}
-	return f.req.results()[0], nil
+	return resultOf(f.req.outcomes[0]), nil
 }
 
 // ApplyOptions qualify one call.
@@ -51,11 +51,21 @@ func (l *Ledger) Apply(ctx context.Context, m position.Mutation) (Result, error)
 
 // ApplyWith is [Ledger.Apply] with options.
 func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
-	f, err := l.ApplyAsyncWith(ctx, m, o)
-	if err != nil {
+	req, _ := l.requests.Get().(*request)
+	if req == nil {
+		req = &request{done: make(chan struct{}, 1), again: true}
+	}
+	req.single(m, o)
+	if err := l.submit(ctx, req); err != nil {
 		return Result{}, err
 	}
-	return f.Wait(ctx)
+	if err := req.wait(ctx); err != nil { // nobody may know yet how it ends
+		return Result{}, err
+	}
+	r := resultOf(req.outcomes[0])
+	*req = request{done: req.done, again: true}
+	l.requests.Put(req)
+	return r, nil
 }
 
 // ApplyAsync hands a mutation over and returns at once, so that one goroutine
@@ -68,9 +78,8 @@ func (l *Ledger) ApplyAsync(ctx context.Context, m position.Mutation) (*Future, 
 
 // ApplyAsyncWith is [Ledger.ApplyAsync] with options.
 func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
-	req := &request{insist: o.Insist, done: make(chan struct{})}
-	req.one[0] = m
-	req.ms, req.prints = req.one[:], req.print[:]
+	req := &request{done: make(chan struct{})}
+	req.single(m, o)
 	if err := l.submit(ctx, req); err != nil {
 		return nil, err
 	}
@@ -176,7 +185,7 @@ func memberError(i, n int, err error) error {
 }
 
 // request is one call of Apply or ApplyBatch on its way through the stager and
-// the syncer. outcomes and err are set before done is closed.
+// the syncer. outcomes and err are set before done tells of it.
 type request struct {
 	ms       []position.Mutation
 	prints   []position.Fingerprint
@@ -189,7 +198,16 @@ type request struct {
 	look     *wanted          // it only looks what is to be read
 	outcomes []projector.Outcome
 	err      error
-	done     chan struct{}
+	done     chan struct{} // closed or, with again, of capacity 1 and sent to
+	// again: one goroutine waits for it, once, and when it was answered it is used
+	// for another call. Who gave up waiting leaves it to whoever holds it.
+	again bool
+}
+
+// single makes it a request for one mutation.
+func (r *request) single(m position.Mutation, o ApplyOptions) {
+	r.one[0], r.insist = m, o.Insist
+	r.ms, r.prints = r.one[:], r.print[:]
 }
 
 // setOutcomes copies what became of the request out of s, which will be used again.
@@ -197,9 +215,14 @@ func (r *request) setOutcomes(s *projector.Staged) {
 	r.outcomes = append(r.outcome[:0], s.Outcomes...)
 }
 
+// finish answers a request. It is not to be touched afterwards.
 func (r *request) finish(err error) {
 	if err != nil {
 		r.err = err
+	}
+	if r.again {
+		r.done <- struct{}{}
+		return
 	}
 	close(r.done)
 }
@@ -221,7 +244,11 @@ func (r *request) wait(ctx context.Context) error {
 func (r *request) results() []Result {
 	out := make([]Result, len(r.outcomes))
 	for i, o := range r.outcomes {
-		out[i] = Result{First: o.First, Last: o.Last, Duplicate: o.Duplicate}
+		out[i] = resultOf(o)
 	}
 	return out
+}
+
+func resultOf(o projector.Outcome) Result {
+	return Result{First: o.First, Last: o.Last, Duplicate: o.Duplicate}
 }

@@ -15,6 +15,7 @@ const (
 	queueSize    = 4096
 	parcelSize   = 16
 	parcelQueue  = 16
+	readAhead    = 16 // requests that the stager takes together; see projector.Book.Warm
 	groupRecords = 4096
 	groupBytes   = 4 << 20
 	// publishable is the size of an encoded change up to which its JSON event
@@ -56,7 +57,8 @@ type stager struct {
 	l     *Ledger
 	began bool          // this epoch's record was staged
 	last  position.Time // newest record time; never decreases
-	held  *request      // a bust or correction that waits until all is durable
+	ahead []*request    // taken from the queue and not staged yet, oldest first; backed by room
+	room  [readAhead]*request
 }
 
 func newStager(l *Ledger) stager {
@@ -74,13 +76,14 @@ func (l *Ledger) stageLoop() {
 	defer close(l.parcels)
 	l.synced <- struct{}{}
 	for {
-		req := l.stage.held
-		if l.stage.held = nil; req == nil {
-			var ok bool
-			if req, ok = <-l.queue; !ok {
+		if len(l.stage.ahead) == 0 {
+			req, ok := <-l.queue
+			if !ok {
 				break
 			}
+			l.stage.take(req)
 		}
+		req := l.stage.next()
 		g, ready := new(group), false
 		if req.refold {
 			<-l.synced
@@ -101,13 +104,13 @@ func (l *Ledger) stageLoop() {
 // fill adds to a group until the syncer is ready for it. It returns false when
 // the group is full, the queue closed, or a request held, before that.
 func (l *Ledger) fill(g *group) (ready bool) {
-	for !g.full() {
+	for l.stage.addAhead(g) {
 		select {
 		case req, ok := <-l.queue:
-			if !ok || l.stage.hold(req) {
+			if !ok {
 				return false
 			}
-			l.stage.add(g, req)
+			l.stage.take(req)
 		case <-l.synced:
 			l.drain(g)
 			return true
@@ -118,13 +121,13 @@ func (l *Ledger) fill(g *group) (ready bool) {
 
 // drain adds what is queued, letting callers run until nothing more comes.
 func (l *Ledger) drain(g *group) {
-	for idle := 0; idle < 2 && !g.full(); {
+	for idle := 0; idle < 2 && l.stage.addAhead(g); {
 		select {
 		case req, ok := <-l.queue:
-			if !ok || l.stage.hold(req) {
+			if !ok {
 				return
 			}
-			l.stage.add(g, req)
+			l.stage.take(req)
 			idle = 0
 		default:
 			idle++
@@ -133,12 +136,56 @@ func (l *Ledger) drain(g *group) {
 	}
 }
 
-// hold keeps a request that refolds for a group of its own.
-func (s *stager) hold(req *request) bool {
-	if req.refold {
-		s.held = req
+// take makes a request the next one, and takes more that are queued with it, so
+// that the book can get ready for all of them.
+func (s *stager) take(req *request) {
+	s.ahead = append(s.room[:0], req)
+	for len(s.ahead) < readAhead {
+		select {
+		case req, ok := <-s.l.queue:
+			if ok {
+				s.ahead = append(s.ahead, req)
+				continue
+			}
+		default:
+		}
+		break
 	}
-	return req.refold
+	if len(s.ahead) > 1 {
+		s.warm()
+	}
+}
+
+// warm tells the book which mutations come next.
+func (s *stager) warm() {
+	var ms [readAhead]position.Mutation
+	var prints [readAhead]position.Fingerprint
+	for i, req := range s.ahead {
+		ms[i], prints[i] = req.ms[0], req.prints[0]
+	}
+	s.l.book.Warm(ms[:len(s.ahead)], prints[:len(s.ahead)])
+}
+
+// next returns the oldest request that was taken and not staged.
+func (s *stager) next() *request {
+	req := s.ahead[0]
+	s.ahead[0], s.ahead = nil, s.ahead[1:]
+	return req
+}
+
+// addAhead stages what was taken. It returns false when the group is full, or when
+// it comes to a request that refolds, which takes a group of its own.
+func (s *stager) addAhead(g *group) bool {
+	for !g.full() {
+		if len(s.ahead) == 0 {
+			return true
+		}
+		if s.ahead[0].refold {
+			return false
+		}
+		s.add(g, s.next())
+	}
+	return false
 }
 
 // add stages one request. A refusal reaches only its caller. It waits with the

@@ -40,6 +40,8 @@ type Ledger struct {
 	durable chan struct{} // nudges the relay; capacity 1
 	due     chan struct{} // nudges the keeper; capacity 1
 
+	requests sync.Pool // of *request, answered; see request.again
+
 	stage stager // owned by the stager goroutine
 
 	failure failure

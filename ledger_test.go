@@ -376,3 +376,24 @@ func TestReplayOfATrimmedLedger(t *testing.T) {
 	require.Equal(t, s.Seq+1, seqs[0])
 	require.Equal(t, l.View().Seq(), seqs[len(seqs)-1])
 }
+
+// What one call leaves in a request is not there for the next one that uses it.
+func TestRequestsAreUsedAgain(t *testing.T) {
+	l := open(t, t.TempDir(), quiet())
+	var last uint64
+	for i := range 5 {
+		id := strconv.Itoa(i)
+		r, err := l.Apply(t.Context(), fill(id, "A", "I", position.Buy, "1", "100"))
+		require.NoError(t, err)
+		require.False(t, r.Duplicate)
+		require.Greater(t, r.First, last)
+		last = r.Last
+		again, err := l.ApplyWith(t.Context(), fill(id, "A", "I", position.Buy, "1", "100"), holdfast.ApplyOptions{Insist: true})
+		require.NoError(t, err)
+		require.Equal(t, holdfast.Result{First: r.First, Last: r.Last, Duplicate: true}, again)
+		_, err = l.Apply(t.Context(), fill(id, "A", "I", position.Buy, "2", "100"))
+		require.ErrorIs(t, err, holdfast.ErrIDReused)
+		_, err = l.Apply(t.Context(), fill("x", "", "I", position.Buy, "2", "100"))
+		require.ErrorIs(t, err, holdfast.ErrInvalid)
+	}
+}

@@ -131,7 +131,7 @@ func (x *flow) prior(old *Position, settlement string) *Lifetime {
 	if sum.isZero() {
 		return nil
 	}
-	return &sum
+	return sum.block()
 }
 
 func (l *Lifetime) isZero() bool {

@@ -91,6 +91,24 @@ type imageBlock struct {
 	fee [1]Amount
 }
 
+// lifetimeBlock is to the totals of earlier cycles what imageBlock is to an image.
+// Each record of the key encodes them.
+type lifetimeBlock struct {
+	Lifetime
+
+	fee [1]Amount
+}
+
+// block returns totals that will not change any more, with their fees beside them.
+func (l *Lifetime) block() *Lifetime {
+	b := &lifetimeBlock{Lifetime: *l}
+	if len(l.Fees) == 1 {
+		b.fee[0] = l.Fees[0]
+		b.Fees = b.fee[:]
+	}
+	return &b.Lifetime
+}
+
 // Clone returns a copy that shares no room with p, so that it does not keep p in
 // memory, but what both point to.
 func (p *Position) Clone() *Position {

@@ -113,6 +113,20 @@ func (w *Window) Find(id [16]byte) (WindowEntry, bool) {
 	return *w.view.at(newest), true
 }
 
+// Warm reads where Find will begin to look for each of these ids, and where adding
+// as many entries will forget the oldest, so that the processor has that at hand
+// when they come. What it returns means nothing.
+func (w *Window) Warm(prints []Fingerprint) (sum int) {
+	v := &w.view
+	for i := range prints {
+		sum += int(w.index[w.home(idTag(prints[i].ID))].ref)
+		if n := v.lo + uint64(i); v.hi-v.lo+uint64(i) >= w.size && n < v.hi {
+			sum += int(w.index[w.home(idTag(v.at(n).ID))].ref)
+		}
+	}
+	return sum
+}
+
 // Add remembers an entry, and forgets the oldest one if the window is full. An
 // id that is there already keeps its entry beside the new one; that happens only
 // to a window that is larger than the one through which the id passed twice.

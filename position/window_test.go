@@ -64,6 +64,8 @@ func TestWindowAgainstList(t *testing.T) {
 		var views []frozen
 		for seq := uint64(1); seq < 6000; seq++ {
 			e := entry(rnd, seq)
+			next := []position.Fingerprint{e.Fingerprint, entry(rnd, 0).Fingerprint, entry(rnd, 0).Fingerprint}
+			w.Warm(next[:rnd.IntN(len(next)+1)])
 			w.Add(e)
 			plain.add(e)
 			for range 3 {

@@ -31,7 +31,7 @@ type Record struct {
 // Book is the state of a ledger after some record: positions, instruments,
 // accounts, and the dedupe window.
 //
-// One goroutine, the writer, calls Stage, StageEpoch, Accept, Replay and
+// One goroutine, the writer, calls Stage, StageEpoch, Accept, Warm, Replay and
 // Recompute. Publish may be called by another one, in the order of Accept.
 // Everything else may be called by anybody at any time, and sees only what was
 // published.
@@ -48,6 +48,7 @@ type Book struct {
 	names   map[string]string   // some of those in keys; see named
 	staging staging
 	spare   []*Staged // that nobody uses
+	warmth  int       // means nothing; see Warm
 
 	returned struct { // that nobody uses either; see Reuse
 		sync.Mutex

@@ -86,6 +86,9 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []p
 		return nil, err
 	}
 	for i, m := range ms {
+		if i%warmed == 0 && len(ms) > 1 {
+			b.Warm(ms[i:], prints[i:]) // for single ones their caller does it
+		}
 		if s.Outcomes[i].Duplicate {
 			continue
 		}

@@ -38,6 +38,18 @@ func (t *table[K, V]) slot(images []*V, key K) (uint32, bool) {
 	return 0, false
 }
 
+// likely returns the accepted image that a key with this tag has, if that key has
+// any, but for two keys with one tag. It looks at no image.
+func (t *table[K, V]) likely(tag uint32) *V {
+	x := &t.index
+	for i := x.home(tag); x.places[i].ref != 0; i = x.next(i) {
+		if p := x.places[i]; p.tag == tag && int(p.ref) <= len(t.head) {
+			return t.head[p.ref-1]
+		}
+	}
+	return nil
+}
+
 // write is one image for one slot.
 type write[V any] struct {
 	slot uint32
