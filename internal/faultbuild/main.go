@@ -34,10 +34,26 @@ const (
 	replacement = "os " + `"` + faultOS + `"`
 )
 
-// watched are the directories whose files import faultos; one that is not there
-// is passed over.
-func watched() []string {
-	return []string{".", "journal", "snapshotter", "keyring", "internal/durable"}
+// watched returns the directories whose files get faultos in the place of os:
+// those of every package of this module that a ledger is linked from. A package
+// that is new below the root is so watched from its first day.
+func watched() ([]string, error) {
+	out, err := exec.Command("go", "list", "-deps", "-tags=fault", //nolint:gosec // constants
+		"-f", `{{with .Module}}{{if .Main}}{{$.ImportPath}} {{$.Dir}}{{end}}{{end}}`, modulePath).Output()
+	if err != nil {
+		return nil, fmt.Errorf("list what the ledger is linked from: %w", err)
+	}
+	var dirs []string
+	for line := range strings.Lines(string(out)) {
+		path, dir, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if ok && path != faultOS { // faultos calls the real os
+			dirs = append(dirs, dir)
+		}
+	}
+	if len(dirs) == 0 {
+		return nil, errors.New("the ledger is linked from no package of this module")
+	}
+	return dirs, nil
 }
 
 func main() {
@@ -84,8 +100,12 @@ func makeOverlay(temp string) (string, error) {
 		return "", err
 	}
 	o := overlay{temp: temp, replace: map[string]string{}}
-	for _, dir := range watched() {
-		if err = o.add(filepath.Join(root, dir), filepath.Join(root, dir)); err != nil {
+	dirs, err := watched()
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range dirs {
+		if err = o.add(dir, dir); err != nil {
 			return "", err
 		}
 	}

@@ -1,16 +1,8 @@
 package planted_test
 
-import (
-	"os"
-	"path/filepath"
-)
-
-// encryption are the bugs of encrypting records, where there is encryption.
+// encryption are the bugs of encrypting records.
 func encryption() []bug {
 	const seal = "journal/seal.go"
-	if _, err := os.Stat(filepath.Join(root, seal)); err != nil {
-		return nil
-	}
 	return []bug{
 		{"use a nonce twice", in(seal,
 			"	copy(b.nonce[:], header[atSeq:atSynced])\n", ""), by(atJournal, "^TestNoNonceTwice$|^TestGolden")},
