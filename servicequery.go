@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/moneyprinter/holdfast/bus"
@@ -276,11 +276,11 @@ func (l *Ledger) viewAt(ctx context.Context, event string, at Moment) (*projecto
 	if event == "" {
 		return l.AsOf(ctx, at)
 	}
-	e, err := ParseMoment(event)
-	if err != nil || e.Time == 0 {
-		return nil, fmt.Errorf("%w: event %.40q is not an RFC 3339 time such as 2026-01-02T03:04:05Z", ErrInvalid, event)
+	e, err := position.ParseTime(event)
+	if err != nil {
+		return nil, renamed(err, "event")
 	}
-	v, _, err := l.AsOfEvent(ctx, e.Time, at)
+	v, _, err := l.AsOfEvent(ctx, e, at)
 	return v, err
 }
 
@@ -362,7 +362,15 @@ func moment(name, text string) (Moment, error) {
 	return m, nil
 }
 
-// ParseMoment reads a seq or an RFC 3339 time.
+// renamed puts a member's name on an error of [position.ParseTime].
+func renamed(err error, name string) error {
+	if e, ok := errors.AsType[*position.FieldError](err); ok {
+		return &position.FieldError{Field: name, Reason: e.Reason, Err: e.Err}
+	}
+	return err
+}
+
+// ParseMoment reads a seq, or a time as [position.ParseTime] does.
 func ParseMoment(s string) (Moment, error) {
 	if seq, err := strconv.ParseUint(s, 10, 64); err == nil {
 		if seq == 0 {
@@ -370,13 +378,11 @@ func ParseMoment(s string) (Moment, error) {
 		}
 		return Moment{Seq: seq}, nil
 	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
+	if digits := strings.TrimLeft(s, "0123456789"); digits == "" && s != "" {
+		return Moment{}, fmt.Errorf("%w: seq %.40q is out of range", ErrInvalid, s)
+	} else if !strings.HasPrefix(digits, "-") || len(digits) == len(s) {
 		return Moment{}, fmt.Errorf("%w: %.40q is neither a seq nor an RFC 3339 time such as 2026-01-02T03:04:05Z", ErrInvalid, s)
 	}
-	at, err := position.At(t)
-	if err != nil {
-		return Moment{}, err
-	}
-	return Moment{Time: at}, nil
+	at, err := position.ParseTime(s)
+	return Moment{Time: at}, err
 }

@@ -173,5 +173,5 @@ func timeOf(name string, v value) (Time, error) {
 	if err != nil {
 		return 0, err
 	}
-	return parseTime(text)
+	return ParseTime(text)
 }

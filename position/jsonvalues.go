@@ -3,7 +3,6 @@ package position
 import (
 	"strconv"
 	"strings"
-	"time"
 )
 
 // textOf reads a string.
@@ -118,101 +117,4 @@ func mapOf(name string, v value) (map[string]string, error) {
 		}
 	})
 	return out, s.err
-}
-
-// timePattern is what parseTime takes, but for the days of a month.
-const timePattern = `^(19[7-9][0-9]|2[01][0-9]{2}|22[0-5][0-9]|226[01])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])` +
-	`T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
-
-// parseTime reads RFC 3339 in upper case. It does not go through [time.Parse],
-// which drops digits past the nanosecond and takes a comma for the point.
-func parseTime(s string) (Time, error) {
-	const form = "2006-01-02T15:04:05Z"
-	p := timeText{s: s}
-	year, month, day := p.number(4, '-'), p.number(2, '-'), p.number(2, 'T')
-	hour, minute, second := p.number(2, ':'), p.number(2, ':'), p.number(2, 0)
-	nanos := p.fraction()
-	offset := p.zone()
-	if p.bad || p.s != "" {
-		return 0, invalid("time", "%q is no RFC 3339 time such as %q", clip(s), form)
-	}
-	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
-	if month < 1 || t.Month() != time.Month(month) || t.Day() != day || hour > 23 || minute > 59 || second > 59 {
-		return 0, invalid("time", "%q names a day or an hour that does not exist", clip(s))
-	}
-	at, err := At(t.Add(-offset))
-	if err == nil && at == 0 {
-		return 0, invalid("time", "is 1970-01-01T00:00:00Z, which stands for no time")
-	}
-	return at, err
-}
-
-// timeText is consumed from the left.
-type timeText struct {
-	s   string
-	bad bool
-}
-
-// number takes digits, and the byte after them unless it is 0.
-func (p *timeText) number(digits int, after byte) int {
-	size := digits
-	if after != 0 {
-		size++
-	}
-	if len(p.s) < size || after != 0 && p.s[digits] != after {
-		p.bad = true
-		return 0
-	}
-	n := 0
-	for i := range digits {
-		c := p.s[i]
-		if c < '0' || c > '9' {
-			p.bad = true
-			return 0
-		}
-		n = 10*n + int(c-'0')
-	}
-	p.s = p.s[size:]
-	return n
-}
-
-func (p *timeText) fraction() int {
-	if p.s == "" || p.s[0] != '.' {
-		return 0
-	}
-	p.s = p.s[1:]
-	n, digits := 0, 0
-	for ; digits < len(p.s) && p.s[digits] >= '0' && p.s[digits] <= '9'; digits++ {
-		if digits == 9 {
-			p.bad = true
-			return 0
-		}
-		n = 10*n + int(p.s[digits]-'0')
-	}
-	p.bad = p.bad || digits == 0
-	p.s = p.s[digits:]
-	for ; digits < 9; digits++ {
-		n *= 10
-	}
-	return n
-}
-
-func (p *timeText) zone() time.Duration {
-	if p.s == "Z" {
-		p.s = ""
-		return 0
-	}
-	if p.s == "" || p.s[0] != '+' && p.s[0] != '-' {
-		p.bad = true
-		return 0
-	}
-	minus := p.s[0] == '-'
-	p.s = p.s[1:]
-	hours, minutes := p.number(2, ':'), p.number(2, 0)
-	p.bad = p.bad || hours > 23 || minutes > 59
-	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
-	if minus {
-		return -offset
-	}
-	return offset
 }

@@ -56,10 +56,10 @@ func (r *LotRef) span() (from, to Time, err error) {
 	case r.Opened == "":
 		return 0, 0, nil
 	case len(r.Opened) == len("2006-01-02"):
-		from, err = parseTime(r.Opened + "T00:00:00Z")
+		from, err = ParseTime(r.Opened + "T00:00:00Z")
 		to = from + day - 1
 	default:
-		from, err = parseTime(r.Opened)
+		from, err = ParseTime(r.Opened)
 		to = from
 	}
 	if err != nil {

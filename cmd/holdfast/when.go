@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,11 +33,7 @@ func eventTime(text string) (position.Time, error) {
 	if text == "" {
 		return 0, nil
 	}
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return 0, usagef("--as-of-event %.40q is no RFC 3339 time such as 2026-01-02T03:04:05Z", text)
-	}
-	at, err := position.At(t)
+	at, err := position.ParseTime(text)
 	if err != nil {
 		return 0, usagef("--as-of-event: %v", err)
 	}

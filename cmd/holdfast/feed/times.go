@@ -38,22 +38,23 @@ func unixUnit(layout string) (int64, bool) {
 
 var errNoInstant = errors.New("is 1970-01-01T00:00:00Z, which stands for no time at all")
 
-// parseTime reads an instant. An empty layout is RFC 3339.
+// parseTime reads an instant. An empty layout is RFC 3339, read as in NDJSON.
 func parseTime(text, layout string) (position.Time, error) {
-	if layout == "" {
-		layout = time.RFC3339
+	if text == "" {
+		return 0, errors.New("is empty")
+	}
+	if layout == "" || layout == time.RFC3339 {
+		at, err := position.ParseTime(text)
+		if refused, ok := errors.AsType[*position.FieldError](err); ok {
+			err = &reasonError{refused}
+		}
+		return at, err
 	}
 	if unit, ok := unixUnit(layout); ok {
 		return parseUnix(text, unit)
 	}
 	t, err := time.Parse(layout, text)
-	switch {
-	case err == nil:
-	case text == "":
-		return 0, errors.New("is empty")
-	case layout == time.RFC3339:
-		return 0, fmt.Errorf(`%s is no RFC 3339 time such as "2006-01-02T15:04:05Z"`, clip(text))
-	default:
+	if err != nil {
 		return 0, fmt.Errorf("%s is not of the form %s", clip(text), layout)
 	}
 	at, err := position.At(t)
