@@ -127,9 +127,12 @@ func reply[T any](v T, err error) ([]byte, error) {
 	return b, nil
 }
 
-// coded gives an error the code that a remote caller can act on.
-func coded(err error) error {
-	code := "500"
+// CodeOf returns the code that a request gets which ended with an error, such as
+// "404"; those are the status codes of HTTP. What says nothing else is "500".
+func CodeOf(err error) string {
+	if failed, ok := errors.AsType[*bus.Error](err); ok {
+		return failed.Code
+	}
 	for _, c := range []struct {
 		err  error
 		code string
@@ -162,11 +165,15 @@ func coded(err error) error {
 		{ErrDamaged, "422"},
 	} {
 		if errors.Is(err, c.err) {
-			code = c.code
-			break
+			return c.code
 		}
 	}
-	return &bus.Error{Code: code, Text: plain(err.Error())}
+	return "500"
+}
+
+// coded gives an error the code that a remote caller can act on.
+func coded(err error) error {
+	return &bus.Error{Code: CodeOf(err), Text: plain(err.Error())}
 }
 
 // plain takes the names of packages off the clauses of an error's text: who asks

@@ -25,8 +25,8 @@ type serveFlags struct {
 	openFlags
 	inputFlags
 	natsFlags
+	httpFlags
 
-	http     string
 	ingest   []string
 	evidence time.Duration
 }
@@ -47,7 +47,11 @@ The bus is a NATS server inside the process, with generated credentials in
 DIR/nats/reader.json and writer.json, or with --nats an existing one. With
 --nats-listen none there is no bus. Port 0 means any free port.
 
-The HTTP address answers GET /healthz, /status, /positions, /accounts, /verify and /metrics.
+The HTTP address answers GET /healthz, /status, /positions, /accounts, /verify and
+/metrics. Beyond loopback it needs --http-token-file, whose token clients send as
+'Authorization: Bearer TOKEN' for everything but /healthz, or --http-open. Two
+answers that read the journal (as_of, /verify) are made at a time; further requests
+get 429 and Retry-After. Errors are JSON where the request accepts application/json.
 
 With --key the ledger and the store of the embedded server are encrypted. On
 SIGHUP the keys are read again, and when the first one is another, it writes from
@@ -79,12 +83,12 @@ holdfast_mark_failures_total, holdfast_trim_failures_total.`,
 	p := cmd.Flags()
 	p.StringVar(&f.listen, "nats-listen", embedded.DefaultListen, "address of the embedded NATS server, or none")
 	f.natsFlags.flags(cmd)
-	p.StringVar(&f.http, "http", "127.0.0.1:8420", "address of the HTTP endpoints, or none")
+	f.httpFlags.flags(cmd)
 	p.DurationVar(&f.evidence, "bus-evidence", 2*time.Second, "how long the stream may take to say what was published before the ledger is opened; 0 does not ask")
 	p.StringArrayVar(&f.ingest, "ingest", nil, "file to apply after the start; may be repeated")
 	f.inputFlags.flags(cmd)
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
-		if err := f.check(cmd); err != nil {
+		if err := errors.Join(f.natsFlags.check(cmd), f.httpFlags.check()); err != nil {
 			return err
 		}
 		a.infoByDefault()
@@ -162,7 +166,11 @@ func (d *daemon) start(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	web, err := listenHTTP(ctx, f.http)
+	token, err := readBearer(f.tokenFile)
+	if err != nil {
+		return err
+	}
+	web, err := listenHTTP(ctx, &f.httpFlags, token)
 	if err != nil {
 		return err
 	}
@@ -186,7 +194,7 @@ func (d *daemon) start(ctx context.Context, f *serveFlags) error {
 	d.current.Store(l)
 	if web != nil {
 		d.webURL = "http://" + web.Addr().String()
-		d.web = newWeb(d, web.Addr())
+		d.web = newWeb(d, web.Addr(), token)
 		go func() {
 			if err := d.web.Serve(web); !errors.Is(err, http.ErrServerClosed) {
 				a.log.Error("HTTP ended", "err", err)
@@ -196,7 +204,8 @@ func (d *daemon) start(ctx context.Context, f *serveFlags) error {
 	return nil
 }
 
-func listenHTTP(ctx context.Context, addr string) (net.Listener, error) {
+func listenHTTP(ctx context.Context, f *httpFlags, token *bearer) (net.Listener, error) {
+	addr := f.addr
 	if addr == nowhere {
 		return nil, nil //nolint:nilnil // no listener is what was asked for
 	}
@@ -206,6 +215,9 @@ func listenHTTP(ctx context.Context, addr string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: --http %s: %w: choose another address, or none", addr, err)
+	}
+	if err = f.admits(l.Addr(), token); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }

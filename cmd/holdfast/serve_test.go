@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -305,11 +306,7 @@ func TestTailFollows(t *testing.T) {
 }
 
 func TestHTTPAnswersToLocalNamesAndKnownMembers(t *testing.T) {
-	ok := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if _, known := queryMembers(rw, r, "all"); known {
-			rw.WriteHeader(http.StatusOK)
-		}
-	})
+	ok := asked(func(rw http.ResponseWriter, _ *http.Request, _ url.Values) { rw.WriteHeader(http.StatusOK) }, "all")
 	here, everywhere := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, &net.TCPAddr{IP: net.IPv4zero}
 	for _, c := range []struct {
 		addr      net.Addr
@@ -323,6 +320,8 @@ func TestHTTPAnswersToLocalNamesAndKnownMembers(t *testing.T) {
 		{here, "", "/positions", 403},
 		{everywhere, "desk.example", "/positions", 200},
 		{here, "localhost", "/positions?as-of=1", 400},
+		{here, "localhost", "/positions?all=1&all=0", 400},
+		{here, "localhost", "/positions?all=%zz", 400},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.url, nil)
 		r.Host = c.host

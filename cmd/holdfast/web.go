@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,111 +21,127 @@ type web struct {
 	d *daemon
 	// verifying is held while a verification runs: one at a time.
 	verifying sync.Mutex
+	// heavy has a place for each answer that reads the journal. Each of them builds
+	// a state of its own, so that their number is what bounds the memory.
+	heavy chan struct{}
 }
 
-// local refuses requests that name another host than the loopback listener's: a
-// page in a browser must not read positions by having its own name resolve here.
-// A listener that is open to others is answered under any name.
-func local(addr net.Addr, h http.Handler) http.Handler {
-	if tcp, ok := addr.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
-		return h
-	}
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		ip := net.ParseIP(strings.Trim(host, "[]"))
-		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			http.Error(rw, "this address answers to localhost only", http.StatusForbidden)
-			return
-		}
-		h.ServeHTTP(rw, r)
-	})
-}
+// heavyAnswers is how many answers that read the journal are made side by side.
+const heavyAnswers = 2
 
-// queryMembers refuses query members that are not known, and returns the others.
-func queryMembers(rw http.ResponseWriter, r *http.Request, known ...string) (url.Values, bool) {
-	q := r.URL.Query()
-	for name := range q {
-		if !slices.Contains(known, name) {
-			there := "none is known here"
-			if len(known) > 0 {
-				there = "known are " + strings.Join(known, ", ")
-			}
-			http.Error(rw, fmt.Sprintf("unknown query member %q: %s", name, there), http.StatusBadRequest)
-			return nil, false
-		}
-	}
-	return q, true
-}
+// retryAfter is how many seconds who finds no place is told to wait.
+const retryAfter = "5"
 
-func newWeb(d *daemon, addr net.Addr) *http.Server {
-	w := &web{d: d}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", w.healthz)
-	mux.HandleFunc("GET /status", w.status)
-	mux.HandleFunc("GET /positions", w.positions)
-	mux.HandleFunc("GET /accounts", w.accounts)
-	mux.HandleFunc("GET /verify", w.verify)
-	mux.HandleFunc("GET /metrics", w.metrics)
-	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(rw, "holdfast: GET /healthz, /status, /positions, /accounts, /verify, /metrics\n") // the client may be gone
-	})
+func newWeb(d *daemon, addr net.Addr, token *bearer) *http.Server {
+	w := &web{d: d, heavy: make(chan struct{}, heavyAnswers)}
 	return &http.Server{
-		Handler: local(addr, mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+		Handler: local(addr, token.guard(w.routes())), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: writePatience, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 }
+
+func (w *web) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+openPath, asked(w.healthz))
+	mux.HandleFunc("GET /status", asked(w.status))
+	mux.HandleFunc("GET /positions", asked(w.positions, "account", "instrument", "strategy", "leg", "all", "as_of"))
+	mux.HandleFunc("GET /accounts", asked(w.accounts))
+	mux.HandleFunc("GET /verify", asked(w.verify, "deep"))
+	mux.HandleFunc("GET /metrics", asked(w.metrics))
+	mux.HandleFunc("GET /{$}", asked(func(rw http.ResponseWriter, _ *http.Request, _ url.Values) {
+		_, _ = io.WriteString(rw, "holdfast: GET /healthz, /status, /positions, /accounts, /verify, /metrics\n") // the client may be gone
+	}))
+	mux.HandleFunc("/", nothingHere)
+	return mux
+}
+
+// writePatience is how long a client may take to read an answer.
+const writePatience = 60 * time.Second
 
 // answer writes a value as JSON, or the error.
-func answer[T any](rw http.ResponseWriter, v T, err error) {
+func answer[T any](rw http.ResponseWriter, r *http.Request, v T, err error) {
 	var b []byte
 	if err == nil {
 		b, err = json.MarshalIndent(v, "", "  ")
 	}
 	if err != nil {
-		http.Error(rw, plain(err.Error()), http.StatusInternalServerError)
+		failed(rw, r, err)
 		return
 	}
 	rw.Header().Set("Content-Type", "application/json")
 	_, _ = rw.Write(append(b, '\n')) // the client may be gone
 }
 
-func (w *web) positions(rw http.ResponseWriter, r *http.Request) {
-	q, ok := queryMembers(rw, r, "account", "instrument", "strategy", "leg", "all", "as_of")
+// place takes one of the places for what reads the journal, and gives it back with
+// done. Without a free one it answers that, and ok is false: who waited would hold a
+// connection for an answer that its client may no longer want.
+func (w *web) place(rw http.ResponseWriter, r *http.Request) (done func(), ok bool) {
+	select {
+	case w.heavy <- struct{}{}:
+		return func() { <-w.heavy }, true
+	default:
+		busy(rw, r, fmt.Sprintf("%d requests that read the journal are at work already", heavyAnswers))
+		return nil, false
+	}
+}
+
+// unhurried lets an answer take as long as it takes to make; the client's going
+// away ends it through the request's context.
+func (w *web) unhurried(rw http.ResponseWriter, deadline time.Time) {
+	if err := http.NewResponseController(rw).SetWriteDeadline(deadline); err != nil {
+		w.d.app.log.Debug("no write deadline", "err", err)
+	}
+}
+
+func (w *web) positions(rw http.ResponseWriter, r *http.Request, q url.Values) {
+	all, ok := truth(rw, r, q, "all")
 	if !ok {
 		return
 	}
-	all, ok := truth(rw, q, "all")
-	if !ok {
-		return
+	for _, name := range []string{"account", "instrument", "as_of"} {
+		if q.Has(name) && q.Get(name) == "" {
+			refuse(rw, r, http.StatusBadRequest, name+" is empty: leave it out for all, or for now")
+			return
+		}
 	}
 	f := positionsFlags{
 		selection: selection{account: q.Get("account"), instrument: q.Get("instrument"), strategy: q.Get("strategy"), leg: q.Get("leg")},
 		all:       all,
 	}
-	v := w.d.ledger().View()
-	if q.Get("as_of") != "" {
-		at, err := holdfast.ParseMoment(q.Get("as_of"))
-		if err == nil {
-			v, err = w.d.ledger().AsOf(r.Context(), at)
-		}
-		if err != nil {
-			http.Error(rw, plain(err.Error()), http.StatusBadRequest)
-			return
-		}
-	}
-	rw.Header().Set("Content-Type", "application/json")
-	_ = writePositions(rw, v, &f) // the client may be gone
-}
-
-func (w *web) accounts(rw http.ResponseWriter, r *http.Request) {
-	if _, ok := queryMembers(rw, r); !ok {
+	if !q.Has("as_of") {
+		w.list(rw, w.d.ledger().View(), &f)
 		return
 	}
+	at, err := holdfast.ParseMoment(q.Get("as_of"))
+	if err != nil {
+		failed(rw, r, err)
+		return
+	}
+	done, ok := w.place(rw, r)
+	if !ok {
+		return
+	}
+	defer done()
+	w.unhurried(rw, time.Time{})
+	v, err := w.d.ledger().AsOf(r.Context(), at)
+	w.unhurried(rw, time.Now().Add(writePatience))
+	if err != nil {
+		failed(rw, r, err)
+		return
+	}
+	w.list(rw, v, &f)
+}
+
+// list answers with the whole of what the flags select. A client that gets only a
+// part of it sees that the body has no end.
+func (w *web) list(rw http.ResponseWriter, v *projector.View, f *positionsFlags) {
+	rw.Header().Set("Content-Type", "application/json")
+	_ = writePositions(rw, v, f) // the client may be gone
+}
+
+func (w *web) accounts(rw http.ResponseWriter, r *http.Request, _ url.Values) {
 	list, err := holdfast.AccountTotals(w.d.ledger().View())
-	answer(rw, list, err)
+	answer(rw, r, list, err)
 }
 
 func writePositions(w io.Writer, v *projector.View, f *positionsFlags) error {
@@ -148,37 +162,22 @@ func writePositions(w io.Writer, v *projector.View, f *positionsFlags) error {
 	return out.Flush()
 }
 
-// truth reads a query member that is on or off; absent is off.
-func truth(rw http.ResponseWriter, q url.Values, name string) (on, ok bool) {
-	switch value := q.Get(name); value {
-	case "1", "true":
-		return true, true
-	case "0", "false", "":
-		return false, true
-	default:
-		http.Error(rw, fmt.Sprintf("%s=%.40q: give 1, true, 0 or false", name, value), http.StatusBadRequest)
-		return false, false
-	}
-}
-
-func (w *web) verify(rw http.ResponseWriter, r *http.Request) {
-	q, ok := queryMembers(rw, r, "deep")
-	if !ok {
-		return
-	}
-	deep, ok := truth(rw, q, "deep")
+func (w *web) verify(rw http.ResponseWriter, r *http.Request, q url.Values) {
+	deep, ok := truth(rw, r, q, "deep")
 	if !ok {
 		return
 	}
 	if !w.verifying.TryLock() {
-		http.Error(rw, "a verification is running already", http.StatusTooManyRequests)
+		busy(rw, r, "a verification is running already")
 		return
 	}
 	defer w.verifying.Unlock()
-	// It takes as long as it takes; the client's going away ends it.
-	if err := http.NewResponseController(rw).SetWriteDeadline(time.Time{}); err != nil {
-		w.d.app.log.Debug("no write deadline", "err", err)
+	done, ok := w.place(rw, r)
+	if !ok {
+		return
 	}
+	defer done()
+	w.unhurried(rw, time.Time{})
 	rep, err := w.d.ledger().Verify(r.Context(), holdfast.VerifyOptions{Deep: deep})
-	answer(rw, rep, err)
+	answer(rw, r, rep, err)
 }

@@ -4,15 +4,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/moneyprinter/holdfast"
 )
 
 // healthz says ok, or 503 and why nothing can be written.
-func (w *web) healthz(rw http.ResponseWriter, _ *http.Request) {
+func (w *web) healthz(rw http.ResponseWriter, r *http.Request, _ url.Values) {
 	if text := w.d.degraded(); text != "" {
-		http.Error(rw, plain(text), http.StatusServiceUnavailable)
+		refuse(rw, r, http.StatusServiceUnavailable, plain(text))
 		return
 	}
 	_, _ = io.WriteString(rw, "ok\n") // the client may be gone
@@ -44,7 +45,7 @@ type daemonStatus struct {
 	At       string `json:"last_failure_time,omitempty"`
 }
 
-func (w *web) status(rw http.ResponseWriter, _ *http.Request) {
+func (w *web) status(rw http.ResponseWriter, r *http.Request, _ url.Values) {
 	st, err := w.d.ledger().Status()
 	out := daemonStatus{Status: st, Degraded: w.d.degraded()}
 	w.d.reopening.note(func(r *reopening) {
@@ -53,7 +54,7 @@ func (w *web) status(rw http.ResponseWriter, _ *http.Request) {
 			out.Last, out.At = plain(r.last.Error()), r.at.UTC().Format(time.RFC3339)
 		}
 	})
-	answer(rw, out, err)
+	answer(rw, r, out, err)
 }
 
 // metric is one line of the text format of Prometheus.
@@ -63,7 +64,7 @@ type metric struct {
 }
 
 // metrics writes the text format of Prometheus.
-func (w *web) metrics(rw http.ResponseWriter, _ *http.Request) {
+func (w *web) metrics(rw http.ResponseWriter, _ *http.Request, _ url.Values) {
 	l := w.d.ledger()
 	rw.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	for _, m := range append(w.state(l), w.d.troubles(l)...) {
