@@ -6,7 +6,10 @@ package position
 type DefineInstrument struct {
 	Meta
 	Instrument string
-	Terms      Terms // zero Multiplier: 1; empty Settlement: the quote (inverse: the base), else the ledger's default
+	// Terms may leave out what has a default: a zero Multiplier is 1; an empty
+	// Settlement is the quote (inverse: the base) and, where a linear instrument
+	// or an option has no quote either, the ledger's default currency.
+	Terms Terms
 	// Increments of price and quantity, zero for none. Fills are held to them
 	// where the rules are strict about them.
 	PriceIncrement, SizeIncrement Decimal
@@ -21,8 +24,17 @@ func (d DefineInstrument) Identified(id string, at Time) Mutation {
 	return d
 }
 
-// Validate checks the form.
+// Validate checks the form, and that the terms do not contradict their kind.
 func (d DefineInstrument) Validate() error {
+	if err := d.validateForm(); err != nil {
+		return err
+	}
+	return d.Terms.contradiction()
+}
+
+// validateForm is what definitions have always been held to. Ledgers may hold
+// some that Validate refuses today.
+func (d DefineInstrument) validateForm() error {
 	if err := d.validate(); err != nil {
 		return err
 	}
@@ -63,4 +75,74 @@ func (d DefineInstrument) Validate() error {
 		return invalid("base", "is required for a spot instrument")
 	}
 	return checkName("settlement", d.Terms.Settlement, true)
+}
+
+// contradiction refuses currencies under which the arithmetic of the kind would
+// give amounts of one currency the name of another. What is left out is refused
+// where only a guess could take its place.
+func (t *Terms) contradiction() error {
+	if t.Kind != Option && t.Base != "" && t.Base == t.Quote {
+		// The premium of an option may be paid in what it is an option on.
+		return invalid("quote", "%q is the base as well: %s", clip(t.Quote), t.Kind.nature())
+	}
+	switch t.Kind {
+	case Linear:
+		if t.Settlement != "" && t.Settlement == t.Base {
+			return invalid("settlement", "%q is the base: %s; settled in the base it is inverse", clip(t.Settlement), t.Kind.nature())
+		}
+	case Inverse:
+		switch {
+		case t.Base == "" && t.Settlement == "":
+			return invalid("base", "or settlement is required: %s", t.Kind.nature())
+		case t.Settlement != "" && t.Settlement == t.Quote:
+			return invalid("settlement", "%q is the quote: %s; settled in the quote it is linear", clip(t.Settlement), t.Kind.nature())
+		case t.Base != "" && t.Settlement != "" && t.Settlement != t.Base:
+			return invalid("settlement", "%q is not the base, %q: %s", clip(t.Settlement), clip(t.Base), t.Kind.nature())
+		}
+	case Spot:
+		switch {
+		case t.Quote == "" && t.Settlement == "":
+			return invalid("quote", "or settlement is required: %s", t.Kind.nature())
+		case t.Settlement == t.Base:
+			return invalid("settlement", "%q is the base: %s", clip(t.Settlement), t.Kind.nature())
+		}
+	case Quanto:
+		switch t.Settlement {
+		case "":
+			return invalid("settlement", "is required: %s", t.Kind.nature())
+		case t.Base:
+			return invalid("settlement", "%q is the base: %s", clip(t.Settlement), t.Kind.nature())
+		case t.Quote:
+			return invalid("settlement", "%q is the quote: %s; settled in the quote it is linear", clip(t.Settlement), t.Kind.nature())
+		}
+	case Option:
+	}
+	return nil
+}
+
+// nature says what the currencies of a kind are to each other.
+func (k InstrumentKind) nature() string {
+	switch k {
+	case Linear:
+		return "a linear instrument earns in the currency of its price"
+	case Inverse:
+		return "an inverse instrument earns in its base, which its price is not in"
+	case Spot:
+		return "a spot instrument exchanges two currencies"
+	case Quanto:
+		return "a quanto instrument earns in a third currency, neither its base nor its quote"
+	case Option:
+		return "an option earns in the currency of its premium"
+	}
+	return "its kind is unknown"
+}
+
+// ValidateRecorded checks a mutation that a journal holds. It is Validate, but
+// accepts what an earlier build has let through and this one refuses when it is
+// given: definitions whose terms contradict their kind.
+func ValidateRecorded(m Mutation) error {
+	if d, ok := m.(DefineInstrument); ok {
+		return d.validateForm()
+	}
+	return m.Validate()
 }

@@ -194,7 +194,7 @@ func TestFoldSpot(t *testing.T) {
 	} {
 		refused(t, s, f, position.ErrInvalid, "fee")
 	}
-	refused(t, s, define(position.Spot, "", "USD", "USD", ""), position.ErrInvalid, "settlement")
+	refused(t, s, define(position.Spot, "", "USD", "", ""), position.ErrInvalid, "settlement")
 }
 
 func TestFoldCharges(t *testing.T) {

@@ -101,7 +101,7 @@ func (s *memory) Position(key position.Key) (position.Position, bool) {
 
 // Apply folds one mutation and takes its changes over.
 func (s *memory) Apply(m position.Mutation) error {
-	if err := m.Validate(); err != nil {
+	if err := position.ValidateRecorded(m); err != nil {
 		return err
 	}
 	m = m.Identified(fmt.Sprintf("m-%d", len(s.changes)), 1)

@@ -93,9 +93,9 @@ func instrumentForm() form {
 			{memberInstrument, "instrument", someName, true, "Instrument."},
 			{memberKind, "kind", oneOf, true, "Which arithmetic it follows. linear, quanto and option: cost = qty * price * multiplier; inverse: cost = qty * multiplier / price; spot: as linear, and a fee in the base currency changes the quantity."},
 			{memberMultiplier, "multiplier", positiveDecimal, false, "Settlement currency per unit and price point. Absent: 1."},
-			{memberBase, "base", anyName, false, "Currency or asset that is bought and sold; required for spot."},
-			{memberQuote, "quote", anyName, false, "Currency of the price."},
-			{memberSettlement, "settlement", anyName, false, "Currency of cost and profit. Absent or empty: the quote (inverse: the base), else the ledger's default."},
+			{memberBase, "base", anyName, false, "Currency or asset that is bought and sold. Required for spot, and for inverse unless settlement names it; not the quote, but for options."},
+			{memberQuote, "quote", anyName, false, "Currency of the price. Required for spot unless settlement is given."},
+			{memberSettlement, "settlement", anyName, false, "Currency of cost and profit. Absent or empty: the quote (inverse: the base), else, for linear and option, the ledger's default. Required for quanto, and neither its base nor its quote; of inverse the base; of linear and spot not the base."},
 			{memberPriceIncrement, "price_increment", positiveDecimal, false, "Step of prices. Under strict increments a fill off it is refused. Absent: none."},
 			{memberSizeIncrement, "size_increment", positiveDecimal, false, "Step of quantities, as price_increment."},
 			{memberCostMethod, "cost_method", oneOf, false, "Which cost leaves with a reduction. average: its share; fifo, lifo: the oldest, newest lot; hifo: the dearest lot (short: the cheapest); specific: the lot that the fill names; specific-size: the same, a lot of exactly the quantity preferred. Absent: the ledger's."},
@@ -120,7 +120,7 @@ func instrumentForm() form {
 				PriceIncrement: d.decimal(memberPriceIncrement), SizeIncrement: d.decimal(memberSizeIncrement),
 			}
 		},
-		rules: instrumentRules,
+		rules: instrumentRules, givenRules: termsRules,
 	}
 }
 

@@ -87,7 +87,7 @@ func goodLines() []inputLine {
 		{name: "empty lists", line: `{"type":"amend",` + key + `,"targets":[],"tags":[],"metadata":{}}`},
 		{name: "lists", line: `{"type":"amend",` + key + `,"targets":["1","-2.5", "0"],"tags":["a","b"],"metadata":{"k":"v","gone":"","long":"` + long1024 + `"}}`},
 		{name: "full lists", line: `{"type":"amend",` + key + `,"tags":[` + strings.Repeat(`"t",`, 63) + `"t"]}`},
-		{name: "spot", line: `{"type":"instrument","instrument":"X","kind":"spot","base":"BTC"}`},
+		{name: "spot", line: `{"type":"instrument","instrument":"X","kind":"spot","base":"BTC","quote":"USD"}`},
 		{name: "bare instrument", line: `{"type":"instrument","instrument":"X","kind":"option"}`},
 	}
 }

@@ -109,6 +109,9 @@ type form struct {
 	build   func(*draft) Mutation
 	check   func(*draft) error // what Validate cannot see any more, such as whether a zero was given
 	rules   func() []any       // of the schema, between members; Validate and check demand the same
+	// givenRules are demanded of what is given, not of what was recorded: see
+	// ValidateRecorded. Nil: none.
+	givenRules func() []any
 }
 
 // MutationMembers returns the names of the members that the JSON form of a type

@@ -44,9 +44,9 @@ func moveLines() []inputLine {
 		{name: "fill of a lot's instant", line: fillWith("lot", `{"opened":"2026-01-02T03:04:05.000000006+01:00"}`)},
 		{name: "reduce only", line: fillWith("reduce_only", `true`)},
 		{name: "reduce only or not", line: fillWith("reduce_only", `false`)},
-		{name: "base fee apart", line: `{"type":"instrument","instrument":"X","kind":"spot","base":"B","base_fee":"apart"}`},
+		{name: "base fee apart", line: `{"type":"instrument","instrument":"X","kind":"spot","base":"B","quote":"Q","base_fee":"apart"}`},
 		{name: "realized charge", line: `{"type":"charge",` + key + `,"kind":"realized","amount":"1","currency":"USD"}`},
-		{name: "full instrument", line: `{"type":"instrument","instrument":"X","kind":"inverse","price_increment":"0.5","size_increment":"100","cost_method":"specific-size","over_reduction":"strict",` +
+		{name: "full instrument", line: `{"type":"instrument","instrument":"X","kind":"inverse","base":"B","price_increment":"0.5","size_increment":"100","cost_method":"specific-size","over_reduction":"strict",` +
 			`"rounding":{"value":"8 half-even","value_per":"100","average":"6 significant half-even","realized":"2 down"}}`},
 		{name: "exact rounding", line: `{"type":"instrument","instrument":"X","kind":"linear","cost_method":"average","rounding":{"average":"exact","value":"0 ceiling","realized":"18 significant floor"}}`},
 		{name: "empty rounding", line: `{"type":"instrument","instrument":"X","kind":"linear","rounding":{}}`},
@@ -168,7 +168,7 @@ func TestUnmarshalReadsEveryMove(t *testing.T) {
 		},
 		"full instrument": position.DefineInstrument{
 			Instrument: "X", PriceIncrement: num("0.5"), SizeIncrement: num("100"),
-			Terms: position.Terms{Kind: position.Inverse, CostMethod: position.SpecificSize, OverReduction: position.RejectOver, Rounding: position.Rounding{
+			Terms: position.Terms{Kind: position.Inverse, Base: "B", CostMethod: position.SpecificSize, OverReduction: position.RejectOver, Rounding: position.Rounding{
 				Value: position.Round{Mode: position.HalfEven, Digits: 8}, ValuePer: num("100"),
 				Average:  position.Round{Mode: position.HalfEven, Digits: 6, Significant: true},
 				Realized: position.Round{Mode: position.Down, Digits: 2},

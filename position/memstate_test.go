@@ -95,7 +95,7 @@ func isMarkOf(m position.Mutation, instrument string) bool {
 
 // apply folds one mutation, checks its changes and takes them over.
 func (l *book) apply(t require.TestingT, m position.Mutation) error {
-	if err := m.Validate(); err != nil {
+	if err := position.ValidateRecorded(m); err != nil {
 		return err
 	}
 	m = m.Identified(fmt.Sprintf("m%d", len(l.log)+1), position.Time(len(l.log)+1))

@@ -27,11 +27,15 @@ const (
 // members, instants and sums; there, and only there, the parser is stricter:
 // names of more than 64 bytes but not more than 64 characters, the instant
 // 1970-01-01T00:00:00Z, a transfer to where it came from, a high below the low,
-// lots that do not sum to the quantity.
+// currencies that contradict each other, lots that do not sum to the quantity.
 func MutationSchema() []byte {
 	var types []any
 	for i := range forms {
-		types = append(types, forms[i].schema())
+		n := forms[i].schema()
+		if forms[i].givenRules != nil {
+			n["allOf"] = append(forms[i].rules(), forms[i].givenRules()...)
+		}
+		types = append(types, n)
 	}
 	return document("mutation", node{
 		"title":       "Mutation",

@@ -45,6 +45,17 @@ func instrumentRules() []any {
 	}
 }
 
+// termsRules catch currencies that are missing, not those that contradict each
+// other: a schema does not compare members. They are for what is given; a record
+// may hold a definition from before they were demanded.
+func termsRules() []any {
+	return []any{
+		when(is("kind", Inverse.String()), anyOf(filled("base"), filled("settlement"))),
+		when(is("kind", Spot.String()), anyOf(filled("quote"), filled("settlement"))),
+		when(is("kind", Quanto.String()), filled("settlement")),
+	}
+}
+
 func splitRules() []any {
 	return []any{when(given("cash_price"), given("increment"))}
 }

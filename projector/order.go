@@ -214,7 +214,7 @@ func (t *timeline) fold(until position.Time) {
 // gives the head. The images get one seq; that of the head stays, so that those
 // with a later one are the writer's own.
 func (b *Book) force(s *Staged, m position.Mutation, seq uint64) error {
-	if err := m.Validate(); err != nil {
+	if err := position.ValidateRecorded(m); err != nil {
 		return err
 	}
 	b.staging.reset(false, b.head.seq)

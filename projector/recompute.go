@@ -130,7 +130,7 @@ func (r *recomputer) stage(c *chunk, from, to int) (*Staged, error) {
 		}
 	}
 	for i, m := range causes {
-		if err := m.Validate(); err != nil {
+		if err := position.ValidateRecorded(m); err != nil {
 			return nil, &MismatchError{Seq: at[i], Reason: "the cause is refused", Err: err}
 		}
 	}

@@ -191,3 +191,24 @@ func TestEpochInsideABatch(t *testing.T) {
 	require.NoError(t, b.Replay(stream(l.records), projector.Until{Seq: 5}))
 	require.EqualValues(t, 3, b.Head())
 }
+
+// TestTermsOfEarlierBuilds: a definition that is refused today, and that a journal
+// holds, is replayed, recomputed and ordered by event time as it was folded.
+func TestTermsOfEarlierBuilds(t *testing.T) {
+	o := projector.Options{}
+	l := newScribe(o)
+	d := define("d", "Q", position.Terms{Kind: position.Inverse, Quote: "USD"}, 1)
+	require.ErrorIs(t, d.Validate(), position.ErrInvalid)
+	k := key("A", "Q")
+	l.apply(t, d)
+	l.apply(t, fill("1", k, position.Buy, "100", "50000", 2))
+	require.NoError(t, projector.New(o).Replay(stream(l.records), projector.Until{}))
+	require.NoError(t, projector.New(o).Recompute(stream(l.records)))
+	v, refused, err := projector.EventOrder(o, nil, stream(l.records), 0)
+	require.NoError(t, err)
+	require.Empty(t, refused)
+	p, ok := v.Position(k)
+	require.True(t, ok)
+	require.Equal(t, "0.002", p.Cost.String(), "inverse, not linear by default")
+	require.Equal(t, "USD", p.Terms.Settlement)
+}

@@ -153,3 +153,53 @@ func TestCSVTypedBadRows(t *testing.T) {
 		require.NoError(t, out[1].err)
 	}
 }
+
+// TestTermsByCSVAndNDJSON: what cannot be right is refused by either, with the
+// words of position; what can is the same definition.
+func TestTermsByCSVAndNDJSON(t *testing.T) {
+	var lines []string
+	for _, kind := range []string{"linear", "inverse", "spot", "quanto", "option"} {
+		for _, base := range []string{"", "A", "B", "C"} {
+			for _, quote := range []string{"", "A", "B", "C"} {
+				for _, settlement := range []string{"", "A", "B", "C"} {
+					line := `{"type":"instrument","id":"i","instrument":"X","kind":"` + kind + `"`
+					for _, m := range [][2]string{{"base", base}, {"quote", quote}, {"settlement", settlement}} {
+						if m[1] != "" {
+							line += `,"` + m[0] + `":"` + m[1] + `"`
+						}
+					}
+					lines = append(lines, line+"}")
+				}
+			}
+		}
+	}
+	for _, bad := range []string{
+		`"kind":"linear","multiplier":"0"`, `"kind":"linear","multiplier":"-1"`, `"kind":"linear","base_fee":"apart"`,
+		`"kind":"inverse","base":"A","base_fee":"apart"`, `"kind":"perpetual"`, `"quote":"USD"`, `"kind":"linear","price_increment":"0"`,
+		`"kind":"linear","size_increment":"-1"`, `"kind":"linear","strike":"100"`,
+	} {
+		lines = append(lines, `{"type":"instrument","id":"i","instrument":"X",`+bad+`}`)
+	}
+	accepted := 0
+	for _, line := range lines {
+		want, wantErr := position.UnmarshalMutation([]byte(line))
+		byLine := read(t, "x.ndjson", line+"\n", feed.NDJSON, "")
+		require.Len(t, byLine, 1, line)
+		if wantErr == nil {
+			accepted++
+			byCell := read(t, "x.csv", table(t, []string{line}), feed.CSV, "")
+			require.Equal(t, want, byLine[0].Mutation, line)
+			require.Equal(t, want, byCell[0].Mutation, line)
+			continue
+		}
+		reason := strings.TrimPrefix(wantErr.Error(), "position: ")
+		require.ErrorContains(t, byLine[0].err, reason, line)
+		if strings.Contains(line, "strike") {
+			continue // a column that no mutation has is told by the file, not the line
+		}
+		byCell := read(t, "x.csv", table(t, []string{line}), feed.CSV, "")
+		require.Len(t, byCell, 1, line)
+		require.ErrorContains(t, byCell[0].err, reason, line)
+	}
+	require.Greater(t, accepted, 150)
+}
