@@ -46,6 +46,9 @@ func (a *Against) Fits() (n int) {
 // the evidence gives for it. Evidence that is older than what the ledger keeps is
 // reported as not checked. What is no evidence gives [ErrWitness].
 func (r *Reader) VerifyAgainst(ctx context.Context, path string, o AgainstOptions) (*Against, error) {
+	if err := r.begin(ctx); err != nil {
+		return nil, err
+	}
 	ws, err := readWitnesses(path, o)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package holdfast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -12,6 +13,7 @@ import (
 
 // Result says where a mutation stands in the journal.
 type Result struct {
+	ID          string // its idempotency key: the one it had, or the one that was made for it
 	First, Last uint64 // its first and last record
 	Duplicate   bool   // it was applied before; these are the records of then
 }
@@ -22,12 +24,12 @@ type Future struct{ req *request }
 // Done is closed when the result is known.
 func (f *Future) Done() <-chan struct{} { return f.req.done }
 
-// Wait returns the result, or [ErrOutcomeUnknown] when the context ends first.
+// Wait returns the result, or an [UnknownOutcomeError] when the context ends first.
 func (f *Future) Wait(ctx context.Context) (Result, error) {
 	if err := f.req.wait(ctx); err != nil {
 		return Result{}, err
 	}
-	return resultOf(f.req.outcomes[0]), nil
+	return f.req.result(0), nil
 }
 
 // ApplyOptions qualify one call.
@@ -39,12 +41,13 @@ type ApplyOptions struct {
 
 // Apply makes one mutation durable. It returns when its records and all before
 // them are on disk. A refusal changes nothing, and is given when what it rests on
-// is durable; only [ErrOutcomeUnknown] and [ErrFailed] leave open whether it was
-// applied: repeat it with the same id.
+// is durable; only [ErrOutcomeUnknown] leaves open whether it was applied: repeat
+// it with the same id, which the [UnknownOutcomeError] names.
 //
 // A context that ends ends the call, however slow the disk is: with
 // [ErrOutcomeUnknown] and the context's error once the mutation was handed over,
-// with the context's error alone, and nothing applied, while the queue was full.
+// with the context's error alone, and nothing applied, while the queue was full
+// and where the context had ended before the call.
 func (l *Ledger) Apply(ctx context.Context, m position.Mutation) (Result, error) {
 	return l.ApplyWith(ctx, m, ApplyOptions{})
 }
@@ -62,7 +65,7 @@ func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOpti
 	if err := req.wait(ctx); err != nil { // nobody may know yet how it ends
 		return Result{}, err
 	}
-	r := resultOf(req.outcomes[0])
+	r := req.result(0)
 	*req = request{done: req.done, again: true}
 	l.requests.Put(req)
 	return r, nil
@@ -90,6 +93,9 @@ func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o Appl
 // mutations and [MaxBatchBytes]. A batch that was applied before gives its first
 // results; one that is partly known is refused with [ErrPartlyKnown].
 func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, err
+	}
 	switch {
 	case len(ms) == 0:
 		return nil, nil
@@ -112,6 +118,9 @@ func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Resu
 // submit checks the form of a request, gives its members ids and times, takes
 // their fingerprints, and queues it.
 func (l *Ledger) submit(ctx context.Context, req *request) error {
+	if err := l.begin(ctx); err != nil {
+		return err
+	}
 	if err := l.refuseFailed(); err != nil {
 		return err
 	}
@@ -230,25 +239,82 @@ func (r *request) finish(err error) {
 func (r *request) wait(ctx context.Context) error {
 	select {
 	case <-r.done:
-		return r.err
+		return r.answer()
 	default:
 	}
 	select {
 	case <-r.done:
-		return r.err
+		return r.answer()
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w: apply it again with the same id", ErrOutcomeUnknown, context.Cause(ctx))
+		return r.unknown(context.Cause(ctx))
 	}
+}
+
+// answer is the error of a request that was answered.
+func (r *request) answer() error {
+	if r.err != nil && errors.Is(r.err, ErrOutcomeUnknown) { // the same for all of its group
+		return r.unknown(r.err)
+	}
+	return r.err
+}
+
+// unknown says of which mutations the fate is not known.
+func (r *request) unknown(err error) error {
+	e := &UnknownOutcomeError{IDs: make([]string, len(r.ms)), Err: err}
+	for i, m := range r.ms {
+		e.IDs[i] = m.ID()
+	}
+	return e
 }
 
 func (r *request) results() []Result {
 	out := make([]Result, len(r.outcomes))
-	for i, o := range r.outcomes {
-		out[i] = resultOf(o)
+	for i := range out {
+		out[i] = r.result(i)
 	}
 	return out
 }
 
-func resultOf(o projector.Outcome) Result {
-	return Result{First: o.First, Last: o.Last, Duplicate: o.Duplicate}
+func (r *request) result(i int) Result {
+	o := &r.outcomes[i]
+	return Result{ID: r.ms[i].ID(), First: o.First, Last: o.Last, Duplicate: o.Duplicate}
+}
+
+// begin is the first thing that every call with a context does: one that has ended
+// changes nothing and begins nothing, and a Ledger that no Open made is a closed
+// one.
+func (l *Ledger) begin(ctx context.Context) error {
+	if l.Reader == nil {
+		return fmt.Errorf("holdfast: %w: it was not made by Open", ErrClosed)
+	}
+	return ended(ctx)
+}
+
+// begin is [Ledger.begin] of a Reader.
+func (r *Reader) begin(ctx context.Context) error {
+	if err := r.made(); err != nil {
+		return err
+	}
+	return ended(ctx)
+}
+
+// made refuses a Reader that no OpenReader made.
+func (r *Reader) made() error {
+	if r == nil || r.snaps == nil {
+		return fmt.Errorf("%w: the Reader was not made by OpenReader", ErrNotLedger)
+	}
+	return nil
+}
+
+// ended returns the error of a context that has ended, which changes nothing and
+// begins nothing.
+func ended(ctx context.Context) error {
+	err := ctx.Err()
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+		return fmt.Errorf("holdfast: %w: %w", err, cause)
+	}
+	return fmt.Errorf("holdfast: %w", err)
 }

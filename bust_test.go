@@ -151,7 +151,7 @@ func TestCorrectionTakesTheFillsPlace(t *testing.T) {
 		}
 		again, err := l.Apply(t.Context(), c.m)
 		require.NoError(t, err)
-		require.Equal(t, holdfast.Result{First: r.First, Last: r.Last, Duplicate: true}, again)
+		require.Equal(t, holdfast.Result{ID: r.ID, First: r.First, Last: r.Last, Duplicate: true}, again)
 	}
 	deep(t, l)
 }

@@ -46,6 +46,9 @@ var ErrNoSigner = errors.New("holdfast: no signing key")
 // of it, without writing anything. Beside a live writer, or after one that did not
 // close, the newest records may not be known to be durable; they are left out.
 func (r *Reader) Checkpoint(ctx context.Context, by note.Signer) (*checkpoint.Note, error) {
+	if err := r.begin(ctx); err != nil {
+		return nil, err
+	}
 	all, err := r.strand(ctx, 0, []uint64{math.MaxUint64})
 	if err == nil && all.broken != nil {
 		err = fmt.Errorf("holdfast: nothing is signed: %w", all.broken)
@@ -141,6 +144,9 @@ func signed(c *checkpoint.Checkpoint, by note.Signer) (*checkpoint.Note, error) 
 // and announces it. Without [Options.Signer] it gives [ErrNoSigner]. Appends are
 // not held up.
 func (l *Ledger) Checkpoint(ctx context.Context) (*checkpoint.Note, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, err
+	}
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
 	switch {

@@ -24,7 +24,8 @@
 //
 // One process writes a ledger. Durability is that of the local file system and
 // its fsync; a disk that lies about fsync is outside the model. Nothing is
-// encrypted. The bus is derived: consumers get every record at least once, in
+// encrypted unless [Options.Keys] says so: journal and snapshots are then, names
+// of files, sizes and times are not. The bus is derived: consumers get every record at least once, in
 // order, and recognise repeats by seq.
 //
 // The packages below can be used on their own: [position] for the arithmetic,

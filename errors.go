@@ -2,6 +2,8 @@ package holdfast
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/keyring"
@@ -15,7 +17,8 @@ import (
 var (
 	// ErrOutcomeUnknown is returned by Apply when the mutation was handed over
 	// but its fate could not be learnt: the context ended first, or the disk
-	// failed. Apply it again with the same id: it is applied once.
+	// failed. Apply it again with the same id, which the [UnknownOutcomeError]
+	// names: it is applied once.
 	ErrOutcomeUnknown = errors.New("holdfast: outcome unknown")
 	// ErrSync is matched by the error of a failed fsync, as [Ledger.Err], Open
 	// and Close give it. The kernel may have dropped what it still shows, and
@@ -86,3 +89,42 @@ var (
 	// ErrClosed: the ledger was closed.
 	ErrClosed = journal.ErrClosed
 )
+
+// UnknownOutcomeError is the error that matches [ErrOutcomeUnknown]: it names the
+// mutations whose fate could not be learnt, those included whose id was made. Give
+// a mutation that had none the id before it is applied again; see
+// [position.Meta].
+type UnknownOutcomeError struct {
+	IDs []string // in the order of the call
+	Err error    // why it could not be learnt
+}
+
+// Error names the first ids.
+func (e *UnknownOutcomeError) Error() string {
+	const named = 3
+	var b strings.Builder
+	b.WriteString(ErrOutcomeUnknown.Error())
+	for i, id := range e.IDs {
+		switch {
+		case i == named:
+			fmt.Fprintf(&b, " and %d more", len(e.IDs)-named)
+		case i > named:
+			continue
+		case i == 0:
+			fmt.Fprintf(&b, " of %q", id)
+		default:
+			fmt.Fprintf(&b, ", %q", id)
+		}
+	}
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(strings.TrimPrefix(e.Err.Error(), ErrOutcomeUnknown.Error()+": "))
+	}
+	if len(e.IDs) > 0 {
+		b.WriteString(": apply again with the same id")
+	}
+	return b.String()
+}
+
+// Unwrap gives [ErrOutcomeUnknown] and the reason.
+func (e *UnknownOutcomeError) Unwrap() []error { return []error{ErrOutcomeUnknown, e.Err} }

@@ -23,6 +23,9 @@ import (
 // Where the journal was trimmed, what lies before its base stays in the order in
 // which it was recorded; an event time before that base gives [ErrTrimmed].
 func (r *Reader) AsOfEvent(ctx context.Context, at position.Time, believed Moment) (*projector.View, []projector.Refused, error) {
+	if err := r.begin(ctx); err != nil {
+		return nil, nil, err
+	}
 	log, err := r.openLog()
 	if err != nil {
 		return nil, nil, fmt.Errorf("holdfast: %w", err)

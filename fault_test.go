@@ -58,7 +58,7 @@ func whole(t *testing.T, dir, out, digest string) {
 	for i, at := range acks {
 		r, err := l.Apply(t.Context(), faultFill(i))
 		require.NoError(t, err)
-		require.Equal(t, holdfast.Result{First: at[0], Last: at[1], Duplicate: true}, r, "fill %d", i)
+		require.Equal(t, holdfast.Result{ID: r.ID, First: at[0], Last: at[1], Duplicate: true}, r, "fill %d", i)
 	}
 	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
 	require.NoError(t, err)

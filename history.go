@@ -71,6 +71,10 @@ func (m Moment) started(s position.Stamp) bool {
 // record; asking for an older From gives [ErrTrimmed].
 func (r *Reader) History(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
+		if err := r.begin(ctx); err != nil {
+			yield(Entry{}, err)
+			return
+		}
 		log, err := r.openLog()
 		if err != nil {
 			yield(Entry{}, fmt.Errorf("holdfast: %w", err))
@@ -128,6 +132,10 @@ type Step struct {
 // [ErrTrimmed].
 func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
+		if err := r.begin(ctx); err != nil {
+			yield(Step{}, err)
+			return
+		}
 		f.Records = false
 		before, after, err := r.stateBefore(ctx, f.From)
 		if err != nil {

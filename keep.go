@@ -76,6 +76,9 @@ func (l *Ledger) second(saved uint64) uint64 {
 // A snapshot that cannot be written leaves no file and trims nothing; the next
 // one is tried when it is due. A ledger that has failed makes none.
 func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
+	if err := l.begin(ctx); err != nil {
+		return snapshotter.Snapshot{}, err
+	}
 	ctx, cancel := l.whileOpen(ctx)
 	defer cancel()
 	l.snapshotting.Lock()

@@ -81,8 +81,8 @@ func (l *Ledger) AdoptKeys(ctx context.Context, keys *keyring.Ring) error {
 }
 
 func (l *Ledger) rotate(ctx context.Context, change func(*keyring.Ring) error) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("holdfast: rotate: %w", err)
+	if err := l.begin(ctx); err != nil {
+		return err
 	}
 	ring := l.opts.Keys
 	if ring == nil {

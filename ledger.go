@@ -85,6 +85,9 @@ type Ledger struct {
 // [ErrDamaged] with the file, offset and seq, and changes nothing. The bus is
 // connected in the background; it is no condition for opening.
 func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
 	o = o.withDefaults()
 	o.Phase("recovery", true)
 	defer o.Phase("recovery", false)

@@ -390,7 +390,7 @@ func TestRequestsAreUsedAgain(t *testing.T) {
 		last = r.Last
 		again, err := l.ApplyWith(t.Context(), fill(id, "A", "I", position.Buy, "1", "100"), holdfast.ApplyOptions{Insist: true})
 		require.NoError(t, err)
-		require.Equal(t, holdfast.Result{First: r.First, Last: r.Last, Duplicate: true}, again)
+		require.Equal(t, holdfast.Result{ID: r.ID, First: r.First, Last: r.Last, Duplicate: true}, again)
 		_, err = l.Apply(t.Context(), fill(id, "A", "I", position.Buy, "2", "100"))
 		require.ErrorIs(t, err, holdfast.ErrIDReused)
 		_, err = l.Apply(t.Context(), fill("x", "", "I", position.Buy, "2", "100"))

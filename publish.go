@@ -186,6 +186,9 @@ func (l *Ledger) announce(what string, body any) {
 // Verify is [Reader.Verify]; its outcome is announced on the bus. Snapshots and
 // trims wait for it.
 func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, err
+	}
 	if l.Err() == nil { // one that has failed may be closed, and its files are opened again, meanwhile
 		var cancel context.CancelFunc
 		ctx, cancel = l.whileOpen(ctx)
@@ -208,6 +211,9 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 
 // Restore is [Reader.Restore]; its outcome is announced on the bus.
 func (l *Ledger) Restore(ctx context.Context, at Moment, to, name string, o Options) (Restored, error) {
+	if err := l.begin(ctx); err != nil {
+		return Restored{}, err
+	}
 	r, err := l.Reader.Restore(ctx, at, to, name, o)
 	if err != nil {
 		l.announce("error.recovery", map[string]string{"error": err.Error()})

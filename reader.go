@@ -124,6 +124,9 @@ func (m Moment) covers(s position.Stamp) bool {
 // [ErrDamaged] as well where the snapshots that would give it are damaged or
 // gone; a seq that is not there yet gives [ErrInvalid].
 func (r *Reader) AsOf(ctx context.Context, at Moment) (*projector.View, error) {
+	if err := r.begin(ctx); err != nil {
+		return nil, err
+	}
 	b, err := r.bookAt(ctx, at)
 	if err != nil {
 		return nil, err

@@ -102,6 +102,9 @@ type mender struct {
 // takes no lock. Damage is in the plan; an error that matches [ErrRefused] comes
 // with it and says why the copy is not used, or the loss not accepted.
 func PlanRepair(ctx context.Context, dir string, o RepairOptions) (*RepairPlan, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
 	m, err := newMender(ctx, dir, o)
 	if err != nil {
 		return nil, err
@@ -134,6 +137,9 @@ func PlanRepair(ctx context.Context, dir string, o RepairOptions) (*RepairPlan, 
 // usable. The stream on the bus is that of the parent and is left alone until
 // `holdfast bus rebuild` is asked for.
 func Repair(ctx context.Context, dir string, o RepairOptions) (*RepairPlan, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
 	m, err := newMender(ctx, dir, o)
 	if err != nil {
 		return nil, err

@@ -69,6 +69,9 @@ type SaveResult struct {
 // A save says what is, not what happened: nothing is realised by it. Prefer fills
 // where they are known.
 func (l *Ledger) Save(ctx context.Context, targets []Target, o SaveOptions) (SaveResult, error) {
+	if err := l.begin(ctx); err != nil {
+		return SaveResult{}, err
+	}
 	s := saving{l: l, o: o, view: l.View()}
 	s.rules, s.terms = l.id.Rules(), l.id.Rules().DefaultTerms()
 	s.done.Seq = s.view.Seq()

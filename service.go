@@ -241,7 +241,7 @@ func (l *Ledger) serveApply(ctx context.Context, body []byte) ([]byte, error) {
 			return nil, coded(err)
 		}
 		r, err := l.Apply(ctx, m)
-		return reply(applied{ID: m.ID(), Seq: r.Last, First: r.First, Duplicate: r.Duplicate}, err)
+		return reply(applied{ID: r.ID, Seq: r.Last, First: r.First, Duplicate: r.Duplicate}, err)
 	}
 	var raw []json.RawMessage
 	if err := json.Unmarshal(body, &raw); err != nil {
@@ -265,7 +265,7 @@ func (l *Ledger) serveApply(ctx context.Context, body []byte) ([]byte, error) {
 	rs, err := l.ApplyBatch(ctx, ms)
 	out := make([]applied, len(rs))
 	for i, r := range rs {
-		out[i] = applied{ID: ms[i].ID(), Seq: r.Last, First: r.First, Duplicate: r.Duplicate}
+		out[i] = applied{ID: r.ID, Seq: r.Last, First: r.First, Duplicate: r.Duplicate}
 	}
 	return reply(out, err)
 }

@@ -121,6 +121,33 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
+// endsWhileWaiting is a context that has not ended when a call begins and has when
+// the call waits.
+type endsWhileWaiting struct {
+	context.Context
+
+	waits *atomic.Bool
+}
+
+func ending(tb testing.TB) context.Context {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
+	cancel()
+	return endsWhileWaiting{ctx, new(atomic.Bool)}
+}
+
+func (e endsWhileWaiting) Done() <-chan struct{} {
+	e.waits.Store(true)
+	return e.Context.Done()
+}
+
+func (e endsWhileWaiting) Err() error {
+	if !e.waits.Load() {
+		return nil
+	}
+	return e.Context.Err()
+}
+
 // Close waits for a disk that stands still, and for callers that wait for room in
 // the queue without a deadline; callers that come meanwhile do not.
 func TestCloseOnASlowDiskHoldsNoCaller(t *testing.T) {
@@ -138,10 +165,8 @@ func TestCloseOnASlowDiskHoldsNoCaller(t *testing.T) {
 		})
 	}
 	<-blocked
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
 	full := func() bool { // nothing more is taken
-		_, err := l.Apply(gone, fill("full", "A", "I", position.Buy, "1", "100"))
+		_, err := l.Apply(ending(t), fill("full", "A", "I", position.Buy, "1", "100"))
 		return errors.Is(err, context.Canceled) && !errors.Is(err, holdfast.ErrOutcomeUnknown)
 	}
 	for entered.Load() < callers || !full() {
@@ -150,7 +175,7 @@ func TestCloseOnASlowDiskHoldsNoCaller(t *testing.T) {
 	closed := make(chan error, 1)
 	go func() { closed <- l.Close() }()
 	require.Eventually(t, func() bool {
-		_, err := l.Apply(gone, fill("late", "A", "I", position.Buy, "1", "100"))
+		_, err := l.Apply(ending(t), fill("late", "A", "I", position.Buy, "1", "100"))
 		return errors.Is(err, holdfast.ErrClosed)
 	}, time.Minute, time.Millisecond)
 	select {

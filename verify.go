@@ -83,6 +83,9 @@ const verifyTries = 3
 // encrypted ledger without keys everything is checked but what payloads say; with
 // keys of which one is missing the error is [ErrNoKey].
 func (r *Reader) Verify(ctx context.Context, o VerifyOptions) (rep *VerifyReport, err error) {
+	if err = r.begin(ctx); err != nil {
+		return nil, err
+	}
 	for range verifyTries {
 		before := r.firstKept()
 		rep, err = r.verify(ctx, o)

@@ -23,7 +23,10 @@ type Mutation interface {
 type Meta struct {
 	// Ident is the idempotency key, 1 to 64 bytes of printable UTF-8. Retrying a
 	// mutation with the same id and content changes nothing. The recommended
-	// form is UUIDv5(venue, execution id).
+	// form is UUIDv5(venue, execution id). Empty: one is made when the mutation is
+	// applied, and the result and the error of an unknown outcome tell it; the same
+	// call repeated without it makes another one and is applied twice. So an engine
+	// that retries sets it.
 	Ident string
 	// Time is when it happened, by the engine's clock. Zero: when it is applied.
 	Time Time
