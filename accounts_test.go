@@ -46,7 +46,8 @@ func TestAccountTotals(t *testing.T) {
 		Realized: map[string]string{"XBT": "7"}, Other: map[string]string{"USD": "-0.25"},
 		Positions: holdfast.PositionTotals{
 			Count: 1, Open: 1, Realized: map[string]string{"USD": "20"}, Fees: map[string]string{"BNB": "1"},
-			Funding: map[string]string{"USD": "-4"}, Charges: map[string]string{"EUR": "1"},
+			FeesInCost: map[string]string{}, Funding: map[string]string{"USD": "-4"}, Charges: map[string]string{"EUR": "1"},
+			Net: map[string]string{"USD": "16", "EUR": "1", "BNB": "-1"},
 		},
 		Total: map[string]string{"USD": "914.5", "EUR": "4", "XBT": "7", "BNB": "-1"},
 	}, a)

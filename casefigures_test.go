@@ -160,7 +160,7 @@ func (r *caseRun) realized(want json.RawMessage) error {
 		var life position.Totals
 		if life, ok = r.p.Lifetime(); ok {
 			var err error
-			net, err = life.Net(r.p.Terms.Settlement)
+			net, err = life.Net(r.p.Terms)
 			ok = err == nil
 		}
 	}

@@ -24,18 +24,23 @@ type summaryReply struct {
 type sumsReply struct {
 	Realized   map[string]string `json:"realized"`
 	Fees       map[string]string `json:"fees"`
+	FeesInCost map[string]string `json:"fees_in_cost"` // those that net does not subtract again
 	Funding    map[string]string `json:"funding"`
 	Charges    map[string]string `json:"charges"`
 	Net        map[string]string `json:"net"`
 	Unrealized map[string]string `json:"unrealized"`
 	Exposure   map[string]string `json:"exposure"`
+	// Unvalued are the currencies whose unrealized and exposure are not known:
+	// no open position that settles in them has a mark that fits.
+	Unvalued []string `json:"unvalued"`
 }
 
 func sumsOf(s *position.Sums) sumsReply {
 	return sumsReply{
-		Realized: amountStrings(s.Realized), Fees: amountStrings(s.Fees), Funding: amountStrings(s.Funding),
+		Realized: amountStrings(s.Realized), Fees: amountStrings(s.Fees), FeesInCost: amountStrings(s.FeesInCost), Funding: amountStrings(s.Funding),
 		Charges: amountStrings(s.Charges), Net: amountStrings(s.Net),
 		Unrealized: amountStrings(s.Unrealized), Exposure: amountStrings(s.Exposure),
+		Unvalued: append([]string{}, s.Unvalued...),
 	}
 }
 

@@ -1,6 +1,9 @@
 package position
 
-import "math/bits"
+import (
+	"iter"
+	"math/bits"
+)
 
 // The figures are derived from the stored amounts when they are asked for; none
 // is stored but LastEntry. Each rounds once, half to even, but those that divide
@@ -40,11 +43,72 @@ func (p *Position) Exposure(mark Decimal) (Decimal, bool) {
 	return v.Abs(), ok
 }
 
-// Net returns the cycle's gross profit − fees + funding + charges, each in the
-// settlement currency; see [Totals.Net].
+// Net returns the cycle's net in the settlement currency; see [Totals.Net].
 func (p *Position) Net() (Decimal, bool) {
-	n, err := p.Totals.Net(p.Terms.Settlement)
+	n, err := p.Totals.Net(p.Terms)
 	return n, err == nil
+}
+
+// inCost returns the currency whose fees are in the cost, "" for none.
+func (t *Terms) inCost() string {
+	if t.Kind == Spot && t.BaseFee == FeeInCost {
+		return t.Base
+	}
+	return ""
+}
+
+// FeesInCost returns those of a position's fees that are in its cost, and so in
+// its profit: under [FeeInCost] those in the base currency of a spot instrument.
+// They are told, and subtracted nowhere.
+func (t *Terms) FeesInCost(fees Amounts) Amounts {
+	in := t.inCost()
+	if v := fees.Get(in); !v.IsZero() {
+		return Amounts{{Currency: in, Value: v}}
+	}
+	return nil
+}
+
+// Net returns gross − fees + funding + charges, each in the settlement currency;
+// amounts in other currencies are left out because no rate is known. Fees that
+// are in the cost are in the gross profit already; see [Terms.FeesInCost].
+func (t *Totals) Net(terms *Terms) (Decimal, error) {
+	var c calc
+	return t.net(&c, terms, terms.Settlement), c.err
+}
+
+// net is what the totals come to in one currency. It is the only place where the
+// parts of a net are put together: every other net is a sum of these.
+func (t *Totals) net(c *calc, terms *Terms, currency string) Decimal {
+	var n Decimal
+	if currency == terms.Settlement {
+		n = t.Realized
+	}
+	if currency != terms.inCost() {
+		n = c.sub(n, t.Fees.Get(currency))
+	}
+	if currency == terms.Settlement {
+		n = c.add(n, t.Funding)
+	}
+	return c.add(n, t.Charges.Get(currency))
+}
+
+// currencies yields each currency in which the totals have an amount, once.
+func (t *Totals) currencies(settlement string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield(settlement) {
+			return
+		}
+		for _, a := range t.Fees {
+			if a.Currency != settlement && !yield(a.Currency) {
+				return
+			}
+		}
+		for _, a := range t.Charges {
+			if a.Currency != settlement && t.Fees.Get(a.Currency).IsZero() && !yield(a.Currency) {
+				return
+			}
+		}
+	}
 }
 
 // Return returns what the cycle has earned for what was entered in it: net, so far

@@ -16,7 +16,20 @@ type Rules struct {
 	StrictInstruments bool   // refuse instruments that were not defined
 	StrictIncrements  bool   // refuse fills off the increments of their instrument
 	OverReduction     OverReduction
+
+	arithmetic uint32 // 0: ArithmeticVersion; see Under
 }
+
+// Under returns the rules as an earlier [ArithmeticVersion] had them, for the
+// recomputation of what was written under it. The second result is false where
+// this build does not know the version.
+func (r Rules) Under(arithmetic uint32) (Rules, bool) {
+	r.arithmetic = arithmetic
+	return r, arithmetic >= 1 && arithmetic <= ArithmeticVersion
+}
+
+// under reports whether the rules are those of a version or of a later one.
+func (r Rules) under(arithmetic uint32) bool { return r.arithmetic == 0 || r.arithmetic >= arithmetic }
 
 // DefaultTerms are the terms of an instrument that was not defined.
 func (r Rules) DefaultTerms() Terms {

@@ -19,7 +19,7 @@ func (r Rules) foldAdjust(s State, v *Adjust, cause Mutation) ([]Change, error) 
 	if old == nil && v.Qty.IsZero() {
 		return nil, fmt.Errorf("%w: %s has no position that could be adjusted", ErrUnknownPosition, v.Key)
 	}
-	x := flow{key: v.Key, terms: termsFor(s, old, in), in: in, at: v.Time, label: v.Ident}
+	x := flow{key: v.Key, terms: termsFor(s, old, in), in: in, at: v.Time, label: v.Ident, rules: r}
 	c, err := x.adjusted(old, v)
 	if err != nil {
 		return nil, err

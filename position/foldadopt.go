@@ -14,7 +14,7 @@ func (r Rules) foldAdopt(s State, v *Adopt, cause Mutation) ([]Change, error) {
 	if v.Opened > v.Time {
 		return nil, invalid("opened", "is after the adoption")
 	}
-	x := flow{key: v.Key, terms: termsFor(s, old, in), in: in, at: v.Time, label: v.Ident}
+	x := flow{key: v.Key, terms: termsFor(s, old, in), in: in, at: v.Time, label: v.Ident, rules: r}
 	var changes []Change
 	if old != nil && old.IsOpen() && old.Qty.Sign() != v.Qty.Sign() {
 		c, _ := withdrawal(&x.calc, old, old.Qty, nil, v.Time, in)

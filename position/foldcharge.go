@@ -20,7 +20,7 @@ func (r Rules) foldCharge(s State, c *Charge, cause Mutation) ([]Change, error) 
 	var sum calc
 	var realized Decimal
 	switch t, settled := &p.Totals, c.Currency == p.Terms.Settlement; {
-	case c.Kind == FeeCharge:
+	case c.Kind == FeeCharge && (c.Currency != p.Terms.inCost() || !r.under(2)):
 		t.Fees = sum.plus(t.Fees, c.Currency, c.Amount.Neg())
 	case c.Kind == Funding && settled:
 		t.Funding = sum.add(t.Funding, c.Amount)

@@ -28,6 +28,7 @@ type flow struct {
 	method CostMethod // instead of the terms', if not Inherited
 	label  string     // of the lot that is opened
 	lots   []Lot      // that arrive, in place of one new lot; see incoming
+	rules  Rules
 }
 
 // apply appends the changes that a leg makes to a position: one, or two for a
@@ -128,10 +129,25 @@ func (x *flow) prior(old *Position, settlement string) *Lifetime {
 		sum.Charges = x.plus(sum.Charges, old.Terms.Settlement, x.add(sum.Realized, sum.Funding))
 		sum.Realized, sum.Funding = Decimal{}, Decimal{}
 	}
+	if x.rules.under(2) {
+		x.carry(&sum.Totals, old.Terms)
+	}
 	if sum.isZero() {
 		return nil
 	}
 	return sum.block()
+}
+
+// carry keeps the net of earlier cycles when the next one has another currency
+// whose fees are in the cost. Fees that were in the cost and would now be
+// subtracted are added to the charges, and the other way round.
+func (x *flow) carry(sum *Totals, before *Terms) {
+	was, is := before.inCost(), x.terms.inCost()
+	if was == is {
+		return
+	}
+	sum.Charges = x.plus(sum.Charges, was, sum.Fees.Get(was))
+	sum.Charges = x.plus(sum.Charges, is, sum.Fees.Get(is).Neg())
 }
 
 func (l *Lifetime) isZero() bool {

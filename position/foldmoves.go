@@ -49,7 +49,7 @@ func (r Rules) foldTransfer(s State, v *Transfer, cause Mutation) ([]Change, err
 	if err != nil {
 		return nil, err
 	}
-	arrived, err := arrival(s.Position(v.To()), v, in, &brought)
+	arrived, err := r.arrival(s.Position(v.To()), v, in, &brought)
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +97,14 @@ func (l *Lots) portions(uses []LotUse) []Lot {
 
 // arrival returns what a transfer does to its destination, old, which may be nil:
 // what comes counts as bought or sold at the cost that it brings.
-func arrival(old *Position, v *Transfer, in *Instrument, brought *parcel) ([]Change, error) {
+func (r Rules) arrival(old *Position, v *Transfer, in *Instrument, brought *parcel) ([]Change, error) {
 	to := v.To()
 	if old != nil && old.IsOpen() && *old.Terms != *brought.terms {
 		return nil, fmt.Errorf("%w: %s and %s are open under different terms", ErrInstrumentInUse, v.Key, to)
 	}
 	x := flow{
 		key: to, terms: brought.terms, in: in, at: v.Time,
-		high: brought.high, low: brought.low, label: v.Ident, lots: brought.lots,
+		high: brought.high, low: brought.low, label: v.Ident, lots: brought.lots, rules: r,
 	}
 	changes := x.apply(nil, old, brought.leg)
 	for i := range changes {

@@ -115,11 +115,11 @@ func (s *rerun) fold(m Mutation) ([]Change, error) {
 		high: from.High, low: from.Low,
 	}
 	if p.terms.CostMethod == Average {
-		return arrival(s.position, &t, s.in, &p)
+		return s.rules.arrival(s.position, &t, s.in, &p)
 	}
 	var known Decimal
 	p.lots, known = unpacked(&t, made)
-	changes, err := arrival(s.position, &t, s.in, &p)
+	changes, err := s.rules.arrival(s.position, &t, s.in, &p)
 	if err != nil {
 		return nil, err
 	}

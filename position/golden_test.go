@@ -81,8 +81,61 @@ func TestGoldenFilesAreAllRead(t *testing.T) {
 	require.Len(t, files, len(samples()))
 }
 
+// TestGoldenSchemas: what the schemas of format 1 promise still holds. A schema
+// may describe more members than they did, none of which is required, more words
+// of a list, and in other words.
 func TestGoldenSchemas(t *testing.T) {
-	golden(t, "mutation.schema.json", position.MutationSchema())
-	golden(t, "change.schema.json", position.ChangeSchema())
-	golden(t, "position.schema.json", position.PositionSchema())
+	for name, now := range map[string][]byte{
+		"mutation.schema.json": position.MutationSchema(), "change.schema.json": position.ChangeSchema(), "position.schema.json": position.PositionSchema(),
+	} {
+		text, err := os.ReadFile(filepath.Join(goldenDir, name))
+		require.NoError(t, err)
+		var was, is any
+		require.NoError(t, json.Unmarshal(text, &was))
+		require.NoError(t, json.Unmarshal(now, &is))
+		extends(t, name, was, is)
+	}
+}
+
+// extends checks that a part of a schema says no less than it did, and nothing
+// else of what there was.
+func extends(t *testing.T, at string, was, is any) {
+	t.Helper()
+	before, ok := was.(map[string]any)
+	if !ok {
+		require.Equal(t, was, is, at)
+		return
+	}
+	after, ok := is.(map[string]any)
+	require.True(t, ok, at)
+	for name, part := range before {
+		require.Contains(t, after, name, at)
+		switch name {
+		case "description":
+		case "enum", "allOf": // the rules about members that were added come last
+			require.Subset(t, after[name], part, at)
+		case "oneOf":
+			choices, _ := part.([]any)
+			now, _ := after[name].([]any)
+			require.GreaterOrEqual(t, len(now), len(choices), at)
+			for i := range choices {
+				extends(t, at+"/"+name, choices[i], now[i])
+			}
+		case "properties", "$defs":
+			members, _ := after[name].(map[string]any)
+			known, _ := part.(map[string]any)
+			for member, of := range known {
+				require.Contains(t, members, member, at)
+				extends(t, at+"/"+member, of, members[member])
+			}
+		default:
+			extends(t, at+"/"+name, part, after[name])
+		}
+	}
+	for name := range after {
+		if name == "allOf" {
+			continue
+		}
+		require.Contains(t, before, name, "%s: a constraint that was not there", at)
+	}
 }

@@ -9,16 +9,6 @@ type Totals struct {
 	Charges  Amounts // other charges, received is positive, per currency
 }
 
-// Net returns gross − fees + funding + charges, each in the settlement
-// currency; amounts in other currencies are left out because no rate is known.
-func (t Totals) Net(settlement string) (Decimal, error) {
-	var c calc
-	n := c.sub(t.Realized, t.Fees.Get(settlement))
-	n = c.add(n, t.Funding)
-	n = c.add(n, t.Charges.Get(settlement))
-	return n, c.err
-}
-
 // Lifetime is what the earlier cycles of a position came to.
 type Lifetime struct {
 	Totals
@@ -158,16 +148,11 @@ type Account struct {
 	Seq     uint64 // record of the last change; set by the projector, not stored
 }
 
-// Balances returns the sum of all kinds.
+// Balances returns the sum of all kinds, in any number of currencies.
 func (a *Account) Balances() (Amounts, error) {
-	var sum Amounts
-	var err error
-	for _, part := range [...]Amounts{a.Cash, a.Fees, a.Funding, a.Interest, a.Dividends, a.Realized, a.Other} {
-		if sum, err = sum.PlusAll(part); err != nil {
-			return nil, err
-		}
-	}
-	return sum, nil
+	var g group
+	g.balances(a)
+	return g.net.amounts(), g.err
 }
 
 // Epoch describes one incarnation of the writer. Its record is the first that
@@ -179,5 +164,11 @@ type Epoch struct {
 }
 
 // ArithmeticVersion names the rules by which this build folds mutations. It
-// changes whenever the same mutation could give other bytes.
-const ArithmeticVersion = 1
+// changes whenever the same mutation could give other bytes; what an older version
+// gave is still told by [Rules.Under].
+//
+//  1. is the first.
+//  2. books a fee that is charged in a currency whose fees are in the cost to
+//     the charges, and a new cycle under terms with another such currency keeps
+//     the net of the earlier ones; see [Terms.FeesInCost].
+const ArithmeticVersion = 2

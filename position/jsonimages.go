@@ -160,11 +160,11 @@ func (w *jsonWriter) position(p *Position, seq uint64, list bool) {
 	w.text("instrument_kind", p.Terms.Kind.String())
 	w.decimal("multiplier", p.Terms.Multiplier)
 	w.text("cost_method", p.Terms.CostMethod.String())
-	w.totals(&p.Totals, p.Terms.Settlement)
+	w.totals(&p.Totals, p.Terms)
 	if total, ok := p.Lifetime(); ok {
 		w.name("lifetime")
 		w.raw("{")
-		w.totals(&total, p.Terms.Settlement)
+		w.totals(&total, p.Terms)
 		w.raw("}")
 	} else {
 		w.null("lifetime")
@@ -188,12 +188,15 @@ func (w *jsonWriter) position(p *Position, seq uint64, list bool) {
 	w.raw("}")
 }
 
-func (w *jsonWriter) totals(t *Totals, settlement string) {
+func (w *jsonWriter) totals(t *Totals, terms *Terms) {
 	w.decimal("realized", t.Realized)
 	w.amounts("fees", t.Fees)
+	if in := terms.FeesInCost(t.Fees); in != nil {
+		w.amounts(feesInCost, in)
+	}
 	w.decimal("funding", t.Funding)
 	w.amounts("charges", t.Charges)
-	net, err := t.Net(settlement)
+	net, err := t.Net(terms)
 	w.figure("net", net, err == nil)
 }
 

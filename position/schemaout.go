@@ -1,8 +1,11 @@
 package position
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
-// column is a member that is always there.
+// column is a member, which is always there unless object is told otherwise.
 type column struct {
 	name  string
 	value node
@@ -11,14 +14,16 @@ type column struct {
 
 type columns []column
 
-// object describes an object with exactly these members.
-func (c columns) object() node {
+// object describes an object with these members, of which some may be left out.
+func (c columns) object(optional ...string) node {
 	properties, required := node{}, []string{}
 	for _, m := range c {
 		p := maps.Clone(m.value)
 		p["description"] = m.about
 		properties[m.name] = p
-		required = append(required, m.name)
+		if !slices.Contains(optional, m.name) {
+			required = append(required, m.name)
+		}
 	}
 	return node{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
 }
@@ -35,13 +40,17 @@ func outputDefs() node {
 	}
 }
 
+// feesInCost is a member of totals that is left out where it is empty.
+const feesInCost = "fees_in_cost"
+
 func totalColumns(of string) columns {
 	return columns{
 		{"realized", ref("decimal"), "Gross profit " + of + ", before fees."},
 		{"fees", ref("amounts"), "Fees " + of + " by currency; paid is positive."},
+		{feesInCost, ref("amounts"), "Those of the fees that are in the cost and in the gross profit already, under base_fee cost: net does not subtract them again. Absent: none."},
 		{"funding", ref("decimal"), "Funding " + of + "; received is positive."},
 		{"charges", ref("amounts"), "Other charges " + of + " by currency; received is positive."},
-		{"net", ref("figure"), "Gross - fees + funding + charges, those in the settlement currency."},
+		{"net", ref("figure"), "Gross - fees that are not in the cost + funding + charges, those in the settlement currency."},
 	}
 }
 
@@ -65,7 +74,7 @@ func positionNode() node {
 	}
 	c = append(c, totalColumns("of this cycle")...)
 	c = append(c, columns{
-		{"lifetime", node{"oneOf": []any{totalColumns("of all cycles").object(), node{"type": "null"}}}, "Totals of all cycles."},
+		{"lifetime", node{"oneOf": []any{totalColumns("of all cycles").object(feesInCost), node{"type": "null"}}}, "Totals of all cycles."},
 		{"entry_qty", ref("decimal"), "Quantity that increased the position in this cycle."},
 		{"exit_qty", ref("decimal"), "Quantity that reduced it."},
 		{"peak_qty", ref("decimal"), "Largest absolute quantity of the cycle."},
@@ -96,7 +105,7 @@ func positionNode() node {
 		{"version", ref("count"), "Changes so far, over all cycles."},
 		{"seq", ref("count"), "Record of the last change."},
 	}...)
-	return c.object()
+	return c.object(feesInCost)
 }
 
 func lotColumns() columns {

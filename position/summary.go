@@ -62,8 +62,13 @@ type Rates map[string]Decimal
 // number of currencies.
 type Sums struct {
 	Realized, Fees, Funding, Charges Amounts // as in Totals
-	Net                              Amounts // gross − fees + funding + charges, in each currency
+	FeesInCost                       Amounts // those of Fees that Net does not subtract; see Terms.FeesInCost
+	Net                              Amounts // gross − fees that are not in the cost + funding + charges, in each currency
 	Unrealized, Exposure             Amounts // of open positions that have a mark; exposure is unsigned
+	// Unvalued are the currencies, sorted, that open positions settle in of which
+	// none has a mark that fits: their Unrealized and Exposure are not known, and
+	// not zero.
+	Unvalued []string
 }
 
 // Summary is one group of positions.
@@ -118,7 +123,9 @@ type group struct {
 
 	calc
 
-	realized, fees, funding, charges, net, unrealized, exposure tally
+	realized, fees, inCost, funding, charges, net, unrealized, exposure tally
+
+	valued, unvalued map[string]bool // settlement currencies of open positions
 }
 
 // tally is an amount per currency, without the limit of a position's.
@@ -145,29 +152,40 @@ func (g *group) add(p *Position) error {
 	g.Wins += p.Wins()
 	g.Losses += p.Losses()
 	g.book(&g.realized, settlement, all.Realized)
-	g.book(&g.net, settlement, all.Realized)
 	g.book(&g.funding, settlement, all.Funding)
-	g.book(&g.net, settlement, all.Funding)
-	for _, a := range all.Fees {
-		g.book(&g.fees, a.Currency, a.Value)
-		g.book(&g.net, a.Currency, a.Value.Neg())
-	}
-	for _, a := range all.Charges {
-		g.book(&g.charges, a.Currency, a.Value)
-		g.book(&g.net, a.Currency, a.Value)
+	g.bookAll(&g.fees, all.Fees)
+	g.bookAll(&g.inCost, p.Terms.FeesInCost(all.Fees))
+	g.bookAll(&g.charges, all.Charges)
+	for currency := range all.currencies(settlement) {
+		g.book(&g.net, currency, all.net(&g.calc, p.Terms, currency))
 	}
 	if p.IsOpen() {
-		g.Open++
-		gain, known := p.Unrealized(p.Mark)
-		worth, fits := p.Exposure(p.Mark)
-		if !p.HasMark || !known || !fits {
-			g.Unmarked++
-			return g.err
-		}
-		g.book(&g.unrealized, settlement, gain)
-		g.book(&g.exposure, settlement, worth)
+		g.value(p)
 	}
 	return g.err
+}
+
+// value adds what an open position is worth, or notes that it is not known.
+func (g *group) value(p *Position) {
+	g.Open++
+	settlement := p.Terms.Settlement
+	gain, known := p.Unrealized(p.Mark)
+	worth, fits := p.Exposure(p.Mark)
+	if !p.HasMark || !known || !fits {
+		g.Unmarked++
+		note(&g.unvalued, settlement)
+		return
+	}
+	note(&g.valued, settlement)
+	g.book(&g.unrealized, settlement, gain)
+	g.book(&g.exposure, settlement, worth)
+}
+
+func note(set *map[string]bool, currency string) {
+	if *set == nil {
+		*set = make(map[string]bool)
+	}
+	(*set)[currency] = true
 }
 
 // summary returns the sums, converted where there are rates.
@@ -181,6 +199,7 @@ func (g *group) summary(in string, rates Rates) (Summary, error) {
 	}{
 		{g.realized, &s.Sums.Realized, &s.Converted.Realized},
 		{g.fees, &s.Sums.Fees, &s.Converted.Fees},
+		{g.inCost, &s.Sums.FeesInCost, &s.Converted.FeesInCost},
 		{g.funding, &s.Sums.Funding, &s.Converted.Funding},
 		{g.charges, &s.Sums.Charges, &s.Converted.Charges},
 		{g.net, &s.Sums.Net, &s.Converted.Net},
@@ -191,25 +210,70 @@ func (g *group) summary(in string, rates Rates) (Summary, error) {
 		if in == "" {
 			continue
 		}
-		var converted tally
+		var told tally
 		for _, a := range *part.sum {
-			rate, ok := rates[a.Currency]
+			to, rate, ok := convert(a.Currency, in, rates)
 			switch {
-			case a.Currency == in:
-				g.book(&converted, in, a.Value)
-			case ok:
-				g.book(&converted, in, g.keep(a.Value.Mul(rate)))
-			default:
+			case !ok:
 				missing[a.Currency] = true
-				g.book(&converted, a.Currency, a.Value)
+				fallthrough
+			case to == a.Currency:
+				g.book(&told, to, a.Value)
+			default:
+				g.book(&told, to, g.keep(a.Value.Mul(rate)))
 			}
 		}
-		*part.conv = converted.amounts()
+		*part.conv = told.amounts()
+	}
+	s.Sums.Unvalued = onlyIn(g.unvalued, g.valued)
+	if in != "" {
+		s.Converted.Unvalued = onlyIn(converted(g.unvalued, in, rates), converted(g.valued, in, rates))
 	}
 	if len(missing) > 0 {
 		s.MissingRates = slices.Sorted(maps.Keys(missing))
 	}
 	return s, g.err
+}
+
+// convert returns the currency that an amount is told in, and at which rate; false
+// where it has none and stays in its own.
+func convert(currency, in string, rates Rates) (to string, rate Decimal, ok bool) {
+	if currency == in {
+		return in, Decimal{}, true
+	}
+	if rate, ok = rates[currency]; ok {
+		return in, rate, true
+	}
+	return currency, rate, false
+}
+
+// converted returns the currencies that those of a set are told in.
+func converted(set map[string]bool, in string, rates Rates) map[string]bool {
+	out := make(map[string]bool, len(set))
+	for currency := range set {
+		to, _, _ := convert(currency, in, rates)
+		out[to] = true
+	}
+	return out
+}
+
+// onlyIn returns the members of a set that are not in another one, sorted; nil
+// for none.
+func onlyIn(set, other map[string]bool) []string {
+	var out []string
+	for _, currency := range slices.Sorted(maps.Keys(set)) {
+		if !other[currency] {
+			out = append(out, currency)
+		}
+	}
+	return out
+}
+
+// bookAll adds amounts to a tally.
+func (g *group) bookAll(t *tally, as Amounts) {
+	for _, a := range as {
+		g.book(t, a.Currency, a.Value)
+	}
 }
 
 // amounts returns the sums that are not zero, sorted by currency.

@@ -57,6 +57,12 @@ type Trade struct {
 
 	Profit Decimal // gross, in the settlement currency; those of an exit sum to its Realized
 	Fees   Amounts // paid is positive
+	// FeesInCost are those of Fees that are in Profit already; see
+	// [Terms.FeesInCost].
+	FeesInCost Amounts
+	// Net is Profit without the fees in the settlement currency. What was charged
+	// beside the fills, funding among it, belongs to no trade.
+	Net Decimal
 	// The largest loss and profit that the cycle's High and Low, up to the exit,
 	// offered to Qty; never negative.
 	MAE, MFE Decimal
@@ -121,6 +127,11 @@ func (t *Trades) Add(before *Position, c *Change) ([]Trade, error) {
 		t.cycles[c.After.Key] = x.cycle
 	}
 	trades := x.step()
+	for i := range trades {
+		t, terms := &trades[i], c.After.Terms
+		t.FeesInCost = terms.FeesInCost(t.Fees)
+		t.Net = (&Totals{Realized: t.Profit, Fees: t.Fees}).net(&x.calc, terms, terms.Settlement)
+	}
 	if !c.After.IsOpen() {
 		delete(t.cycles, c.After.Key)
 	}
@@ -156,7 +167,12 @@ func (x *tradeStep) begins() bool {
 func (x *tradeStep) step() []Trade {
 	c := x.change
 	if charge, ok := c.Cause.(Charge); ok && charge.Kind == FeeCharge {
-		x.cycle.fees = x.plus(x.cycle.fees, charge.Currency, charge.Amount.Neg())
+		// As much of it as the position took for a fee.
+		fee := c.After.Totals.Fees.Get(charge.Currency)
+		if x.before != nil {
+			fee = x.sub(fee, x.before.Totals.Fees.Get(charge.Currency))
+		}
+		x.cycle.fees = x.plus(x.cycle.fees, charge.Currency, fee)
 		return nil
 	}
 	fee := x.fee()

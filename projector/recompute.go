@@ -12,10 +12,13 @@ import (
 // after-image: it folds each recorded cause again, and what comes out must be
 // the recorded changes, byte for byte. The first that is not gives a
 // [*MismatchError]. So does an id that the window knows; a window larger than the
-// writer's would therefore object to a mutation that was insisted on. An epoch of
-// another arithmetic gives [ErrNotRecomputable].
+// writer's would therefore object to a mutation that was insisted on. Each epoch is
+// folded by the arithmetic that it names; one that this build does not know gives
+// [ErrNotRecomputable].
 func (b *Book) Recompute(records iter.Seq2[Record, error]) error {
-	if err := b.recomputable(b.head.era, b.head.seq); err != nil {
+	current := b.rules
+	defer func() { b.rules = current }()
+	if err := b.enter(b.head.era, b.head.seq); err != nil {
 		return err
 	}
 	r := recomputer{book: b, shelf: b.shelf.fork()}
@@ -27,11 +30,17 @@ func (b *Book) Recompute(records iter.Seq2[Record, error]) error {
 	return nil
 }
 
-func (b *Book) recomputable(e *position.Epoch, seq uint64) error {
-	if e != nil && e.Arithmetic != position.ArithmeticVersion {
-		return fmt.Errorf("%w: record %d was computed by arithmetic %d (build %q), this build has %d",
+// enter takes the arithmetic of an epoch for what follows.
+func (b *Book) enter(e *position.Epoch, seq uint64) error {
+	if e == nil {
+		return nil
+	}
+	rules, ok := b.rules.Under(e.Arithmetic)
+	if !ok {
+		return fmt.Errorf("%w: record %d was computed by arithmetic %d (build %q), this build has those up to %d",
 			ErrNotRecomputable, seq, e.Arithmetic, e.Build, position.ArithmeticVersion)
 	}
+	b.rules = rules
 	return nil
 }
 
@@ -85,7 +94,7 @@ func (r *recomputer) batch(c *chunk, from, to int) error {
 	stamp := c.stamps[from]
 	var s *Staged
 	if e := c.changes[from].Epoch; e != nil {
-		if err := b.recomputable(e, stamp.Seq); err != nil {
+		if err := b.enter(e, stamp.Seq); err != nil {
 			return err
 		}
 		s = b.StageEpoch(stamp.Time, stamp.Epoch, *e)

@@ -2,6 +2,7 @@ package projector_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -172,6 +173,53 @@ func TestRecomputeNamesArithmeticItDoesNotKnow(t *testing.T) {
 	b, err = projector.Load(bytes.NewReader(body(t, l.book)), o)
 	require.NoError(t, err)
 	require.ErrorIs(t, b.Recompute(stream(l2.records)), projector.ErrNotRecomputable)
+}
+
+// TestRecomputeByTheArithmeticOfEachEpoch: what an older build wrote is folded by
+// its rules, and what this one has written after it by the present ones.
+func TestRecomputeByTheArithmeticOfEachEpoch(t *testing.T) {
+	k := key("A", "ETHEUR")
+	spot := func(id, base string, policy position.BaseFee) position.Mutation {
+		return position.DefineInstrument{
+			Meta: position.Meta{Ident: id, Time: 1}, Instrument: k.Instrument,
+			Terms: position.Terms{Kind: position.Spot, Base: base, Quote: "EUR", BaseFee: policy},
+		}
+	}
+	paid := func(id string) position.Mutation {
+		return position.Charge{Meta: position.Meta{Ident: id, Time: 1}, Key: k, Kind: position.FeeCharge, Amount: dec("-0.1"), Currency: "ETH"}
+	}
+	trade := func(l *scribe, id string) {
+		l.apply(t, fill(id+"b", k, position.Buy, "1", "10", 1))
+		l.apply(t, paid(id+"c"))
+		l.apply(t, fill(id+"s", k, position.Sell, "1", "11", 1))
+	}
+	var last *position.Position
+	var records []projector.Record
+	b, clock := projector.New(projector.Options{}), position.Time(0)
+	for arithmetic := uint32(1); arithmetic <= position.ArithmeticVersion; arithmetic++ {
+		rules, known := position.Rules{}.Under(arithmetic)
+		require.True(t, known)
+		var err error
+		b, err = projector.Load(bytes.NewReader(body(t, b)), projector.Options{Rules: rules})
+		require.NoError(t, err)
+		l := &scribe{book: b, clock: clock, epoch: uint64(arithmetic)}
+		l.begin(arithmetic)
+		for i, base := range []string{"ETH", "XBT", "ETH"} {
+			id := fmt.Sprintf("%d-%d", arithmetic, i)
+			l.apply(t, spot(id, base, position.BaseFee(i/2)))
+			trade(l, id)
+		}
+		records, clock = append(records, l.records...), l.clock
+		p, ok := b.View().Position(k)
+		require.True(t, ok)
+		last = &p
+	}
+	require.NotEmpty(t, last.Totals.Fees)
+	again := projector.New(projector.Options{})
+	require.NoError(t, again.Recompute(stream(records)))
+	p, ok := again.View().Position(k)
+	require.True(t, ok)
+	require.Equal(t, *last, p)
 }
 
 // TestEpochInsideABatch: a writer may put the record that begins its epoch in

@@ -26,8 +26,10 @@ type accountRow struct {
 
 	PositionsRealized text `json:"positions_realized"`
 	PositionsFees     text `json:"positions_fees"`
+	PositionsInCost   text `json:"positions_fees_in_cost"` // those of them that are in realized already
 	PositionsFunding  text `json:"positions_funding"`
 	PositionsCharges  text `json:"positions_charges"`
+	PositionsNet      text `json:"positions_net"`
 
 	Total text `json:"total"`
 }
@@ -53,7 +55,7 @@ func accountColumns(table bool) []column[accountRow] {
 			return string(get(r))
 		}}
 	}
-	return []column[accountRow]{
+	cols := []column[accountRow]{
 		{title: "account", cell: func(r *accountRow) string { return r.Account }},
 		{title: "currency", cell: func(r *accountRow) string { return r.Currency }},
 		num("cash", func(r *accountRow) text { return r.Cash }),
@@ -66,10 +68,19 @@ func accountColumns(table bool) []column[accountRow] {
 		plain("balance", func(r *accountRow) text { return r.Balance }),
 		num("positions_realized", func(r *accountRow) text { return r.PositionsRealized }),
 		num("positions_fees", func(r *accountRow) text { return r.PositionsFees }),
+	}
+	inCost := num("positions_fees_in_cost", func(r *accountRow) text { return r.PositionsInCost })
+	net := num("positions_net", func(r *accountRow) text { return r.PositionsNet })
+	rest := []column[accountRow]{
 		num("positions_funding", func(r *accountRow) text { return r.PositionsFunding }),
 		num("positions_charges", func(r *accountRow) text { return r.PositionsCharges }),
 		plain("total", func(r *accountRow) text { return r.Total }),
 	}
+	if table {
+		cols, rest = append(cols, inCost), slices.Insert(rest, len(rest)-1, net)
+		return append(cols, rest...)
+	}
+	return append(append(cols, rest...), inCost, net) // programs find the others where they were
 }
 
 func (a *app) printAccounts(v *projector.View, f *positionsFlags) error {
@@ -111,7 +122,7 @@ func (a *app) accountSheet(list []holdfast.AccountStatus, account string) error 
 func accountRows(acc *holdfast.AccountStatus) []accountRow {
 	parts := []map[string]string{
 		acc.Balances, acc.Cash, acc.Fees, acc.Funding, acc.Interest, acc.Dividends, acc.Realized, acc.Other,
-		acc.Positions.Realized, acc.Positions.Fees, acc.Positions.Funding, acc.Positions.Charges, acc.Total,
+		acc.Positions.Realized, acc.Positions.Fees, acc.Positions.FeesInCost, acc.Positions.Funding, acc.Positions.Charges, acc.Positions.Net, acc.Total,
 	}
 	currencies := make(map[string]bool)
 	for _, part := range parts {
@@ -124,7 +135,7 @@ func accountRows(acc *holdfast.AccountStatus) []accountRow {
 		row := accountRow{Account: acc.Account, Currency: ccy}
 		for i, to := range []*text{
 			&row.Balance, &row.Cash, &row.Fees, &row.Funding, &row.Interest, &row.Dividends, &row.Realized, &row.Other,
-			&row.PositionsRealized, &row.PositionsFees, &row.PositionsFunding, &row.PositionsCharges, &row.Total,
+			&row.PositionsRealized, &row.PositionsFees, &row.PositionsInCost, &row.PositionsFunding, &row.PositionsCharges, &row.PositionsNet, &row.Total,
 		} {
 			if *to = text(parts[i][ccy]); *to == "" {
 				*to = "0"

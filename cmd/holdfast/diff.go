@@ -217,7 +217,7 @@ func addDifference(s *sheet[differenceRow], row differenceRow, d *holdfast.Diffe
 		fields = []string{"defined"}
 		switch row.What {
 		case "position":
-			fields = []string{"side", "qty", "cost", "realized", "fees", "funding", "charges"}
+			fields = []string{"side", "qty", "cost", "realized", "fees", "fees_in_cost", "funding", "charges"}
 		case "account":
 			fields = []string{"balances"}
 		}

@@ -22,6 +22,7 @@ type positionRow struct {
 	Cost       text            `json:"cost"`
 	Realized   text            `json:"realized"`
 	Fees       map[string]text `json:"fees"`
+	FeesInCost map[string]text `json:"fees_in_cost"`
 	Funding    text            `json:"funding"`
 	Net        text            `json:"net"`
 	EntryQty   text            `json:"entry_qty"`
@@ -59,6 +60,29 @@ func amountsText(m map[string]text) string {
 		parts = append(parts, string(m[ccy])+" "+ccy)
 	}
 	return strings.Join(parts, " + ")
+}
+
+func amountTexts(as position.Amounts) map[string]text {
+	out := make(map[string]text, len(as))
+	for _, a := range as {
+		out[a.Currency] = text(a.Value.String())
+	}
+	return out
+}
+
+// amountsColumn shows sums per currency, in a table rounded as numbers are.
+func amountsColumn[R any](title string, table bool, get func(*R) map[string]text) column[R] {
+	return column[R]{title: title, right: true, cell: func(r *R) string {
+		if table {
+			return amountsText(shortened(get(r)))
+		}
+		return amountsText(get(r))
+	}}
+}
+
+func sparsely[R any](c column[R]) column[R] {
+	c.sparse = true
+	return c
 }
 
 // short rounds a number for a table: to 8 fractional digits from 1 on, to 12
@@ -108,18 +132,28 @@ func exact(title string, get func(*positionRow) text) positionColumn {
 
 // positionTable are the columns for people.
 func positionTable() []positionColumn {
-	return append(
+	cols := append(
 		keyColumns(),
 		positionColumn{title: "side", cell: func(r *positionRow) string { return r.Side }},
 		number("qty", func(r *positionRow) text { return r.Qty }),
 		number("avg_entry", func(r *positionRow) text { return r.AvgEntry }),
 		number("mark", func(r *positionRow) text { return r.Mark }),
 		number("unrealized", func(r *positionRow) text { return r.Unrealized }),
-		number("realized", func(r *positionRow) text { return r.Realized }),
-		positionColumn{title: "fees", right: true, cell: func(r *positionRow) string { return amountsText(shortened(r.Fees)) }},
-		number("funding", func(r *positionRow) text { return r.Funding }),
-		number("net", func(r *positionRow) text { return r.Net }),
 	)
+	return append(cols, netColumns()...)
+}
+
+// netColumns show what a net consists of: realized - (fees - fees_in_cost) +
+// funding + charges, of these what is in the settlement currency.
+func netColumns() []positionColumn {
+	return []positionColumn{
+		number("realized", func(r *positionRow) text { return r.Realized }),
+		amountsColumn("fees", true, func(r *positionRow) map[string]text { return r.Fees }),
+		sparsely(amountsColumn("fees_in_cost", true, func(r *positionRow) map[string]text { return r.FeesInCost })),
+		number("funding", func(r *positionRow) text { return r.Funding }),
+		sparsely(amountsColumn("charges", true, func(r *positionRow) map[string]text { return r.Charges })),
+		number("net", func(r *positionRow) text { return r.Net }),
+	}
 }
 
 func shortened(m map[string]text) map[string]text {
@@ -170,12 +204,13 @@ func positionFile() []positionColumn {
 		exact("wins", func(r *positionRow) text { return r.Wins }),
 		exact("losses", func(r *positionRow) text { return r.Losses }),
 		exact("residue", func(r *positionRow) text { return r.Residue }),
+		amountsColumn("fees_in_cost", false, func(r *positionRow) map[string]text { return r.FeesInCost }),
 	)
 }
 
 // cycleTable are the columns for people of closed cycles.
 func cycleTable() []positionColumn {
-	return append(
+	cols := append(
 		keyColumns(),
 		number("cycle", func(r *positionRow) text { return r.Cycle }),
 		positionColumn{title: "opened_at", cell: func(r *positionRow) string { return string(r.OpenedAt) }},
@@ -183,10 +218,9 @@ func cycleTable() []positionColumn {
 		number("entry_qty", func(r *positionRow) text { return r.EntryQty }),
 		number("avg_entry", func(r *positionRow) text { return r.AvgEntry }),
 		number("avg_exit", func(r *positionRow) text { return r.AvgExit }),
-		number("realized", func(r *positionRow) text { return r.Realized }),
-		positionColumn{title: "fees", right: true, cell: func(r *positionRow) string { return amountsText(shortened(r.Fees)) }},
-		number("funding", func(r *positionRow) text { return r.Funding }),
-		number("net", func(r *positionRow) text { return r.Net }),
+	)
+	cols = append(cols, netColumns()...)
+	return append(cols,
 		number("mfe", func(r *positionRow) text { return r.MFE }),
 		number("mae", func(r *positionRow) text { return r.MAE }),
 	)

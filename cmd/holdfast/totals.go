@@ -73,11 +73,12 @@ type totalRow struct {
 	Losses     uint64 `json:"losses"`
 	Realized   text   `json:"realized"`
 	Fees       text   `json:"fees"`
+	InCost     text   `json:"fees_in_cost"` // those of them that are in realized already
 	Funding    text   `json:"funding"`
 	Charges    text   `json:"charges"`
 	Net        text   `json:"net"`
-	Unrealized text   `json:"unrealized"`
-	Exposure   text   `json:"exposure"`
+	Unrealized *text  `json:"unrealized"` // null where no open position in the currency is valued
+	Exposure   *text  `json:"exposure"`   // the same
 }
 
 func totalColumns(table bool) []column[totalRow] {
@@ -92,11 +93,20 @@ func totalColumns(table bool) []column[totalRow] {
 	count := func(title string, get func(*totalRow) uint64) column[totalRow] {
 		return column[totalRow]{title: title, right: true, cell: func(r *totalRow) string { return position.FromInt(int64(get(r))).String() }}
 	}
-	var by []column[totalRow]
-	if !table {
-		by = []column[totalRow]{{title: "by", cell: func(r *totalRow) string { return r.By }}}
+	known := func(title string, get func(*totalRow) *text) column[totalRow] {
+		return num(title, func(r *totalRow) text {
+			if v := get(r); v != nil {
+				return *v
+			}
+			return ""
+		})
 	}
-	return append(by,
+	cols := []column[totalRow]{{title: "by", cell: func(r *totalRow) string { return r.By }}}
+	if table {
+		cols = nil
+	}
+	inCost := num("fees_in_cost", func(r *totalRow) text { return r.InCost })
+	cols = append(cols,
 		column[totalRow]{title: "group", cell: func(r *totalRow) string { return r.Group }},
 		column[totalRow]{title: "currency", cell: func(r *totalRow) string { return r.Currency }},
 		count("positions", func(r *totalRow) uint64 { return uint64(r.Positions) }),
@@ -105,12 +115,28 @@ func totalColumns(table bool) []column[totalRow] {
 		count("losses", func(r *totalRow) uint64 { return r.Losses }),
 		num("realized", func(r *totalRow) text { return r.Realized }),
 		num("fees", func(r *totalRow) text { return r.Fees }),
+	)
+	if table {
+		shown := sparsely(inCost)
+		shown.cell = func(r *totalRow) string {
+			if r.InCost == "0" {
+				return ""
+			}
+			return short(r.InCost)
+		}
+		cols = append(cols, shown)
+	}
+	cols = append(cols,
 		num("funding", func(r *totalRow) text { return r.Funding }),
 		num("charges", func(r *totalRow) text { return r.Charges }),
 		num("net", func(r *totalRow) text { return r.Net }),
-		num("unrealized", func(r *totalRow) text { return r.Unrealized }),
-		num("exposure", func(r *totalRow) text { return r.Exposure }),
+		known("unrealized", func(r *totalRow) *text { return r.Unrealized }),
+		known("exposure", func(r *totalRow) *text { return r.Exposure }),
 	)
+	if !table { // programs find the others where they were
+		cols = append(cols, inCost, count("unmarked", func(r *totalRow) uint64 { return uint64(r.Unmarked) }))
+	}
+	return cols
 }
 
 func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
@@ -133,7 +159,7 @@ func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
 			a.notef("holdfast: %s %s: no rate for %s: give --rate CCY=RATE; those amounts stay as they are", by, x.Group, strings.Join(x.MissingRates, ", "))
 		}
 		if x.Unmarked > 0 {
-			a.notef("holdfast: %s %s: %d open positions have no mark and are not in unrealized and exposure", by, x.Group, x.Unmarked)
+			a.notef("holdfast: %s %s: %s without a mark that fits, not in unrealized and exposure", by, x.Group, counted(x.Unmarked, "open position"))
 		}
 		for _, row := range totalRows(x, by) {
 			raw, err := json.Marshal(row)
@@ -166,15 +192,19 @@ func totalRows(x *position.Summary, by position.Dimension) []totalRow {
 	if x.Currency != "" {
 		sums = &x.Converted
 	}
-	parts := []position.Amounts{sums.Realized, sums.Fees, sums.Funding, sums.Charges, sums.Net, sums.Unrealized, sums.Exposure}
+	parts := []position.Amounts{sums.Realized, sums.Fees, sums.FeesInCost, sums.Funding, sums.Charges, sums.Net}
+	worth := []position.Amounts{sums.Unrealized, sums.Exposure}
 	currencies := make(map[string]bool)
 	if x.Currency != "" {
 		currencies[x.Currency] = true
 	}
-	for _, part := range parts {
+	for _, part := range append(parts, worth...) {
 		for _, m := range part {
 			currencies[m.Currency] = true
 		}
+	}
+	for _, ccy := range sums.Unvalued {
+		currencies[ccy] = true
 	}
 	var rows []totalRow
 	for _, ccy := range slices.Sorted(maps.Keys(currencies)) {
@@ -182,8 +212,14 @@ func totalRows(x *position.Summary, by position.Dimension) []totalRow {
 			By: by.String(), Group: x.Group, Currency: ccy,
 			Positions: x.Positions, Open: x.Open, Unmarked: x.Unmarked, Wins: x.Wins, Losses: x.Losses,
 		}
-		for i, to := range []*text{&row.Realized, &row.Fees, &row.Funding, &row.Charges, &row.Net, &row.Unrealized, &row.Exposure} {
+		for i, to := range []*text{&row.Realized, &row.Fees, &row.InCost, &row.Funding, &row.Charges, &row.Net} {
 			*to = text(parts[i].Get(ccy).String())
+		}
+		if !slices.Contains(sums.Unvalued, ccy) {
+			for i, to := range []**text{&row.Unrealized, &row.Exposure} {
+				v := text(worth[i].Get(ccy).String())
+				*to = &v
+			}
 		}
 		rows = append(rows, row)
 	}

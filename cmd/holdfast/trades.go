@@ -24,6 +24,8 @@ type tradeRow struct {
 	ExitPrice  text            `json:"exit_price"`
 	Profit     text            `json:"profit"`
 	Fees       map[string]text `json:"fees"`
+	FeesInCost map[string]text `json:"fees_in_cost"` // those of them that are in profit already
+	Net        text            `json:"net"`
 	Settlement string          `json:"settlement"`
 	MAE        text            `json:"mae"`
 	MFE        text            `json:"mfe"`
@@ -53,20 +55,23 @@ func tradeColumns(table bool) []column[tradeRow] {
 		{title: "exit_time", cell: func(r *tradeRow) string { return r.ExitTime }},
 		num("exit_price", func(r *tradeRow) text { return r.ExitPrice }),
 		num("profit", func(r *tradeRow) text { return r.Profit }),
-		{title: "fees", right: true, cell: func(r *tradeRow) string {
-			if table {
-				return amountsText(shortened(r.Fees))
-			}
-			return amountsText(r.Fees)
-		}},
+		amountsColumn("fees", table, func(r *tradeRow) map[string]text { return r.Fees }),
+	}
+	if table {
+		cols = append(cols, sparsely(amountsColumn("fees_in_cost", table, func(r *tradeRow) map[string]text { return r.FeesInCost })),
+			num("net", func(r *tradeRow) text { return r.Net }))
+	}
+	cols = append(cols,
 		num("mae", func(r *tradeRow) text { return r.MAE }),
 		num("mfe", func(r *tradeRow) text { return r.MFE }),
-	}
+	)
 	if !table {
 		cols = append(cols,
 			column[tradeRow]{title: "settlement", cell: func(r *tradeRow) string { return r.Settlement }},
 			column[tradeRow]{title: "entry_ids", cell: func(r *tradeRow) string { return strings.Join(r.EntryIDs, " ") }},
 			column[tradeRow]{title: "exit_ids", cell: func(r *tradeRow) string { return strings.Join(r.ExitIDs, " ") }},
+			amountsColumn("fees_in_cost", table, func(r *tradeRow) map[string]text { return r.FeesInCost }),
+			num("net", func(r *tradeRow) text { return r.Net }),
 		)
 	}
 	return cols
@@ -141,14 +146,11 @@ func addTrade(s *sheet[tradeRow], t *position.Trade, settlement string) error {
 		Account: t.Key.Account, Instrument: t.Key.Instrument, Strategy: t.Key.Strategy, Leg: t.Key.Leg, Cycle: t.Cycle,
 		Direction: "long", Qty: text(t.Qty.String()),
 		EntryTime: t.EntryTime.String(), EntryPrice: text(t.EntryPrice.String()), ExitTime: t.ExitTime.String(), ExitPrice: text(t.ExitPrice.String()),
-		Profit: text(t.Profit.String()), Fees: make(map[string]text, len(t.Fees)), Settlement: settlement,
+		Profit: text(t.Profit.String()), Fees: amountTexts(t.Fees), FeesInCost: amountTexts(t.FeesInCost), Net: text(t.Net.String()), Settlement: settlement,
 		MAE: text(t.MAE.String()), MFE: text(t.MFE.String()), EntryIDs: t.EntryIDs, ExitIDs: t.ExitIDs,
 	}
 	if t.Direction == position.Sell {
 		row.Direction = "short"
-	}
-	for _, fee := range t.Fees {
-		row.Fees[fee.Currency] = text(fee.Value.String())
 	}
 	raw, err := json.Marshal(row)
 	if err != nil {
