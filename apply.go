@@ -35,7 +35,8 @@ func (f *Future) Wait(ctx context.Context) (Result, error) {
 // ApplyOptions qualify one call.
 type ApplyOptions struct {
 	// Insist applies a mutation that is older than what the duplicate window
-	// remembers, instead of [ErrTooOld]. The caller vouches that it is new.
+	// remembers, instead of [ErrTooOld], or later than the clock where that is
+	// refused as [ErrAhead]. The caller vouches that it is new.
 	Insist bool
 }
 
@@ -101,6 +102,8 @@ func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Resu
 		return nil, nil
 	case len(ms) > MaxBatch:
 		return nil, fmt.Errorf("%w: %d mutations, at most %d are allowed", ErrTooMany, len(ms), MaxBatch)
+	case len(ms) > l.id.Window:
+		return nil, fmt.Errorf("%w: %d mutations, and the ledger remembers %d: a retry of them could not be told from new ones", ErrTooMany, len(ms), l.id.Window)
 	}
 	req := &request{
 		ms: make([]position.Mutation, len(ms)), prints: make([]position.Fingerprint, len(ms)), done: make(chan struct{}),

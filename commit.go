@@ -57,7 +57,8 @@ type stager struct {
 	l     *Ledger
 	began bool          // this epoch's record was staged
 	last  position.Time // newest record time; never decreases
-	ahead []*request    // taken from the queue and not staged yet, oldest first; backed by room
+	clock recordClock
+	ahead []*request // taken from the queue and not staged yet, oldest first; backed by room
 	room  [readAhead]*request
 }
 
@@ -206,12 +207,8 @@ func (s *stager) add(g *group, req *request) {
 }
 
 func (s *stager) tryAdd(g *group, req *request) error {
-	if !g.timed { // one reading of the clock for what one sync makes durable
-		now, err := position.At(s.l.opts.Now())
-		if err != nil {
-			return fmt.Errorf("holdfast: clock: %w", err)
-		}
-		s.last, g.timed = max(s.last, now), true
+	if err := s.time(g, req); err != nil {
+		return err
 	}
 	s.l.past.known = req.known
 	defer func() { s.l.past.known = nil }()

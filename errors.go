@@ -71,6 +71,9 @@ var (
 	ErrPartlyKnown = projector.ErrPartlyKnown
 	// ErrTooOld: older than what the duplicate window has forgotten.
 	ErrTooOld = projector.ErrTooOld
+	// ErrAhead: later than the clock, and as many of that kind are remembered as
+	// the duplicate window holds.
+	ErrAhead = projector.ErrAhead
 	// ErrInUse: another process holds the ledger; see [journal.InUseError].
 	ErrInUse = journal.ErrInUse
 	// ErrTrimmed: before the oldest record that is kept.

@@ -155,6 +155,7 @@ func CodeOf(err error) string {
 		{ErrIDReused, "409"},
 		{ErrPartlyKnown, "409"},
 		{ErrTooOld, "409"},
+		{ErrAhead, "409"},
 		{ErrInstrumentInUse, "409"},
 		{ErrSplitTwice, "409"},
 		{ErrOutcomeUnknown, "504"},

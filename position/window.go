@@ -3,6 +3,7 @@ package position
 import (
 	"encoding/binary"
 	"iter"
+	"time"
 )
 
 // DefaultWindow is how many mutations a [Window] of size 0 remembers.
@@ -19,8 +20,14 @@ type WindowEntry struct {
 	Fingerprint
 	First uint64 // seq of its first change
 	Time  Time   // its event time
+	// Ahead is by how much Time was ahead of the time of its record, 0 if it was
+	// not.
+	Ahead time.Duration
 	Count uint32 // how many changes it gave, at least 1
 }
+
+// AheadOf returns by how much an event time is ahead of a record time.
+func (t Time) AheadOf(record Time) time.Duration { return time.Duration(max(t-record, 0)) }
 
 // Last returns the seq of the mutation's last change.
 func (e *WindowEntry) Last() uint64 { return e.First + uint64(e.Count) - 1 }
@@ -28,7 +35,12 @@ func (e *WindowEntry) Last() uint64 { return e.First + uint64(e.Count) - 1 }
 // Window remembers the last mutations, so that a retry is told from a new one.
 // When it is full the oldest entry is forgotten, and the horizon, the newest
 // event time ever forgotten, moves up: an unknown id that is not younger than
-// the horizon may be a forgotten one.
+// the horizon may be a forgotten one. **Nothing is ever forgotten whose event time
+// is above the horizon.**
+//
+// An entry that is dated ahead of its record cannot move the horizon to its own
+// time: one date in 2099 would make everything too old. It is kept apart until
+// the horizon has passed it; see kept.go.
 //
 // The entries lie in chunks that are only ever appended to; a chunk is let go
 // when all of it is forgotten. So [Window.Freeze] copies a slice header, and what
@@ -43,6 +55,7 @@ type Window struct {
 	index []windowSlot // a power of two, at most half full
 	shift uint         // home of a tag: its top bits
 	view  WindowView
+	kept  keptIndex // of view.kept
 }
 
 // windowSlot is empty when ref is 0.
@@ -60,6 +73,10 @@ type WindowView struct {
 	lo, hi uint64                      // numbers of the oldest entry and of the next
 	// horizon is the newest event time forgotten, 0 while nothing was.
 	horizon Time
+	// kept are entries that are older than entry lo. Those at or below the horizon
+	// are forgotten; apart says how many are not.
+	kept  []WindowEntry
+	apart int
 }
 
 // NewWindow returns an empty window that remembers size mutations; 0 means
@@ -90,13 +107,28 @@ func (w *Window) Horizon() Time { return w.view.horizon }
 func (w *Window) Forgotten(at Time) bool { return w.view.horizon > 0 && at <= w.view.horizon }
 
 // Forget moves the horizon up to at, as a window does that was larger once.
-func (w *Window) Forget(at Time) { w.view.horizon = max(w.view.horizon, at) }
+func (w *Window) Forget(at Time) {
+	if at > w.view.horizon {
+		w.view.horizon = at
+		w.drop()
+	}
+}
 
 // Freeze returns the window as it is now. It copies no entry.
 func (w *Window) Freeze() WindowView { return w.view }
 
 // Find returns the entry of an id, the newest if it was added more than once.
 func (w *Window) Find(id [16]byte) (WindowEntry, bool) {
+	e, found := w.FindLast(id)
+	if !found && w.view.apart > 0 {
+		return w.findKept(id)
+	}
+	return e, found
+}
+
+// FindLast is Find among as many as the window holds: it does not look at what is
+// kept for its event time only.
+func (w *Window) FindLast(id [16]byte) (WindowEntry, bool) {
 	tag := idTag(id)
 	newest, found := uint64(0), false
 	for i := w.home(tag); w.index[i].ref != 0; i = w.next(i) {
@@ -127,7 +159,8 @@ func (w *Window) Warm(prints []Fingerprint) (sum int) {
 	return sum
 }
 
-// Add remembers an entry, and forgets the oldest one if the window is full. An
+// Add remembers an entry, and forgets the oldest one, or keeps it apart, if the
+// window is full. An
 // id that is there already keeps its entry beside the new one; that happens only
 // to a window that is larger than the one through which the id passed twice.
 func (w *Window) Add(e WindowEntry) {
@@ -150,7 +183,11 @@ func (w *Window) forgetOldest() {
 	v := &w.view
 	e := v.at(v.lo)
 	w.remove(idTag(e.ID), uint32(v.lo%refs)+1)
-	v.horizon = max(v.horizon, e.Time)
+	if e.Ahead > 0 {
+		w.keep(e)
+	} else {
+		w.Forget(e.Time)
+	}
 	v.lo++
 	if v.lo%windowChunk == 0 {
 		v.chunks = v.chunks[1:]
@@ -213,7 +250,7 @@ func (w *Window) number(ref uint32) uint64 {
 func idTag(id [16]byte) uint32 { return binary.BigEndian.Uint32(id[:]) }
 
 // Len returns how many mutations are remembered.
-func (v WindowView) Len() int { return int(v.hi - v.lo) }
+func (v WindowView) Len() int { return v.apart + int(v.hi-v.lo) }
 
 // Horizon returns the newest event time that was forgotten, 0 while nothing was.
 func (v WindowView) Horizon() Time { return v.horizon }
@@ -221,6 +258,11 @@ func (v WindowView) Horizon() Time { return v.horizon }
 // All yields the entries, oldest first. They must not be changed.
 func (v WindowView) All() iter.Seq[*WindowEntry] {
 	return func(yield func(*WindowEntry) bool) {
+		for i := range v.kept {
+			if v.kept[i].Time > v.horizon && !yield(&v.kept[i]) {
+				return
+			}
+		}
 		for n := v.lo; n < v.hi; n++ {
 			if !yield(v.at(n)) {
 				return

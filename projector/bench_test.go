@@ -57,6 +57,10 @@ func traded(b *testing.B, keys, n int, keep bool) *scribe {
 	return l
 }
 
+// afterFills is a time after those of all fills: the window forgets what is not
+// dated ahead.
+const afterFills = 1_900_000_000_000_000_000
+
 // open returns one fill for each key.
 func open(b *testing.B, keys int) []position.Mutation {
 	b.Helper()
@@ -124,6 +128,7 @@ func BenchmarkStage(b *testing.B) {
 func stage(b *testing.B, keys, round int, printed bool, each func(s *projector.Staged)) {
 	b.Helper()
 	l := newScribe(projector.Options{Window: round / 2})
+	l.clock = afterFills
 	for _, m := range open(b, keys) {
 		l.apply(b, m)
 	}
@@ -143,7 +148,7 @@ func stage(b *testing.B, keys, round int, printed bool, each func(s *projector.S
 		if printed {
 			ps = prints[i : i+1]
 		}
-		s, err := l.book.StagePrinted(position.Time(n), ms[i:i+1], ps, true)
+		s, err := l.book.StagePrinted(afterFills+position.Time(n), ms[i:i+1], ps, true)
 		if err != nil {
 			b.Fatal(err)
 		}

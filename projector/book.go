@@ -50,6 +50,8 @@ type Book struct {
 	spare   []*Staged // that nobody uses
 	warmth  int       // means nothing; see Warm
 
+	recomputing bool // see find
+
 	returned struct { // that nobody uses either; see Reuse
 		sync.Mutex
 

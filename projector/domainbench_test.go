@@ -42,7 +42,7 @@ const domainGroup, domainAhead = 64, 16
 
 func newDomainPath(b *testing.B, keys, round int) *domainPath {
 	b.Helper()
-	d := &domainPath{book: projector.New(projector.Options{Window: round / 2}), fills: open(b, keys)}
+	d := &domainPath{book: projector.New(projector.Options{Window: round / 2}), fills: open(b, keys), clock: afterFills}
 	d.run(b, keys)
 	d.fills, d.next = fills(round, keys, uint64(keys)), 0
 	d.run(b, round)

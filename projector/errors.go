@@ -19,6 +19,10 @@ var (
 	// ErrTooOld is returned by [Book.Stage] for an unknown id that is not
 	// younger than what the window has forgotten: it may have been applied.
 	ErrTooOld = errors.New("projector: older than the dedupe window")
+	// ErrAhead is returned by [Book.Stage] for an unknown id whose event time is
+	// ahead of the record time, while the book remembers as many of that kind as
+	// the window holds beside those in the window: it could not remember this one.
+	ErrAhead = errors.New("projector: dated ahead of the clock")
 	// ErrRecord is returned by [Book.Replay] and [Book.Recompute] for records
 	// that no book could have staged; see [RecordError].
 	ErrRecord = errors.New("projector: bad record")
@@ -99,6 +103,11 @@ func (e *MismatchError) Unwrap() []error {
 
 func tooOld(m position.Mutation, horizon position.Time) error {
 	return fmt.Errorf("%w: %q of %s is unknown, and mutations up to %s were forgotten", ErrTooOld, m.ID(), m.EventTime(), horizon)
+}
+
+func tooFarAhead(m position.Mutation, clock position.Time, window int) error {
+	return fmt.Errorf("%w: %q of %s is later than the ledger's clock (%s), and %d such mutations are remembered beside the window, as many as it holds: "+
+		"set the clock that dated it right", ErrAhead, m.ID(), m.EventTime(), clock, window)
 }
 
 // BodyError says where the body of a snapshot is no such thing. It matches

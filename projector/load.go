@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -64,6 +65,8 @@ type loader struct {
 	tag         byte
 	item        []byte
 	last        uint64 // seq of the newest window entry so far
+	entry       int    // bytes of an entry
+	ahead       bool   // an entry is dated ahead
 	shelf       *shelf
 	ended       *position.Position // the ended cycle before
 
@@ -142,8 +145,8 @@ func (l *loader) head() error {
 		if size <= 0 {
 			return l.bad("the head is cut off")
 		}
-		if i == 0 && v != bodyFormat {
-			return l.bad("format %d is unknown, this build reads format %d", v, bodyFormat)
+		if i == 0 && v != bodyFormat && v != bodyFormatAhead {
+			return l.bad("format %d is unknown, this build reads formats %d and %d", v, bodyFormat, bodyFormatAhead)
 		}
 		n[i], rest = v, rest[size:]
 	}
@@ -152,6 +155,10 @@ func (l *loader) head() error {
 	}
 	if n[2] > math.MaxInt64 || n[4] > math.MaxInt64 {
 		return l.bad("a time is out of range")
+	}
+	l.entry = windowEntry
+	if n[0] == bodyFormatAhead {
+		l.entry = windowAhead
 	}
 	b := l.book
 	b.head.seq, b.head.time, b.head.epoch = n[1], position.Time(n[2]), n[3]
@@ -273,21 +280,25 @@ func (l *loader) image(what string, left *uint64) (seq uint64, body []byte, err 
 // entries adds a block of the dedupe window, whose entries come in the order of
 // their records.
 func (l *loader) entries() error {
-	n := len(l.item) / windowEntry
-	if n == 0 || n > windowBlock || len(l.item)%windowEntry != 0 || uint64(n) > l.window {
+	n := len(l.item) / l.entry
+	if n == 0 || n > windowBlock || len(l.item)%l.entry != 0 || uint64(n) > l.window {
 		return l.bad("a block of %d bytes of the window does not fit", len(l.item))
 	}
 	l.window -= uint64(n)
-	for b := l.item; len(b) > 0; b = b[windowEntry:] {
+	for b := l.item; len(b) > 0; b = b[l.entry:] {
 		e := position.WindowEntry{
 			First: binary.LittleEndian.Uint64(b[32:]),
 			Time:  position.Time(binary.LittleEndian.Uint64(b[40:])),
 			Count: binary.LittleEndian.Uint32(b[48:]),
 		}
+		if l.entry == windowAhead {
+			e.Ahead = time.Duration(binary.LittleEndian.Uint64(b[windowEntry:]))
+		}
+		l.ahead = l.ahead || e.Ahead > 0
 		copy(e.ID[:], b)
 		copy(e.Content[:], b[16:])
 		last := e.Last()
-		if e.Time < 0 || e.Count == 0 || e.First <= l.last || last < e.First || last > l.book.head.seq {
+		if e.Time < 0 || e.Ahead < 0 || position.Time(e.Ahead) > e.Time || e.Count == 0 || e.First <= l.last || last < e.First || last > l.book.head.seq {
 			return l.bad("a window entry of records %d to %d is out of order", e.First, last)
 		}
 		l.book.window.Add(e)
@@ -299,6 +310,9 @@ func (l *loader) entries() error {
 func (l *loader) end() error {
 	if len(l.item) > 0 {
 		return l.bad("the end is not empty")
+	}
+	if !l.ahead && l.entry == windowAhead {
+		return l.bad("format %d without an entry that is dated ahead", bodyFormatAhead)
 	}
 	if left := l.instruments | l.accounts | l.positions | l.cycles | l.window; left != 0 {
 		return l.bad("%d instruments, %d accounts, %d positions, %d ended cycles and %d window entries are missing",

@@ -21,6 +21,8 @@ func (b *Book) Recompute(records iter.Seq2[Record, error]) error {
 	if err := b.enter(b.head.era, b.head.seq); err != nil {
 		return err
 	}
+	b.recomputing = true
+	defer func() { b.recomputing = false }()
 	r := recomputer{book: b, shelf: b.shelf.fork()}
 	p := decoding(b.head.seq, false, r.apply)
 	if err := p.run(records); err != nil {

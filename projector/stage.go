@@ -1,7 +1,9 @@
 package projector
 
 import (
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -14,6 +16,8 @@ type Staged struct {
 	Changes  []position.Change
 	Outcomes []Outcome // one per mutation
 	At       position.Time
+	// Ahead is by how much the latest event time is ahead of At, 0 if none is.
+	Ahead time.Duration
 
 	base     uint64 // the head it was staged on
 	epoch    uint64
@@ -58,7 +62,7 @@ type Outcome struct {
 //
 // A mutation that the dedupe window knows changes nothing, and its outcome is
 // that of the first time; so does a definition of an instrument that is defined
-// so already. insist lets pass what would be refused as [ErrTooOld].
+// so already. insist lets pass what would be refused as [ErrTooOld] or [ErrAhead].
 //
 // The book is not changed. To drop what was staged, forget it.
 func (b *Book) Stage(at position.Time, ms []position.Mutation, insist bool) (*Staged, error) {
@@ -94,13 +98,26 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []p
 		}
 		err = b.member(s, i, m, prints[i], insist)
 		if known >= 0 && (err != nil || !s.Outcomes[i].Duplicate) {
-			err = fmt.Errorf("%w: %q is new, %q was applied as record %d", ErrPartlyKnown, m.ID(), ms[known].ID(), s.Outcomes[known].First)
+			err = b.partlyKnown(m, err, ms[known], s.Outcomes[known].First)
 		}
 		if err != nil {
 			return nil, memberError(i, len(ms), err)
 		}
 	}
 	return s, nil
+}
+
+// partlyKnown says why a batch is refused of which another member is known: m is
+// new, or may be known as well and forgotten, which who sends it must not take for
+// new.
+func (b *Book) partlyKnown(m position.Mutation, err error, known position.Mutation, seq uint64) error {
+	switch {
+	case errors.Is(err, ErrTooOld):
+		return fmt.Errorf("%w; %q was applied as record %d", err, known.ID(), seq)
+	case b.window.Forgotten(m.EventTime()):
+		return fmt.Errorf("%w: %q may have been applied and forgotten, %q was applied as record %d", ErrPartlyKnown, m.ID(), known.ID(), seq)
+	}
+	return fmt.Errorf("%w: %q is new, %q was applied as record %d", ErrPartlyKnown, m.ID(), known.ID(), seq)
 }
 
 // blank returns a Staged that nobody uses.
@@ -154,7 +171,7 @@ func (b *Book) StageEpoch(at position.Time, epoch uint64, e position.Epoch) *Sta
 func (b *Book) recognise(s *Staged, ms []position.Mutation, prints []position.Fingerprint) (known int, err error) {
 	known = -1
 	for i, m := range ms {
-		e, ok := b.window.Find(prints[i].ID)
+		e, ok := b.find(prints[i].ID)
 		switch {
 		case !ok:
 			s.Outcomes = append(s.Outcomes, Outcome{})
@@ -186,17 +203,31 @@ func (b *Book) recognise(s *Staged, ms []position.Mutation, prints []position.Fi
 	return known, nil
 }
 
+// find looks an id up in the window. A recomputation looks no further than earlier
+// builds did, which applied again what was dated ahead once they had no room for it.
+func (b *Book) find(id [16]byte) (position.WindowEntry, bool) {
+	if b.recomputing {
+		return b.window.FindLast(id)
+	}
+	return b.window.Find(id)
+}
+
 // member stages a mutation that the window does not know.
 func (b *Book) member(s *Staged, i int, m position.Mutation, fp position.Fingerprint, insist bool) error {
 	st, n := &b.staging, len(s.Changes)
 	all, err := b.rules.AppendFold(s.Changes, st, m)
-	if (err != nil || len(all) > n) && !insist && b.window.Forgotten(m.EventTime()) {
+	at := m.EventTime()
+	if (err != nil || len(all) > n) && !insist && b.window.Forgotten(at) {
 		return tooOld(m, b.window.Horizon())
 	}
 	if err != nil {
 		return err
 	}
 	changes := all[n:]
+	ahead := at.AheadOf(s.At)
+	if ahead > 0 && len(changes) > 0 && !insist && b.window.Full() {
+		return tooFarAhead(m, s.At, b.window.Size())
+	}
 	if len(changes) == 0 {
 		return s.repeated(st, i, m)
 	}
@@ -209,7 +240,8 @@ func (b *Book) member(s *Staged, i int, m position.Mutation, fp position.Fingerp
 	s.Changes = all
 	count := uint32(len(changes))
 	s.Outcomes[i] = Outcome{First: first, Last: first + uint64(count) - 1}
-	s.entries = append(s.entries, position.WindowEntry{Fingerprint: fp, First: first, Time: min(m.EventTime(), s.At), Count: count})
+	s.entries = append(s.entries, position.WindowEntry{Fingerprint: fp, First: first, Time: at, Ahead: ahead, Count: count})
+	s.Ahead = max(s.Ahead, ahead)
 	return nil
 }
 

@@ -126,6 +126,7 @@ func advice(err error) string {
 		{position.ErrUnknownFill, "'holdfast history' shows the fills of the key and their ids"},
 		{position.ErrInstrumentInUse, "close its positions first, or name another instrument"},
 		{holdfast.ErrTooOld, "--insist applies it, if you know that it is new"},
+		{holdfast.ErrAhead, "--insist applies it, if you know that it is new"},
 	} {
 		if errors.Is(err, a.err) && !strings.Contains(err.Error(), "instead") {
 			return " (" + a.text + ")"

@@ -217,7 +217,7 @@ func refusal(err error) bool {
 	}
 	for _, target := range []error{
 		holdfast.ErrInvalid, holdfast.ErrVersionConflict, holdfast.ErrUnknownInstrument, holdfast.ErrUnknownPosition,
-		holdfast.ErrInstrumentInUse, holdfast.ErrTooLarge, holdfast.ErrIDReused, holdfast.ErrTooOld,
+		holdfast.ErrInstrumentInUse, holdfast.ErrTooLarge, holdfast.ErrIDReused, holdfast.ErrTooOld, holdfast.ErrAhead,
 		position.ErrOverReduction, position.ErrNoLot, position.ErrLotChoice, position.ErrTooManyLots, position.ErrIncrement,
 		position.ErrSplitTwice, position.ErrUnknownFill, position.ErrTrimmedHistory, position.ErrRefold, holdfast.ErrTooMany,
 	} {
