@@ -32,6 +32,12 @@ type app struct {
 	loadKeys  func() (*keyring.Ring, error) // once for each command line
 
 	log *slog.Logger
+	// signals are those of the process, nil where the app is not all of it.
+	signals *signals
+	// reached is how far long work came, and printed how many rows it gave, nil
+	// where it gives none; see [app.interrupted].
+	reached string
+	printed *int
 	// running is set when flags and arguments were accepted: what fails from
 	// then on is no mistake in the command line.
 	running bool
@@ -49,7 +55,15 @@ const (
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, log: slog.New(slog.DiscardHandler)}
+	return newApp(stdin, stdout, stderr).execute(ctx, args)
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
+	return &app{stdin: stdin, stdout: stdout, stderr: stderr, log: slog.New(slog.DiscardHandler)}
+}
+
+// execute is run for this app.
+func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -60,7 +74,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitOK
 	}
 	code := a.exitCode(err)
-	a.complain(cmd, err, code)
+	a.complain(ctx, cmd, err, code)
 	return code
 }
 
@@ -76,7 +90,13 @@ is on NATS.
 Verbs work on a directory (--dir) or, with --server, ask a running daemon.
 Reading verbs work on the directory even while a daemon holds it.
 
-Exit codes: 0 ok, 1 error, 2 usage, 3 damage found, 5 ledger in use.`,
+Exit codes:
+  0    done; a daemon that was told to stop by SIGINT or SIGTERM
+  1    an error, or cut short by a signal: the last line says how far it came
+  2    a mistake in the command line, or in a file that it names
+  3    damage found: starting again does not help
+  5    another process holds the ledger
+  128+ ended at once by a signal: a second SIGINT or SIGTERM, or SIGPIPE`,
 		Example: `  holdfast serve --ingest fills.ndjson
   holdfast ingest fills.ndjson && holdfast positions
   holdfast verify --deep`,
@@ -176,11 +196,17 @@ func envOr(name, value string) string {
 func (a *app) verb(cmd *cobra.Command, do func(ctx context.Context, args []string) error) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a.running = true
+		if a.signals != nil && cmd.Annotations[hangup] == "" {
+			a.signals.endsOnHangup()
+		}
 		a.loadKeys = sync.OnceValues(func() (*keyring.Ring, error) { return readKeys(cmd.Context(), a.keySource) })
 		return do(cmd.Context(), args)
 	}
 	return cmd
 }
+
+// hangup annotates a verb that takes SIGHUP for something else than its end.
+const hangup = "hangup"
 
 // group makes a command that only holds others.
 func (a *app) group(cmd *cobra.Command, members ...*cobra.Command) *cobra.Command {

@@ -66,8 +66,9 @@ func isDamage(err error) bool {
 }
 
 // complain prints an error and what to do next.
-func (a *app) complain(cmd *cobra.Command, err error, code int) {
+func (a *app) complain(ctx context.Context, cmd *cobra.Command, err error, code int) {
 	text := "holdfast: " + plain(err.Error())
+	cut, interrupted := a.interrupted(ctx)
 	var held *journal.InUseError
 	switch {
 	case errors.As(err, &held):
@@ -78,8 +79,8 @@ func (a *app) complain(cmd *cobra.Command, err error, code int) {
 		text += fmt.Sprintf("\nNothing was changed. Run 'holdfast verify --dir %[1]s' for every finding, 'holdfast repair --plan --dir %[1]s' for what to do.", quoted(a.dir))
 	case errors.Is(err, holdfast.ErrNoKey) || errors.Is(err, embedded.ErrStoreKey):
 		text += "\nName where its keys come from: --key FILE, --key env:NAME or --key cmd:COMMAND, or HOLDFAST_KEY_SOURCE."
-	case errors.Is(err, context.Canceled):
-		text = "holdfast: interrupted"
+	case interrupted && cutShort(ctx, err):
+		text = "holdfast: " + cut
 	}
 	_, _ = fmt.Fprintln(a.stderr, text) // nobody is left to tell
 }

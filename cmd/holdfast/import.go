@@ -79,7 +79,11 @@ func (a *app) importState(ctx context.Context, f *importFlags, file string) (err
 	if err != nil {
 		return err
 	}
-	from, state, err := a.readState(file, po)
+	var from string
+	state, err := await(ctx, func() (state *feed.Imported, err error) {
+		from, state, err = a.readState(file, po)
+		return state, err
+	})
 	if err != nil {
 		return err
 	}

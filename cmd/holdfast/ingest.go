@@ -103,7 +103,7 @@ With --server the mutations are sent to a daemon.`,
 }
 
 func (a *app) ingest(ctx context.Context, f *ingestFlags, files []string) (err error) {
-	in, err := a.openInput(&f.inputFlags, files)
+	in, err := a.openInput(ctx, &f.inputFlags, files)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfas
 			return nil, err
 		}
 		run.lastSeq.Store(st.Last)
-		run.to = newRemoteTarget(r)
+		run.to = newRemoteTarget(ctx, r)
 		return closer(func() error { r.close(); return nil }), nil
 	}
 	if err := a.checkRounding(ctx, run.in); err != nil {
@@ -228,7 +228,11 @@ type source struct {
 
 // openInput opens all files at once, so that a missing one stops the run before
 // anything is applied.
-func (a *app) openInput(f *inputFlags, files []string) (*input, error) {
+func (a *app) openInput(ctx context.Context, f *inputFlags, files []string) (*input, error) {
+	return await(ctx, func() (*input, error) { return a.openFiles(f, files) })
+}
+
+func (a *app) openFiles(f *inputFlags, files []string) (*input, error) {
 	in := &input{}
 	var err error
 	if in.format, err = feed.ParseFormat(f.format); err != nil {

@@ -88,10 +88,16 @@ func (t *rehearsalTarget) begin(_ context.Context, m position.Mutation) (pending
 type remoteTarget struct {
 	r     *remote
 	lanes map[string]*remoteFlight // the last one of each lane
+	last  context.Context          //nolint:containedctx // of what was begun; ends a while after the run's own
 }
 
-func newRemoteTarget(r *remote) target {
-	return &remoteTarget{r: r, lanes: make(map[string]*remoteFlight)}
+// lastAnswers is how long an interrupted run waits for what it has sent.
+const lastAnswers = 5 * time.Second
+
+func newRemoteTarget(ctx context.Context, r *remote) target {
+	last, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(lastAnswers, func() { cancel(context.Cause(ctx)) }) })
+	return &remoteTarget{r: r, lanes: make(map[string]*remoteFlight), last: last}
 }
 
 // remoteFlight is a request and its answer. res and err are set before done is
@@ -112,7 +118,7 @@ func (f *remoteFlight) Wait(ctx context.Context) (holdfast.Result, error) {
 	}
 }
 
-func (t *remoteTarget) begin(ctx context.Context, m position.Mutation) (pending, error) {
+func (t *remoteTarget) begin(_ context.Context, m position.Mutation) (pending, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
@@ -129,8 +135,9 @@ func (t *remoteTarget) begin(ctx context.Context, m position.Mutation) (pending,
 		if before != nil {
 			<-before.done
 		}
-		// What was begun is carried through, also after an interrupt.
-		f.res, f.err = t.r.apply(context.WithoutCancel(ctx), body)
+		// What was begun is carried through, also after an interrupt, unless nobody
+		// answers: repeating the file settles what became of it.
+		f.res, f.err = t.r.apply(t.last, body)
 	}()
 	return f, nil
 }

@@ -33,7 +33,7 @@ With --sign it makes a key pair that signs checkpoints instead: the private key
 goes into FILE (mode 0600, never overwritten), the public key to standard output.
 Keep the public key, and the checkpoints, where who can write the ledger cannot.`,
 		Example: `  holdfast keygen /etc/holdfast.key && holdfast init --key /etc/holdfast.key
-  holdfast keygen --rotate /etc/holdfast.key && pkill -HUP -x holdfast
+  holdfast keygen --rotate /etc/holdfast.key && kill -HUP "$PID"  # of serve; or systemctl reload holdfast
   holdfast keygen - | pass insert -m holdfast && holdfast serve --key 'cmd:pass holdfast'
   holdfast keygen --sign sign.key > holdfast.pub && holdfast serve --sign-key sign.key`,
 		Args: cobra.MaximumNArgs(1),

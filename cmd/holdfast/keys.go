@@ -35,6 +35,13 @@ func storeKey(keys *keyring.Ring, id keyring.ID) ([]byte, error) {
 // fails, the ledger goes on with the keys that it has.
 func (d *daemon) rotate(ctx context.Context) {
 	log := d.app.log
+	if ctx.Err() != nil {
+		return // a daemon that stops reads nothing again
+	}
+	if d.app.keySource == "" {
+		log.Info("nothing to read again: there are no keys")
+		return
+	}
 	ring, err := d.app.keys()
 	if err != nil {
 		return // there was no start without it

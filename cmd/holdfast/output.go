@@ -49,6 +49,7 @@ type sheet[R any] struct {
 // tableColumns are for people, fileColumns for programs.
 func newSheet[R any](a *app, tableColumns, fileColumns []column[R]) *sheet[R] {
 	s := &sheet[R]{form: a.output, out: bufio.NewWriterSize(a.stdout, 1<<16), cols: fileColumns}
+	a.printed = &s.n
 	if s.form == asTable {
 		s.cols = tableColumns
 	}

@@ -18,12 +18,17 @@ const (
 // progress shows how far a long verb is, on standard error.
 type progress struct {
 	quit, gone chan struct{}
+	reached    func() // notes how far the work came
 }
 
 // startProgress shows what look returns until stop is called: how much is done
 // of how much (0 when that is not known), and a line about it.
 func (a *app) startProgress(what string, look func() (done, total int64, line string)) *progress {
 	p := &progress{quit: make(chan struct{}), gone: make(chan struct{})}
+	p.reached = func() {
+		_, _, line := look()
+		a.reached = what + ": " + line
+	}
 	switch {
 	case a.quiet:
 		close(p.gone)
@@ -43,6 +48,7 @@ func (p *progress) stop() {
 		close(p.quit)
 	}
 	<-p.gone
+	p.reached()
 }
 
 func (p *progress) bar(w io.Writer, what string, look func() (int64, int64, string)) {

@@ -118,14 +118,17 @@ func (a *app) dial(ctx context.Context) (*remote, error) {
 		return nil, err
 	}
 	denied, deny := context.WithCancelCause(context.WithoutCancel(ctx))
-	nc, err := nats.Connect(a.server, append(
+	options = append(
 		options, nats.Name("holdfast cli"), nats.Timeout(5*time.Second), nats.MaxReconnects(3),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				deny(err)
 			}
-		}))...)
+		}))
+	nc, err := await(ctx, func() (*nats.Conn, error) { return nats.Connect(a.server, options...) })
 	switch {
+	case cutShort(ctx, err):
+		return nil, err
 	case errors.Is(err, nats.ErrAuthorization):
 		return nil, fmt.Errorf("holdfast: %s refuses the credentials: give --creds DIR/nats/writer.json of the daemon's directory", withoutSecrets(a.server))
 	case err != nil:

@@ -46,13 +46,19 @@ func (d *daemon) supervise(ctx context.Context) error {
 	for {
 		l := d.ledger()
 		began := l.View().Seq()
+		again := false
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-d.hangup:
+			again = true
+		case <-l.Failed():
+		}
+		if ctx.Err() != nil { // what is ready beside the end does not count, whichever was drawn
+			return stoppedWith(l)
+		}
+		if again {
 			d.rotate(ctx)
 			continue
-		case <-l.Failed():
 		}
 		if l.View().Seq() > began+1 { // more than the epoch's own record: it was well for a while
 			pause = 0
@@ -66,6 +72,15 @@ func (d *daemon) supervise(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// stoppedWith is what a daemon that was told to stop has to say of its ledger: a
+// failed fsync is never passed over.
+func stoppedWith(l *holdfast.Ledger) error {
+	if err := l.Err(); errors.Is(err, holdfast.ErrSync) {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	return nil
 }
 
 // reopen closes a ledger that failed and opens it again, with the bus, its

@@ -8,10 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,8 +38,14 @@ func (a *app) serveCmd() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the daemon: the ledger, its bus, its request API",
 		Long: `Opens the ledger, creating it if need be, publishes every change on NATS and
-answers requests there, until it is told to stop (SIGINT, SIGTERM: exit 0). When
-it is ready it prints one line for each way in.
+answers requests there, until it is told to stop. When it is ready it prints one
+line for each way in.
+
+SIGINT and SIGTERM end it in order, with exit code 0, while it starts as well; a
+second one ends it at once, by that signal. Where files of --ingest are cut short
+by it, they are counted as ingest counts them and the exit code is 1: what is
+missing is applied when they are given again. SIGHUP never ends it, nor does the
+loss of who reads its log or its output.
 
 The bus is a NATS server inside the process, with generated credentials in
 DIR/nats/reader.json and writer.json, or with --nats an existing one. With
@@ -55,7 +59,8 @@ get 429 and Retry-After. Errors are JSON where the request accepts application/j
 
 With --key the ledger and the store of the embedded server are encrypted. On
 SIGHUP the keys are read again, and when the first one is another, it writes from
-then on; 'holdfast keygen --rotate FILE' puts it there.
+then on; 'holdfast keygen --rotate FILE' puts it there. Without --key there is
+nothing to read again, and the log says so.
 
 When the journal cannot be written (no space, quota, too many files, an error of
 the disk), writing stops with code 503 and reading goes on; the ledger is opened
@@ -76,7 +81,8 @@ holdfast_mark_failures_total, holdfast_trim_failures_total.`,
 		Example: `  holdfast serve --ingest testdata/market.ndjson
   holdfast serve --dir /var/lib/holdfast --nats nats://nats-1:4222,nats://nats-2:4222 --nats-creds daemon.creds
   nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.v1.main.>'`,
-		Args: cobra.NoArgs,
+		Args:        cobra.NoArgs,
+		Annotations: map[string]string{hangup: "reads the keys again"},
 	}
 	f.creation(cmd)
 	f.running(cmd)
@@ -104,7 +110,7 @@ type daemon struct {
 	bus     *house // nil without one
 	web     *http.Server
 	webURL  string
-	hangup  chan os.Signal // asks to read the keys again; nil without keys
+	hangup  <-chan os.Signal // asks to read the keys again; nil for a daemon that gets no signals
 
 	reopening reopening
 }
@@ -112,13 +118,38 @@ type daemon struct {
 // ledger is the one that is open, or that was until it failed.
 func (d *daemon) ledger() *holdfast.Ledger { return d.current.Load() }
 
-func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
-	if err = a.here("serve"); err != nil {
+func (a *app) serve(ctx context.Context, f *serveFlags) error {
+	if err := a.here("serve"); err != nil {
 		return err
 	}
+	d := &daemon{app: a}
+	if a.signals != nil {
+		d.hangup = a.signals.asDaemon()
+	}
+	defer context.AfterFunc(ctx, func() {
+		a.log.Info("stopping", "why", context.Cause(ctx))
+	})()
+	err := d.run(ctx, f)
+	cerr := d.stop()
+	if cutShort(ctx, err) && len(f.ingest) == 0 {
+		err = nil // a daemon that is told to stop while it starts has done what it was told
+	}
+	if err == nil {
+		err = cerr
+	}
+	if ctx.Err() != nil && err == nil {
+		d.stopped()
+	}
+	return err
+}
+
+// run is what a daemon does from its start to the end of ctx, or to an error.
+func (d *daemon) run(ctx context.Context, f *serveFlags) error {
+	a := d.app
 	var in *input
 	if len(f.ingest) > 0 {
-		if in, err = a.openInput(&f.inputFlags, f.ingest); err != nil {
+		var err error
+		if in, err = a.openInput(ctx, &f.inputFlags, f.ingest); err != nil {
 			return err
 		}
 		defer in.close()
@@ -126,30 +157,51 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 			return err
 		}
 	}
-	d := &daemon{app: a}
-	defer func() {
-		if cerr := d.stop(); err == nil {
-			err = cerr
-		}
-	}()
-	if a.keySource != "" {
-		d.hangup = make(chan os.Signal, 1)
-		signal.Notify(d.hangup, syscall.SIGHUP)
-		defer signal.Stop(d.hangup)
-	}
-	if err = d.start(ctx, f); err != nil {
+	if err := d.start(ctx, f); err != nil {
 		return err
 	}
 	d.reached(ctx)
-	if err = d.announce(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
+	d.told(d.announce())
 	if in != nil {
-		if err = d.ingest(ctx, f, in); err != nil {
+		if err := d.attend(ctx, func() error { return d.ingest(ctx, f, in) }); err != nil {
 			return err
 		}
 	}
 	return d.supervise(ctx)
+}
+
+// stopped logs where a daemon has ended that was told to.
+func (d *daemon) stopped() {
+	if l := d.ledger(); l != nil {
+		d.app.log.Info("stopped", "seq", l.View().Seq())
+	} else {
+		d.app.log.Info("stopped before the ledger was open")
+	}
+}
+
+// told logs that the output could not be printed. Who reads it may leave; the
+// daemon serves others.
+func (d *daemon) told(err error) {
+	if err != nil {
+		d.app.log.Warn("output not printed; the daemon goes on", "err", err)
+	}
+}
+
+// attend runs do, and answers SIGHUP meanwhile.
+func (d *daemon) attend(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-d.hangup:
+			d.rotate(ctx)
+		}
+	}
 }
 
 // start binds the addresses and opens the ledger.
@@ -294,7 +346,8 @@ func (d *daemon) announce() error {
 	return describe(d.app.stdout, append(lines, pair{"ready", fmt.Sprintf("ledger %s in %s, pid %d", r.Ledger, r.Dir, r.PID)}))
 }
 
-// ingest applies files while the daemon serves, and shows the positions.
+// ingest applies files while the daemon serves, and shows the positions. What is
+// cut short is an error, like everything that keeps a file from being applied.
 func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
 	run := &ingestion{app: d.app, in: in, skip: f.skipInvalid, to: localTarget{ledger: d.ledger(), insist: f.insist}}
 	err := run.begin(d.ledger().View())
@@ -302,16 +355,12 @@ func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
 		return err
 	}
 	err = run.run(ctx)
-	if ctx.Err() != nil {
-		return nil //nolint:nilerr // told to stop: what is missing is applied by the next run
-	}
-	if perr := d.app.printCounts(run, false); err == nil {
-		err = perr
-	}
+	d.told(d.app.printCounts(run, false))
 	if err != nil {
 		return err
 	}
-	return d.app.printPositions(selected(d.ledger().View(), &positionsFlags{}), positionTable(), "no open positions")
+	d.told(d.app.printPositions(selected(d.ledger().View(), &positionsFlags{}), positionTable(), "no open positions"))
+	return nil
 }
 
 // stop ends everything in the reverse order of start.

@@ -300,7 +300,8 @@ func TestTailFollows(t *testing.T) {
 		require.Equal(t, "while-"+from[0], e.MutationID)
 		require.Equal(t, last.Seq+1, e.Seq)
 		require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
-		require.NoError(t, cmd.Wait())
+		require.Error(t, cmd.Wait())
+		require.Equal(t, exitError, cmd.ProcessState.ExitCode())
 	}
 	s.stop(t)
 }

@@ -31,7 +31,7 @@ func (a *app) tailCmd() *cobra.Command {
 		Use:   "tail",
 		Short: "Print the newest records, and follow",
 		Long: `Prints the last records of the journal, marks and epochs included, and with -f
-every one that is added, until it is interrupted.
+every one that is added, until it is interrupted, which is exit code 1.
 
 On a directory the files are followed without a lock; with --server the events
 come from the ledger's stream.`,
@@ -79,7 +79,7 @@ func (a *app) tail(ctx context.Context, f *tailFlags) error {
 	tick := time.NewTicker(tailPoll)
 	defer tick.Stop()
 	for {
-		if err := catchUp(ctx, cursor, s); err != nil && ctx.Err() == nil {
+		if err := catchUp(ctx, cursor, s); err != nil {
 			_ = s.flush() // the error is what matters
 			return err
 		}
@@ -92,7 +92,7 @@ func (a *app) tail(ctx context.Context, f *tailFlags) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil // an interrupted follower has done its work
+			return context.Cause(ctx)
 		}
 	}
 }
@@ -143,7 +143,8 @@ func (a *app) remoteTail(ctx context.Context, r *remote, f *tailFlags) error {
 	}
 	for e, err := range bus.FollowIn(ctx, r.nc, r.domain, r.ledger, from) {
 		if ctx.Err() != nil {
-			return s.flush() // an interrupted follower has done its work
+			_ = s.flush() // the interruption is what matters
+			return context.Cause(ctx)
 		}
 		if err != nil {
 			_ = s.flush() // the error is what matters
