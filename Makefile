@@ -6,6 +6,7 @@ KILLS ?= 250
 STATES ?= 100000
 SHUTDOWNS ?= 1000
 OPS ?= 1000000
+WORLDS ?= 100000
 
 .PHONY: build test check lint fmt torture selftest gremlins fuzz bench golden
 
@@ -27,6 +28,7 @@ fmt:
 torture: ## the long drills: kill -9 in every phase, every bit, every cut, crash states, power cuts, histories, schedules
 	HOLDFAST_KILLS=$(KILLS) HOLDFAST_EXHAUSTIVE=1 GOGC=400 $(GO) test -timeout 6h -count=1 -v -run 'Kill|Damage|Bit|Cut|Bus' . ./journal ./snapshotter ./bus/... ./cmd/...
 	HOLDFAST_OPS=$(OPS) $(GO) test -timeout 3h -count=1 -v -run 'TestWorlds' ./position
+	HOLDFAST_WORLDS=$(WORLDS) $(GO) test -timeout 3h -count=1 -v -run 'TestSumsAreTheCash' ./position
 	HOLDFAST_HISTORIES=1000 HOLDFAST_SCHEDULES=100 $(GO) test -timeout 3h -count=1 -v -run 'TestLinearizable$$|TestSameUnderEverySchedule' .
 	HOLDFAST_STATES=$(STATES) HOLDFAST_FAULTS=1 HOLDFAST_SHUTDOWNS=$(SHUTDOWNS) $(GO) test -timeout 6h -count=1 -v ./internal/torture
 

@@ -22,6 +22,7 @@ type book struct {
 	accounts    map[string]*position.Account
 	seq         uint64
 	log         []logged
+	plain       bool // fold once, and leave the checks of images to other tests
 }
 
 // logged is one mutation that was applied.
@@ -100,9 +101,9 @@ func (l *book) apply(t require.TestingT, m position.Mutation) error {
 	}
 	m = m.Identified(fmt.Sprintf("m%d", len(l.log)+1), position.Time(len(l.log)+1))
 	changes, err := l.rules.Fold(l, m)
-	again, againErr := l.rules.Fold(l, m)
-	require.Equal(t, err, againErr, "the same state and mutation give the same")
-	require.Equal(t, changes, again, "the same state and mutation give the same")
+	if !l.plain {
+		l.again(t, m, changes, err)
+	}
 	if err != nil {
 		require.Empty(t, changes)
 		return err
@@ -115,11 +116,19 @@ func (l *book) apply(t require.TestingT, m position.Mutation) error {
 		l.seq++
 		require.Equal(t, uint32(i), changes[i].Part)
 		require.Equal(t, uint32(len(changes)), changes[i].Parts)
-		require.Equal(t, m, changes[i].Cause)
+		if !l.plain {
+			require.Equal(t, m, changes[i].Cause)
+		}
 		l.take(t, &changes[i])
 	}
 	l.log = append(l.log, e)
 	return nil
+}
+
+func (l *book) again(t require.TestingT, m position.Mutation, changes []position.Change, err error) {
+	again, againErr := l.rules.Fold(l, m)
+	require.Equal(t, err, againErr, "the same state and mutation give the same")
+	require.Equal(t, changes, again, "the same state and mutation give the same")
 }
 
 // must applies mutations that are not refused.
@@ -135,7 +144,9 @@ func (l *book) last() []position.Change { return l.log[len(l.log)-1].changes }
 func (l *book) take(t require.TestingT, c *position.Change) {
 	switch {
 	case c.After != nil:
-		checkImage(t, l.positions[c.After.Key], c)
+		if !l.plain {
+			checkImage(t, l.positions[c.After.Key], c)
+		}
 		c.After.Seq = l.seq
 		l.positions[c.After.Key] = c.After
 	case c.Instrument != nil:
