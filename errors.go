@@ -31,6 +31,9 @@ var (
 	// ErrMismatch is returned by Open when the options ask for other rules or
 	// another name than the ledger was created with.
 	ErrMismatch = errors.New("holdfast: options contradict the ledger")
+	// ErrUnknownName: a selection names an account, instrument, strategy or leg
+	// that the ledger has never seen; see [UnknownNameError].
+	ErrUnknownName = errors.New("holdfast: name is not known here")
 	// ErrTooMany is returned for a batch of more than [MaxBatch] mutations or
 	// of more than [MaxBatchBytes] encoded bytes.
 	ErrTooMany = errors.New("holdfast: batch too large")

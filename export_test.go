@@ -107,13 +107,14 @@ func EndpointNames() []string {
 // Ask answers a request as the service does, without a bus.
 func (l *Ledger) Ask(ctx context.Context, endpoint string, body []byte) ([]byte, error) {
 	if endpoint == "apply" {
-		return l.serveApply(ctx, body)
+		return l.applyRequest(ctx, body)
 	}
 	a := l.asked()[endpoint]
 	if a == nil {
 		return nil, fmt.Errorf("no endpoint %s", endpoint)
 	}
-	return reading(endpoint, a)(ctx, body)
+	r, err := reading(endpoint, a)(ctx, body)
+	return r.Body, err
 }
 
 // WaitDurable is how the relay waits for records; it takes the relay's place.

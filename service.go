@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/moneyprinter/holdfast/bus"
@@ -22,7 +23,7 @@ const maxReply = 1000 << 10
 // heavyRequests is how many requests that read the journal run side by side.
 const heavyRequests = 2
 
-type handler = func(context.Context, []byte) ([]byte, error)
+type handler = func(context.Context, []byte) (bus.Reply, error)
 
 // answer is a handler whose request was read.
 type answer = func(context.Context, *query) ([]byte, error)
@@ -30,10 +31,10 @@ type answer = func(context.Context, *query) ([]byte, error)
 func (l *Ledger) endpoints() []bus.Endpoint {
 	heavy := limited(heavyRequests)
 	asked := func(name string, a answer) bus.Endpoint {
-		return bus.Endpoint{Name: name, Handle: l.ours(reading(name, a))}
+		return bus.Endpoint{Name: name, Answer: l.ours(reading(name, a))}
 	}
 	return []bus.Endpoint{
-		{Name: "apply", Handle: l.ours(l.serveApply)},
+		{Name: "apply", Answer: l.ours(l.serveApply)},
 		asked("position.get", l.serveGet),
 		asked("position.list", l.serveList),
 		asked("position.at", heavy(l.serveAt)),
@@ -47,19 +48,20 @@ func (l *Ledger) endpoints() []bus.Endpoint {
 		asked("backup.list", l.serveSnapshots),
 		asked("checkpoint", heavy(l.serveCheckpoint)),
 		// These tell and mend what is wrong with the stream.
-		{Name: "status", Handle: reading("status", l.serveStatus)},
-		{Name: "bus.rebuild", Handle: reading("bus.rebuild", l.serveRebuild)},
+		{Name: "status", Answer: reading("status", l.serveStatus)},
+		{Name: "bus.rebuild", Answer: reading("bus.rebuild", l.serveRebuild)},
 	}
 }
 
 // reading reads requests before they take a slot or do anything.
 func reading(endpoint string, a answer) handler {
-	return func(ctx context.Context, body []byte) ([]byte, error) {
+	return func(ctx context.Context, body []byte) (bus.Reply, error) {
 		q, err := parseQuery(endpoint, body)
 		if err != nil {
-			return nil, err
+			return bus.Reply{}, err
 		}
-		return a(ctx, &q)
+		b, err := a(ctx, &q)
+		return bus.Reply{Body: b, Header: q.header}, err
 	}
 }
 
@@ -67,12 +69,12 @@ func reading(endpoint string, a answer) handler {
 // ledger's name is this ledger's. Two ledgers of one name on one bus share the
 // subjects of requests, and a retry must not reach the other one.
 func (l *Ledger) ours(h handler) handler {
-	return func(ctx context.Context, body []byte) ([]byte, error) {
+	return func(ctx context.Context, body []byte) (bus.Reply, error) {
 		switch s := l.relay.Status(); {
 		case s.State == bus.StateStopped:
-			return nil, &bus.Error{Code: "503", Text: "the stream on this bus is not this ledger's: " + s.Err}
+			return bus.Reply{}, &bus.Error{Code: "503", Text: "the stream on this bus is not this ledger's: " + s.Err}
 		case s.Resyncs == 0:
-			return nil, &bus.Error{Code: "503", Text: "starting: the stream has not been looked at yet"}
+			return bus.Reply{}, &bus.Error{Code: "503", Text: "starting: the stream has not been looked at yet"}
 		}
 		return h(ctx, body)
 	}
@@ -99,13 +101,30 @@ func (l *Ledger) serveSnapshot(ctx context.Context, _ *query) ([]byte, error) {
 	return reply(BackupOf(s), err)
 }
 
-func (l *Ledger) serveSnapshots(context.Context, *query) ([]byte, error) {
-	list, err := l.Snapshots()
-	out := make([]Backup, len(list))
-	for i, s := range list {
-		out[i] = BackupOf(s)
+func (l *Ledger) serveSnapshots(_ context.Context, q *query) ([]byte, error) {
+	after, err := q.afterTokens(2)
+	if err != nil {
+		return nil, err
 	}
-	return reply(out, err)
+	list, err := l.Snapshots()
+	if err != nil {
+		return nil, coded(err)
+	}
+	// Newest first: what comes after has a lower seq or, of one seq, an older name.
+	past := func(seq uint64, name string) bool {
+		if after == nil {
+			return true
+		}
+		from, err := strconv.ParseUint(after[0], 10, 64)
+		return err == nil && (seq < from || seq == from && name < after[1])
+	}
+	out := newPage(q)
+	for _, s := range list {
+		if past(s.Seq, s.Name) && !out.addValue(BackupOf(s), func() string { return cursor(strconv.FormatUint(s.Seq, 10), s.Name) }) {
+			break
+		}
+	}
+	return out.end("")
 }
 
 func (l *Ledger) serveCheckpoint(ctx context.Context, _ *query) ([]byte, error) {
@@ -144,6 +163,7 @@ func CodeOf(err error) string {
 		{ErrLotChoice, "400"},
 		{ErrIncrement, "400"},
 		{ErrTooManyLots, "400"},
+		{ErrUnknownName, "404"},
 		{ErrUnknownPosition, "404"},
 		{ErrUnknownFill, "404"},
 		{ErrNoLot, "404"},
@@ -230,7 +250,12 @@ type applied struct {
 }
 
 // serveApply takes one mutation, or an array of them as an atomic batch.
-func (l *Ledger) serveApply(ctx context.Context, body []byte) ([]byte, error) {
+func (l *Ledger) serveApply(ctx context.Context, body []byte) (bus.Reply, error) {
+	b, err := l.applyRequest(ctx, body)
+	return bus.Reply{Body: b}, err
+}
+
+func (l *Ledger) applyRequest(ctx context.Context, body []byte) ([]byte, error) {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 || body[0] != '[' {
 		m, err := position.UnmarshalMutation(body)
@@ -271,7 +296,17 @@ func (l *Ledger) serveApply(ctx context.Context, body []byte) ([]byte, error) {
 	return reply(out, err)
 }
 
-func (l *Ledger) serveStatus(context.Context, *query) ([]byte, error) { return reply(l.Status()) }
+// serveStatus replies with the status. Where the accounts would not fit, it says how
+// many are left out; account.list lists them.
+func (l *Ledger) serveStatus(context.Context, *query) ([]byte, error) {
+	st, err := l.Status()
+	b, err := reply(st, err)
+	if len(b) > maxReply {
+		st.AccountsLeftOut, st.Accounts = len(st.Accounts), []AccountStatus{}
+		return reply(st, nil)
+	}
+	return b, err
+}
 
 func (l *Ledger) serveVerify(ctx context.Context, q *query) ([]byte, error) {
 	return reply(l.Verify(ctx, VerifyOptions{Deep: q.Deep}))

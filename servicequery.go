@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -31,7 +33,8 @@ type query struct {
 	At      string // RFC 3339 time or seq; of history the last one
 	Event   string // RFC 3339 event time; At is then what was known
 	From    string // first seq or time
-	Limit   int    // 0 is historyLimit
+	Limit   int    // rows of a page; more than historyLimit is that, 0 says nothing
+	After   string // where the page before ended: its Holdfast-Next
 	Lots    int    // how many to pass over
 	Records bool   // also what belongs to no position
 	Deep    bool
@@ -39,13 +42,15 @@ type query struct {
 	By    string            // account (default), instrument or strategy
 	In    string            // currency to convert into
 	Rates map[string]string // what one unit of another currency is worth in it
+
+	header nats.Header // of the answer
 }
 
 // endpointsWithMembers are the endpoints whose requests have members, in the
 // order in which they are recommended to who used a member elsewhere.
 func endpointsWithMembers() []string {
 	return []string{
-		"position.get", "position.list", "position.at", "position.cycles", "position.lots", "history", "summary", "account.list", "verify",
+		"position.get", "position.list", "position.at", "position.cycles", "position.lots", "history", "summary", "account.list", "backup.list", "verify",
 	}
 }
 
@@ -53,20 +58,24 @@ func endpointsWithMembers() []string {
 // answer that passed over a member would be taken for the answer to it.
 func takes(endpoint string) []string {
 	switch endpoint {
-	case "position.get", "position.cycles":
+	case "position.get":
 		return []string{"account", "instrument", "strategy", "leg"}
+	case "position.cycles":
+		return []string{"account", "instrument", "strategy", "leg", "limit", "after"}
 	case "position.lots":
-		return []string{"account", "instrument", "strategy", "leg", "lots", "limit"}
+		return []string{"account", "instrument", "strategy", "leg", "lots", "limit", "after"}
 	case "position.list":
-		return []string{"account", "instrument", "strategy", "leg", "all"}
+		return []string{"account", "instrument", "strategy", "leg", "all", "limit", "after"}
 	case "position.at":
-		return []string{"account", "instrument", "strategy", "leg", "all", "at", "event"}
+		return []string{"account", "instrument", "strategy", "leg", "all", "at", "event", "limit", "after"}
 	case "history":
-		return []string{"account", "instrument", "strategy", "leg", "from", "at", "limit", "records"}
+		return []string{"account", "instrument", "strategy", "leg", "from", "at", "limit", "after", "records"}
 	case "summary":
-		return []string{"account", "instrument", "strategy", "leg", "by", "in", "rates"}
+		return []string{"account", "instrument", "strategy", "leg", "by", "in", "rates", "limit", "after"}
 	case "account.list":
-		return []string{"account"}
+		return []string{"account", "limit", "after"}
+	case "backup.list":
+		return []string{"limit", "after"}
 	case "verify":
 		return []string{"deep"}
 	}
@@ -166,7 +175,7 @@ func kindOf(value []byte) string {
 func (q *query) set(name string, value []byte) error {
 	texts := map[string]*string{
 		"account": &q.Account, "instrument": &q.Instrument, "strategy": &q.Strategy, "leg": &q.Leg,
-		"at": &q.At, "event": &q.Event, "from": &q.From, "by": &q.By, "in": &q.In,
+		"at": &q.At, "event": &q.Event, "from": &q.From, "after": &q.After, "by": &q.By, "in": &q.In,
 	}
 	bools := map[string]*bool{"all": &q.All, "records": &q.Records, "deep": &q.Deep}
 	counts := map[string]*int{"lots": &q.Lots, "limit": &q.Limit}
@@ -220,10 +229,33 @@ func (q *query) filter() Filter {
 	}
 }
 
-func (l *Ledger) serveGet(_ context.Context, q *query) ([]byte, error) {
-	p, ok := l.Position(q.key())
+// one returns the position of the key that a request names.
+func (l *Ledger) one(q *query) (position.Position, error) {
+	key := q.key()
+	switch {
+	case q.NoStrategy || q.NoLeg:
+		return position.Position{}, badRequest("strategy and leg cannot be null here: one that is absent is none")
+	case key.Account == "" && key.Instrument == "":
+		return position.Position{}, badRequest("account and instrument are missing: they name the position, with strategy and leg where it has them")
+	case key.Account == "":
+		return position.Position{}, badRequest("account is missing")
+	case key.Instrument == "":
+		return position.Position{}, badRequest("instrument is missing")
+	}
+	p, ok := l.Position(key)
 	if !ok {
-		return nil, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, q.key()))
+		if err := Known(l.View(), q.filter()); err != nil {
+			return p, coded(err)
+		}
+		return p, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, key))
+	}
+	return p, nil
+}
+
+func (l *Ledger) serveGet(_ context.Context, q *query) ([]byte, error) {
+	p, err := l.one(q)
+	if err != nil {
+		return nil, err
 	}
 	return position.AppendPositionJSON(nil, fewLots(&p)), nil
 }
@@ -231,28 +263,49 @@ func (l *Ledger) serveGet(_ context.Context, q *query) ([]byte, error) {
 // serveCycles replies with the closed cycles of a key that are kept, oldest
 // first.
 func (l *Ledger) serveCycles(_ context.Context, q *query) ([]byte, error) {
-	key := q.key()
-	if _, ok := l.Position(key); !ok {
-		return nil, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, key))
+	if _, err := l.one(q); err != nil {
+		return nil, err
 	}
-	return arrayReply(slices.Values(l.Cycles(key)))
+	after, err := q.afterNumber()
+	if err != nil {
+		return nil, err
+	}
+	out := newPage(q)
+	for _, p := range l.Cycles(q.key()) {
+		if p.Cycle > after && !out.addPosition(&p, func() string { return strconv.FormatUint(p.Cycle, 10) }) {
+			break
+		}
+	}
+	return out.end("")
 }
 
 // serveAccounts replies with the totals of all accounts, or of one.
 func (l *Ledger) serveAccounts(_ context.Context, q *query) ([]byte, error) {
-	all, err := AccountTotals(l.View())
-	if q.Account != "" {
-		all = slices.DeleteFunc(all, func(a AccountStatus) bool { return a.Account != q.Account })
+	after, err := q.afterTokens(1)
+	if err != nil {
+		return nil, err
 	}
-	b, err := reply(all, err)
-	if len(b) > maxReply {
-		return nil, tooLong("select by account")
+	v := l.View()
+	all, err := AccountTotals(v)
+	if err != nil {
+		return nil, coded(err)
 	}
-	return b, err
+	out := newPage(q)
+	for i := range all {
+		a := &all[i]
+		if q.Account != "" && a.Account != q.Account || after != nil && a.Account <= after[0] {
+			continue
+		}
+		if !out.addValue(a, func() string { return cursor(a.Account) }) {
+			break
+		}
+	}
+	return out.known(v, "select by account")
 }
 
 func (l *Ledger) serveList(_ context.Context, q *query) ([]byte, error) {
-	return listReply(l.View(), q)
+	v := l.View()
+	return listReply(v, v, q)
 }
 
 // serveAt replies with what was believed at a moment or, with an event time, with
@@ -269,7 +322,7 @@ func (l *Ledger) serveAt(ctx context.Context, q *query) ([]byte, error) {
 	if err != nil {
 		return nil, coded(err)
 	}
-	return listReply(v, q)
+	return listReply(v, l.View(), q)
 }
 
 func (l *Ledger) viewAt(ctx context.Context, event string, at Moment) (*projector.View, error) {
@@ -288,10 +341,17 @@ func (q *query) selects(p *position.Position) bool {
 	return (q.All || p.IsOpen()) && q.filter().SelectsKey(p.Key)
 }
 
-// positions yields what a query selects of a view.
-func (q *query) positions(v *projector.View) iter.Seq[position.Position] {
+// positions yields what a query selects of a view, behind a key if there is one.
+func (q *query) positions(v *projector.View, after *position.Key) iter.Seq[position.Position] {
 	return func(yield func(position.Position) bool) {
-		for p := range v.Positions() {
+		from := position.Key{Account: q.Account} // before every key of the account
+		if after != nil && after.Compare(from) > 0 {
+			from = *after
+		}
+		for p := range v.PositionsAfter(from) {
+			if q.Account != "" && p.Key.Account != q.Account {
+				return
+			}
 			if q.selects(&p) && !yield(p) {
 				return
 			}
@@ -299,27 +359,24 @@ func (q *query) positions(v *projector.View) iter.Seq[position.Position] {
 	}
 }
 
-func listReply(v *projector.View, q *query) ([]byte, error) { return arrayReply(q.positions(v)) }
-
-func arrayReply(positions iter.Seq[position.Position]) ([]byte, error) {
-	out := []byte{'['}
-	for p := range positions {
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		if out = position.AppendPositionJSON(out, fewLots(&p)); len(out) > maxReply {
-			return nil, tooLong("select by account, instrument, strategy or leg")
+// listReply answers with what a query selects of a view; the newest one says which
+// names are known.
+func listReply(v, newest *projector.View, q *query) ([]byte, error) {
+	after, err := q.afterKey()
+	if err != nil {
+		return nil, err
+	}
+	out := newPage(q)
+	for p := range q.positions(v, after) {
+		if !out.addPosition(&p, func() string { return keyCursor(p.Key) }) {
+			break
 		}
 	}
-	return append(out, ']'), nil
+	return out.known(newest, "select by account, instrument, strategy or leg")
 }
 
-func tooLong(advice string) error {
-	return &bus.Error{Code: "413", Text: "the reply would exceed 1 MB: " + advice}
-}
-
-// serveHistory replies with at most limit changes from a point on; the caller
-// continues after the last seq it got.
+// serveHistory replies with at most limit changes from a point on. It always
+// answers in pages, which go on behind the last seq.
 func (l *Ledger) serveHistory(ctx context.Context, q *query) ([]byte, error) {
 	f := q.filter()
 	var err error
@@ -329,25 +386,37 @@ func (l *Ledger) serveHistory(ctx context.Context, q *query) ([]byte, error) {
 	if f.To, err = moment("at", q.At); err != nil {
 		return nil, err
 	}
+	after, err := q.afterNumber()
+	if err != nil {
+		return nil, err
+	}
+	if q.After != "" {
+		f.From.Seq = max(f.From.Seq, after+1)
+	}
 	q.bound()
-	out, n := []byte{'['}, 0
+	end := l.newestShown()
+	if f.To.Seq != 0 {
+		end = min(end, f.To.Seq)
+	}
+	out := newPage(q)
 	for e, err := range l.History(ctx, f) {
 		if err != nil {
 			return nil, coded(err)
 		}
-		end := len(out)
-		if n > 0 {
-			out = append(out, ',')
-		}
-		if out = position.AppendChangeJSON(out, e.Stamp, &e.Change); len(out) > maxReply {
-			out = out[:end]
+		if !out.add(func(b []byte) []byte { return position.AppendChangeJSON(b, e.Stamp, &e.Change) },
+			func() string { return strconv.FormatUint(e.Seq, 10) }) {
 			break
 		}
-		if n++; n == q.Limit {
+		// Looking for one more could read the rest of the journal.
+		if out.n == q.Limit {
+			out.more = e.Seq < end
 			break
 		}
 	}
-	return append(out, ']'), nil
+	if out.n > 0 {
+		return out.end("")
+	}
+	return out.known(l.View(), "")
 }
 
 // moment reads a member that names a seq or a time; "" is the zero moment.

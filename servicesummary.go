@@ -3,8 +3,11 @@ package holdfast
 import (
 	"context"
 	"fmt"
+	"math"
+	"strconv"
 
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
 )
 
 // summaryReply is one group of positions.
@@ -46,18 +49,29 @@ func sumsOf(s *position.Sums) sumsReply {
 
 // serveSummary replies with sums by account, instrument or strategy.
 func (l *Ledger) serveSummary(_ context.Context, q *query) ([]byte, error) {
-	out, err := l.summary(q)
+	after, err := q.afterTokens(1)
+	if err != nil {
+		return nil, err
+	}
+	v := l.View()
+	groups, err := summary(v, q)
 	if err != nil {
 		return nil, coded(err)
 	}
-	b, err := reply(out, nil)
-	if len(b) > maxReply {
-		return nil, tooLong("select by account, instrument, strategy or leg")
+	out := newPage(q)
+	for i := range groups {
+		g := &groups[i]
+		if after != nil && g.Group <= after[0] {
+			continue
+		}
+		if !out.addValue(g, func() string { return cursor(g.Group) }) {
+			break
+		}
 	}
-	return b, err
+	return out.known(v, "select by account, instrument, strategy or leg")
 }
 
-func (l *Ledger) summary(q *query) ([]summaryReply, error) {
+func summary(v *projector.View, q *query) ([]summaryReply, error) {
 	by := position.ByAccount
 	var err error
 	if q.By != "" {
@@ -73,7 +87,7 @@ func (l *Ledger) summary(q *query) ([]summaryReply, error) {
 	}
 	all := *q
 	all.All = true
-	groups, err := position.Summarize(all.positions(l.View()), by, q.In, rates)
+	groups, err := position.Summarize(all.positions(v, nil), by, q.In, rates)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -122,9 +136,18 @@ type lotReply struct {
 // serveLots replies with at most limit lots of a position, those after the first
 // few that "lots" says.
 func (l *Ledger) serveLots(_ context.Context, q *query) ([]byte, error) {
-	p, ok := l.Position(q.key())
-	if !ok {
-		return nil, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, q.key()))
+	p, err := l.one(q)
+	if err != nil {
+		return nil, err
+	}
+	after, err := q.afterNumber()
+	switch {
+	case err != nil:
+		return nil, err
+	case q.After != "" && q.Lots > 0:
+		return nil, badRequest("lots and after both say where to begin: give one of them")
+	case q.After != "":
+		q.Lots = int(min(after, math.MaxInt32)) // a position has fewer
 	}
 	q.bound()
 	out := lotsReply{Lots: []lotReply{}}
@@ -141,6 +164,8 @@ func (l *Ledger) serveLots(_ context.Context, q *query) ([]byte, error) {
 			out.Lots = append(out.Lots, one)
 		}
 	}
+	end := out.From + len(out.Lots)
+	q.tell(end < out.Count, strconv.Itoa(end))
 	return reply(out, nil)
 }
 

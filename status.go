@@ -33,9 +33,13 @@ type Status struct {
 	Holder    *journal.Holder `json:"holder,omitempty"` // the process that writes
 	Bus       *bus.Status     `json:"bus,omitempty"`
 	Accounts  []AccountStatus `json:"accounts"`
-	Failure   string          `json:"failure,omitempty"`      // why nothing is written any more
-	Kind      string          `json:"failure_kind,omitempty"` // see [FaultKind]
-	Faults    *Faults         `json:"faults,omitempty"`       // what failed beside the appends, if anything did
+	// AccountsLeftOut is how many accounts an answer by request had no room for:
+	// all of them or none. The endpoint account.list lists them in pages.
+	AccountsLeftOut int `json:"accounts_left_out,omitempty"`
+
+	Failure string  `json:"failure,omitempty"`      // why nothing is written any more
+	Kind    string  `json:"failure_kind,omitempty"` // see [FaultKind]
+	Faults  *Faults `json:"faults,omitempty"`       // what failed beside the appends, if anything did
 }
 
 // StatusOf describes a view of a ledger.

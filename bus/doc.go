@@ -5,7 +5,7 @@
 //	Relay     journal -> stream: a Source is published, in order, once
 //	Serve     requests -> handlers, as a NATS service
 //	Follow    stream -> consumer: every change once, in order, for ever
-//	Request   the asking side of Serve
+//	Request   the asking side of Serve; Ask, with the headers of the answer
 //	LastPublished   up to where a ledger was published, asked before its journal is opened
 //
 // # Subjects
@@ -32,6 +32,25 @@
 // A message may carry Nats-Expected-… and Nats-Batch-… headers besides, which
 // are the server's. The stream is complete from the oldest record that the
 // journal keeps; what the journal trims is purged from the stream.
+//
+// # Lists by request
+//
+// A list that answers a request is whole or says that it is not. Every answer that
+// is a list has the headers
+//
+//	Holdfast-Complete  true      the list ends here; false: there may be more
+//	Holdfast-Next      a.b.c.d   only with false: the member "after" of the same
+//	                             request asks for the rest
+//
+// whatever the endpoint (position.list, position.at, position.cycles,
+// position.lots, summary, account.list, backup.list, history). The members are the
+// same everywhere: limit, at most so many rows (1000 at most; fewer where they are
+// long), and after. A request with one of them gets a page. One with neither gets
+// the whole list, or code 413 where that is larger than an answer may be; history
+// and position.lots answer with the first page then. The text of Holdfast-Next has
+// a meaning for the daemon only. Each page is of the moment at which it is asked
+// for; pages of position.at with one seq are of one moment. Over HTTP lists are
+// never in pages: they are whole, and have Holdfast-Complete too.
 //
 // # Neither skipped nor doubled
 //

@@ -45,9 +45,29 @@ type Endpoint struct {
 	// stopped and has no patience left.
 	Handle func(ctx context.Context, body []byte) ([]byte, error)
 
+	// Answer is Handle for answers that have headers; it is used where it is set.
+	Answer func(ctx context.Context, body []byte) (Reply, error)
+
 	Concurrency int // requests handled at once; 0 is 128. More wait in order, some thousands at most
 	MaxRequest  int // bytes of a request; 0 is 1 MiB
 }
+
+// A Reply is the answer to a request that did not end with an error.
+type Reply struct {
+	Body   []byte
+	Header nats.Header // may be nil
+}
+
+// Headers of the answer to a request for a list. A list without them is of a
+// daemon that did not know them yet.
+const (
+	// HeaderComplete is "true" when the list ends with what the answer holds, and
+	// "false" when there may be more.
+	HeaderComplete = "Holdfast-Complete"
+	// HeaderNext is what asks for the rest as the member "after" of the same
+	// request; only an answer that is not complete has it.
+	HeaderNext = "Holdfast-Next"
+)
 
 // An Error is what a request is answered with instead of a result: a code for
 // programs and a text for people.
@@ -127,7 +147,13 @@ func (s *service) dispatcher(e *Endpoint) micro.HandlerFunc {
 		largest = defaultMaxRequest
 	}
 	slots := make(chan struct{}, limit)
-	handle := e.Handle
+	handle := e.Answer
+	if handle == nil {
+		handle = func(ctx context.Context, body []byte) (Reply, error) {
+			b, err := e.Handle(ctx, body)
+			return Reply{Body: b}, err
+		}
+	}
 	return func(req micro.Request) {
 		switch {
 		case !inbox(req.Reply()):
@@ -172,7 +198,7 @@ func (s *service) enter() bool {
 // It answers past the request value: that notes an error in itself, and the
 // service, which has long returned from the handler, reads it at the same time.
 // So the statistics of the service count requests, not errors.
-func (s *service) answer(reply string, body []byte, handle func(context.Context, []byte) ([]byte, error)) {
+func (s *service) answer(reply string, body []byte, handle func(context.Context, []byte) (Reply, error)) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.refuse(reply, CodeInternal, fmt.Sprintf("handler panicked: %v", v))
@@ -180,7 +206,7 @@ func (s *service) answer(reply string, body []byte, handle func(context.Context,
 	}()
 	result, err := handle(s.ctx, body)
 	if err == nil {
-		s.send(&nats.Msg{Subject: reply, Data: result})
+		s.deliver(reply, result)
 		return
 	}
 	if known, ok := errors.AsType[*Error](err); ok {
@@ -188,6 +214,22 @@ func (s *service) answer(reply string, body []byte, handle func(context.Context,
 		return
 	}
 	s.refuse(reply, CodeInternal, err.Error())
+}
+
+// deliver publishes a result. One that the server would not take is an error for
+// who asked, who would wait for it in vain.
+func (s *service) deliver(reply string, r Reply) {
+	size := int64(len(r.Body))
+	for name, values := range r.Header {
+		for _, v := range values {
+			size += int64(len(name) + len(v) + len(": \r\n"))
+		}
+	}
+	if limit := s.nc.MaxPayload(); limit > 0 && size+headerRoom > limit {
+		s.refuse(reply, CodeTooLarge, fmt.Sprintf("the answer has %d bytes, the server takes %d with headers: ask for less, or raise its max_payload", size, limit))
+		return
+	}
+	s.send(&nats.Msg{Subject: reply, Data: r.Body, Header: r.Header})
 }
 
 // send publishes an answer. Nobody is there to be told when that fails: whoever
@@ -250,21 +292,27 @@ func (s *service) stop() {
 // Request asks an endpoint of a ledger and waits for the answer until ctx ends.
 // An answer that is an error is returned as *Error.
 func Request(ctx context.Context, nc *nats.Conn, ledger, endpoint string, body []byte) ([]byte, error) {
+	r, err := Ask(ctx, nc, ledger, endpoint, body)
+	return r.Body, err
+}
+
+// Ask is [Request] for who needs the headers of the answer as well.
+func Ask(ctx context.Context, nc *nats.Conn, ledger, endpoint string, body []byte) (Reply, error) {
 	msg, err := nc.RequestWithContext(ctx, RequestSubject(ledger, endpoint), body)
 	if errors.Is(err, nats.ErrNoResponders) {
-		return nil, &Error{Code: CodeNoAnswer, Text: "no daemon answers for ledger " + ledger + " on " + endpoint}
+		return Reply{}, &Error{Code: CodeNoAnswer, Text: "no daemon answers for ledger " + ledger + " on " + endpoint}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("bus: request %s: %w", endpoint, err)
+		return Reply{}, fmt.Errorf("bus: request %s: %w", endpoint, err)
 	}
 	if code := msg.Header.Get(micro.ErrorCodeHeader); code != "" {
 		failed := struct {
 			Error *Error `json:"error"`
 		}{}
 		if json.Unmarshal(msg.Data, &failed) == nil && failed.Error != nil {
-			return nil, failed.Error
+			return Reply{}, failed.Error
 		}
-		return nil, &Error{Code: code, Text: msg.Header.Get(micro.ErrorHeader)}
+		return Reply{}, &Error{Code: code, Text: msg.Header.Get(micro.ErrorHeader)}
 	}
-	return msg.Data, nil
+	return Reply{Body: msg.Data, Header: msg.Header}, nil
 }

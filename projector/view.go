@@ -2,6 +2,7 @@ package projector
 
 import (
 	"iter"
+	"sort"
 	"strings"
 	"sync"
 
@@ -109,11 +110,31 @@ func (v *View) Position(key position.Key) (position.Position, bool) {
 // Positions yields all positions, flat ones included, in the order of their
 // keys, with the current marks of their instruments.
 func (v *View) Positions() iter.Seq[position.Position] {
+	return v.PositionsAfter(position.Key{})
+}
+
+// PositionsAfter yields those of them whose keys come after one. A key that has an
+// account only comes before all positions of the account.
+func (v *View) PositionsAfter(key position.Key) iter.Seq[position.Position] {
 	return func(yield func(position.Position) bool) {
 		instruments := v.byName()
-		for _, slot := range v.book.positions.order(v.positions, byKey) {
+		order := v.book.positions.order(v.positions, byKey)
+		first := sort.Search(len(order), func(i int) bool { return v.positions[order[i]].Key.Compare(key) > 0 })
+		for _, slot := range order[first:] {
 			p := v.positions[slot]
 			if !yield(marked(p, instruments[p.Key.Instrument])) {
+				return
+			}
+		}
+	}
+}
+
+// Keys yields the keys of all positions, flat ones included, in no order that means
+// anything. What it yields may be read only.
+func (v *View) Keys() iter.Seq[*position.Key] {
+	return func(yield func(*position.Key) bool) {
+		for _, p := range v.positions {
+			if !yield(&p.Key) {
 				return
 			}
 		}

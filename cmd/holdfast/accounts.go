@@ -88,19 +88,20 @@ func (a *app) printAccounts(v *projector.View, f *positionsFlags) error {
 	if err != nil {
 		return err
 	}
-	return a.accountSheet(list, f.account)
+	return a.accountSheet(list, f.account, f.known)
 }
 
 func (a *app) remoteAccounts(ctx context.Context, r *remote, f *positionsFlags) error {
-	var st holdfast.Status
-	if err := r.ask(ctx, "status", &st); err != nil {
+	list, err := all[holdfast.AccountStatus](r.list(ctx, "account.list", remoteQuery{Account: f.account}))
+	if err != nil {
 		return err
 	}
-	return a.accountSheet(st.Accounts, f.account)
+	return a.accountSheet(list, f.account, nil)
 }
 
-func (a *app) accountSheet(list []holdfast.AccountStatus, account string) error {
+func (a *app) accountSheet(list []holdfast.AccountStatus, account string, known func() error) error {
 	s := newSheet(a, accountColumns(true), accountColumns(false))
+	s.known = known
 	for i := range list {
 		if account != "" && list[i].Account != account {
 			continue

@@ -131,7 +131,10 @@ func (a *app) backupListCmd() *cobra.Command {
 // listBackups asks the daemon or reads the directory.
 func (a *app) listBackups(ctx context.Context) (list []holdfast.Backup, err error) {
 	if a.server != "" {
-		err = a.withRemote(ctx, func(r *remote) error { return r.ask(ctx, "backup.list", &list) })
+		err = a.withRemote(ctx, func(r *remote) (err error) {
+			list, err = all[holdfast.Backup](r.list(ctx, "backup.list", remoteQuery{}))
+			return err
+		})
 		return list, err
 	}
 	r, err := a.reader()

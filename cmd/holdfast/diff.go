@@ -103,7 +103,7 @@ func (a *app) diff(ctx context.Context, f *diffFlags) error {
 			return err
 		}
 	}
-	return a.printDifferences(old, next, f)
+	return a.printDifferences(old, next, f, knownTo(ctx, r, f.where()))
 }
 
 // noteLate counts, and with --late names, the mutations that had happened by the event time and were
@@ -178,8 +178,9 @@ func differenceColumns(table bool) []column[differenceRow] {
 	}
 }
 
-func (a *app) printDifferences(before, after *projector.View, f *diffFlags) error {
+func (a *app) printDifferences(before, after *projector.View, f *diffFlags, known func() error) error {
 	s := newSheet(a, differenceColumns(true), differenceColumns(false))
+	s.known = known
 	for _, d := range holdfast.Diff(before, after) {
 		row := differenceRow{What: d.What()}
 		switch row.What {

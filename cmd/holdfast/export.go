@@ -77,6 +77,11 @@ func (a *app) export(ctx context.Context, f *exportFlags, file string) error {
 	if err != nil {
 		return err
 	}
+	if len(list) == 0 {
+		if err = knownTo(ctx, r, f.where())(); err != nil {
+			return err
+		}
+	}
 	var b bytes.Buffer
 	if err = feed.WritePositions(&b, list, v.Time()); err != nil {
 		return fmt.Errorf("holdfast: %w", err)

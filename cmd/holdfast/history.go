@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"iter"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -84,7 +81,7 @@ func (a *app) history(ctx context.Context, f *historyFlags) error {
 	}
 	if a.server != "" {
 		return a.withRemote(ctx, func(r *remote) error {
-			return a.printChanges(r.history(ctx, &f.selection, &f.span, f.records), f.limit)
+			return a.printChanges(r.history(ctx, &f.selection, &f.span, f.records), f.limit, nil)
 		})
 	}
 	r, err := a.reader()
@@ -92,7 +89,7 @@ func (a *app) history(ctx context.Context, f *historyFlags) error {
 		return err
 	}
 	a.noteBeginning(filter)
-	return a.printChanges(encoded(r.History(ctx, filter)), f.limit)
+	return a.printChanges(encoded(r.History(ctx, filter)), f.limit, knownTo(ctx, r, filter))
 }
 
 // noteBeginning says where a history begins of which nobody said from when, if that
@@ -121,8 +118,9 @@ func encoded(entries iter.Seq2[holdfast.Entry, error]) iter.Seq2[[]byte, error] 
 	}
 }
 
-func (a *app) printChanges(changes iter.Seq2[[]byte, error], limit int) error {
+func (a *app) printChanges(changes iter.Seq2[[]byte, error], limit int, known func() error) error {
 	s := newSheet(a, changeTable(), changeFile())
+	s.known = known
 	for raw, err := range changes {
 		if err != nil {
 			_ = s.flush() // the error is what matters
@@ -140,42 +138,13 @@ func (a *app) printChanges(changes iter.Seq2[[]byte, error], limit int) error {
 
 // history asks page by page until nothing more comes.
 func (r *remote) history(ctx context.Context, sel *selection, sp *span, records bool) iter.Seq2[[]byte, error] {
+	q := sel.query()
+	q.From, q.At, q.Records = sp.from, sp.to, records
 	return func(yield func([]byte, error) bool) {
-		q := sel.query()
-		q.From, q.At, q.Records = sp.from, sp.to, records
-		for {
-			rows, next, err := r.page(ctx, q)
-			if err != nil {
-				yield(nil, err)
+		for raw, err := range r.list(ctx, "history", q) {
+			if !yield(raw, err) {
 				return
 			}
-			for _, raw := range rows {
-				if !yield(raw, nil) {
-					return
-				}
-			}
-			if len(rows) == 0 {
-				return
-			}
-			q.From = strconv.FormatUint(next, 10)
 		}
 	}
-}
-
-// page asks for some changes and returns the seq to go on from.
-func (r *remote) page(ctx context.Context, q remoteQuery) (rows []json.RawMessage, next uint64, err error) {
-	b, err := r.call(ctx, "history", q)
-	if err == nil {
-		rows, err = rawRows(b)
-	}
-	if err != nil || len(rows) == 0 {
-		return nil, 0, err
-	}
-	var last struct {
-		Seq uint64 `json:"seq"`
-	}
-	if err = json.Unmarshal(rows[len(rows)-1], &last); err != nil {
-		return nil, 0, fmt.Errorf("holdfast: unexpected answer: %w", err)
-	}
-	return rows, last.Seq + 1, nil
 }

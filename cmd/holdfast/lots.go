@@ -52,6 +52,7 @@ func lotColumns(table bool) []column[lotRow] {
 // printLots prints the open lots of the selected positions.
 func (a *app) printLots(v *projector.View, f *positionsFlags) error {
 	s := newSheet(a, lotColumns(true), lotColumns(false))
+	s.known = f.known
 	for p := range selected(v, f) {
 		if p.Lots == nil {
 			continue

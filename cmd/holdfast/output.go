@@ -44,6 +44,9 @@ type sheet[R any] struct {
 	table table
 	cols  []column[R]
 	n     int
+	// known says of a sheet without rows whether what was asked for is known at
+	// all; nil where nothing was asked for by name, or somebody else has looked.
+	known func() error
 }
 
 // tableColumns are for people, fileColumns for programs.
@@ -116,8 +119,14 @@ func (s *sheet[R]) flush() error {
 	return s.out.Flush()
 }
 
-// end finishes the output. nothing is the line for an empty table.
+// end finishes the output. nothing is the line for an empty table. Where rows are
+// missing because a name is unknown, it prints nothing and returns that.
 func (s *sheet[R]) end(nothing string) error {
+	if s.n == 0 && s.known != nil {
+		if err := s.known(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case s.form == asJSON && s.n == 0:
 		_, _ = s.out.WriteString("[]\n")

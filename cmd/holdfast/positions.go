@@ -19,6 +19,8 @@ type positionsFlags struct {
 	totalsFlags
 
 	all, accounts, cycles, lots bool
+
+	known func() error // see sheet
 }
 
 func (a *app) positionsCmd() *cobra.Command {
@@ -41,6 +43,9 @@ then: what was believed. --as-of-event takes an event time and folds all that is
 known in the order of event times up to then: what was true. Both together: what
 was true by what was known at --as-of. A mutation that cannot be folded in that
 order is left out and named on standard error.
+
+A name that the ledger has never seen is an error, exit code 1; what is known and
+flat is an empty list.
 
 The directory is read without a lock, also while a daemon writes to it. Tables
 round to 8 fractional digits; the other forms give every digit.`,
@@ -110,17 +115,18 @@ func (a *app) positions(ctx context.Context, f *positionsFlags) error {
 	if err != nil {
 		return err
 	}
+	f.known = knownTo(ctx, r, f.where())
 	switch {
 	case f.accounts:
 		return a.printAccounts(v, f)
 	case f.by != "":
 		return a.printTotals(v, f)
 	case f.cycles:
-		return a.printPositions(closedCycles(v, f), cycleTable(), "no closed cycles")
+		return a.printPositions(closedCycles(v, f), cycleTable(), "no closed cycles", f.known)
 	case f.lots:
 		return a.printLots(v, f)
 	}
-	return a.printPositions(selected(v, f), positionTable(), "no open positions")
+	return a.printPositions(selected(v, f), positionTable(), "no open positions", f.known)
 }
 
 // reached refuses a seq that the journal does not hold yet.
@@ -174,8 +180,9 @@ func closedCycles(v *projector.View, f *positionsFlags) iter.Seq[*position.Posit
 }
 
 // printPositions prints positions, or the images of cycles.
-func (a *app) printPositions(list iter.Seq[*position.Position], cols []positionColumn, nothing string) error {
+func (a *app) printPositions(list iter.Seq[*position.Position], cols []positionColumn, nothing string, known func() error) error {
 	s := newSheet(a, cols, positionFile())
+	s.known = known
 	var buf []byte
 	for p := range list {
 		buf = position.AppendPositionJSON(buf[:0], p)
@@ -196,19 +203,18 @@ func (a *app) remotePositions(ctx context.Context, r *remote, f *positionsFlags)
 	if f.asOf != "" {
 		endpoint = "position.at"
 	}
-	b, err := r.call(ctx, endpoint, q)
-	if err != nil {
-		return err
-	}
-	rows, err := rawRows(b)
-	if err != nil {
-		return err
-	}
 	s := newSheet(a, positionTable(), positionFile())
-	for _, raw := range rows {
+	for raw, err := range r.list(ctx, endpoint, q) {
+		if err != nil {
+			_ = s.flush() // the error is what matters
+			return err
+		}
 		if err := s.add(raw); err != nil {
 			return err
 		}
+	}
+	if r.pages > 0 && f.asOf == "" {
+		a.notef("holdfast: the list came in %d pages, each of its own moment; with --as-of all are of one", r.pages+1)
 	}
 	return s.end("no open positions")
 }

@@ -21,6 +21,7 @@ type remote struct {
 	nc     *nats.Conn
 	domain string // of JetStream, for who follows the stream
 	ledger string
+	pages  int // further ones that lists took
 	// denied ends with the server's words when the credentials do not allow what
 	// was tried: NATS says so beside the request, which would wait for ever.
 	denied context.Context //nolint:containedctx // lives as long as the connection
@@ -213,23 +214,29 @@ func (r *remote) call(ctx context.Context, endpoint string, query any) ([]byte, 
 
 // send asks an endpoint with a finished body.
 func (r *remote) send(ctx context.Context, endpoint string, body []byte) ([]byte, error) {
+	answer, err := r.exchange(ctx, endpoint, body)
+	return answer.Body, err
+}
+
+// exchange is send for who needs the headers of the answer too.
+func (r *remote) exchange(ctx context.Context, endpoint string, body []byte) (bus.Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // verify and backups take their time
 	defer cancel()
 	defer context.AfterFunc(r.denied, cancel)()
-	b, err := bus.Request(ctx, r.nc, r.ledger, endpoint, body)
+	answer, err := bus.Ask(ctx, r.nc, r.ledger, endpoint, body)
 	var failed *bus.Error
 	switch {
 	case err == nil:
-		return b, nil
+		return answer, nil
 	case r.denied.Err() != nil:
-		return nil, fmt.Errorf("holdfast: these credentials may not ask for %s: give --creds DIR/nats/writer.json: %w", endpoint, context.Cause(r.denied))
+		return bus.Reply{}, fmt.Errorf("holdfast: these credentials may not ask for %s: give --creds DIR/nats/writer.json: %w", endpoint, context.Cause(r.denied))
 	case errors.As(err, &failed) && failed.Code == bus.CodeNoAnswer:
-		return nil, fmt.Errorf("holdfast: ledger %q is not served at %s, or these credentials may not ask it for %s: check --ledger and --creds",
+		return bus.Reply{}, fmt.Errorf("holdfast: ledger %q is not served at %s, or these credentials may not ask it for %s: check --ledger and --creds",
 			r.ledger, r.nc.ConnectedUrlRedacted(), endpoint)
 	case errors.As(err, &failed):
-		return nil, &remoteError{failed}
+		return bus.Reply{}, &remoteError{failed}
 	}
-	return nil, fmt.Errorf("holdfast: ask %s: %w", endpoint, err)
+	return bus.Reply{}, fmt.Errorf("holdfast: ask %s: %w", endpoint, err)
 }
 
 // remoteError is what the daemon refused and why.
@@ -253,6 +260,7 @@ type remoteQuery struct {
 	At         string `json:"at,omitempty"`
 	From       string `json:"from,omitempty"`
 	Limit      int    `json:"limit,omitempty"`
+	After      string `json:"after,omitempty"`
 	Records    bool   `json:"records,omitempty"`
 	Deep       bool   `json:"deep,omitempty"`
 }

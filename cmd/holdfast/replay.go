@@ -98,6 +98,7 @@ func (a *app) replay(ctx context.Context, f *replayFlags) error {
 		return err
 	}
 	s := newSheet(a, stepColumns(changeTable(), false), stepColumns(changeFile(), true))
+	s.known = knownTo(ctx, r, filter)
 	a.noteBeginning(filter)
 	var change, before []byte
 	for step, err := range r.Replay(ctx, filter) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,22 @@ func (s *selection) where() holdfast.Filter {
 }
 
 func (s *selection) selects(k position.Key) bool { return s.where().SelectsKey(k) }
+
+// knownTo returns what says whether the names of a filter are known to a ledger. The
+// newest state tells, which knows every name of the states before it; one that
+// cannot be made says nothing.
+func knownTo(ctx context.Context, r *holdfast.Reader, f holdfast.Filter) func() error {
+	return func() error {
+		if f.Account+f.Instrument+f.Strategy+f.Leg == "" {
+			return nil
+		}
+		v, err := r.AsOf(ctx, holdfast.Moment{})
+		if err != nil {
+			return ctx.Err()
+		}
+		return holdfast.Known(v, f)
+	}
+}
 
 // part reports whether positions are chosen by what an account or an instrument
 // does not have.

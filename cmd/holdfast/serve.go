@@ -359,7 +359,7 @@ func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
 	if err != nil {
 		return err
 	}
-	d.told(d.app.printPositions(selected(d.ledger().View(), &positionsFlags{}), positionTable(), "no open positions"))
+	d.told(d.app.printPositions(selected(d.ledger().View(), &positionsFlags{}), positionTable(), "no open positions", nil))
 	return nil
 }
 

@@ -48,6 +48,10 @@ func (a *app) status(ctx context.Context) (holdfast.Status, error) {
 			if err == nil {
 				err = json.Unmarshal(b, &st)
 			}
+			if err == nil && st.AccountsLeftOut > 0 {
+				st.AccountsLeftOut = 0
+				st.Accounts, err = all[holdfast.AccountStatus](r.list(ctx, "account.list", remoteQuery{}))
+			}
 			return err
 		})
 		return st, err

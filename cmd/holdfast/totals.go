@@ -153,6 +153,7 @@ func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
 		return err
 	}
 	s := newSheet(a, totalColumns(true), totalColumns(false))
+	s.known = f.known
 	for i := range list {
 		x := &list[i]
 		if len(x.MissingRates) > 0 {

@@ -118,6 +118,7 @@ func (a *app) printTrades(ctx context.Context, f *historyFlags, filter holdfast.
 		return err
 	}
 	s := newSheet(a, tradeColumns(true), tradeColumns(false))
+	s.known = knownTo(ctx, r, filter)
 	a.noteBeginning(filter)
 	report := position.NewTrades(o)
 	for step, err := range r.Replay(ctx, filter) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -109,7 +111,7 @@ func (w *web) positions(rw http.ResponseWriter, r *http.Request, q url.Values) {
 		all:       all,
 	}
 	if !q.Has("as_of") {
-		w.list(rw, w.d.ledger().View(), &f)
+		w.list(rw, r, w.d.ledger().View(), &f)
 		return
 	}
 	at, err := holdfast.ParseMoment(q.Get("as_of"))
@@ -129,14 +131,28 @@ func (w *web) positions(rw http.ResponseWriter, r *http.Request, q url.Values) {
 		failed(rw, r, err)
 		return
 	}
-	w.list(rw, v, &f)
+	w.list(rw, r, v, &f)
 }
 
 // list answers with the whole of what the flags select. A client that gets only a
 // part of it sees that the body has no end.
-func (w *web) list(rw http.ResponseWriter, v *projector.View, f *positionsFlags) {
+func (w *web) list(rw http.ResponseWriter, r *http.Request, v *projector.View, f *positionsFlags) {
+	out := bufio.NewWriterSize(rw, 1<<16)
 	rw.Header().Set("Content-Type", "application/json")
-	_ = writePositions(rw, v, f) // the client may be gone
+	rw.Header().Set(bus.HeaderComplete, "true")
+	n, err := writePositions(out, selected(v, f))
+	if err == nil && n == 0 {
+		if unknown := holdfast.Known(w.d.ledger().View(), f.where()); unknown != nil {
+			rw.Header().Del(bus.HeaderComplete)
+			failed(rw, r, unknown)
+			return
+		}
+		_, err = out.WriteString("[")
+	}
+	if err == nil {
+		_, _ = out.WriteString("]\n") // its error comes with Flush
+		_ = out.Flush()               // the client may be gone
+	}
 }
 
 func (w *web) accounts(rw http.ResponseWriter, r *http.Request, _ url.Values) {
@@ -144,22 +160,20 @@ func (w *web) accounts(rw http.ResponseWriter, r *http.Request, _ url.Values) {
 	answer(rw, r, list, err)
 }
 
-func writePositions(w io.Writer, v *projector.View, f *positionsFlags) error {
-	out := bufio.NewWriterSize(w, 1<<16)
+// writePositions writes positions as the members of an array that the caller ends,
+// and begins as well where there are none.
+func writePositions(out io.Writer, list iter.Seq[*position.Position]) (n int, err error) {
 	var buf []byte
 	lead := "["
-	for p := range selected(v, f) {
+	for p := range list {
 		buf = position.AppendPositionJSON(append(buf[:0], lead...), p)
 		lead = ",\n "
 		if _, err := out.Write(buf); err != nil {
-			return err
+			return n, err
 		}
+		n++
 	}
-	if lead == "[" {
-		_, _ = out.WriteString("[") // its error comes with Flush
-	}
-	_, _ = out.WriteString("]\n") // the same
-	return out.Flush()
+	return n, nil
 }
 
 func (w *web) verify(rw http.ResponseWriter, r *http.Request, q url.Values) {

@@ -1,0 +1,166 @@
+package holdfast
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// A list by request is whole or says that it is not. Its headers say which
+// ([bus.HeaderComplete]) and how to go on ([bus.HeaderNext], which is the member
+// "after" of the next request). Who gives limit or after gets pages; who gives
+// neither gets the whole list or, where it would exceed maxReply, code 413, because
+// he may not look at the headers. history and position.lots answer in pages always,
+// as they did before there were headers.
+
+// page is the answer to a request for a list, while it is made.
+type page struct {
+	q      *query
+	limit  int
+	body   []byte
+	n      int
+	cursor func() string // of the last row
+	more   bool          // rows are left that are not in the answer
+}
+
+func newPage(q *query) *page {
+	p := &page{q: q, limit: math.MaxInt, body: []byte{'['}}
+	if q.paged() {
+		q.bound()
+		p.limit = q.Limit
+	}
+	return p
+}
+
+// paged reports whether the request asks for pages.
+func (q *query) paged() bool { return q.Limit > 0 || q.After != "" }
+
+// add appends a row, unless the page is full, which it reports by false. The first
+// row is added however long it is, so that every page gets on.
+func (p *page) add(row func([]byte) []byte, cursor func() string) bool {
+	if p.n == p.limit {
+		p.more = true
+		return false
+	}
+	end := len(p.body)
+	if p.n > 0 {
+		p.body = append(p.body, ',')
+	}
+	if p.body = row(p.body); len(p.body) > maxReply && p.n > 0 {
+		p.body, p.more = p.body[:end], true
+		return false
+	}
+	p.n++
+	p.cursor = cursor
+	return true
+}
+
+func (p *page) addPosition(pos *position.Position, cursor func() string) bool {
+	return p.add(func(b []byte) []byte { return position.AppendPositionJSON(b, fewLots(pos)) }, cursor)
+}
+
+// addValue adds a row that encoding/json writes.
+func (p *page) addValue(v any, cursor func() string) bool {
+	return p.add(func(b []byte) []byte {
+		row, err := json.Marshal(v)
+		if err != nil { // our own types marshal
+			panic(fmt.Sprintf("holdfast: encode reply: %v", err))
+		}
+		return append(b, row...)
+	}, cursor)
+}
+
+// end returns the answer. less says how to ask for less, "" where that cannot be.
+func (p *page) end(less string) ([]byte, error) {
+	if p.more && !p.q.paged() {
+		if less != "" {
+			less += ", or "
+		}
+		return nil, &bus.Error{Code: "413", Text: "the reply would exceed 1 MB: " + less + "ask for pages, with limit and then after"}
+	}
+	next := ""
+	if p.more {
+		next = p.cursor()
+	}
+	p.q.tell(p.more, next)
+	return append(p.body, ']'), nil
+}
+
+// known is end for a list that may be empty because the request names what the
+// newest view of the ledger has never seen.
+func (p *page) known(newest *projector.View, less string) ([]byte, error) {
+	if p.n == 0 {
+		if err := Known(newest, p.q.filter()); err != nil {
+			return nil, coded(err)
+		}
+	}
+	return p.end(less)
+}
+
+// tell sets the headers of a list's answer.
+func (q *query) tell(more bool, next string) {
+	q.header = nats.Header{bus.HeaderComplete: {strconv.FormatBool(!more)}}
+	if more {
+		q.header[bus.HeaderNext] = []string{next}
+	}
+}
+
+// cursor joins the parts of a place in a list to one text that a header can carry.
+func cursor(parts ...string) string {
+	for i, part := range parts {
+		parts[i] = bus.Token(part)
+	}
+	return strings.Join(parts, ".")
+}
+
+func keyCursor(k position.Key) string { return cursor(k.Account, k.Instrument, k.Strategy, k.Leg) }
+
+// afterTokens reads the parts of "after", nil where it is absent.
+func (q *query) afterTokens(n int) ([]string, error) {
+	if q.After == "" {
+		return nil, nil
+	}
+	parts := strings.Split(q.After, ".")
+	ok := len(parts) == n
+	for i, part := range parts {
+		text, err := bus.ParseToken(part)
+		ok = ok && err == nil
+		parts[i] = text
+	}
+	if !ok {
+		return nil, q.badAfter()
+	}
+	return parts, nil
+}
+
+func (q *query) badAfter() error {
+	return badRequest("after %.80q is no place in this list: give the %s of the page before", q.After, bus.HeaderNext)
+}
+
+func (q *query) afterKey() (*position.Key, error) {
+	parts, err := q.afterTokens(4)
+	if parts == nil {
+		return nil, err
+	}
+	return &position.Key{Account: parts[0], Instrument: parts[1], Strategy: parts[2], Leg: parts[3]}, nil
+}
+
+// afterNumber reads an "after" that is a number, 0 where it is absent.
+func (q *query) afterNumber() (uint64, error) {
+	if q.After == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(q.After, 10, 63)
+	if err != nil {
+		return 0, q.badAfter()
+	}
+	return n, nil
+}
