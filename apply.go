@@ -60,10 +60,7 @@ func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOpti
 		req = &request{done: make(chan struct{}, 1), again: true}
 	}
 	req.single(m, o)
-	if err := l.submit(ctx, req); err != nil {
-		return Result{}, err
-	}
-	if err := req.wait(ctx); err != nil { // nobody may know yet how it ends
+	if err := l.perform(ctx, req); err != nil {
 		return Result{}, err
 	}
 	r := req.result(0)
@@ -75,7 +72,8 @@ func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOpti
 // ApplyAsync hands a mutation over and returns at once, so that one goroutine
 // can keep many in flight. Mutations of one goroutine are applied in its order.
 // It blocks while the queue is full and, for a bust or correction, while the
-// history of its fill is read.
+// history of its fill is read. Where another call changes meanwhile what that
+// rests on, such a one is refused with [ErrVersionConflict] and may be given again.
 func (l *Ledger) ApplyAsync(ctx context.Context, m position.Mutation) (*Future, error) {
 	return l.ApplyAsyncWith(ctx, m, ApplyOptions{})
 }
@@ -109,10 +107,7 @@ func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Resu
 		ms: make([]position.Mutation, len(ms)), prints: make([]position.Fingerprint, len(ms)), done: make(chan struct{}),
 	}
 	copy(req.ms, ms)
-	if err := l.submit(ctx, req); err != nil {
-		return nil, err
-	}
-	if err := req.wait(ctx); err != nil {
+	if err := l.perform(ctx, req); err != nil {
 		return nil, err
 	}
 	return req.results(), nil
@@ -140,12 +135,36 @@ func (l *Ledger) submit(ctx context.Context, req *request) error {
 		}
 		req.prints[i] = position.FingerprintOf(req.ms[i])
 	}
-	if req.refold = refoldings(req.ms) > 0; req.refold {
-		if err := l.readAhead(ctx, req); err != nil {
+	if req.refold = len(refoldings(req.ms)) > 0; req.refold {
+		leave, err := l.readAhead(ctx, req)
+		if err != nil {
 			return err
 		}
+		req.leave = leave
 	}
-	return l.enqueue(ctx, req)
+	err := l.enqueue(ctx, req)
+	if err != nil && req.leave != nil {
+		req.leave()
+	}
+	return err
+}
+
+// perform submits a request and waits for its answer. One that turned out to need
+// what was not read ahead for it begins anew.
+func (l *Ledger) perform(ctx context.Context, req *request) error {
+	for try := 0; ; try++ {
+		if err := l.submit(ctx, req); err != nil {
+			return err
+		}
+		err := req.wait(ctx)
+		if !errors.Is(err, errStale) || try == restages {
+			return err // nobody may know yet how it ends
+		}
+		req.err, req.known, req.leave = nil, nil, nil
+		if !req.again {
+			req.done = make(chan struct{})
+		}
+	}
 }
 
 // enqueue hands a request to the stager. It blocks while the queue is full, but
@@ -205,9 +224,10 @@ type request struct {
 	print    [1]position.Fingerprint
 	outcome  [1]projector.Outcome // backs outcomes for a single mutation
 	insist   bool
-	refold   bool             // it holds a bust or correction; see refold.go
-	known    map[fillOf]*past // what was read ahead for it
-	look     *wanted          // it only looks what is to be read
+	refold   bool              // it holds a bust or correction; see refold.go
+	known    map[fillOf]*ahead // what was read ahead for it
+	leave    func()            // gives back the right to read ahead
+	look     *wanted           // it only looks what is to be read
 	outcomes []projector.Outcome
 	err      error
 	done     chan struct{} // closed or, with again, of capacity 1 and sent to
@@ -231,6 +251,9 @@ func (r *request) setOutcomes(s *projector.Staged) {
 func (r *request) finish(err error) {
 	if err != nil {
 		r.err = err
+	}
+	if r.leave != nil {
+		r.leave()
 	}
 	if r.again {
 		r.done <- struct{}{}

@@ -42,7 +42,8 @@ type Ledger struct {
 
 	requests sync.Pool // of *request, answered; see request.again
 
-	stage stager // owned by the stager goroutine
+	stage   stager  // owned by the stager goroutine
+	refolds refolds // who reads ahead
 
 	failure failure
 	faults  faults
@@ -91,7 +92,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	o = o.withDefaults()
 	o.Phase("recovery", true)
 	defer o.Phase("recovery", false)
-	past := &historian{ctx: context.WithoutCancel(ctx)}
+	past := &historian{ctx: context.WithoutCancel(ctx), staging: true}
 	found, wal, err := openFiles(ctx, dir, o, past)
 	if err != nil {
 		return nil, marked(err)

@@ -86,8 +86,9 @@ func (r *Reader) trimmedHistory(start uint64) error {
 }
 
 // recordOf returns the record of a fill whose id the duplicate window has
-// forgotten: the newest up to head. All kept records are read for it.
-func (r *Reader) recordOf(ctx context.Context, key position.Key, fill string, head uint64) (uint64, error) {
+// forgotten: the newest from one record, 0 for the oldest kept, up to head, all of
+// which are read for it.
+func (r *Reader) recordOf(ctx context.Context, key position.Key, fill string, from, head uint64) (uint64, error) {
 	log, err := r.openLog()
 	if err != nil {
 		return 0, fmt.Errorf("holdfast: %w", err)
@@ -95,7 +96,10 @@ func (r *Reader) recordOf(ctx context.Context, key position.Key, fill string, he
 	var d position.Decoder
 	var found uint64
 	id := []byte(fill)
-	for rec, err := range log.Records(0) {
+	for rec, err := range log.Records(from) {
+		if from > head {
+			break
+		}
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -131,33 +135,10 @@ func (p *past) extend(ctx context.Context, r *Reader, head uint64) error {
 	if p.upTo >= head {
 		return nil
 	}
-	log, err := r.openLog()
-	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+	if err := r.concerning(ctx, p.key.Instrument, p.upTo+1, head, p.take); err != nil {
+		return err
 	}
-	name := []byte(p.key.Instrument)
-	for rec, err := range log.Records(p.upTo + 1) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return fmt.Errorf("holdfast: %w", err)
-		}
-		if rec.Seq > head {
-			return nil
-		}
-		// What concerns the key or its instrument has the instrument's name in
-		// it somewhere; nothing else needs to be decoded.
-		if bytes.Contains(rec.Payload, name) {
-			if err = p.take(rec); err != nil {
-				return err
-			}
-		}
-		p.upTo = rec.Seq
-	}
-	if p.upTo < head {
-		return fmt.Errorf("%w: seq %d is not there yet, the newest is %d", ErrInvalid, head, p.upTo)
-	}
+	p.upTo = head
 	return nil
 }
 
@@ -171,7 +152,7 @@ func (p *past) take(rec journal.Record) error {
 	if t, ok := c.Cause.(position.Transfer); ok && t.To() == p.key {
 		p.transfers = append(p.transfers, c)
 	}
-	if !p.concerns(&c) {
+	if !concerns(&c, p.key) {
 		return nil
 	}
 	if c.Fill > 0 && c.Fill < p.start {
@@ -192,11 +173,12 @@ func (p *past) take(rec journal.Record) error {
 	return nil
 }
 
-func (p *past) concerns(c *position.Change) bool {
+// concerns reports whether a record changed a key or its instrument.
+func concerns(c *position.Change, key position.Key) bool {
 	if c.After != nil {
-		return c.After.Key == p.key
+		return c.After.Key == key
 	}
-	return c.Cause != nil && instrumentOf(c) == p.key.Instrument
+	return c.Cause != nil && instrumentOf(c) == key.Instrument
 }
 
 // history returns what was read in the form in which the fold takes it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -13,25 +14,36 @@ import (
 // can be read: the stager hands over the group it is filling, waits until the
 // syncer has nothing left, and goes on. Other callers queue meanwhile.
 //
-// Most of the reading is done before that, on the goroutine of the caller. A
-// request with a bust passes the stager twice. The first time, a look, stages it
-// on what is there: where nothing is to be refolded (a repeat, a refusal before
-// the fold needs the history) it goes straight on; else the look has found which
-// record the fill is. When what the look saw is durable, the caller reads the
-// state before that record and all that followed. The second time the stager
-// waits as said, reads what came in between, and stages. The stall of the writer
-// is one sync, and the reading of what other callers appended during the
-// prefetch; without it, it would be the loading of a snapshot and a replay.
-// Measured with 200,000 records and no snapshot, four busy cores: 5 to 20 ms, most
-// of it for reading the newest segment, while the prefetch takes half a second.
-// BenchmarkBust tells what other callers see of it.
+// All that grows with the history is done before that, on the goroutine of the
+// caller. A request with a bust passes the stager twice. The first time, a look,
+// stages it on what is there: where nothing is to be refolded (a repeat, a refusal
+// before the fold needs the history) it goes straight on; else the look has found
+// which record the fill is, as far as the window knows. The caller searches for
+// it where the window has forgotten it, reads what followed up to a record N, and
+// folds it. The second time the stager waits as said, reads and folds what came
+// after N, and stages. What the caller has found out up to N is final, a refusal
+// too: the stager never reads before N+1. The stall of the writer is one sync and
+// what other callers appended since N. BenchmarkBust tells what other callers see
+// of it.
+//
+// Two requests read ahead at a time, and only one of a key: a bust of the same key
+// between N and the stager would change what was folded.
 
-// looks bounds how many busts of one request are read ahead; each takes a group.
-// Those of a longer batch are read by the stager.
-const looks = 64
+// refoldsAhead bounds the requests that read ahead, each of which holds a state of
+// the ledger for some of the time, and MaxRefoldCycles images.
+const refoldsAhead = 2
 
-// errLook ends the staging of a look.
-var errLook = errors.New("holdfast: history wanted")
+// restages bounds how often a call begins anew because what it had not read ahead
+// is wanted after all: another call has changed meanwhile what it would have been
+// refused for.
+const restages = 8
+
+var (
+	// errLook ends the staging of a look.
+	errLook = errors.New("holdfast: history wanted")
+	// errStale: the stager would have to read what the caller should have read.
+	errStale = fmt.Errorf("%w: the position changed while its history was read: apply it again", ErrVersionConflict)
+)
 
 // historian answers the projector's questions about what happened to a key since
 // a fill. It belongs to whoever stages with the book that it was given to.
@@ -39,10 +51,11 @@ type historian struct {
 	r   *Reader
 	ctx context.Context //nolint:containedctx // that of the work it was made for
 
-	// known has what was read ahead: of one request that is being staged.
-	known map[fillOf]*past
-	// look, if set, takes the first question to which known has no answer.
-	look *wanted
+	// staging is set for the stager, which answers from known, what was read ahead
+	// for the request that is staged, or asks by errLook and errStale.
+	staging bool
+	known   map[fillOf]*ahead
+	look    bool
 	// states has what a verification found out in one pass.
 	states map[stateAt]stateBefore
 }
@@ -53,11 +66,11 @@ type fillOf struct {
 	fill string
 }
 
-// wanted is a question about a fill, and the record that it is.
+// wanted is what a look has found out: whether any history is asked for and, if
+// so, the records of the fills, as far as the window knows them.
 type wanted struct {
-	fillOf
-	first uint64
 	asked bool
+	first map[fillOf]uint64
 }
 
 // with returns a reader whose books answer questions about the past.
@@ -72,35 +85,17 @@ func (r *Reader) with(h *historian) *Reader {
 func (h *historian) history(key position.Key, fill string, first, head uint64) (*position.History, error) {
 	// The record of a new epoch may be staged and not be there yet; all else is.
 	if shown := h.r.newestShown(); shown < head {
-		if h.look == nil && head-shown > 1 {
+		if !h.look && head-shown > 1 {
 			return nil, fmt.Errorf("%w: a refold before seq %d is durable", ErrFailed, head)
 		}
 		head = shown
 	}
-	id := fillOf{key, fill}
-	p := h.known[id]
-	if first == 0 && p != nil { // the window has forgotten the fill; it was searched for
-		first = p.first
-	}
-	if h.look != nil {
-		if p == nil || p.first != first {
-			*h.look = wanted{fillOf: id, first: first, asked: true}
-			return nil, errLook
-		}
-		return p.history(), nil
-	}
-	if p != nil && p.first == first {
-		err := p.extend(h.ctx, h.r, head)
-		if err == nil {
-			return p.history(), nil
-		}
-		if e := (*earlierError)(nil); !errors.As(err, &e) {
-			return nil, err
-		}
+	if h.staging {
+		return h.ahead(fillOf{key, fill}, first, head)
 	}
 	if first == 0 {
 		var err error
-		if first, err = h.r.recordOf(h.ctx, key, fill, head); err != nil {
+		if first, err = h.r.recordOf(h.ctx, key, fill, 0, head); err != nil {
 			return nil, err
 		}
 	}
@@ -111,62 +106,152 @@ func (h *historian) history(key position.Key, fill string, first, head uint64) (
 	return p.history(), nil
 }
 
-// refoldings is how many busts and corrections a request holds.
-func refoldings(ms []position.Mutation) (n int) {
+// ahead answers with what was read ahead, and what followed it up to record head.
+func (h *historian) ahead(id fillOf, first, head uint64) (*position.History, error) {
+	if h.look {
+		return nil, errLook
+	}
+	a := h.known[id]
+	if a == nil || first != 0 && first != a.first {
+		return nil, errStale
+	}
+	return a.history(h.ctx, h.r, head)
+}
+
+// refoldings are the fills that the busts and corrections of a request are about.
+func refoldings(ms []position.Mutation) (of []fillOf) {
 	for _, m := range ms {
-		switch m.(type) {
-		case position.Bust, position.Correct:
-			n++
+		switch v := m.(type) {
+		case position.Bust:
+			of = append(of, fillOf{v.Key, v.Fill})
+		case position.Correct:
+			of = append(of, fillOf{v.Key, v.Fill})
 		}
 	}
-	return n
+	return of
+}
+
+// revision returns the bust or correction of a fill in a request.
+func revision(ms []position.Mutation, id fillOf) position.Mutation {
+	for _, m := range ms {
+		if of := refoldings([]position.Mutation{m}); len(of) > 0 && of[0] == id {
+			return m
+		}
+	}
+	return nil
 }
 
 // readAhead does what a caller can do before the stager has to wait for its
-// request: it finds out by looks what will be asked, and reads it.
-func (l *Ledger) readAhead(ctx context.Context, req *request) error {
-	req.known = make(map[fillOf]*past)
-	for range min(refoldings(req.ms), looks) {
-		look := &request{
-			ms: req.ms, prints: req.prints, insist: req.insist, known: req.known,
-			look: new(wanted), done: make(chan struct{}),
-		}
-		if err := l.enqueue(ctx, look); err != nil {
-			return err
-		}
-		// A look changes nothing: not to know how it ended is no unknown outcome.
-		select {
-		case <-look.done:
-		case <-ctx.Done():
-			return fmt.Errorf("holdfast: apply: %w", context.Cause(ctx))
-		}
-		if !look.look.asked {
-			return nil
-		}
-		w := look.look
-		if w.first == 0 {
-			first, err := l.recordOf(ctx, w.key, w.fill, l.wal.Durable())
-			if err != nil {
-				return nil //nolint:nilerr // as below
-			}
-			w.first = first
-		}
-		p, err := l.pastOf(ctx, w.key, w.first, l.wal.Durable(), nil)
-		if err != nil {
-			return nil //nolint:nilerr // the stager comes to the same and answers in its turn
-		}
-		req.known[w.fillOf] = p
+// request: it finds out by a look what will be asked, reads it and folds it. What
+// it returns is to be given back when the request was answered.
+func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err error) {
+	look := &request{ms: req.ms, prints: req.prints, insist: req.insist, look: new(wanted), done: make(chan struct{})}
+	if err = l.enqueue(ctx, look); err != nil {
+		return nil, err
 	}
-	return nil
+	// A look changes nothing: not to know how it ended is no unknown outcome.
+	select {
+	case <-look.done:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("holdfast: apply: %w", context.Cause(ctx))
+	}
+	if !look.look.asked {
+		return nil, nil //nolint:nilnil // nothing to give back
+	}
+	of := refoldings(req.ms)
+	if leave, err = l.refolds.enter(ctx, of); err != nil {
+		return nil, fmt.Errorf("holdfast: apply: %w", err)
+	}
+	req.known = make(map[fillOf]*ahead, len(of))
+	most := position.MaxRefoldCycles
+	for _, id := range of {
+		if req.known[id] != nil {
+			continue // of two about one fill the second is refused
+		}
+		a, err := l.foldAhead(ctx, revision(req.ms, id), id, look.look.first[id], most)
+		if err != nil {
+			leave()
+			return nil, err
+		}
+		most -= a.cycles()
+		req.known[id] = a
+	}
+	return leave, nil
 }
 
 // lookAt stages a request to see what it asks for, and forgets the rest.
 func (s *stager) lookAt(req *request) {
 	h := s.l.past
-	h.known, h.look = req.known, req.look
+	h.look = true
 	_, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist)
-	h.known, h.look = nil, nil
+	h.look = false
 	if !errors.Is(err, errLook) {
-		req.look.asked = false
+		return
+	}
+	w := req.look
+	w.asked, w.first = true, make(map[fillOf]uint64)
+	for _, id := range refoldings(req.ms) {
+		w.first[id] = s.l.book.RecordOf(id.fill)
+	}
+}
+
+// refolds says who reads ahead.
+type refolds struct {
+	mu      sync.Mutex // guards the fields below
+	n       int
+	keys    map[position.Key]bool
+	changed chan struct{} // closed when somebody leaves; nil while nobody waits
+}
+
+// enter waits until fewer than refoldsAhead requests read ahead and none of them
+// about a key of these.
+func (r *refolds) enter(ctx context.Context, of []fillOf) (leave func(), err error) {
+	for {
+		wait := r.tryEnter(of)
+		if wait == nil {
+			return sync.OnceFunc(func() { r.leave(of) }), nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx) //nolint:wrapcheck // the caller says what for
+		}
+	}
+}
+
+// tryEnter returns what tells when to try again, nil where it has entered.
+func (r *refolds) tryEnter(of []fillOf) <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	free := r.n < refoldsAhead
+	for _, id := range of {
+		free = free && !r.keys[id.key]
+	}
+	if !free {
+		if r.changed == nil {
+			r.changed = make(chan struct{})
+		}
+		return r.changed
+	}
+	if r.keys == nil {
+		r.keys = make(map[position.Key]bool)
+	}
+	r.n++
+	for _, id := range of {
+		r.keys[id.key] = true
+	}
+	return nil
+}
+
+func (r *refolds) leave(of []fillOf) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.n--
+	for _, id := range of {
+		delete(r.keys, id.key)
+	}
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
 	}
 }

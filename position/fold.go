@@ -79,6 +79,9 @@ type History struct {
 	// Transfers are all changes, of both keys, that the transfers to the key
 	// among Mutations made: what they brought depends on where it came from.
 	Transfers []Change
+	// Refold, if set, has folded all of that already; the members beside Seq are
+	// empty then.
+	Refold *Refold
 }
 
 // Fold returns the changes that a mutation makes to a state, without changing

@@ -48,6 +48,20 @@ func (r Rules) refold(s State, x *refolding) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	var sim *rerun
+	if h.Refold != nil {
+		sim, err = h.Refold.result(x)
+	} else {
+		sim, err = r.rerun(s, x, h)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x.changes(old, sim.images(s, in), in, seq)
+}
+
+// rerun folds a history again.
+func (r Rules) rerun(s State, x *refolding, h *History) (*rerun, error) {
 	before, err := revised(h.Mutations, nil)
 	if err != nil {
 		return nil, err
@@ -71,7 +85,7 @@ func (r Rules) refold(s State, x *refolding) ([]Change, error) {
 			return nil, err
 		}
 	}
-	return x.changes(old, sim.images(s, in), in, seq)
+	return sim, nil
 }
 
 // history returns what to start from: the fill, or an earlier one that was busted
@@ -150,9 +164,9 @@ func revised(ms []Mutation, x *refolding) ([]Mutation, error) {
 		i, ok := last[x.fill]
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("%w: %q is no fill of %s", ErrUnknownFill, x.fill, x.key)
+			return nil, x.unknown()
 		case out[i] == nil:
-			return nil, fmt.Errorf("%w: %q of %s is busted already", ErrUnknownFill, x.fill, x.key)
+			return nil, x.twice()
 		}
 		out[i] = x.correct.instead(out[i])
 	}

@@ -19,6 +19,7 @@ type rerun struct {
 	brought map[string][]Change // by the transfers to the key: their changes, by id
 	cycles  []Position          // last image of each cycle that was touched, in order
 	left    []departure         // by the transfers from the key
+	bare    bool                // only the newest cycle is kept
 }
 
 // departure is what a transfer took along.
@@ -81,21 +82,38 @@ func (s *rerun) History(key Key, fill string) (*History, error) {
 // for: a correction that is no valid fill itself is refused as a fill would be.
 func (s *rerun) run(ms []Mutation, x *refolding) error {
 	for _, m := range ms {
-		changes, err := s.fold(unconditional(m))
-		switch {
-		case err == nil:
-		case unimportant(m, err):
-			continue
-		case x != nil && x.correct != nil && m.ID() == x.fill && m.Type() == "fill":
+		if err := s.one(m, x); err != nil {
 			return err
-		default:
-			return refused(m, err)
-		}
-		for i := range changes {
-			s.take(&changes[i])
 		}
 	}
 	return nil
+}
+
+// one folds one mutation.
+func (s *rerun) one(m Mutation, x *refolding) error {
+	changes, err := s.fold(unconditional(m))
+	switch {
+	case err == nil:
+	case unimportant(m, err):
+		return nil
+	case x != nil && x.correct != nil && m.ID() == x.fill && m.Type() == "fill":
+		return err
+	default:
+		return refused(m, err)
+	}
+	for i := range changes {
+		s.take(&changes[i])
+	}
+	return nil
+}
+
+// brings says what the transfer that is folded next has made, if it is one to the
+// key, instead of all that any has made.
+func (s *rerun) brings(m Mutation, made []Change) {
+	clear(s.brought)
+	if len(made) > 0 {
+		s.brought[m.ID()] = made
+	}
 }
 
 // fold is Rules.Fold, but for transfers that arrive: where they come from is not
@@ -164,7 +182,7 @@ func (s *rerun) take(c *Change) {
 			s.left = append(s.left, d)
 		}
 		s.position = c.After
-		if n := len(s.cycles); n > 0 && s.cycles[n-1].Cycle == c.After.Cycle {
+		if n := len(s.cycles); n > 0 && (s.bare || s.cycles[n-1].Cycle == c.After.Cycle) {
 			s.cycles[n-1] = *c.After
 		} else {
 			s.cycles = append(s.cycles, *c.After)
@@ -203,6 +221,9 @@ func (s *rerun) mark(m Mutation) {
 // sameDepartures refuses a refold in which a transfer takes something else out of
 // the key than it has brought to another one.
 func (s *rerun) sameDepartures(first *rerun) error {
+	if len(s.left) != len(first.left) {
+		return fmt.Errorf("%w: %s would be left by other transfers than it was; adjust both positions instead", ErrRefold, s.key)
+	}
 	for i := range s.left {
 		was, is := &first.left[i], &s.left[i]
 		if was.qty != is.qty || was.cost != is.cost || !slices.Equal(was.lots, is.lots) {

@@ -109,6 +109,13 @@ func New(o Options) *Book {
 // ask a [View].
 func (b *Book) Head() uint64 { return b.head.seq }
 
+// RecordOf returns the first record of the mutation with an id, 0 where the window
+// does not know it. It is the writer's.
+func (b *Book) RecordOf(id string) uint64 {
+	e, _ := b.window.Find(position.FingerprintOf(position.Mark{Meta: position.Meta{Ident: id}}).ID)
+	return e.First
+}
+
 // HeadTime returns the record time of the last accepted record. It is the
 // writer's.
 func (b *Book) HeadTime() position.Time { return b.head.time }

@@ -1,0 +1,274 @@
+package holdfast
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// ahead is what a caller has found out about a refold up to and including record
+// upTo: what it has come to, or why it is refused. Only the records behind are read
+// again.
+type ahead struct {
+	fillOf
+
+	first   uint64 // record of the fill; 0: none of those up to upTo
+	upTo    uint64
+	revised uint64 // record up to which it is known what was busted and corrected
+	refused error  // final, but where first is 0 and the fill comes later
+	fold    *position.Refold
+
+	decode  position.Decoder
+	pending step // the mutation whose records are being read
+	marks   markRun
+}
+
+// step is a mutation that changed the key or its instrument, and, of a transfer
+// to the key, what it made.
+type step struct {
+	seq   uint64
+	cause position.Mutation
+	made  []position.Change
+}
+
+func (a *ahead) cycles() int {
+	if a.fold == nil {
+		return 0
+	}
+	return a.fold.Cycles()
+}
+
+// foldAhead finds a fill, unless its record is known already, and folds what
+// followed it again, up to what is durable now. A refusal is part of what it
+// returns; the error is for what kept it from reading.
+func (l *Ledger) foldAhead(ctx context.Context, m position.Mutation, id fillOf, first uint64, most int) (*ahead, error) {
+	a := &ahead{fillOf: id, first: first}
+	if first == 0 {
+		if err := l.catchUp(func(head uint64) error { return a.search(ctx, l.Reader, head) }, &a.upTo); err != nil || a.first == 0 {
+			return a, err
+		}
+	}
+	head := l.wal.Durable()
+	start, revised, err := l.revisions(ctx, id.key, a.first, head)
+	var before stateBefore
+	if err == nil {
+		before, err = l.stateAt(ctx, id.key, start)
+	}
+	if errors.Is(err, ErrTrimmed) {
+		a.refused = l.trimmedHistory(start)
+		return a, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	from := &position.History{Seq: a.first, Position: before.position, Instrument: before.instrument}
+	if a.fold, err = l.id.Rules().NewRefold(m, from, revised, most); err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	a.upTo, a.revised, a.refused = start-1, head, nil
+	return a, l.catchUp(func(head uint64) error { return a.extend(ctx, l.Reader, head) }, &a.upTo)
+}
+
+// lag is how many records a caller leaves to the stager, which waits for them to
+// be read.
+const lag = 4096
+
+// catchUp lets a caller read until little is left of what is appended meanwhile.
+func (l *Ledger) catchUp(read func(head uint64) error, upTo *uint64) error {
+	for range restages {
+		before, head := *upTo, l.wal.Durable()
+		if err := read(head); err != nil || *upTo == before || l.wal.Durable()-head < lag {
+			return err
+		}
+	}
+	return nil
+}
+
+// search looks for the fill among the records behind upTo, up to record head.
+func (a *ahead) search(ctx context.Context, r *Reader, head uint64) error {
+	found, err := r.recordOf(ctx, a.key, a.fill, a.upTo+1, head)
+	switch {
+	case err == nil:
+		a.first = found
+	case errors.Is(err, position.ErrUnknownFill) || errors.Is(err, ErrTrimmedHistory):
+		a.refused, a.upTo = err, max(a.upTo, head)
+	default:
+		return err
+	}
+	return nil
+}
+
+// revisions finds where a refold of the fill at a record has to begin, and the last
+// bust or correction of each fill from there on. One that concerns a fill before
+// moves the beginning back, because the image before the fill still has that in it.
+func (r *Reader) revisions(ctx context.Context, key position.Key, first, head uint64) (start uint64, of map[uint64]position.Mutation, err error) {
+	for start = first; ; {
+		again := false
+		of = make(map[uint64]position.Mutation)
+		var d position.Decoder
+		err = r.concerning(ctx, key.Instrument, start, head, func(rec journal.Record) error {
+			c, derr := d.Change(rec.Payload)
+			if derr != nil {
+				return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, derr)
+			}
+			if c.Fill == 0 || c.After == nil || c.After.Key != key {
+				return nil
+			}
+			if c.Fill < start {
+				start, again = c.Fill, true
+			}
+			of[c.Fill] = c.Cause
+			return nil
+		})
+		if err != nil || !again {
+			return start, of, err
+		}
+	}
+}
+
+// concerning calls f with the records from one to another in which the name of an
+// instrument occurs: nothing else can concern it or its positions.
+func (r *Reader) concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
+	if from > to {
+		return nil
+	}
+	log, err := r.openLog()
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	name, last := []byte(instrument), from-1
+	for rec, err := range log.Records(from) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("holdfast: %w", err)
+		}
+		if rec.Seq > to {
+			break
+		}
+		if last = rec.Seq; bytes.Contains(rec.Payload, name) {
+			if err = f(rec); err != nil {
+				return err
+			}
+		}
+	}
+	if last < to {
+		return fmt.Errorf("%w: seq %d is not there yet, the newest is %d", ErrInvalid, to, last)
+	}
+	return nil
+}
+
+// extend folds what followed upTo, up to record head, which ends a batch.
+func (a *ahead) extend(ctx context.Context, r *Reader, head uint64) error {
+	err := r.concerning(ctx, a.key.Instrument, a.upTo+1, head, a.take)
+	if err == nil {
+		err = a.flush()
+	}
+	if err == nil {
+		a.upTo = max(a.upTo, head)
+	}
+	if a.refused != nil { // that is the answer, not a failure to read
+		err = nil
+	}
+	return err
+}
+
+// take notes a record, and folds the mutation before it when its last record was
+// read.
+func (a *ahead) take(rec journal.Record) error {
+	c, err := a.decode.Change(rec.Payload)
+	if err != nil {
+		return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+	}
+	t, ok := c.Cause.(position.Transfer)
+	arrives := ok && t.To() == a.key
+	if !arrives && !concerns(&c, a.key) {
+		return nil
+	}
+	if c.Fill != 0 && rec.Seq > a.revised {
+		return errStale
+	}
+	if seq := rec.Seq - uint64(c.Part); seq != a.pending.seq {
+		if err = a.flush(); err != nil {
+			return err
+		}
+		a.pending = step{seq: seq, cause: c.Cause}
+	}
+	if arrives {
+		a.pending.made = append(a.pending.made, c)
+	}
+	return nil
+}
+
+// flush folds the mutation whose records were read. Of the marks between two other
+// mutations only the highest, the lowest and the last are folded, because the
+// extremes and the mark are all that marks leave behind.
+func (a *ahead) flush() error {
+	p := a.pending
+	a.pending = step{}
+	switch m := p.cause.(type) {
+	case nil:
+		return nil
+	case position.Mark:
+		a.marks.add(m)
+		return nil
+	}
+	if err := a.settleMarks(); err != nil {
+		return err
+	}
+	return a.refuse(a.fold.Fold(p.seq, p.cause, p.made))
+}
+
+// settleMarks folds the marks that were read since the last other mutation.
+func (a *ahead) settleMarks() error {
+	marks := a.marks.appendTo(nil)
+	a.marks = markRun{}
+	for _, m := range marks {
+		if err := a.refuse(a.fold.Fold(0, m, nil)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse keeps the refusal that ends the fold.
+func (a *ahead) refuse(err error) error {
+	if err != nil && a.refused == nil {
+		a.refused = err
+	}
+	return err
+}
+
+// history is the answer to the projector once all records up to head are folded.
+// It is the stager's, and reads nothing but what followed upTo.
+func (a *ahead) history(ctx context.Context, r *Reader, head uint64) (*position.History, error) {
+	if a.first == 0 {
+		// What was found out holds for the records up to upTo.
+		if err := a.search(ctx, r, head); err != nil {
+			return nil, err
+		}
+		if a.first != 0 {
+			return nil, errStale
+		}
+		return nil, a.refused
+	}
+	if a.refused == nil {
+		if err := a.extend(ctx, r, head); err != nil {
+			return nil, err
+		}
+	}
+	if a.refused == nil {
+		if err := a.settleMarks(); err != nil {
+			return nil, err
+		}
+	}
+	if a.refused != nil {
+		return nil, a.refused
+	}
+	return &position.History{Seq: a.first, Refold: a.fold}, nil
+}

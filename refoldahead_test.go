@@ -1,0 +1,233 @@
+package holdfast_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// onStaging returns options of a ledger that calls back, once, just before the
+// stager stages the first request after arm.
+func onStaging(o holdfast.Options) (_ holdfast.Options, arm func(func())) {
+	var then atomic.Pointer[func()]
+	now := o.Now
+	o.Now = func() time.Time {
+		if f := then.Load(); f != nil && strings.Contains(string(debug.Stack()), "stageLoop") && then.CompareAndSwap(f, nil) {
+			(*f)()
+		}
+		return now()
+	}
+	return o, func(f func()) { then.Store(&f) }
+}
+
+// spoil turns a byte over in the middle of all segments but the newest, and back
+// when it is called again.
+func spoil(t *testing.T, dir string) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
+	require.NoError(t, err)
+	slices.Sort(names)
+	require.Greater(t, len(names), 3)
+	for _, name := range names[:len(names)-1] {
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		require.NoError(t, err)
+		info, err := f.Stat()
+		require.NoError(t, err)
+		var b [1]byte
+		_, err = f.ReadAt(b[:], info.Size()/2)
+		require.NoError(t, err)
+		b[0] ^= 0xff
+		_, err = f.WriteAt(b[:], info.Size()/2)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	}
+}
+
+// inOrder gives mutations event times that grow, so that a window that forgets does
+// not take the next one for an old one.
+func inOrder(ms []position.Mutation) []position.Mutation {
+	for i, m := range ms {
+		if f, ok := m.(position.Fill); ok {
+			f.Time += position.Time(i) * 1000
+			ms[i] = f
+		}
+	}
+	return ms
+}
+
+// anHourOn gives a bust or correction a time that no window has forgotten.
+func anHourOn(m position.Mutation) position.Mutation {
+	switch v := m.(type) {
+	case position.Bust:
+		v.Time += 1_000_000_000
+		return v
+	case position.Correct:
+		v.Time += 1_000_000_000
+		return v
+	}
+	return m
+}
+
+// What a caller has found out about a bust, a refusal too, is final for the records
+// that it has read: they are unreadable when its turn comes at the stager, and
+// nobody notices.
+func TestTheStagerReadsNoHistory(t *testing.T) {
+	dir := t.TempDir()
+	o := quiet()
+	o.Window = 16
+	o, arm := onStaging(o)
+	l := open(t, dir, o)
+	forgotten := fill("old", "A", "I", position.Buy, "1", "100")
+	applyAll(t, l, []position.Mutation{forgotten})
+	applyAll(t, l, inOrder(randomFills(1, 600)))
+	recent := fill("new", "A", "J", position.Buy, "1", "100")
+	recent.Time += 1_000_000
+	applyAll(t, l, []position.Mutation{recent})
+	for _, c := range []struct {
+		name string
+		m    position.Mutation
+		want error
+	}{
+		{"an unknown fill", bust("b-0", fill("nosuch", "A", "I", position.Buy, "1", "1")), holdfast.ErrUnknownFill},
+		{"an unknown key", bust("b-1", fill("old", "A", "I1", position.Buy, "1", "1")), holdfast.ErrUnknownFill},
+		{"a forgotten fill", bust("b-2", forgotten), nil},
+		{"one that is busted", bust("b-3", forgotten), holdfast.ErrUnknownFill},
+		{"a fill that is remembered", correct("b-4", recent, "2", "101"), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			arm(func() { spoil(t, dir) })
+			_, err := l.Apply(t.Context(), anHourOn(c.m))
+			spoil(t, dir)
+			if c.want == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, c.want)
+			require.NotErrorIs(t, err, holdfast.ErrDamaged)
+		})
+	}
+	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	require.NoError(t, err)
+	require.True(t, rep.OK(), "%+v", rep.Findings)
+}
+
+// A refold holds what it has come to, not the history that it has folded.
+func TestARefoldKeepsNoHistory(t *testing.T) {
+	const fills = 60_000
+	o := quiet()
+	o.SegmentSize = 0
+	o, arm := onStaging(o)
+	l := open(t, t.TempDir(), o)
+	first := fill("first", "A", "I", position.Buy, "1", "100")
+	applyAll(t, l, []position.Mutation{first})
+	for i := 0; i < fills; i += holdfast.MaxBatch {
+		batch := make([]position.Mutation, holdfast.MaxBatch)
+		for j := range batch {
+			batch[j] = fill("f"+strconv.Itoa(i+j), "A", "I", position.Buy, "1", "100")
+		}
+		_, err := l.ApplyBatch(t.Context(), batch)
+		require.NoError(t, err)
+	}
+	before := heap()
+	var held int64
+	arm(func() { held = int64(heap()) - int64(before) })
+	_, err := l.Apply(t.Context(), bust("b", first))
+	require.NoError(t, err)
+	t.Logf("%d KiB held for %d fills when the stager comes to it", held>>10, fills)
+	require.Less(t, held, int64(fills*64))
+	p, _ := l.Position(first.Key)
+	require.Equal(t, strconv.Itoa(fills), p.Qty.String())
+}
+
+// stalled is a context that stands still where it is asked, as a search does for
+// each record, until it is let go.
+type stalled struct {
+	context.Context
+
+	armed, reached *atomic.Bool
+	gate           chan struct{}
+}
+
+func (s stalled) Err() error {
+	if s.armed.Load() {
+		s.reached.Store(true)
+		<-s.gate
+	}
+	return s.Context.Err()
+}
+
+// A search that stands still holds up neither a fill nor the caller whose context
+// ends. As many as may read ahead do; the next one waits for its turn, and so does
+// one of the same key.
+func TestASearchThatStandsStillHoldsUpNobody(t *testing.T) {
+	const slots = 2
+	o := quiet()
+	o.Window = 16
+	l := open(t, t.TempDir(), o)
+	applyAll(t, l, inOrder(randomFills(1, 100)))
+	gate := make(chan struct{})
+	release := sync.OnceFunc(func() { close(gate) })
+	defer release()
+	var wg sync.WaitGroup
+	errs := make([]error, slots)
+	for i := range slots {
+		ctx := stalled{t.Context(), new(atomic.Bool), new(atomic.Bool), gate}
+		m := bust("b"+strconv.Itoa(i), fill("nosuch", "A"+strconv.Itoa(i), "I1", position.Buy, "1", "1"))
+		wg.Go(func() {
+			armed := stalledAfterBegin{stalled: ctx, asked: new(atomic.Bool)}
+			_, errs[i] = l.Apply(armed, anHourOn(m))
+		})
+		require.Eventually(t, ctx.reached.Load, time.Minute, time.Millisecond)
+	}
+	for range 3 {
+		next := fill("", "A0", "I1", position.Buy, "1", "1")
+		next.Time = 0
+		_, err := l.Apply(t.Context(), next)
+		require.NoError(t, err)
+	}
+	_, err := l.Apply(t.Context(), anHourOn(bust("same", fill("f-99", "none", "I1", position.Buy, "1", "1"))))
+	require.ErrorIs(t, err, holdfast.ErrUnknownFill, "no position: refused without reading")
+	ctx, cancel := context.WithCancel(t.Context())
+	third := make(chan error, 1)
+	go func() {
+		_, aerr := l.Apply(ctx, anHourOn(bust("third", fill("nosuch", "A2", "I1", position.Buy, "1", "1"))))
+		third <- aerr
+	}()
+	cancel()
+	err = <-third
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+	release()
+	wg.Wait()
+	for _, err := range errs {
+		require.ErrorIs(t, err, holdfast.ErrUnknownFill)
+	}
+}
+
+// stalledAfterBegin stands still from the second question on: the first is whether
+// the call may begin.
+type stalledAfterBegin struct {
+	stalled
+
+	asked *atomic.Bool
+}
+
+func (s stalledAfterBegin) Err() error {
+	if s.asked.Swap(true) {
+		s.armed.Store(true)
+	}
+	return s.stalled.Err()
+}
