@@ -64,7 +64,7 @@ func mutationBound(m Mutation) int {
 		return keyedBound + len(m.Ident) + keyLen(&m.Key) + 3*headBound + len(m.ToAccount) + len(m.ToStrategy) + len(m.ToLeg) +
 			decimalBound + refBound(m.Lot)
 	case Adjust:
-		return keyedBound + len(m.Ident) + keyLen(&m.Key) + 5*decimalBound + 2*headBound + len(m.Reason) + len(m.Ref)
+		return keyedBound + numberBound + len(m.Ident) + keyLen(&m.Key) + 5*decimalBound + 2*headBound + len(m.Reason) + len(m.Ref)
 	case Adopt:
 		n := keyedBound + len(m.Ident) + keyLen(&m.Key) + 7*decimalBound + numberBound + 2*headBound + len(m.Reason) + len(m.Ref)
 		for i := range m.Lots {

@@ -39,6 +39,9 @@ func (d *Decoder) adjust(r *reader, from *origin) Adjust {
 	r.decimal(8<<3|bytesType, &a.Funding)
 	a.Reason = r.textAt(9<<3|bytesType, MaxReason)
 	a.Ref = r.textAt(10<<3|bytesType, MaxName)
+	if r.at(11<<3 | varintType) {
+		a.Spread = Spread(r.number(uint64(SpreadByCost)))
+	}
 	return a
 }
 

@@ -40,6 +40,9 @@ func moveSamples() map[string]position.Change {
 			Meta: meta("j-1"), Key: key, Qty: num("-0.5"), Price: new(num("50000")), Cost: num("0.1"), Realized: num("-1"), Funding: num("2"),
 			Reason: "statement of 2026-01-01", Ref: "T-17",
 		}, Qty: num("-0.5"), After: fullPosition()},
+		"adjusted_spread": {Kind: position.Adjusted, Parts: 1, Cause: position.Adjust{
+			Meta: meta("j-2"), Key: key, Cost: num("-30"), Spread: position.SpreadByCost, Reason: "spin-off",
+		}, Value: num("-30"), After: fullPosition()},
 		"adopted": {Kind: position.Adopted, Parts: 1, Cause: position.Adopt{
 			Meta: meta("o-1"), Key: key, Qty: num("100"), Price: new(num("50000")), Realized: new(num("0")), Funding: new(num("-1")),
 			High: new(num("50000")), Low: new(num("0")), Opened: sampleTime - 1, Reason: "opening balance", Ref: "S-1",

@@ -61,10 +61,14 @@ func (s valueSource) move(n int) position.Mutation {
 			Qty: s.decimal().Abs(), Lot: s.lotRef(),
 		}
 	case 3:
-		return position.Adjust{
+		a := position.Adjust{
 			Meta: s.meta(), Key: s.key(), Qty: s.nonZero(), Price: s.maybe(), Cost: s.decimal(), Realized: s.decimal(), Funding: s.decimal(),
 			Reason: s.someName(), Ref: s.name(),
 		}
+		if !a.Cost.IsZero() {
+			a.Spread = position.Spread(s.IntN(2))
+		}
+		return a
 	case 4:
 		return s.adopt()
 	case 5:

@@ -69,7 +69,8 @@ func (w wire) move(n int, m Mutation, whole bool, from *origin) (field uint, end
 		n = w.decimal(n, 7, m.Realized)
 		n = w.decimal(n, 8, m.Funding)
 		n = w.text(n, 9, m.Reason)
-		return 9, w.text(n, 10, m.Ref)
+		n = w.text(n, 10, m.Ref)
+		return 9, w.number(n, 11, uint64(m.Spread))
 	case Adopt:
 		return 10, w.adopt(n, &m, whole, from)
 	case Bust:

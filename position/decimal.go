@@ -292,7 +292,11 @@ func overflow(what string) error {
 
 // calc runs a chain of operations and keeps the first error, so that the
 // formulas of the fold read as formulas.
-type calc struct{ err error }
+type calc struct {
+	vintage
+
+	err error
+}
 
 func (c *calc) keep(d Decimal, err error) Decimal {
 	if err != nil && c.err == nil {

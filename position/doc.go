@@ -80,15 +80,18 @@
 //     arrives in between belongs to the cycle that ended.
 //   - A fill larger than the opposite position flips it, or is refused with
 //     [ErrOverReduction]: see [OverReduction].
-//   - Lots are in the order of their event times, then of their arrival. The
-//     dearest lot is told by ten digits of its entry price, so that what
-//     rounding left in its cost does not decide; of equal ones it is the older.
+//   - Lots are in the order of their event times, then of their arrival. Entry
+//     prices are compared by ten digits, so that what rounding left in the cost
+//     does not decide: the dearest lot, of equal ones the older, and the lots
+//     that a price names.
 //   - A [LotRef] filters under every method with lots, then the method orders. It
 //     must suffice, so that a fill which selects lots never flips. Under average
 //     cost it is refused, not ignored.
 //   - Zero and negative prices are legal, except for inverse instruments.
 //   - High and Low are the extremes of fills and marks since the cycle's first
 //     fill; the excursions [Position.MFE] and [Position.MAE] follow from them.
+//     A transfer brings those of where it came from for what it opens or adds; an
+//     opposite position that it reduces has met the cost that it brings.
 //   - A position keeps the [Terms] of its cycle's opening. While any position of
 //     an instrument is open, its terms do not change. If a later cycle is
 //     settled in another currency, the profit and funding of earlier ones move

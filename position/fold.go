@@ -18,6 +18,7 @@ type Rules struct {
 	OverReduction     OverReduction
 
 	arithmetic uint32 // 0: ArithmeticVersion; see Under
+	recorded   bool   // see FoldRecorded
 }
 
 // Under returns the rules as an earlier [ArithmeticVersion] had them, for the
@@ -30,6 +31,14 @@ func (r Rules) Under(arithmetic uint32) (Rules, bool) {
 
 // under reports whether the rules are those of a version or of a later one.
 func (r Rules) under(arithmetic uint32) bool { return r.arithmetic == 0 || r.arithmetic >= arithmetic }
+
+// vintage says by which rules a mutation is folded that are not the newest ones.
+type vintage struct {
+	first    bool // those of arithmetic 1
+	recorded bool // it was accepted when it was given, maybe by an earlier build
+}
+
+func (r Rules) vintage() vintage { return vintage{first: !r.under(2), recorded: r.recorded} }
 
 // DefaultTerms are the terms of an instrument that was not defined.
 func (r Rules) DefaultTerms() Terms {
@@ -92,6 +101,14 @@ type History struct {
 // changes and no error mean that it is a definition which the state already
 // holds.
 func (r Rules) Fold(s State, m Mutation) ([]Change, error) { return r.AppendFold(nil, s, m) }
+
+// FoldRecorded is [Rules.Fold] for a mutation that a journal holds, folded anew
+// in another order or without another one. What earlier builds accepted and this
+// one refuses when it is given is no reason to leave it out.
+func (r Rules) FoldRecorded(s State, m Mutation) ([]Change, error) {
+	r.recorded = true
+	return r.Fold(s, m)
+}
 
 // AppendFold is [Rules.Fold] that appends the changes to dst, so that a plain fill
 // allocates its image and nothing else. With an error dst is not to be used.

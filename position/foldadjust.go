@@ -19,7 +19,7 @@ func (r Rules) foldAdjust(s State, v *Adjust, cause Mutation) ([]Change, error) 
 	if old == nil && v.Qty.IsZero() {
 		return nil, fmt.Errorf("%w: %s has no position that could be adjusted", ErrUnknownPosition, v.Key)
 	}
-	x := flow{key: v.Key, terms: termsFor(s, old, in), in: in, at: v.Time, label: v.Ident, rules: r}
+	x := flow{calc: calc{vintage: r.vintage()}, key: v.Key, terms: termsFor(s, old, in), in: in, at: v.Time, label: v.Ident}
 	c, err := x.adjusted(old, v)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (r Rules) foldAdjust(s State, v *Adjust, cause Mutation) ([]Change, error) 
 			return nil, invalid("cost", "has no meaning for a flat position")
 		}
 		c.Value = x.add(c.Value, v.Cost)
-		x.recost(old, &c, v.Cost)
+		x.recost(old, &c, v)
 	}
 	if x.err != nil {
 		return nil, x.err
@@ -73,26 +73,37 @@ func (x *flow) adjusted(old *Position, v *Adjust) (Change, error) {
 	return x.apply(nil, old, l)[0], x.err
 }
 
-// recost adds a difference to the cost of an open position and, in proportion to
-// their quantities, to that of its lots: the last takes what is left. What the
-// change has opened is part of it.
-func (x *flow) recost(old *Position, c *Change, diff Decimal) {
+// recost adds the difference of an adjustment to the cost of an open position and
+// shares it out among its lots: the last takes what is left. What the change has
+// opened is part of it.
+func (x *flow) recost(old *Position, c *Change, v *Adjust) {
 	p := c.After
-	p.Cost = x.add(p.Cost, diff)
-	p.EntryValue = x.add(p.EntryValue, leg{qty: p.Qty, value: diff}.unsigned())
+	was := p.Cost
+	p.Cost = x.add(p.Cost, v.Cost)
+	p.EntryValue = x.add(p.EntryValue, leg{qty: p.Qty, value: v.Cost}.unsigned())
 	lots := p.Lots.open()
 	if len(lots) == 0 {
+		x.priced(p.Qty, p.Cost)
+		return
+	}
+	if v.Spread == SpreadByCost && was.IsZero() {
+		x.fail(invalid("spread", "by cost has no meaning: the open lots of %s cost nothing together", v.Key))
 		return
 	}
 	next := append([]Lot(nil), lots...)
-	left := diff
+	left := v.Cost
 	for i := range next {
 		share := left
-		if i < len(next)-1 {
-			share = x.mulQuo(diff, next[i].Qty, p.Qty)
+		switch {
+		case i == len(next)-1:
+		case v.Spread == SpreadByCost:
+			share = x.mulQuo(v.Cost, next[i].Cost, was)
+		default:
+			share = x.mulQuo(v.Cost, next[i].Qty, p.Qty)
 		}
 		next[i].Cost = x.add(next[i].Cost, share)
 		left = x.sub(left, share)
+		x.priced(next[i].Qty, next[i].Cost)
 	}
 	// Both sides name whole lots: the numbers stay, the costs do not.
 	var held *Lots
@@ -101,6 +112,21 @@ func (x *flow) recost(old *Position, c *Change, diff Decimal) {
 	}
 	c.Consumed, c.Opened = lotsBetween(held.open(), next)
 	p.Lots = x.lotsAfter(held, c.Consumed, c.Opened)
+}
+
+// priced refuses an adjusted cost that no price of an inverse instrument gives, as
+// an adoption at that cost would be.
+func (x *flow) priced(qty, cost Decimal) {
+	if x.first || x.terms.Kind != Inverse {
+		return
+	}
+	if avg, ok := x.terms.average(qty, cost); !ok || avg.Sign() <= 0 {
+		x.fail(noAverage(cost))
+	}
+}
+
+func noAverage(cost Decimal) error {
+	return invalid("cost", "of %s gives no average price that the instrument could have", cost)
 }
 
 // lotsBetween returns what a record has to name so that the lots of one image

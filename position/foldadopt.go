@@ -14,7 +14,7 @@ func (r Rules) foldAdopt(s State, v *Adopt, cause Mutation) ([]Change, error) {
 	if v.Opened > v.Time {
 		return nil, invalid("opened", "is after the adoption")
 	}
-	x := flow{key: v.Key, terms: termsFor(s, old, in), in: in, at: v.Time, label: v.Ident, rules: r}
+	x := flow{calc: calc{vintage: r.vintage()}, key: v.Key, terms: termsFor(s, old, in), in: in, at: v.Time, label: v.Ident}
 	var changes []Change
 	if old != nil && old.IsOpen() && old.Qty.Sign() != v.Qty.Sign() {
 		c, _ := withdrawal(&x.calc, old, old.Qty, nil, v.Time, in)
@@ -56,7 +56,7 @@ func (x *flow) adopted(s State, old *Position, v *Adopt) (Change, error) {
 		price, ok = *v.Price, true
 	}
 	if !ok {
-		return Change{}, invalid("cost", "of %s gives no average price that the instrument could have", l.value)
+		return Change{}, noAverage(l.value)
 	}
 	x.high, x.low = price, price
 	if old != nil && old.IsOpen() {

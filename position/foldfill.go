@@ -21,7 +21,7 @@ func (r Rules) foldFill(dst []Change, s State, f *Fill, cause Mutation) ([]Chang
 	}
 	x := flow{
 		key: f.Key, terms: termsFor(s, old, in), in: in, at: f.Time,
-		high: f.Price, low: f.Price, currency: f.FeeCurrency, ref: f.Lot, label: f.lotLabel(), rules: r,
+		calc: calc{vintage: r.vintage()}, high: f.Price, low: f.Price, currency: f.FeeCurrency, ref: f.Lot, label: f.lotLabel(),
 	}
 	l, err := x.filled(f)
 	if err != nil {

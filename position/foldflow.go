@@ -22,13 +22,13 @@ type flow struct {
 	at    Time
 
 	high, low Decimal // the prices at which it happened, which extend the extremes
+	carried   bool    // high and low are those of what arrives, not at which it met what it reduces
 	currency  string  // of the fee; empty: the settlement currency
 
 	ref    *LotRef    // selects the lots that a reduction takes; nil: the method does
 	method CostMethod // instead of the terms', if not Inherited
 	label  string     // of the lot that is opened
 	lots   []Lot      // that arrive, in place of one new lot; see incoming
-	rules  Rules
 }
 
 // apply appends the changes that a leg makes to a position: one, or two for a
@@ -129,7 +129,7 @@ func (x *flow) prior(old *Position, settlement string) *Lifetime {
 		sum.Charges = x.plus(sum.Charges, old.Terms.Settlement, x.add(sum.Realized, sum.Funding))
 		sum.Realized, sum.Funding = Decimal{}, Decimal{}
 	}
-	if x.rules.under(2) {
+	if !x.first {
 		x.carry(&sum.Totals, old.Terms)
 	}
 	if sum.isZero() {
@@ -155,7 +155,7 @@ func (l *Lifetime) isZero() bool {
 }
 
 func (x *flow) increase(old *Position, l leg) Change {
-	p := x.next(old, l)
+	p := x.next(old, l, x.high, x.low)
 	p.Cost = x.add(p.Cost, l.value)
 	p.EntryQty = x.add(p.EntryQty, l.qty.Abs())
 	p.EntryValue = x.add(p.EntryValue, l.unsigned())
@@ -175,7 +175,8 @@ func (x *flow) increase(old *Position, l leg) Change {
 // flat, so that no dust stays behind. Profit is exact given the share, unless a
 // rounding profile says otherwise: what that takes or gives goes to the residue.
 func (x *flow) reduce(old *Position, l leg) Change {
-	p := x.next(old, l)
+	high, low := x.reached(old, l)
+	p := x.next(old, l, high, low)
 	kind := Reduced
 	if p.Qty.IsZero() {
 		kind = Closed
@@ -236,17 +237,31 @@ func (x *flow) flip(dst []Change, old *Position, l leg) []Change {
 	return append(dst, closed, x.open(closed.After, opening, rest))
 }
 
+// reached returns the prices at which a leg reduces a position. What arrives from
+// another key is bought or sold at the cost that it brings, whatever was seen where
+// it came from.
+func (x *flow) reached(old *Position, l leg) (high, low Decimal) {
+	if !x.carried || x.first {
+		return x.high, x.low
+	}
+	price, ok := x.terms.average(l.qty, l.value)
+	if !ok {
+		return old.High, old.Low // dust, at no price that there could be
+	}
+	return price, price
+}
+
 // next returns a copy of the open position with what any further leg of a cycle
 // changes.
-func (x *flow) next(old *Position, l leg) *Position {
+func (x *flow) next(old *Position, l leg, high, low Decimal) *Position {
 	p := old.next(x.at, x.in)
 	p.Qty = x.add(p.Qty, l.qty)
 	p.paid(&x.calc, x.paidIn(), l.fee)
-	if x.high.Cmp(p.High) > 0 {
-		p.High = x.high
+	if high.Cmp(p.High) > 0 {
+		p.High = high
 	}
-	if x.low.Cmp(p.Low) < 0 {
-		p.Low = x.low
+	if low.Cmp(p.Low) < 0 {
+		p.Low = low
 	}
 	return p
 }

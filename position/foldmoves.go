@@ -45,7 +45,7 @@ func (r Rules) foldTransfer(s State, v *Transfer, cause Mutation) ([]Change, err
 	if err := r.admit(v.Instrument, in); err != nil {
 		return nil, err
 	}
-	left, brought, err := departed(v, from, in)
+	left, brought, err := r.departed(v, from, in)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (r Rules) foldTransfer(s State, v *Transfer, cause Mutation) ([]Change, err
 }
 
 // departed returns what a transfer does to its source, and what it takes along.
-func departed(v *Transfer, from *Position, in *Instrument) (Change, parcel, error) {
+func (r Rules) departed(v *Transfer, from *Position, in *Instrument) (Change, parcel, error) {
 	if from == nil || !from.IsOpen() {
 		return Change{}, parcel{}, fmt.Errorf("%w: %s has nothing open that could be transferred", ErrUnknownPosition, v.Key)
 	}
@@ -70,7 +70,7 @@ func departed(v *Transfer, from *Position, in *Instrument) (Change, parcel, erro
 	case from.Qty.Sign() < 0:
 		qty = qty.Neg()
 	}
-	var c calc
+	c := calc{vintage: r.vintage()}
 	left, t := withdrawal(&c, from, qty, v.Lot, v.Time, in)
 	left.Kind = Transferred
 	out := parcel{
@@ -96,15 +96,16 @@ func (l *Lots) portions(uses []LotUse) []Lot {
 }
 
 // arrival returns what a transfer does to its destination, old, which may be nil:
-// what comes counts as bought or sold at the cost that it brings.
+// what comes counts as bought or sold at the cost that it brings. The extremes that
+// come along belong to what stays open of it.
 func (r Rules) arrival(old *Position, v *Transfer, in *Instrument, brought *parcel) ([]Change, error) {
 	to := v.To()
 	if old != nil && old.IsOpen() && *old.Terms != *brought.terms {
 		return nil, fmt.Errorf("%w: %s and %s are open under different terms", ErrInstrumentInUse, v.Key, to)
 	}
 	x := flow{
-		key: to, terms: brought.terms, in: in, at: v.Time,
-		high: brought.high, low: brought.low, label: v.Ident, lots: brought.lots, rules: r,
+		calc: calc{vintage: r.vintage()}, key: to, terms: brought.terms, in: in, at: v.Time,
+		carried: true, high: brought.high, low: brought.low, label: v.Ident, lots: brought.lots,
 	}
 	changes := x.apply(nil, old, brought.leg)
 	for i := range changes {

@@ -57,7 +57,7 @@ func TestTransfer(t *testing.T) {
 			"against a larger opposite position", position.Average, position.Linear,
 			append(two, on(there, sale("5", "18"))), move("2"),
 			"6 cost 90 avg 15, in 2 6/90, out 1 0/0, peak 8, realized 0, 10..20, cycle 1",
-			"-3 cost -54 avg 18, in 1 5/90, out 1 2/30, peak 5, realized 6, 10..20, cycle 1",
+			"-3 cost -54 avg 18, in 1 5/90, out 1 2/30, peak 5, realized 6, 15..18, cycle 1",
 		},
 		{
 			"through a smaller opposite position", position.Average, position.Linear,

@@ -30,6 +30,7 @@ type departure struct {
 }
 
 func newRerun(r Rules, terms *Terms, key Key, h *History) *rerun {
+	r.recorded = true
 	s := &rerun{rules: r, terms: terms, key: key, position: h.Position, in: h.Instrument, brought: make(map[string][]Change)}
 	for _, c := range h.Transfers {
 		s.brought[c.Cause.ID()] = append(s.brought[c.Cause.ID()], c)

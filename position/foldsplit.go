@@ -13,7 +13,7 @@ func (r Rules) foldSplit(s State, v *Split, cause Mutation) ([]Change, error) {
 	if err := r.admit(v.Instrument, in); err != nil {
 		return nil, err
 	}
-	x := rescaling{Split: v}
+	x := rescaling{Split: v, vintage: r.vintage()}
 	if x.per = v.Per; x.per.IsZero() {
 		x.per = Decimal{lo: one}
 	}
@@ -66,6 +66,8 @@ func numbered(changes []Change, cause Mutation) []Change {
 // that a ratio which no decimal holds, 1 for 3, costs one rounding.
 type rescaling struct {
 	*Split
+	vintage
+
 	per Decimal
 	in  *Instrument // after the split
 }
@@ -109,6 +111,7 @@ func (x *rescaling) position(old *Position) (Change, error) {
 	}
 	p.High = c.keep(x.price(p.Terms, old.High))
 	p.Low = c.keep(x.price(p.Terms, old.Low))
+	p.Conditions = x.conditions(&c, p.Terms, old.Conditions)
 	if c.err != nil {
 		return Change{}, c.err
 	}
@@ -124,6 +127,23 @@ func (x *rescaling) position(old *Position) (Change, error) {
 		change.After.LastEntry, _ = x.price(old.Terms, avg)
 	}
 	return change, err
+}
+
+// conditions moves stop and targets as any price, so that they stay where they were
+// beside the market.
+func (x *rescaling) conditions(c *calc, t *Terms, old *Conditions) *Conditions {
+	if x.first || old == nil || !old.HasStop && len(old.Targets) == 0 {
+		return old
+	}
+	next := *old
+	if next.HasStop {
+		next.Stop = c.keep(x.price(t, old.Stop))
+	}
+	next.Targets = nil
+	for _, target := range old.Targets {
+		next.Targets = append(next.Targets, c.keep(x.price(t, target)))
+	}
+	return &next
 }
 
 // cut returns the change to a rescaled position: what does not fill the increment
@@ -157,7 +177,7 @@ func (x *rescaling) cut(p *Position) (Change, error) {
 // flow is one in which cash in lieu is no market price, and lots leave without a
 // choice: nobody could be asked.
 func (x *rescaling) flow(p *Position) flow {
-	f := flow{key: p.Key, terms: p.Terms, in: x.in, at: x.Time, high: p.High, low: p.Low}
+	f := flow{calc: calc{vintage: x.vintage}, key: p.Key, terms: p.Terms, in: x.in, at: x.Time, high: p.High, low: p.Low}
 	if m := p.Terms.CostMethod; m == SpecificLot || m == SpecificSize {
 		f.method = FIFO
 	}

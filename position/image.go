@@ -170,5 +170,10 @@ type Epoch struct {
 //  1. is the first.
 //  2. books a fee that is charged in a currency whose fees are in the cost to
 //     the charges, and a new cycle under terms with another such currency keeps
-//     the net of the earlier ones; see [Terms.FeesInCost].
+//     the net of the earlier ones; see [Terms.FeesInCost]. A split moves stop
+//     and targets. A transfer that reduces an opposite position happens there at
+//     the cost that it brings, where before it brought the extremes of where it
+//     came from. A price names lots by ten digits, where before it had to give
+//     the cost, or to be given by it, to the last place. An adjustment leaves an
+//     inverse instrument a cost that some price gives.
 const ArithmeticVersion = 2

@@ -194,19 +194,28 @@ func transferForm() form {
 
 func adjustForm() form {
 	return form{
-		name: "adjust", about: "Changes a position by hand or by a reconciliation, without a fill. All numbers are differences; one of qty, cost, realized and funding must not be zero.",
+		name:    "adjust",
+		choices: map[memberID][]string{memberSpread: namesOf(SpreadByQty, SpreadByCost)},
+		about:   "Changes a position by hand or by a reconciliation, without a fill. All numbers are differences; one of qty, cost, realized and funding must not be zero.",
 		members: concat(common("An adjustment."), keyMembers(true), []member{
 			{memberQty, "qty", anyDecimal, false, "Signed difference of quantity. It must not cross zero."},
 			{memberPrice, "price", anyDecimal, false, "Values a quantity that comes. Absent: the average entry, so that the average stays. Has no meaning without qty."},
 			{memberCost, "cost", anyDecimal, false, "Difference of the cost, beside what qty moves."},
+			{memberSpread, "spread", oneOf, false, "How cost is shared out among open lots. qty: each takes its share of the quantity, as of a return of capital or a duty per share; cost: its share of the cost, as of a spin-off. Absent: qty. Has no meaning without cost; under average cost it makes no difference."},
 			{memberRealized, "realized", anyDecimal, false, "Difference of the cycle's gross profit."},
 			{memberFunding, "funding", anyDecimal, false, "Difference of the cycle's funding."},
 		}, reportMembers(someText), []member{expectMember()}),
 		build: func(d *draft) Mutation {
 			return Adjust{
 				Meta: d.meta(), Key: d.key(), Qty: d.decimal(memberQty), Price: d.pointer(memberPrice), Cost: d.decimal(memberCost),
-				Realized: d.decimal(memberRealized), Funding: d.decimal(memberFunding), Reason: d.texts[memberReason], Ref: d.texts[memberRef],
+				Spread: Spread(d.choices[memberSpread]), Realized: d.decimal(memberRealized), Funding: d.decimal(memberFunding), Reason: d.texts[memberReason], Ref: d.texts[memberRef],
 			}
+		},
+		check: func(d *draft) error {
+			if d.has(memberSpread) && d.decimal(memberCost).IsZero() {
+				return invalid("spread", "has no meaning without cost")
+			}
+			return nil
 		},
 		rules: adjustRules,
 	}

@@ -65,6 +65,7 @@ const (
 	memberTags
 	memberMetadata
 	memberOpened
+	memberSpread
 	memberExpect
 	members // how many there are; a draft remembers those it has seen in 64 bits
 )
@@ -200,7 +201,7 @@ func concat(parts ...[]member) []member {
 
 // namesOf lists the names of an enumeration in the order of its values.
 func namesOf[K interface {
-	ChargeKind | InstrumentKind | CostMethod | OverReduction | BaseFee | SettleReason
+	ChargeKind | InstrumentKind | CostMethod | OverReduction | BaseFee | SettleReason | Spread
 	String() string
 }](first, last K) []string {
 	var out []string

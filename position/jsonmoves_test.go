@@ -28,6 +28,8 @@ func moveLines() []inputLine {
 		{name: "transfer to no strategy", line: `{"type":"transfer",` + key + `,"strategy":"s","to_strategy":""}`},
 		{name: "adjust", line: `{"type":"adjust",` + key + `,"qty":"-2","reason":"custody recount","ref":"T-1"}`},
 		{name: "adjust with a price", line: `{"type":"adjust",` + key + `,"qty":"2","price":"-1","cost":"0","realized":"-3","funding":"4","reason":"r"}`},
+		{name: "adjust spread by cost", line: `{"type":"adjust",` + key + `,"cost":"-30","spread":"cost","reason":"spin-off"}`},
+		{name: "adjust spread by qty", line: `{"type":"adjust",` + key + `,"cost":"-30","spread":"qty","reason":"r"}`},
 		{name: "adjust of the cost", line: `{"type":"adjust",` + key + `,"cost":"-0.000000000000000001","reason":"r"}`},
 		{name: "adopt by price", line: `{"type":"adopt",` + key + `,"qty":"-3","price":"10"}`},
 		{name: "adopt by cost", line: `{"type":"adopt",` + key + `,"qty":"3","cost":"30","realized":"0","funding":"1","high":"12","low":"12","opened":"2026-01-01T00:00:00Z","reason":"opening balance","ref":"S-7"}`},
@@ -84,6 +86,9 @@ func badMoveLines() []inputLine {
 		{"reason of two lines", `{"type":"bust",` + key + `,"fill":"f","reason":"a\nb"}`, "reason holds the unprintable character U+000A", ""},
 		{"reason too long", `{"type":"bust",` + key + `,"fill":"f","reason":"` + strings.Repeat("r", position.MaxReason+1) + `"}`, "reason is 1025 bytes long, at most 1024", ""},
 		{"reason a number", `{"type":"bust",` + key + `,"fill":"f","reason":1}`, "reason must be a string, not a number", ""},
+		{"spread without cost", `{"type":"adjust",` + key + `,"qty":"1","spread":"qty","reason":"r"}`, "spread has no meaning without cost", ""},
+		{"spread of no cost", `{"type":"adjust",` + key + `,"qty":"1","cost":"0","spread":"cost","reason":"r"}`, "spread has no meaning without cost", ""},
+		{"bad spread", `{"type":"adjust",` + key + `,"cost":"1","spread":"value","reason":"r"}`, `spread "value" is none of qty, cost`, ""},
 		{"long ref", `{"type":"adjust",` + key + `,"qty":"1","reason":"r","ref":"` + strings.Repeat("r", 65) + `"}`, "ref is 65 bytes long", ""},
 		{"adopt without qty", adopt(`,"price":"1"`), "qty is missing in an adopt", ""},
 		{"adopt without value", adopt(`,"qty":"1"`), "price or cost or lots is required, and only one of them", ""},
@@ -154,6 +159,8 @@ func TestUnmarshalReadsEveryMove(t *testing.T) {
 		"adjust with a price": position.Adjust{
 			Key: netting, Qty: num("2"), Price: dec("-1"), Realized: num("-3"), Funding: num("4"), Reason: "r",
 		},
+		"adjust spread by cost": position.Adjust{Key: netting, Cost: num("-30"), Spread: position.SpreadByCost, Reason: "spin-off"},
+		"adjust spread by qty":  position.Adjust{Key: netting, Cost: num("-30"), Reason: "r"},
 		"adopt by cost": position.Adopt{
 			Key: netting, Qty: num("3"), Cost: dec("30"), Realized: dec("0"), Funding: dec("1"), High: dec("12"), Low: dec("12"),
 			Opened: 1_767_225_600_000_000_000, Reason: "opening balance", Ref: "S-7",

@@ -84,6 +84,9 @@ func (w *jsonWriter) move(m Mutation) {
 		w.decimalUnlessZero("qty", m.Qty)
 		w.decimalUnlessNil("price", m.Price)
 		w.decimalUnlessZero("cost", m.Cost)
+		if m.Spread != SpreadByQty {
+			w.text("spread", m.Spread.String())
+		}
 		w.decimalUnlessZero("realized", m.Realized)
 		w.decimalUnlessZero("funding", m.Funding)
 		w.textUnlessEmpty("reason", m.Reason)

@@ -35,7 +35,7 @@ func (c *calc) takeBy(p *Position, qty Decimal, ref *LotRef, method CostMethod) 
 		method = p.Terms.CostMethod
 	}
 	lots := p.Lots.open()
-	from, err := p.Terms.choose(lots, qty, ref, method)
+	from, err := c.choose(p.Terms, lots, qty, ref, method)
 	if err != nil {
 		c.fail(err)
 		return t
@@ -78,17 +78,24 @@ func (p *places) at(k int) int {
 }
 
 // choose returns the lots to take a quantity from, at least as many as it needs.
-func (t *Terms) choose(lots []Lot, qty Decimal, ref *LotRef, method CostMethod) (places, error) {
+func (v vintage) choose(t *Terms, lots []Lot, qty Decimal, ref *LotRef, method CostMethod) (places, error) {
 	if ref == nil && method <= LIFO {
 		return places{len: len(lots), back: method == LIFO}, nil
 	}
-	fits, err := t.chosen(lots, qty, ref, method)
+	fits, err := t.chosen(lots, qty, ref, method, v.first)
+	if err != nil && v.recorded && ref != nil && ref.Price != nil {
+		// A fill that was accepted by arithmetic 1 left no choice by its rule.
+		if exact, again := t.chosen(lots, qty, ref, method, true); again == nil {
+			fits, err = exact, nil
+		}
+	}
 	return places{len: len(fits), some: fits}, err
 }
 
-// chosen is choose where not all lots are alike.
-func (t *Terms) chosen(lots []Lot, qty Decimal, ref *LotRef, method CostMethod) ([]int, error) {
-	fits, sum, err := t.matching(lots, ref)
+// chosen is choose where not all lots are alike. Exactly is how a price names a lot
+// by arithmetic 1.
+func (t *Terms) chosen(lots []Lot, qty Decimal, ref *LotRef, method CostMethod, exactly bool) ([]int, error) {
+	fits, sum, err := t.matching(lots, ref, exactly)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +129,7 @@ func (t *Terms) chosen(lots []Lot, qty Decimal, ref *LotRef, method CostMethod) 
 
 // matching returns the places of the lots that a reference selects, in their
 // order, and the sum of their quantities.
-func (t *Terms) matching(lots []Lot, ref *LotRef) (fits []int, sum Decimal, err error) {
+func (t *Terms) matching(lots []Lot, ref *LotRef, exactly bool) (fits []int, sum Decimal, err error) {
 	var from, to Time
 	if ref != nil {
 		if from, to, err = ref.span(); err != nil {
@@ -139,7 +146,7 @@ func (t *Terms) matching(lots []Lot, ref *LotRef) (fits []int, sum Decimal, err 
 			if ref.Opened != "" && (lot.Opened < from || lot.Opened > to) {
 				continue
 			}
-			if ref.Price != nil && !t.entered(lot, *ref.Price) {
+			if ref.Price != nil && !t.entered(lot, *ref.Price, exactly) {
 				continue
 			}
 		}
@@ -149,9 +156,27 @@ func (t *Terms) matching(lots []Lot, ref *LotRef) (fits []int, sum Decimal, err 
 	return fits, sum, c.err
 }
 
-// entered reports whether a price is a lot's entry price, forwards or backwards:
-// after a partial close or a split only one of them may round to the same.
-func (t *Terms) entered(l *Lot, price Decimal) bool {
+// entryDigits is how precisely two entry prices are compared. Cost is rounded, and
+// rounded again in a partial close, so that lots of one price differ far behind the
+// point: ten digits are more than a price has, and fewer than that noise reaches.
+func entryDigits() Round { return Round{Mode: HalfEven, Digits: 10, Significant: true} }
+
+// entered reports whether a price is a lot's entry price in ten digits. The price
+// of the fill itself always is, unless the cost has not got so many digits: then the
+// lot is dust, whose price is what its cost says.
+func (t *Terms) entered(l *Lot, price Decimal, exactly bool) bool {
+	is := t.enteredExactly(l, price)
+	if exactly || is && l.Cost.Abs().Cmp(Decimal{lo: 10_000_000_000}) >= 0 {
+		return is
+	}
+	want, err := entryDigits().Of(price)
+	have, ok := t.roundedAverage(entryDigits(), l.Qty, l.Cost)
+	return err == nil && ok && have == want
+}
+
+// enteredExactly is entered as arithmetic 1 had it: forwards or backwards, to the
+// last place. After a partial close or a split only one of them may be the same.
+func (t *Terms) enteredExactly(l *Lot, price Decimal) bool {
 	if v, err := t.value(l.Qty, price); err == nil && v == l.Cost {
 		return true
 	}
@@ -189,11 +214,9 @@ func (t *Terms) dearestFirst(lots []Lot, order []int, qty Decimal) {
 	}
 }
 
-// entry is a lot's entry price for comparison. Cost is rounded, and rounded again
-// in a partial close, so that lots of one price differ far behind the point:
-// ten digits are more than a price has, and fewer than that noise reaches.
+// entry is a lot's entry price for comparison.
 func (t *Terms) entry(l *Lot) Decimal {
-	price, ok := t.roundedAverage(Round{Mode: HalfEven, Digits: 10, Significant: true}, l.Qty, l.Cost)
+	price, ok := t.roundedAverage(entryDigits(), l.Qty, l.Cost)
 	if !ok {
 		return signed(maxHi, 1<<64-1, t.Kind != Inverse && l.Cost.Sign()*l.Qty.Sign() < 0) // beyond all others
 	}

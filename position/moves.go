@@ -3,7 +3,8 @@ package position
 // Transfer moves an open quantity to another key of the same instrument, with
 // its share of the cost, or with its lots. Nothing is realised where it leaves.
 // Where it arrives it counts as bought or sold at the cost that it brings; an
-// opposite position there is reduced by it. The extremes of the price come along.
+// opposite position there is reduced by it. The extremes of the price come along
+// with what it opens or adds there.
 type Transfer struct {
 	Meta
 	Key                                  // where it leaves; Meta.ExpectVersion is about this one
@@ -72,10 +73,37 @@ type Adjust struct {
 	// average stays.
 	Price    *Decimal
 	Cost     Decimal // difference of the cost, beside what Qty moves
+	Spread   Spread  // how Cost is shared out among lots
 	Realized Decimal // difference of the cycle's gross profit
 	Funding  Decimal // difference of the cycle's funding
 	Reason   string  // required, at most MaxReason bytes
 	Ref      string  // of a ticket, statement or case; at most 64 bytes
+}
+
+// Spread is how a difference of cost is shared out among the open lots, which
+// decides what is realised when they leave. Under average cost it makes no
+// difference.
+type Spread uint8
+
+// The ways. Either way the last lot takes what rounding leaves.
+const (
+	// SpreadByQty gives each lot its share of the quantity, so that the price of
+	// each moves by as much: a return of capital, a duty per share.
+	SpreadByQty Spread = iota
+	// SpreadByCost gives each lot its share of the cost, so that the price of
+	// each moves by as large a part of it: what a spin-off takes along.
+	SpreadByCost
+)
+
+// String returns the name used in JSON.
+func (s Spread) String() string {
+	switch s {
+	case SpreadByQty:
+		return "qty"
+	case SpreadByCost:
+		return "cost"
+	}
+	return "unknown"
 }
 
 // Type returns "adjust".
@@ -100,6 +128,10 @@ func (a Adjust) Validate() error {
 		return invalid("qty", "or cost, realized or funding is required: an adjustment must change something")
 	case a.Price != nil && a.Qty.IsZero():
 		return invalid("price", "has no meaning without qty")
+	case a.Spread > SpreadByCost:
+		return invalid("spread", "is unknown")
+	case a.Spread != SpreadByQty && a.Cost.IsZero():
+		return invalid("spread", "has no meaning without cost")
 	}
 	if err := checkReason(a.Reason, false); err != nil {
 		return err

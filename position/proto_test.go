@@ -216,6 +216,10 @@ func TestProtoEnumsMatchTheCode(t *testing.T) {
 		require.Equal(t, position.SettleReason(n).String(), strings.ToLower(name))
 	}
 	require.Len(t, names("SettleReason"), int(position.WriteOff)+1)
+	for n, name := range names("Spread") {
+		require.Equal(t, position.Spread(n).String(), strings.ToLower(name))
+	}
+	require.Len(t, names("Spread"), int(position.SpreadByCost)+1)
 	require.Len(t, names("ChargeKind"), int(position.RealizedCharge)+1)
 	require.Len(t, names("CostMethod"), int(position.SpecificSize)+1)
 	require.Len(t, names("OverReduction"), int(position.RejectOver)+1)

@@ -126,6 +126,7 @@ func moveFields(m position.Mutation) (string, map[string]any) {
 		return "adjust", map[string]any{
 			"id": m.Ident, "time": m.Time, "key": keyFields(m.Key), "qty": m.Qty, "price": m.Price, "cost": m.Cost,
 			"realized": m.Realized, "funding": m.Funding, "reason": m.Reason, "ref": m.Ref,
+			"spread": protoreflect.EnumNumber(m.Spread),
 		}
 	case position.Adopt:
 		return "adopt", adoptFields(m)

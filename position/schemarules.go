@@ -76,6 +76,7 @@ func adjustRules() []any {
 	return []any{
 		anyOf(nonZero("qty"), nonZero("cost"), nonZero("realized"), nonZero("funding")),
 		when(given("price"), nonZero("qty")),
+		when(given("spread"), nonZero("cost")),
 	}
 }
 

@@ -218,7 +218,7 @@ func (b *Book) force(s *Staged, m position.Mutation, seq uint64) error {
 		return err
 	}
 	b.staging.reset(false, b.head.seq)
-	changes, err := b.rules.Fold(&b.staging, m)
+	changes, err := b.rules.FoldRecorded(&b.staging, m)
 	if err != nil {
 		return err
 	}

@@ -260,3 +260,64 @@ func TestTermsOfEarlierBuilds(t *testing.T) {
 	require.Equal(t, "0.002", p.Cost.String(), "inverse, not linear by default")
 	require.Equal(t, "USD", p.Terms.Settlement)
 }
+
+// TestRecomputeByTheArithmeticOfTheEpoch: what a build of arithmetic 1 has written
+// is recomputed by arithmetic 1, and what followed by the newest, busts of old
+// fills included; either under the other's name is a mismatch.
+func TestRecomputeByTheArithmeticOfTheEpoch(t *testing.T) {
+	a, b := key("A", "X"), key("B", "X")
+	stop := dec("90")
+	story := func(l *scribe, n string) {
+		l.apply(t, fill("0"+n, a, position.Buy, "1", "100", 1), fill("1"+n, a, position.Buy, "4", "100", 1))
+		l.apply(t, position.Amend{Meta: position.Meta{Ident: "2" + n, Time: 1}, Key: a, Stop: &stop})
+		l.apply(t, mark("3"+n, "X", "500", 1), mark("4"+n, "X", "100", 1))
+		l.apply(t, fill("5"+n, b, position.Sell, "2", "100", 2))
+		l.apply(t, position.Transfer{Meta: position.Meta{Ident: "6" + n, Time: 3}, Key: a, ToAccount: "B", Qty: dec("1")})
+		l.apply(t, position.Split{Meta: position.Meta{Ident: "7" + n, Time: l.clock}, Instrument: "X", Ratio: dec("10")})
+	}
+	old := &scribe{clock: 1_000_000}
+	first, ok := position.Rules{}.Under(1)
+	require.True(t, ok)
+	o := projector.Options{Rules: first}
+	old.book = projector.New(old.options(o))
+	old.begin(1)
+	story(old, "a")
+	p, _ := old.book.Position(a)
+	require.Equal(t, stop, p.Conditions.Stop)
+	p, _ = old.book.Position(b)
+	require.Equal(t, "50", p.High.String(), "500 before the split")
+
+	l := &scribe{clock: old.clock, epoch: old.epoch, records: old.records}
+	l.book = projector.New(l.options(projector.Options{}))
+	require.NoError(t, l.book.Replay(stream(l.records), projector.Until{}))
+	l.begin(position.ArithmeticVersion)
+	l.apply(t, position.Bust{Meta: position.Meta{Ident: "z", Time: 9}, Key: a, Fill: "0a"})
+	p, _ = l.book.Position(a)
+	require.Equal(t, "30", p.Qty.String())
+	require.Equal(t, "9", p.Conditions.Stop.String(), "a bust folds the split by the newest arithmetic")
+	story(l, "b")
+	whole := projector.New(l.options(projector.Options{}))
+	require.NoError(t, whole.Recompute(stream(l.records)))
+	require.Equal(t, body(t, l.book), body(t, whole))
+	s, err := whole.Stage(l.clock+7, []position.Mutation{position.Split{Meta: position.Meta{Ident: "s", Time: l.clock + 7}, Instrument: "X", Ratio: dec("2")}}, false)
+	require.NoError(t, err)
+	for i := range s.Changes {
+		if after := s.Changes[i].After; after != nil && after.Key == a {
+			require.NotEqual(t, p.Conditions.Stop, after.Conditions.Stop, "what is staged then is folded by the newest")
+		}
+	}
+
+	for _, arithmetic := range []uint32{1, position.ArithmeticVersion} {
+		mixed := slices.Clone(l.records)
+		var d position.Decoder
+		for i, r := range mixed {
+			c, err := d.Change(r.Payload)
+			require.NoError(t, err)
+			if c.Epoch != nil {
+				c.Epoch.Arithmetic = arithmetic
+				mixed[i].Payload = position.AppendChange(nil, &c)
+			}
+		}
+		require.ErrorIs(t, projector.New(l.options(projector.Options{})).Recompute(stream(mixed)), projector.ErrMismatch)
+	}
+}

@@ -26,6 +26,7 @@ type causeRow struct {
 	ToStrategy string `json:"to_strategy"`
 	ToLeg      string `json:"to_leg"`
 	Cost       text   `json:"cost"`
+	Spread     string `json:"spread"`
 	Realized   text   `json:"realized"`
 	Funding    text   `json:"funding"`
 	Fill       string `json:"fill"`
@@ -122,6 +123,9 @@ func (c *causeRow) differences() string {
 	}
 	if c.Price != "" {
 		parts = append(parts, "at "+string(c.Price))
+	}
+	if c.Spread != "" {
+		parts = append(parts, "spread by "+c.Spread)
 	}
 	return strings.Join(parts, ", ")
 }
