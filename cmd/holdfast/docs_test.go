@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,11 +12,11 @@ import (
 )
 
 // The examples in the documents are run as they stand: a block "```ndjson FILE"
-// is a file, a block "```console" holds commands and what they print. Each
+// (or csv, or map) is a file, a block "```console" holds commands and what they print. Each
 // heading begins in an empty directory. HOLDFAST_DOCS=rewrite writes what the
 // commands print into the documents; look at the difference before it is kept.
 func TestDocumentedExamples(t *testing.T) {
-	for _, name := range []string{"docs/position-model.md", "README.md"} {
+	for _, name := range []string{"docs/position-model.md", "docs/csv.md", "README.md"} {
 		t.Run(name, func(t *testing.T) {
 			path, err := filepath.Abs(filepath.Join("..", "..", name))
 			require.NoError(t, err)
@@ -66,7 +67,7 @@ func ended(t *testing.T, block, file string, body []string) string {
 	t.Helper()
 	text := strings.Join(append(body, ""), "\n")
 	switch {
-	case block == "ndjson" && file != "":
+	case slices.Contains([]string{"ndjson", "csv", "map"}, block) && file != "":
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	case block == "console":
 		var b strings.Builder

@@ -25,7 +25,7 @@ type inputFlags struct {
 func (f *inputFlags) flags(cmd *cobra.Command) {
 	p := cmd.Flags()
 	p.StringVar(&f.format, "format", "auto", "form of the files: auto, ndjson, csv, hyperliquid, bitmex or gdax")
-	p.StringVar(&f.mapping, "map", "", "csv: member=Column pairs, such as account=Account,instrument=Coin,price=Execution Price")
+	p.StringVar(&f.mapping, "map", "", "csv: how it is read, such as account=Account,instrument=Coin,price=Execution Price, or @FILE")
 	p.StringVar(&f.rounding, "rounding", "", "hyperliquid: define the venue's instruments with its rounding, so that its own profits are met")
 	p.BoolVar(&f.skipInvalid, "skip-invalid", false, "report bad lines and go on, instead of stopping at the first")
 	p.BoolVar(&f.insist, "insist", false, "apply mutations that are older than the remembered ids; you vouch that they are new")
@@ -38,12 +38,8 @@ type ingestFlags struct {
 	ack, dryRun bool
 }
 
-func (a *app) ingestCmd() *cobra.Command {
-	var f ingestFlags
-	cmd := &cobra.Command{
-		Use:   "ingest FILE…|-",
-		Short: "Apply the mutations of files, creating the ledger if need be",
-		Long: `Applies the mutations of one or more files, or of standard input (-), in order. A
+// ingestLong is what --help says; docs/csv.md shows the mapping at work.
+const ingestLong = `Applies the mutations of one or more files, or of standard input (-), in order. A
 mutation that was applied before counts as a duplicate and changes nothing, so a
 run that was cut short is simply repeated.
 
@@ -60,18 +56,59 @@ and writes nothing. It works while a daemon holds the ledger.
 
 --ack prints {"id":…,"seq":…} for each mutation once it is durable, in order.
 With -o json the last line of output is {"read","applied","duplicates",
-"rejected","last_seq"}.
+"rejected","skipped","last_seq"}.
 
 A CSV is lines of fills, or with a column type any mutations, its columns named as
-the members of the JSON form; --map says otherwise, in parts with commas between:
+the members of the JSON form. Its rows are put in the order of their times, and
+standard error says so. --map says how a file of another form is read, in parts
+with commas between (a part with a comma in double quotes), or one part a line in
+a file: --map @FILE. docs/csv.md has examples.
   account=Account         the member account is in the column Account
   account:=main           it is main in every line
+  instrument={A}-{B}      made of the columns A and B; #9 is the ninth column
+  fee=-Commission-Fees    a sum; the sign in front says that the file writes what
+                          was paid as negative (+: negative fees are rebates)
+  fee=Satoshi*0.00000001  in another unit
+  fee_currency=unit(Fee)  the unit beside the number in a cell
+  account=above(UID:*)    what stands above the table
+  side=Action:buy=Bought|Reinvest*,sell=Sold
+                          by the words of a column, * for any text
+  side:=sign              by the sign of the quantity; side:=close closes what the
+                          rows before have opened, as an expiry does
+  value=Amount            what qty x price comes to, in place of price
+  net=Cash                the cash that moved, after fee and tax, in its place
+  kind, multiplier, base, quote, settlement
+                          define the instrument; terms:=defined: the ledger does
+  fee_2, fee_2_currency, fee_3, fee_3_currency
+                          further fees, each in its currency
   id=Hash+Order ID        the id is made of several columns
-  id:=line                it is made of line number and line: only the very same
-                          file is recognised again
+  id:=row                 of the row and how many equal ones stood before it, for
+                          files without ids: exports may overlap
+  id:=line                of line number and line: only the very same file is
+                          recognised again
   time_format=unix_ms     how times are written: rfc3339, unix, unix_ms, unix_us,
                           unix_ns, or 2 January 2006, 15:04:05 in that form, such
                           as 02.01.2006 15:04:05 (UTC unless it has a zone)
+  time_zone=Europe/Berlin of times without a zone or with a zone's name, {Column}
+                          of each row's; time_fold=first|second for equal times
+  order=newest-first      or time, or file: rows of one time are taken from the
+                          bottom up; file takes all as they stand, also from a pipe
+  number=us|eu            $1,234.56, (1.00), 0.5BTC, 1e-8; or 1.234,56
+  round=18                digits beyond the 18th after the point are rounded
+  only=Type:buy|sell      rows that say something else are skipped, and counted
+  skip=Type:deposit       rows that say so are skipped; and=Column:word narrows it
+  when=Type:funding       the parts after it count for the rows that say so
+  group=Order ID+Time     rows that agree there are one trade of two coins, which
+                          asset and amount tell; quotes=EUR|USDT or
+                          quote_rows=Column:word is the quote, fee_rows a fee
+  delimiter=semicolon     if it is not found; section=Trades of a statement;
+                          end=Total* where the table ends (end=blank: at such a line)
+  ignore=Balance|Notes    columns that need not be used
+  fees=rebates            most fees of the file are rebates
+A file is refused before anything of it is applied where a column that nothing uses
+says what figures depend on, such as a currency, and where most fees are negative
+and no sign says why.
+
 BitMEX wallet histories become charges, GDAX reports spot fills; account:=NAME
 names the account that these files leave out.
 
@@ -80,11 +117,19 @@ first file be one that has them. A coin whose plain definition is in force is
 redefined while no position of it is open. If one is, nothing is written at all: a
 ledger that was filled without the profile cannot be given it, begin a new one.
 
-With --server the mutations are sent to a daemon.`,
+With --server the mutations are sent to a daemon.`
+
+func (a *app) ingestCmd() *cobra.Command {
+	var f ingestFlags
+	cmd := &cobra.Command{
+		Use:   "ingest FILE…|-",
+		Short: "Apply the mutations of files, creating the ledger if need be",
+		Long:  ingestLong,
 		Example: `  holdfast ingest fills.ndjson
   holdfast ingest --format hyperliquid --rounding hyperliquid hyperliquid_fills.csv
   holdfast ingest --cost-method fifo --over-reduction strict fills.ndjson
   holdfast ingest --map account=Account,instrument=Coin,side=Side,qty=Size,price=Price,id=Trade,time=Time fills.csv
+  holdfast ingest --map @kraken.map trades.csv
   holdfast ingest --format bitmex --map account:=main walletHistory.csv
   zcat fills.ndjson.gz | holdfast ingest --skip-invalid -o json -`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -119,6 +164,7 @@ func (a *app) ingest(ctx context.Context, f *ingestFlags, files []string) (err e
 	}
 	defer closing(end, &err)
 	err = run.run(ctx)
+	run.noteDropped()
 	if perr := a.printCounts(run, f.ack); err == nil {
 		err = perr
 	}
@@ -179,6 +225,10 @@ func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfas
 // to look at.
 func (g *ingestion) begin(v *projector.View) error {
 	g.lastSeq.Store(v.Seq())
+	g.known = func(name string) bool {
+		in, ok := v.Instrument(name)
+		return ok && in.Defined
+	}
 	if g.in.venue == nil {
 		return nil
 	}
@@ -238,8 +288,8 @@ func (a *app) openFiles(f *inputFlags, files []string) (*input, error) {
 	if in.format, err = feed.ParseFormat(f.format); err != nil {
 		return nil, usagef("--format: %v", err)
 	}
-	if in.mapping, err = feed.ParseMapping(f.mapping); err != nil {
-		return nil, usagef("--map: %v", err)
+	if in.mapping, err = readMapping(f.mapping); err != nil {
+		return nil, err
 	}
 	known, stdin := true, 0
 	for _, name := range files {
@@ -274,6 +324,22 @@ func (a *app) openFiles(f *inputFlags, files []string) (*input, error) {
 		return nil, err
 	}
 	return in, nil
+}
+
+// readMapping reads the value of --map, or the file that it names after @.
+func readMapping(text string) (feed.Mapping, error) {
+	if name, file := strings.CutPrefix(text, "@"); file {
+		b, err := os.ReadFile(name) //nolint:gosec // the user names it
+		if err != nil {
+			return feed.Mapping{}, fmt.Errorf("holdfast: --map: %w", err)
+		}
+		text = string(b) + "\n#" // of several lines, whatever it holds
+	}
+	m, err := feed.ParseMapping(text)
+	if err != nil {
+		return m, usagef("--map: %v", err)
+	}
+	return m, nil
 }
 
 // noteUnused names the columns of a CSV that nothing is read from: one of them
@@ -318,6 +384,7 @@ type counts struct {
 	Applied    uint64 `json:"applied"`
 	Duplicates uint64 `json:"duplicates"`
 	Rejected   uint64 `json:"rejected"`
+	Skipped    uint64 `json:"skipped"`
 	LastSeq    uint64 `json:"last_seq"`
 }
 
@@ -327,14 +394,14 @@ func (a *app) printCounts(run *ingestion, acks bool) error {
 	c := run.counts()
 	switch {
 	case a.output == asJSON || a.output == asNDJSON:
-		_, err := fmt.Fprintf(a.stdout, `{"read":%d,"applied":%d,"duplicates":%d,"rejected":%d,"last_seq":%d}`+"\n",
-			c.Read, c.Applied, c.Duplicates, c.Rejected, c.LastSeq)
+		_, err := fmt.Fprintf(a.stdout, `{"read":%d,"applied":%d,"duplicates":%d,"rejected":%d,"skipped":%d,"last_seq":%d}`+"\n",
+			c.Read, c.Applied, c.Duplicates, c.Rejected, c.Skipped, c.LastSeq)
 		return err
 	case acks:
 		a.notef("%s", c)
 		return nil
 	case a.output == asCSV:
-		_, err := fmt.Fprintf(a.stdout, "read,applied,duplicates,rejected,last_seq\n%d,%d,%d,%d,%d\n", c.Read, c.Applied, c.Duplicates, c.Rejected, c.LastSeq)
+		_, err := fmt.Fprintf(a.stdout, "read,applied,duplicates,rejected,skipped,last_seq\n%d,%d,%d,%d,%d,%d\n", c.Read, c.Applied, c.Duplicates, c.Rejected, c.Skipped, c.LastSeq)
 		return err
 	}
 	_, err := fmt.Fprintln(a.stdout, c)
@@ -342,5 +409,9 @@ func (a *app) printCounts(run *ingestion, acks bool) error {
 }
 
 func (c counts) String() string {
-	return fmt.Sprintf("%d read, %d applied, %d duplicates, %d rejected; last seq %d", c.Read, c.Applied, c.Duplicates, c.Rejected, c.LastSeq)
+	skipped := ""
+	if c.Skipped > 0 {
+		skipped = fmt.Sprintf(", %d skipped", c.Skipped)
+	}
+	return fmt.Sprintf("%d read, %d applied, %d duplicates, %d rejected%s; last seq %d", c.Read, c.Applied, c.Duplicates, c.Rejected, skipped, c.LastSeq)
 }

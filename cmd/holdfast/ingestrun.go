@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -43,8 +44,14 @@ type ingestion struct {
 	skip bool
 	ack  bool
 
-	read, applied, duplicates, rejected, lastSeq, bytes atomic.Uint64
-	reported                                            int // bad lines shown; see report
+	read, applied, duplicates, rejected, skipped, lastSeq, bytes atomic.Uint64
+	reported                                                     int            // bad lines shown; see report
+	dropped                                                      map[string]int // rejected rows by the file's own word; of settle
+
+	// known says whether the ledger has a definition; nil: it cannot be asked.
+	// Definitions of this run come on top of it, in given. Both are of readAll.
+	known func(instrument string) bool
+	given map[string]bool
 }
 
 // row is a line of the input on its way.
@@ -60,7 +67,7 @@ type row struct {
 var errStopped = errors.New("stopped at the first bad line; what came before it stays applied (--skip-invalid goes on)")
 
 func (g *ingestion) counts() counts {
-	return counts{g.read.Load(), g.applied.Load(), g.duplicates.Load(), g.rejected.Load(), g.lastSeq.Load()}
+	return counts{g.read.Load(), g.applied.Load(), g.duplicates.Load(), g.rejected.Load(), g.skipped.Load(), g.lastSeq.Load()}
 }
 
 // flight is a mutation that was handed over.
@@ -164,6 +171,7 @@ func (g *ingestion) settle(flights <-chan flight, stop context.CancelCauseFunc) 
 			return fmt.Errorf("%s: %w", f.row.place(), err)
 		}
 		g.rejected.Add(1)
+		g.drop(err)
 		g.report(f.row, err)
 		if !g.skip {
 			first = errStopped
@@ -200,6 +208,31 @@ func (g *ingestion) report(r row, err error) {
 	}
 	text += advice(err)
 	_, _ = fmt.Fprintln(g.app.stderr, "holdfast: "+text) // nobody is left to tell
+}
+
+// drop counts a rejected row under the file's own word for it.
+func (g *ingestion) drop(err error) {
+	bad, ok := errors.AsType[*feed.LineError](err)
+	if !ok || bad.Kind == "" {
+		return
+	}
+	if g.dropped == nil {
+		g.dropped = make(map[string]int)
+	}
+	g.dropped[bad.Kind]++
+}
+
+// noteDropped says at the end which kinds of rows --skip-invalid has left out: a
+// kind that is missing altogether is a mapping that does not fit.
+func (g *ingestion) noteDropped() {
+	if !g.skip || len(g.dropped) == 0 {
+		return
+	}
+	var kinds []string
+	for _, word := range sortedNames(g.dropped) {
+		kinds = append(kinds, fmt.Sprintf("%d %s", g.dropped[word], word))
+	}
+	g.app.notef("holdfast: rejected by kind: %s", plain(strings.Join(kinds, ", ")))
 }
 
 func (r row) place() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
@@ -277,6 +310,7 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 		}
 		g.app.noteUnused(f)
 	}
+	defer g.noteRead(f)
 	base := g.bytes.Load()
 	for {
 		e, err := f.Next()
@@ -291,11 +325,51 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 		r := row{line: e.Line, m: e.Mutation, err: err, free: e.Implied}
 		if err == nil {
 			r.m, r.err = identified(g.in.venue.apply(e.Mutation))
+			r.err = errors.Join(r.err, g.undefined(f, &e))
 		}
 		if !send(r) {
 			return false
 		}
 	}
+}
+
+// noteRead says how a file was read, and which rows of it were passed over.
+func (g *ingestion) noteRead(f *feed.Feed) {
+	g.skipped.Add(uint64(f.Skipped())) //nolint:gosec // a count
+	for _, note := range f.Notes() {
+		g.app.notef("holdfast: %s: %s", f.Name(), note)
+	}
+	var kinds []string
+	for _, k := range f.SkippedKinds() {
+		kinds = append(kinds, fmt.Sprintf("%d %s", k.Rows, k.Word))
+	}
+	if len(kinds) > 0 {
+		g.app.notef("holdfast: %s: skipped: %s", f.Name(), plain(strings.Join(kinds, ", ")))
+	}
+}
+
+// undefined refuses a row whose instrument the mapping takes for defined.
+func (g *ingestion) undefined(f *feed.Feed, e *feed.Entry) error {
+	if d, ok := e.Mutation.(position.DefineInstrument); ok {
+		if g.given == nil {
+			g.given = make(map[string]bool)
+		}
+		g.given[d.Instrument] = true
+	}
+	x, fill := e.Mutation.(position.Fill)
+	if !e.Defined || !fill {
+		return nil
+	}
+	name := x.Instrument
+	switch {
+	case g.given[name]:
+		return nil
+	case g.known == nil:
+		return &inputError{errors.New("holdfast: terms:=defined asks the ledger: use --dir")}
+	case g.known(name):
+		return nil
+	}
+	return &feed.LineError{File: f.Name(), Line: e.Line, Field: "instrument", Err: fmt.Errorf("%q is not defined in the ledger, as terms:=defined says: give its definition first, with what one contract is (multiplier) and its settlement", name)}
 }
 
 // inputError is what ended the reading of a source; no mutation is to blame.

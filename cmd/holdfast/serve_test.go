@@ -251,7 +251,7 @@ func TestServeHTTP(t *testing.T) {
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, http.StatusMethodNotAllowed, res.StatusCode)
 	out := s.stop(t)
-	require.Contains(t, out, `{"read":4,"applied":4,"duplicates":0,"rejected":0,"last_seq":5}`)
+	require.Contains(t, out, `{"read":4,"applied":4,"duplicates":0,"rejected":0,"skipped":0,"last_seq":5}`)
 	require.Contains(t, out, `"qty":"7"`)
 }
 

@@ -31,7 +31,7 @@ func newBitMEX(t *table, m Mapping) (*bitmex, error) {
 	return &bitmex{v}, err
 }
 
-func (x *bitmex) read(l *line) ([]Entry, error) {
+func (x *bitmex) read(l *record) ([]Entry, error) {
 	get, err := x.row(l)
 	if err != nil || get(bmxStatus) != "Completed" {
 		return nil, err // what is not completed has moved nothing

@@ -34,14 +34,14 @@ func one(tb testing.TB, text, mapping string) position.Fill {
 
 func TestCSVUsualNames(t *testing.T) {
 	text := "\ufeffTrade ID,Account,SYMBOL,Strategy,leg,Side,Quantity,Fill-Price,Commission,Commission Asset,Created At,Ignored\r\n" +
-		"t-1, main ,\"BTC-USD\",,long,SELL,0.5,\"-3.25\",-0.01,EUR,2026-01-02T03:04:05.5+01:00,\"a \"\"b\"\", c\"\r\n"
+		"t-1, main ,\"BTC-USD\",,long,SELL,0.5,\"-3.25\",0.01,EUR,2026-01-02T03:04:05.5+01:00,\"a \"\"b\"\", c\"\r\n"
 	text = strings.Replace(text, `c"`, `c`, 1)
 	text = strings.Replace(text, "c\r", "c\"\r", 1)
 	require.Equal(t, position.Fill{
 		Meta: position.Meta{Ident: "t-1", Time: at(t, "2026-01-02T02:04:05.5Z")},
 		Key:  position.Key{Account: "main", Instrument: "BTC-USD", Leg: "long"},
-		Side: position.Sell, Qty: position.MustParse("0.5"), Price: position.MustParse("-3.25"), Fee: position.MustParse("-0.01"), FeeCurrency: "EUR",
-	}, one(t, text, ""))
+		Side: position.Sell, Qty: position.MustParse("0.5"), Price: position.MustParse("-3.25"), Fee: position.MustParse("0.01"), FeeCurrency: "EUR",
+	}, one(t, text, "terms:=defined"))
 }
 
 func TestCSVGdaxByMapping(t *testing.T) {
@@ -51,7 +51,7 @@ func TestCSVGdaxByMapping(t *testing.T) {
 	require.Equal(t, position.Fill{
 		Meta: position.Meta{Ident: "16722982", Time: at(t, "2017-06-13T22:31:07.887Z")}, Key: position.Key{Account: "gdax", Instrument: "BTC-USD"},
 		Side: position.Buy, Qty: position.MustParse("0.39678916"), Price: position.MustParse("2725.16"), Fee: position.MustParse("0.5"), FeeCurrency: "USD",
-	}, one(t, text, "account:=gdax,fee_currency=price/fee/total unit"))
+	}, one(t, text, "account:=gdax,fee_currency=price/fee/total unit,terms:=defined,ignore=size unit"))
 }
 
 func TestCSVOwnNameWins(t *testing.T) {

@@ -26,10 +26,21 @@
 //
 // # CSV
 //
-// The first line names the columns; every other line is a fill or, where there
-// is a column named type, the mutation that it names. Quoting follows RFC 4180,
-// except that a quoted field cannot hold a line break. Numbers are plain
-// decimals. See [ParseMapping] for how columns are found.
+// The first line names the columns, or the first one that has all columns which
+// the mapping names; every other row is a fill or, where there is a column named
+// type, the mutation that it names. Quoting follows RFC 4180. See [ParseMapping]
+// for how columns are found and what else a mapping says.
+//
+// Rows are held, up to [MaxHeld], and handed out in the order of their times: those
+// of one time as they stand, or in the reverse of the file where it is newest
+// first. [Feed.Notes] says so. A longer file has to be in order. With order=file
+// they are handed out as they are read.
+//
+// A CSV is read right or refused. Before it gives anything its rows are looked at
+// together: what a column says that nothing uses, and that figures depend on (a
+// currency, a fee, a multiplier, kinds of rows), fees whose sign nothing explains,
+// and ids that several rows share, refuse it as a whole with [ErrDoubt], which says
+// what the mapping has to say. Nothing is guessed from what cells hold.
 //
 // # Hyperliquid
 //
@@ -72,7 +83,8 @@
 // The report of fills, a CSV with the columns trade id, product, side, created
 // at, size, size unit, price, fee, total and price/fee/total unit. A product is
 // spot, base and quote are the units; its definition is handed out before its
-// first fill. A row whose total is not what size, price and fee come to is
+// first fill. A file with other columns is none: Coinbase's later one has portfolios
+// and is a CSV to be mapped. A row whose total is not what size, price and fee come to is
 // refused. Both sides of a trade share its number, so a fill's id is the UUIDv5
 // of account, product, side and trade id.
 //

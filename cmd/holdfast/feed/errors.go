@@ -23,6 +23,9 @@ var (
 	ErrColumn = errors.New("feed: unsuitable columns")
 	// ErrMapping is returned by ParseMapping.
 	ErrMapping = errors.New("feed: bad mapping")
+	// ErrDoubt is returned by Next before a CSV gives anything, where its columns
+	// say something that the mapping leaves out and that figures depend on.
+	ErrDoubt = errors.New("feed: the file says more than the mapping")
 	// ErrLine is matched by every [LineError].
 	ErrLine = errors.New("feed: bad line")
 )
@@ -35,7 +38,9 @@ type LineError struct {
 	Field string // member name as in the JSON form, "" when it is the line as a whole
 	// Column is the CSV column that gives the member, where it has another name.
 	Column string
-	Err    error
+	// Kind is the file's own word for such a row, "" where it has none.
+	Kind string
+	Err  error
 }
 
 func (e *LineError) Error() string {
@@ -89,4 +94,13 @@ func clip(s string) string {
 		s = strings.ToValidUTF8(s[:limit], "") + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// clipLong shortens what an error text proposes.
+func clipLong(s string) string {
+	const limit = 300
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return s
 }

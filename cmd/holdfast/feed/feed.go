@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moneyprinter/holdfast/position"
@@ -61,8 +63,10 @@ type Entry struct {
 	Line     int // from 1, the header counted
 	Mutation position.Mutation
 	// Implied marks a definition that the format's conventions imply: it is no
-	// line of the input, and no row that was read.
+	// line of the input, and no row that was read. So is a fee beside a fill.
 	Implied bool
+	// Defined asks that the instrument be defined in the ledger.
+	Defined bool
 }
 
 // Feed is an open input. It is not safe for concurrent use.
@@ -70,18 +74,20 @@ type Feed struct {
 	name    string
 	format  Format
 	lines   *lines
-	rows    rowReader
-	queue   []Entry // what the line read last gave
-	given   int     // how many of the queue were handed out
+	records *records  // of the formats with columns
+	rows    rowReader // of all formats but CSV
+	sheet   *sheet    // of CSV
+	queue   []Entry   // what the line read last gave
+	given   int       // how many of the queue were handed out
 	skipped int
 	err     error // the end, or what ended the feed
 }
 
-// rowReader turns one line into its mutations, and into the definitions that
+// rowReader turns one row into its mutations, and into the definitions that
 // have to go before them. It leaves the line numbers to the feed. No entry and no
 // error skips the line.
 type rowReader interface {
-	read(l *line) ([]Entry, error)
+	read(r *record) ([]Entry, error)
 }
 
 // columnNamer knows which column gives a member.
@@ -118,10 +124,32 @@ func Open(name string, r io.Reader, format Format, m Mapping) (*Feed, error) {
 	if err = f.admit(m); err != nil {
 		return nil, err
 	}
-	if f.rows, err = f.newRows(m); err != nil {
+	if err = f.begin(r, m); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// begin makes the reader of the format and consumes the header, if it has one.
+func (f *Feed) begin(r io.Reader, m Mapping) error {
+	switch f.format {
+	case NDJSON:
+		f.rows = ndjson{}
+		return nil
+	case CSV:
+		rows, err := f.openTable(m)
+		if err != nil {
+			return err
+		}
+		f.records = newRecords(f.lines, rows.table.comma)
+		f.sheet = &sheet{
+			name: f.name, rows: rows, records: f.records, source: r,
+			skipped: map[string]int{}, defined: map[string]position.Terms{}, held: map[position.Key]position.Decimal{},
+		}
+		return nil
+	case Auto, Hyperliquid, BitMEX, GDAX:
+	}
+	return f.beginVenue(m)
 }
 
 // admit refuses a mapping that the format has no use for.
@@ -138,36 +166,84 @@ func (f *Feed) admit(m Mapping) error {
 	return nil
 }
 
-// newRows makes the reader of the format and consumes the header, if it has one.
-func (f *Feed) newRows(m Mapping) (rowReader, error) {
-	if f.format == NDJSON {
-		return ndjson{}, nil
-	}
+// beginVenue reads the header of a venue's file.
+func (f *Feed) beginVenue(m Mapping) error {
 	head, err := f.lines.next()
 	if err != nil {
-		return nil, fmt.Errorf("feed: read %s: %w", f.name, err)
+		return fmt.Errorf("feed: read %s: %w", f.name, err)
 	}
 	if head.tooLong {
-		return nil, fmt.Errorf("%w: %s: the header is longer than %d bytes", ErrFormat, f.name, MaxLine)
+		return fmt.Errorf("%w: %s: the header is longer than %d bytes", ErrFormat, f.name, MaxLine)
 	}
-	t, err := newTable(string(head.text))
+	t, err := newTable(string(head.text), ',')
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: header: %w", ErrFormat, f.name, err)
+		return fmt.Errorf("%w: %s: header: %w", ErrFormat, f.name, err)
 	}
-	if name, twice := t.twice(); twice {
-		return nil, fmt.Errorf("%w: %s: several columns are named %s", ErrColumn, f.name, clip(name))
+	for _, c := range t.columns {
+		if t.twice(c) {
+			return fmt.Errorf("%w: %s: several columns are named %s", ErrColumn, f.name, clip(c))
+		}
 	}
-	var rows rowReader
 	switch f.format {
 	case Hyperliquid:
-		rows, err = newHyperliquid(t)
+		f.rows, err = newHyperliquid(t)
 	case BitMEX:
-		rows, err = newBitMEX(t, m)
+		f.rows, err = newBitMEX(t, m)
 	case GDAX:
-		rows, err = newGDAX(t, m)
+		f.rows, err = newGDAX(t, m)
 	case Auto, NDJSON, CSV:
-		rows, err = newRows(t, m)
 	}
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrColumn, f.name, err)
+	}
+	f.records = newRecords(f.lines, ',')
+	return nil
+}
+
+// maxPreamble is how many lines may stand above the header of a CSV.
+const maxPreamble = 500
+
+// openTable finds the header of a CSV: the first line that has every column which
+// the mapping names, cut by whichever delimiter shows them; without such names
+// the first line.
+func (f *Feed) openTable(m Mapping) (*rows, error) {
+	var above []string
+	var best *table
+	most := -1
+	for len(above) < maxPreamble {
+		l, err := f.lines.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("feed: read %s: %w", f.name, err)
+		}
+		if l.tooLong {
+			return nil, fmt.Errorf("%w: %s: the header is longer than %d bytes", ErrFormat, f.name, MaxLine)
+		}
+		if l.blank() {
+			continue
+		}
+		text := strings.TrimPrefix(string(l.text), "\ufeff")
+		t, found, missing, err := m.header(text, above)
+		switch {
+		case err != nil && best == nil && !m.namesColumns():
+			return nil, fmt.Errorf("%w: %s: header: %w", ErrFormat, f.name, err)
+		case err == nil && missing == 0:
+			return f.makeRows(t, m)
+		case err == nil && found > most:
+			best, most = t, found
+		}
+		above = append(above, text)
+	}
+	if best == nil {
+		return nil, fmt.Errorf("%w: %s: there is no header", ErrFormat, f.name)
+	}
+	return f.makeRows(best, m)
+}
+
+func (f *Feed) makeRows(t *table, m Mapping) (*rows, error) {
+	rows, err := newRows(t, m)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrColumn, f.name, err)
 	}
@@ -191,7 +267,7 @@ func (f *Feed) refuseBinary(b []byte) error {
 func detect(name string, first *line, m Mapping) (Format, error) {
 	text := bytes.TrimSpace(first.text)
 	ext := strings.ToLower(filepath.Ext(name))
-	t, err := newTable(string(text))
+	t, err := newTable(string(text), ',')
 	venue := Auto
 	if err == nil && !first.tooLong {
 		venue = venueOf(t, m)
@@ -206,26 +282,27 @@ func detect(name string, first *line, m Mapping) (Format, error) {
 	case bytes.HasPrefix(text, []byte("[")):
 		return Auto, fmt.Errorf("%w: %s begins with [: want one JSON object per line, not an array", ErrFormat, name)
 	}
-	if err == nil && !first.tooLong && (ext == ".csv" || len(t.columns) > 1) {
+	if err == nil && !first.tooLong && (ext == ".csv" || ext == ".tsv" || len(t.columns) > 1 || widest(string(text)) != ',') {
 		return CSV, nil
 	}
 	return Auto, fmt.Errorf("%w: %s: the first line is neither a JSON object nor a CSV header; say which format it is", ErrFormat, name)
 }
 
-// venueOf tells a venue's file by its header.
+// venueOf tells a venue's file by its header: all of it, so that a file which
+// merely has the same columns among others is not taken for it.
 func venueOf(t *table, m Mapping) Format {
 	if m.IsZero() {
-		if _, err := newHyperliquid(t); err == nil {
+		if x, err := newHyperliquid(t); err == nil && x.whole(t, "Size USD", "Direction", "Closed PnL", "Crossed", "Trade ID", "Timestamp") {
 			return Hyperliquid
 		}
 	}
 	if _, only := m.labels(); !only {
 		return Auto
 	}
-	if _, err := newBitMEX(t, m); err == nil {
+	if x, err := newBitMEX(t, m); err == nil && x.whole("network", "walletBalance", "marginBalance", "account", "text", "tx") {
 		return BitMEX
 	}
-	if _, err := newGDAX(t, m); err == nil {
+	if x, err := newGDAX(t, m); err == nil && x.whole() {
 		return GDAX
 	}
 	return Auto
@@ -240,8 +317,8 @@ func (f *Feed) Name() string { return f.name }
 // Unused returns, quoted, the columns of a CSV that no member is read from. The
 // venues' files have many, by design; for them it returns none.
 func (f *Feed) Unused() []string {
-	if r, ok := f.rows.(*rows); ok {
-		return r.unused()
+	if f.sheet != nil {
+		return f.sheet.rows.unused()
 	}
 	return nil
 }
@@ -250,39 +327,110 @@ func (f *Feed) Unused() []string {
 // progress bar.
 func (f *Feed) Offset() int64 { return f.lines.bytes }
 
-// Skipped returns how many rows so far the format's conventions pass over: they
-// moved nothing, such as a withdrawal that was canceled. They give no Entry and
-// count neither as read nor as refused.
-func (f *Feed) Skipped() int { return f.skipped }
+// Skipped returns how many rows so far were passed over: because they moved
+// nothing by the format's conventions, such as a withdrawal that was canceled, or
+// because the mapping says so. They give no Entry and count neither as read nor as
+// refused.
+func (f *Feed) Skipped() int {
+	n := f.skipped
+	for _, k := range f.SkippedKinds() {
+		n += k.Rows
+	}
+	return n
+}
+
+// Kind is how many rows the file calls by a word.
+type Kind struct {
+	Word string
+	Rows int
+}
+
+// SkippedKinds returns the rows that a mapping passed over, by the file's own
+// words for them.
+func (f *Feed) SkippedKinds() []Kind {
+	if f.sheet == nil {
+		return nil
+	}
+	var out []Kind
+	for _, word := range slices.Sorted(maps.Keys(f.sheet.skipped)) {
+		out = append(out, Kind{word, f.sheet.skipped[word]})
+	}
+	return out
+}
+
+// Notes returns what there is to say about how the file was read so far, such as
+// that its rows were put in order.
+func (f *Feed) Notes() []string {
+	if f.sheet == nil {
+		return nil
+	}
+	return f.sheet.notes
+}
 
 // Next returns the next mutation. A bad line gives an Entry with its number and
-// a [*LineError]; the call after it goes on. Anything else is final: io.EOF, or
-// the input's own error.
+// a [*LineError]; the call after it goes on. Anything else is final: io.EOF, the
+// input's own error, or that a CSV is in doubt, which matches [ErrDoubt].
 func (f *Feed) Next() (Entry, error) {
 	for f.given == len(f.queue) {
 		if f.err != nil {
 			return Entry{}, f.err
 		}
-		l, err := f.lines.next()
+		if f.sheet != nil {
+			if line, err := f.nextOfSheet(); err != nil {
+				return Entry{Line: line}, err
+			}
+			continue
+		}
+		r, err := f.record()
 		if err != nil {
 			if f.err = err; !errors.Is(err, io.EOF) {
 				f.err = fmt.Errorf("feed: read %s: %w", f.name, err)
 			}
 			continue
 		}
-		if l.blank() {
+		if r.blank() {
 			continue
 		}
-		if err = f.readLine(&l); err != nil {
-			return Entry{Line: l.number}, f.lineError(l.number, err)
+		if err = f.readRow(&r); err != nil {
+			return Entry{Line: r.number}, f.lineError(r.number, err)
 		}
 	}
 	f.given++
 	return f.queue[f.given-1], nil
 }
 
+// nextOfSheet queues what the next row of a CSV gives.
+func (f *Feed) nextOfSheet() (int, error) {
+	entries, d, err := f.sheet.next()
+	switch {
+	case err == nil:
+		f.queue, f.given = entries, 0
+		return 0, nil
+	case d != nil:
+		e := f.lineError(d.line, err)
+		if c := f.sheet.rows.column(e.Field); c != "" {
+			e.Column = c
+		}
+		e.Kind = d.word
+		return d.line, e
+	}
+	if f.err = err; !errors.Is(err, io.EOF) && !errors.Is(err, ErrDoubt) && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrColumn) {
+		f.err = fmt.Errorf("feed: read %s: %w", f.name, err)
+	}
+	return 0, nil
+}
+
+// record reads a row of a table, or a line.
+func (f *Feed) record() (record, error) {
+	if f.records != nil {
+		return f.records.next()
+	}
+	l, err := f.lines.next()
+	return record{line: l}, err
+}
+
 // lineError places err on a line and, in a CSV, in a column.
-func (f *Feed) lineError(number int, err error) error {
+func (f *Feed) lineError(number int, err error) *LineError {
 	e := lineError(f.name, number, err)
 	if c, ok := f.rows.(columnNamer); ok {
 		e.Column = c.column(e.Field)
@@ -290,12 +438,12 @@ func (f *Feed) lineError(number int, err error) error {
 	return e
 }
 
-// readLine queues what one line gives.
-func (f *Feed) readLine(l *line) error {
-	if l.tooLong {
-		return fmt.Errorf("the line is longer than %d bytes", MaxLine)
+// readRow queues what one row gives.
+func (f *Feed) readRow(r *record) error {
+	if r.tooLong {
+		return errTooLong
 	}
-	entries, err := f.rows.read(l)
+	entries, err := f.rows.read(r)
 	if err != nil {
 		return err
 	}
@@ -303,7 +451,7 @@ func (f *Feed) readLine(l *line) error {
 		if err = entries[i].Mutation.Validate(); err != nil {
 			return err
 		}
-		entries[i].Line = l.number
+		entries[i].Line = r.number
 	}
 	if len(entries) == 0 {
 		f.skipped++
@@ -315,12 +463,12 @@ func (f *Feed) readLine(l *line) error {
 // ndjson reads our own form.
 type ndjson struct{}
 
-func (ndjson) read(l *line) ([]Entry, error) {
-	m, err := position.UnmarshalMutation(l.text)
+func (ndjson) read(r *record) ([]Entry, error) {
+	m, err := position.UnmarshalMutation(r.text)
 	switch {
 	case err == nil:
 		return []Entry{{Mutation: m}}, nil
-	case !l.ended:
+	case !r.ended:
 		err = fmt.Errorf("%w (the last line has no end: half-written?)", err)
 	}
 	return nil, err

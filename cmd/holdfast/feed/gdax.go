@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/moneyprinter/holdfast/position"
@@ -31,10 +32,13 @@ func newGDAX(t *table, m Mapping) (*gdax, error) {
 	v, err := newVenue(t, m, []string{
 		"trade id", "product", "side", "created at", "size", "size unit", "price", "fee", "total", "price/fee/total unit",
 	}, "id instrument side time qty base price fee total quote", "gdax")
+	if err == nil && t.index("portfolio") >= 0 {
+		err = errors.New("there is a column \"portfolio\", which this report has not: map it as a csv, with account=portfolio")
+	}
 	return &gdax{venue: v, defined: map[string]bool{}}, err
 }
 
-func (g *gdax) read(l *line) ([]Entry, error) {
+func (g *gdax) read(l *record) ([]Entry, error) {
 	get, err := g.row(l)
 	if err != nil {
 		return nil, err

@@ -47,8 +47,8 @@ func newHyperliquid(t *table) (*hyperliquid, error) {
 	return h, nil
 }
 
-func (h *hyperliquid) read(l *line) ([]Entry, error) {
-	row, err := h.table.row(string(l.text))
+func (h *hyperliquid) read(l *record) ([]Entry, error) {
+	row, err := h.table.row(l)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +96,13 @@ func (h *hyperliquid) read(l *line) ([]Entry, error) {
 	}
 	h.defined[x.Instrument] = true
 	return []Entry{{Mutation: d, Implied: true}, {Mutation: x}}, nil
+}
+
+// whole reports whether the file has no columns but those that are read and some
+// others.
+func (h *hyperliquid) whole(t *table, others ...string) bool {
+	v := venue{table: t, at: h.at[:]}
+	return v.whole(others...)
 }
 
 // column implements columnNamer.

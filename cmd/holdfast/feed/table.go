@@ -1,51 +1,45 @@
 package feed
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// table is a CSV with its header. It splits one line at a time.
+// table is the header of a table.
 type table struct {
 	columns []string
-	fields  []string // of the line split last
+	comma   rune
+	above   []string // the lines before it
+	section string   // rows have it in their first cell; "" for all
 }
 
-// newTable reads the header.
-func newTable(header string) (*table, error) {
-	t := &table{}
-	fields, err := t.cut(header)
+// newTable reads the header. The names are cut as they stand, but for the blanks
+// around them.
+func newTable(header string, comma rune) (*table, error) {
+	cells, err := cut(strings.TrimPrefix(header, "\ufeff"), comma)
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range fields {
-		t.columns = append(t.columns, strings.TrimSpace(f))
-	}
-	return t, nil
+	return tableOf(cells, comma), nil
 }
 
-// twice returns a name that several columns have. Columns without a name are
-// what spreadsheets leave behind.
-func (t *table) twice() (string, bool) {
-	for i, c := range t.columns {
-		if c != "" && slices.Contains(t.columns[i+1:], c) {
-			return c, true
-		}
+func tableOf(cells []string, comma rune) *table {
+	t := &table{comma: comma}
+	for _, f := range cells {
+		t.columns = append(t.columns, strings.TrimSpace(f))
 	}
-	return "", false
+	return t
+}
+
+// twice reports whether several columns have the name.
+func (t *table) twice(name string) bool {
+	i := t.index(name)
+	return i >= 0 && name != "" && slices.Contains(t.columns[i+1:], name)
 }
 
 // index returns the place of a column, -1 when there is none of that name.
-func (t *table) index(name string) int {
-	for i, c := range t.columns {
-		if c == name {
-			return i
-		}
-	}
-	return -1
-}
+func (t *table) index(name string) int { return slices.Index(t.columns, name) }
 
 // listed returns the columns for an error text.
 func (t *table) listed() string {
@@ -67,70 +61,18 @@ func quoteAll(names []string) string {
 	return b.String()
 }
 
-// row splits a line into as many fields as the header has. They are valid until
-// the next call.
-func (t *table) row(text string) ([]string, error) {
-	fields, err := t.cut(text)
-	if err == nil && len(fields) != len(t.columns) {
-		err = fmt.Errorf("the line has %d fields, the header has %d", len(fields), len(t.columns))
+// row holds the cells of a row against the header. Empty cells beyond it are the
+// commas that some exports end their rows with.
+func (t *table) row(r *record) ([]string, error) {
+	if r.err != nil {
+		return nil, r.err
 	}
-	return fields, err
-}
-
-var (
-	errOpenQuote  = errors.New("feed: a quoted field has no end")
-	errStrayQuote = errors.New("feed: a quote stands in the middle of a field")
-)
-
-// cut splits one line by RFC 4180.
-func (t *table) cut(text string) ([]string, error) {
-	t.fields = t.fields[:0]
-	for {
-		var field string
-		var err error
-		var more bool
-		if strings.HasPrefix(text, `"`) {
-			field, text, err = cutQuoted(text[1:])
-			if err != nil {
-				return t.fields, err
-			}
-			if more = text != ""; more {
-				text = text[1:]
-			}
-		} else {
-			field, text, more = strings.Cut(text, ",")
-			if strings.Contains(field, `"`) {
-				return t.fields, errStrayQuote
-			}
-		}
-		t.fields = append(t.fields, field)
-		if !more {
-			return t.fields, nil
-		}
+	cells := r.cells
+	for len(cells) > len(t.columns) && strings.TrimSpace(cells[len(cells)-1]) == "" {
+		cells = cells[:len(cells)-1]
 	}
-}
-
-// cutQuoted returns the field behind an opening quote and the rest from the
-// comma on, which is empty after the last field.
-func cutQuoted(text string) (field, rest string, err error) {
-	var whole strings.Builder
-	for {
-		before, after, found := strings.Cut(text, `"`)
-		if !found {
-			return "", "", errOpenQuote
-		}
-		switch {
-		case strings.HasPrefix(after, `"`): // an escaped one
-			whole.WriteString(before)
-			whole.WriteByte('"')
-			text = after[1:]
-			continue
-		case after != "" && after[0] != ',':
-			return "", "", errStrayQuote
-		case whole.Len() == 0:
-			return before, after, nil
-		}
-		whole.WriteString(before)
-		return whole.String(), after, nil
+	if len(cells) != len(t.columns) {
+		return nil, fmt.Errorf("the line has %d fields, the header has %d", len(r.cells), len(t.columns))
 	}
+	return cells, nil
 }

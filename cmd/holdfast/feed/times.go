@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // zones mean the same on every machine
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -38,30 +39,148 @@ func unixUnit(layout string) (int64, bool) {
 
 var errNoInstant = errors.New("is 1970-01-01T00:00:00Z, which stands for no time at all")
 
-// parseTime reads an instant. An empty layout is RFC 3339, read as in NDJSON.
-func parseTime(text, layout string) (position.Time, error) {
+// clock reads the times of a file.
+type clock struct {
+	layout string         // "" is RFC 3339
+	zone   *time.Location // of times that name none, or a name only; nil: none is stated
+	// fold says which of two equal wall times is meant, the 1st or the 2nd; 0
+	// refuses them.
+	fold int
+}
+
+// parse reads an instant.
+func (c clock) parse(text string) (position.Time, error) {
 	if text == "" {
 		return 0, errors.New("is empty")
 	}
-	if layout == "" || layout == time.RFC3339 {
+	if c.layout == "" || c.layout == time.RFC3339 {
+		if wall, ok := wallTime(text); ok && c.zone != nil {
+			return c.resolve(wall, "")
+		}
 		at, err := position.ParseTime(text)
 		if refused, ok := errors.AsType[*position.FieldError](err); ok {
 			err = &reasonError{refused}
 		}
 		return at, err
 	}
-	if unit, ok := unixUnit(layout); ok {
+	if unit, ok := unixUnit(c.layout); ok {
 		return parseUnix(text, unit)
 	}
-	t, err := time.Parse(layout, text)
+	t, err := time.ParseInLocation(c.layout, text, time.UTC)
 	if err != nil {
-		return 0, fmt.Errorf("%s is not of the form %s", clip(text), layout)
+		return 0, fmt.Errorf("%s is not of the form %s", clip(text), c.layout)
 	}
+	name, offset := t.Zone()
+	switch {
+	case offset != 0 || strings.Contains(c.layout, "07"):
+		return instant(t)
+	case !strings.Contains(c.layout, "MST"):
+		return c.resolve(t, "")
+	case name == "UTC" || name == "GMT" || name == "Z":
+		return instant(t)
+	}
+	// The name of a zone says nothing by itself: time.Parse takes any for UTC.
+	return c.resolve(t, name)
+}
+
+// wallTime reads what the ISO form looks like without a zone.
+func wallTime(text string) (time.Time, bool) {
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func instant(t time.Time) (position.Time, error) {
 	at, err := position.At(t)
 	if err == nil && at == 0 {
 		err = errNoInstant
 	}
 	return at, err
+}
+
+// resolve returns the instant at which clocks in the zone show a wall time, under
+// the zone's abbreviation if the text names one.
+func (c clock) resolve(wall time.Time, name string) (position.Time, error) {
+	switch {
+	case c.zone != nil:
+	case name != "":
+		return 0, fmt.Errorf("names the zone %s, which many places mean differently: say which with time_zone=America/New_York or the like", clip(name))
+	default:
+		return instant(wall)
+	}
+	var found []time.Time
+	for _, t := range readings(wall, c.zone) {
+		if short, _ := t.Zone(); name == "" || short == name {
+			found = append(found, t)
+		}
+	}
+	shown := wall.Format("2006-01-02 15:04:05")
+	switch {
+	case len(found) == 1:
+		return instant(found[0])
+	case len(found) == 2 && c.fold > 0:
+		return instant(found[c.fold-1])
+	case len(found) == 2:
+		return 0, fmt.Errorf("%s happened twice in %s, when clocks were put back: time_fold=first or time_fold=second says which", shown, c.zone)
+	case name != "":
+		return 0, fmt.Errorf("%s was not %s in %s: the file's zone is another", shown, name, c.zone)
+	}
+	return 0, fmt.Errorf("%s did not happen in %s, when clocks were put forward", shown, c.zone)
+}
+
+// readings returns the instants, in order, at which a zone's clocks show a wall
+// time: one, none or two.
+func readings(wall time.Time, zone *time.Location) []time.Time {
+	y, mo, d := wall.Date()
+	h, mi, s := wall.Clock()
+	guess := time.Date(y, mo, d, h, mi, s, wall.Nanosecond(), zone)
+	var out []time.Time
+	for _, near := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+		_, offset := guess.Add(near).Zone()
+		t := wall.Add(-time.Duration(offset) * time.Second).In(zone)
+		if t.Format(time.DateTime) != wall.Format(time.DateTime) || len(out) == 1 && out[0].Equal(t) {
+			continue
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// parseZone reads the value of time_zone.
+func parseZone(name string) (*time.Location, error) {
+	offset := strings.TrimPrefix(strings.TrimPrefix(name, "UTC"), "GMT")
+	switch {
+	case name == "UTC" || name == "GMT" || name == "Z":
+		return time.UTC, nil
+	case strings.HasPrefix(offset, "+") || strings.HasPrefix(offset, "-"):
+		if zone, ok := parseOffset(offset); ok {
+			return zone, nil
+		}
+	}
+	if strings.Contains(name, "/") {
+		if zone, err := time.LoadLocation(name); err == nil {
+			return zone, nil
+		}
+	}
+	return nil, fmt.Errorf("%s is no zone such as America/New_York, UTC or +08:00", clip(name))
+}
+
+// parseOffset reads +08:00, -0500, +8 or +5:30.
+func parseOffset(text string) (*time.Location, bool) {
+	full := text
+	if len(text) == 2 || len(text) == 5 && text[2] == ':' {
+		full = text[:1] + "0" + text[1:]
+	}
+	for _, layout := range []string{"-07:00", "-0700", "-07"} {
+		if t, err := time.Parse(layout, full); err == nil {
+			_, offset := t.Zone()
+			return time.FixedZone("UTC"+text, offset), true
+		}
+	}
+	return nil, false
 }
 
 // parseUnix reads a count, perhaps with a fraction, of units since 1970.
@@ -77,9 +196,8 @@ func parseUnix(text string, unit int64) (position.Time, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s is no whole number of nanoseconds between 1970 and 2262", clip(text))
 	}
-	at, err := position.At(time.Unix(0, ns))
-	if err == nil && at == 0 {
-		err = errNoInstant
-	}
-	return at, err
+	return instant(time.Unix(0, ns))
 }
+
+// parseTime reads an instant. An empty layout is RFC 3339.
+func parseTime(text, layout string) (position.Time, error) { return clock{layout: layout}.parse(text) }

@@ -74,7 +74,7 @@ func TestCSVOfEveryMutation(t *testing.T) {
 		`{"type":"bust","id":"16"` + rest + `,"fill":"1","reason":"r"}`,
 		`{"type":"correct","id":"17"` + rest + `,"fill":"1","side":"sell","qty":"2","price":"3","fee":"1","fee_currency":"USD","reason":"r"}`,
 	}
-	out := read(t, "all.csv", table(t, mutations), feed.Auto, "")
+	out := read(t, "all.csv", table(t, mutations), feed.Auto, "order=file")
 	require.Len(t, out, len(mutations))
 	seen := map[string]bool{}
 	for i, g := range out {

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -34,9 +35,20 @@ func newVenue(t *table, m Mapping, names []string, members, fallback string) (ve
 	return v, nil
 }
 
+// whole reports whether the file has no columns but those that are read and some
+// others.
+func (v *venue) whole(others ...string) bool {
+	for i, c := range v.table.columns {
+		if c != "" && !slices.Contains(v.at, i) && !slices.Contains(others, c) {
+			return false
+		}
+	}
+	return true
+}
+
 // row splits a line; get returns a column by its place among the names.
-func (v *venue) row(l *line) (get func(i int) string, err error) {
-	row, err := v.table.row(string(l.text))
+func (v *venue) row(l *record) (get func(i int) string, err error) {
+	row, err := v.table.row(l)
 	return func(i int) string { return strings.TrimSpace(row[v.at[i]]) }, err
 }
 

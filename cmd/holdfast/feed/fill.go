@@ -1,0 +1,331 @@
+package feed
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// fill reads a row as a fill.
+func (r *rows) fill(p *plan, d *draft, cells []string, rec *record) (err error) {
+	var x position.Fill
+	if err = r.texts(p, cells, map[int]*string{account: &x.Account, instrument: &x.Instrument, strategy: &x.Strategy, leg: &x.Leg, feeCurrency: &x.FeeCurrency}); err != nil {
+		return err
+	}
+	q, err := r.number(p, qty, cells)
+	if err != nil {
+		return err
+	}
+	if !q.given {
+		return bad("qty", "is empty")
+	}
+	x.Qty = q.value
+	if err = r.side(p, d, &x, cells); err != nil {
+		return err
+	}
+	if x.Time, err = r.time(p, when, cells); err != nil {
+		return err
+	}
+	if x.Ident, err = r.id(p, cells, rec); err != nil {
+		return err
+	}
+	terms, err := r.terms(p, cells, &x)
+	if err != nil {
+		return err
+	}
+	if err = r.fees(p, d, &x, cells); err != nil {
+		return err
+	}
+	if err = r.price(p, &x, terms, cells); err != nil {
+		return err
+	}
+	if terms != nil {
+		terms.Time = x.Time
+		d.terms = terms
+	}
+	d.m = x
+	return r.guard.row(r, p, d, &x, cells)
+}
+
+// side reads the side of a fill, and makes its quantity positive where the sign
+// says no more than the side.
+func (r *rows) side(p *plan, d *draft, x *position.Fill, cells []string) error {
+	b := &p.from[side]
+	text, err := b.text(cells)
+	if err != nil {
+		return &memberError{field: "side", err: err}
+	}
+	switch {
+	case text == bySign && len(b.columns) == 0:
+		x.Side = position.Buy
+		if x.Qty.Sign() < 0 {
+			x.Side = position.Sell
+		}
+		x.Qty = x.Qty.Abs()
+		return nil
+	case text == byHolding:
+		d.closes, x.Side, x.Qty = true, position.Sell, x.Qty.Abs()
+		return nil
+	}
+	if x.Side, err = parseSide(text); err != nil {
+		return fmt.Errorf("%w", err)
+	}
+	if x.Side == position.Sell {
+		x.Qty = x.Qty.Abs()
+	}
+	if x.Qty.Sign() < 0 {
+		return bad("qty", "must be positive: it is negative, but the side says buy")
+	}
+	return nil
+}
+
+// fees reads the fees: the first goes with the fill, the others beside it.
+func (r *rows) fees(p *plan, d *draft, x *position.Fill, cells []string) error {
+	first, err := r.number(p, fee, cells)
+	if err != nil {
+		return err
+	}
+	x.Fee = first.value
+	if first.unit != "" && !first.value.IsZero() {
+		switch {
+		case !p.from[feeCurrency].bound:
+			return bad("fee", "is in %s: map fee_currency, such as fee_currency=unit(COLUMN)", clip(first.unit))
+		case !sameUnit(first.unit, x.FeeCurrency):
+			return bad("fee", "is in %s, fee_currency says %s", clip(first.unit), clip(x.FeeCurrency))
+		}
+	}
+	for _, name := range []string{"fee_2", "fee_3"} {
+		if err = r.furtherFee(p, d, x, name, cells); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// furtherFee adds a fee to the fill where it is in the same currency.
+func (r *rows) furtherFee(p *plan, d *draft, x *position.Fill, name string, cells []string) error {
+	a, err := r.number(p, r.at(name), cells)
+	if err != nil || a.value.IsZero() {
+		return err
+	}
+	currency, err := p.member(r, name+"_currency").text(cells)
+	switch {
+	case err != nil:
+		return &memberError{field: name + "_currency", err: err}
+	case currency == "":
+		return bad(name, "has no currency: map %s_currency", name)
+	case x.Fee.IsZero():
+		x.Fee, x.FeeCurrency = a.value, currency
+	case currency == x.FeeCurrency:
+		if x.Fee, err = x.Fee.Add(a.value); err != nil {
+			return &memberError{field: name, err: err}
+		}
+	default:
+		d.more = append(d.more, feeBeside(x, name, a.value, currency))
+	}
+	return nil
+}
+
+// feeBeside returns a fee that does not fit into its fill, which has room for one
+// currency.
+func feeBeside(x *position.Fill, name string, paid position.Decimal, currency string) position.Charge {
+	return position.Charge{
+		Meta: position.Meta{Ident: x.Ident + ":" + name, Time: x.Time}, Key: x.Key,
+		Kind: position.FeeCharge, Amount: paid.Neg(), Currency: currency,
+	}
+}
+
+// price reads the price, or makes it of what the quantity is worth.
+func (r *rows) price(p *plan, x *position.Fill, terms *position.DefineInstrument, cells []string) error {
+	whole, member := r.at("value"), "value"
+	if !p.from[whole].bound {
+		whole, member = r.at("net"), "net"
+	}
+	if !p.from[whole].bound {
+		a, err := r.number(p, price, cells)
+		if err != nil {
+			return err
+		}
+		if !a.given {
+			_, err = position.Parse("")
+			return &memberError{field: "price", err: err}
+		}
+		x.Price = a.value
+		return r.priceUnit(a, terms)
+	}
+	a, err := r.number(p, whole, cells)
+	if err != nil {
+		return err
+	}
+	if !a.given {
+		return bad(member, "is empty")
+	}
+	worth := a.value.Abs()
+	if member == "net" {
+		if worth, err = r.gross(p, x, worth, cells); err != nil {
+			return err
+		}
+	}
+	units := x.Qty
+	if terms != nil {
+		if terms.Terms.Kind == position.Inverse {
+			return bad(member, "tells no price of an inverse instrument: map price")
+		}
+		if units, err = units.Mul(terms.Terms.Multiplier); err != nil {
+			return &memberError{field: member, err: err}
+		}
+	}
+	if units.IsZero() {
+		return bad("qty", "must be positive")
+	}
+	if x.Price, err = worth.Quo(units); err != nil {
+		return &memberError{field: member, err: err}
+	}
+	return r.priceUnit(a, terms)
+}
+
+// gross takes fee and tax out of the cash that moved.
+func (r *rows) gross(p *plan, x *position.Fill, cash position.Decimal, cells []string) (position.Decimal, error) {
+	tax, err := r.number(p, r.at("tax"), cells)
+	if err != nil {
+		return cash, err
+	}
+	if x.Side == position.Buy {
+		cash, err = cash.Sub(x.Fee)
+	} else if cash, err = cash.Add(x.Fee); err == nil {
+		cash, err = cash.Add(tax.value)
+	}
+	if err == nil && cash.Sign() < 0 {
+		err = errors.New("is less than the fee")
+	}
+	if err != nil {
+		return cash, &memberError{field: "net", err: err}
+	}
+	return cash, nil
+}
+
+// priceUnit holds the currency sign of a price against what the mapping says.
+func (r *rows) priceUnit(a amount, terms *position.DefineInstrument) error {
+	if a.unit == "" {
+		return nil
+	}
+	currency := ""
+	if terms != nil {
+		if currency = terms.Terms.Quote; currency == "" {
+			currency = terms.Terms.Settlement
+		}
+	}
+	if currency != "" && !sameUnit(a.unit, currency) {
+		return bad("price", "is in %s, the mapping says %s", clip(a.unit), clip(currency))
+	}
+	if currency == "" && a.unit != "$" {
+		r.guard.doubt("the prices are in %s, and would be booked in the ledger's default currency: map the currency with settlement=COLUMN or settlement:=%s",
+			clip(a.unit), coded(a.unit))
+	}
+	return nil
+}
+
+// terms reads what a row says about its instrument, nil for nothing.
+func (r *rows) terms(p *plan, cells []string, x *position.Fill) (*position.DefineInstrument, error) {
+	if !p.terms {
+		return nil, nil //nolint:nilnil // the mapping says nothing about instruments
+	}
+	d := position.DefineInstrument{Instrument: x.Instrument}
+	t := &d.Terms
+	var kind string
+	for name, to := range map[string]*string{kindMember: &kind, baseMember: &t.Base, quoteMember: &t.Quote, settlementMember: &t.Settlement} {
+		text, err := p.member(r, name).text(cells)
+		if err != nil {
+			return nil, &memberError{field: name, err: err}
+		}
+		*to = coded(text)
+	}
+	var err error
+	if kind != "" {
+		if t.Kind, err = position.ParseInstrumentKind(strings.ToLower(kind)); err != nil {
+			return nil, &memberError{field: kindMember, err: err}
+		}
+	}
+	m, err := r.number(p, r.at(multiplierMember), cells)
+	if err != nil {
+		return nil, err
+	}
+	if t.Multiplier = m.value; !m.given {
+		t.Multiplier = position.FromInt(1)
+	}
+	b, q := p.member(r, settlementMember), p.member(r, quoteMember)
+	if (b.bound || q.bound) && t.Settlement == "" && t.Quote == "" && t.Kind != position.Inverse {
+		return nil, bad(settlementMember, "is empty, so that the price has no currency")
+	}
+	if t.Quote == "" && t.Kind != position.Inverse {
+		t.Quote = t.Settlement
+	}
+	if t.Settlement == "" && t.Kind != position.Inverse {
+		t.Settlement = t.Quote
+	}
+	d.Ident = idOf("csv/instrument", d.Instrument, t.Kind.String(), t.Multiplier.String(), t.Base, t.Quote, t.Settlement)
+	return &d, nil
+}
+
+// id returns a row's id: the text of its one column, or a UUIDv5 of several, of
+// the row, or of the line.
+func (r *rows) id(p *plan, cells []string, rec *record) (string, error) {
+	b := &p.from[ident]
+	switch {
+	case b.byRow:
+		return r.rowID(p, cells)
+	case b.read != nil:
+		id, err := b.text(cells)
+		if err != nil || id == "" {
+			return "", bad("id", "is empty")
+		}
+		return id, nil
+	case len(b.columns) == 0:
+		return idOf("csv/line", strconv.Itoa(rec.number), string(rec.text)), nil
+	case len(b.columns) == 1:
+		id := strings.TrimSpace(cells[b.columns[0]])
+		if id == "" {
+			return "", bad("id", "is empty")
+		}
+		r.guard.id(r, b, id, cells, rec.number)
+		return id, nil
+	}
+	parts := make([]string, len(b.columns))
+	for i, c := range b.columns {
+		parts[i] = strings.TrimSpace(cells[c])
+	}
+	id := idOf("csv/columns", parts...)
+	r.guard.id(r, b, id, cells, rec.number)
+	return id, nil
+}
+
+// rowID makes an id of the cells of a row, the account, and how many equal rows
+// stood before it. Where exports overlap, equal rows are counted alike in each.
+func (r *rows) rowID(p *plan, cells []string) (string, error) {
+	name, err := p.from[account].text(cells)
+	if err != nil {
+		return "", &memberError{field: "account", err: err}
+	}
+	parts := []string{name}
+	b := &p.from[ident]
+	for _, c := range b.columns {
+		parts = append(parts, strings.TrimSpace(cells[c]))
+	}
+	if len(b.columns) == 0 {
+		for _, c := range cells {
+			parts = append(parts, strings.TrimSpace(c))
+		}
+	}
+	key := idOf("csv/row", parts...)
+	sum := sha256.Sum256([]byte(key))
+	n := r.ordinal[[16]byte(sum[:16])]
+	r.ordinal[[16]byte(sum[:16])] = n + 1
+	if n > 0 {
+		key = idOf("csv/row", append(parts, "#"+strconv.Itoa(n))...)
+	}
+	return key, nil
+}

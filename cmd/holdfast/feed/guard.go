@@ -1,0 +1,367 @@
+package feed
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// guard looks, while the rows are read, for what would make figures wrong without
+// any row being wrong: a currency that nothing uses, fees whose sign says the
+// reverse, ids that repeat. A file in doubt is refused as a whole, before it gives
+// anything, with what the mapping has to say.
+type guard struct {
+	ignored map[int]bool
+	looks   []look // of each column that nothing is read from
+	doubts  []string
+
+	paid, rebates int
+	fees          *binding // that counted them
+	ids           map[string]seenID
+	words         map[int]string // what columns of kinds say, of the rows that became fills
+}
+
+// seenID is where an id was read.
+type seenID struct {
+	line int
+	row  uint64 // hash of the cells
+}
+
+// look is what the name of a column that nothing uses says about it.
+type look uint16
+
+// The looks.
+const (
+	likeFee look = 1 << iota
+	likeProfit
+	likeMultiplier
+	likeOption
+	likeKind
+	likeTime
+	likeZone
+	unusedColumn
+)
+
+// bind looks at the columns of a header.
+func (g *guard) bind(r *rows) error {
+	t := r.table
+	if g.ids == nil {
+		g.ids, g.words = map[string]seenID{}, map[int]string{}
+	}
+	g.ignored, g.looks = map[int]bool{}, make([]look, len(t.columns))
+	for _, column := range r.mapping.file.ignore {
+		i, err := t.place(column, "ignore")
+		if err != nil {
+			return err
+		}
+		g.ignored[i] = true
+	}
+	for i, c := range t.columns {
+		if !slices.Contains(r.used, i) && !g.ignored[i] && (t.section == "" || i >= sectionCells) {
+			g.looks[i] = unusedColumn | lookOf(plain(c))
+		}
+	}
+	if r.mapping.file.zone == "" && !strings.Contains(r.clock.layout, "07") && !strings.HasPrefix(r.clock.layout, "unix") {
+		for _, l := range t.above {
+			if p := plain(l); strings.Contains(p, "timezone") {
+				g.doubt("above the table stands %s: say which zone the times are in, such as time_zone=+08:00 or time_zone=above(Time Zone:*)", clip(strings.TrimSpace(l)))
+			}
+		}
+	}
+	return nil
+}
+
+// lookOf tells what a column's name means, in plain letters.
+func lookOf(name string) (l look) {
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(name, w) })
+	}
+	if has("fee", "comm", "tax", "duty", "levy", "charges", "swap", "funding", "andorthird", "gebühr", "provision", "kosten", "courtage", "frais", "steuer") &&
+		!has("comment", "commod", "rate", "percent", "bps", "balance", "total", "inclusive") {
+		l |= likeFee
+	}
+	if has("profit", "pnl", "realizedp", "realisedp") || name == "result" || name == "cashflow" {
+		l |= likeProfit
+	}
+	if has("multiplier", "contractsize", "lotsize") {
+		l |= likeMultiplier
+	}
+	if has("putcall", "strike", "callorput", "optiontype") {
+		l |= likeOption
+	}
+	if has("type", "action", "operation", "status", "discriminator", "transcode", "kind", "category", "assetclass") && !has("order", "ordt") {
+		l |= likeKind
+	}
+	if has("date", "time", "datum") {
+		l |= likeTime
+	}
+	if has("timezone") {
+		l |= likeZone
+	}
+	return l
+}
+
+// doubt notes what the mapping has to say, once.
+func (g *guard) doubt(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(g.doubts, text) && len(g.doubts) < 20 {
+		g.doubts = append(g.doubts, text)
+	}
+}
+
+// id notes an id, which no other row may have: of ids made of several columns not
+// even an equal one, which may as well be a second trade.
+func (g *guard) id(r *rows, b *binding, id string, cells []string, line int) {
+	if g.ids == nil {
+		return
+	}
+	h := fnv.New64a()
+	for _, c := range cells {
+		_, _ = h.Write([]byte(strings.TrimSpace(c)))
+		_, _ = h.Write([]byte{0})
+	}
+	now := seenID{line, h.Sum64()}
+	was, twice := g.ids[id]
+	if !twice {
+		g.ids[id] = now
+		return
+	}
+	name := r.table.columns[b.columns[0]]
+	if b.wide || was.row != now.row || strings.Contains(plain(name), "order") {
+		g.doubt("the id made of %s is the same on lines %d and %d: it does not tell their trades apart; take more columns, or id:=row", quoteAll(columnsOf(r.table, b)), was.line, line)
+	}
+}
+
+func columnsOf(t *table, b *binding) []string {
+	var out []string
+	for _, i := range b.columns {
+		out = append(out, t.columns[i])
+	}
+	return out
+}
+
+// fee counts the signs of fees.
+func (g *guard) fee(p *plan, value position.Decimal) {
+	switch value.Sign() {
+	case 1:
+		g.paid++
+	case -1:
+		g.rebates++
+	}
+	if g.fees == nil {
+		g.fees = &p.from[fee]
+	}
+}
+
+// row looks at a row that became a fill.
+func (g *guard) row(r *rows, p *plan, d *draft, x *position.Fill, cells []string) error {
+	if p.group == nil {
+		g.fee(p, x.Fee)
+	}
+	b := &p.from[price]
+	if x.Price.Sign() < 0 && b.bound && !b.signed && !b.own && !b.alike && len(b.columns) > 0 {
+		return bad("price", "is negative: say price=+COLUMN where prices may be, or value=COLUMN for the cash of a trade, whose sign is not the price's")
+	}
+	settled := p.group != nil || r.mapping.file.defined || p.member(r, settlementMember).bound || p.member(r, quoteMember).bound
+	currency := ""
+	if d.terms != nil {
+		currency = d.terms.Terms.Settlement
+	}
+	g.instrument(r, p, x, settled)
+	for i, l := range g.looks {
+		if l == 0 {
+			continue
+		}
+		if cell := strings.TrimSpace(cells[i]); cell != "" {
+			g.cell(r, p, i, cell, settled, currency)
+		}
+	}
+	if d.terms != nil {
+		g.outsized(x, &d.terms.Terms)
+	}
+	return nil
+}
+
+// cell looks at a cell that nothing is read from.
+func (g *guard) cell(r *rows, p *plan, i int, cell string, settled bool, currency string) {
+	name, l := r.columnName(i), g.looks[i]
+	stated := func(member string) bool {
+		return r.mapping.file.defined || p.group != nil || p.member(r, member).bound
+	}
+	switch {
+	case isCurrency(cell) && !settled:
+		g.doubt("%s says %s and nothing uses it, while the price would be booked in the ledger's default currency: map it, such as settlement=%s, or say ignore=%s",
+			name, clip(cell), r.columnText(i), r.columnText(i))
+	case isCurrency(cell) && currency != "" && cell != currency:
+		g.doubt("%s says %s and nothing uses it, while the price is in %s: map it, such as fee_currency=%s, or say ignore=%s", name, clip(cell), currency, r.columnText(i), r.columnText(i))
+	case !settled && !r.mapping.IsZero() && isISIN(cell) && !strings.HasPrefix(cell, "US"):
+		g.doubt("%s says %s, which is no share of the United States, and its price would be booked in the ledger's default currency: say settlement:=EUR or the like", name, clip(cell))
+	case isContract(cell) && !stated(multiplierMember):
+		g.doubt("%s says that the quantity counts %s, and nothing says what one of them is: map multiplier, or define the instruments and say terms:=defined", name, clip(cell))
+	case l&likeMultiplier != 0 && !stated(multiplierMember) && cell != "1" && cell != "0":
+		g.doubt("%s says %s and nothing uses it: map it with multiplier=%s, or say ignore=%s", name, clip(cell), r.columnText(i), r.columnText(i))
+	case l&likeOption != 0 && !stated(kindMember):
+		g.doubt("%s says %s, as of an option: say which rows are with kind=COLUMN:option=WORD,linear=WORD, or say ignore=%s", name, clip(cell), r.columnText(i))
+	case l&likeZone != 0 && r.mapping.file.zone == "":
+		g.doubt("%s says %s and nothing uses it: map it with time_zone={%s}", name, clip(cell), r.columnText(i))
+	case l&likeTime != 0 && l&likeFee == 0 && !p.from[when].bound:
+		g.doubt("%s looks like a time, and rows have none without it: map time=%s, or say ignore=%s", name, r.columnText(i), r.columnText(i))
+	case l&likeKind != 0:
+		if said, before := g.words[i]; before && said != cell {
+			g.doubt("%s says %s and %s and nothing uses it: say with only=, skip= or kind= what that means, or say ignore=%s", name, clip(said), clip(cell), r.columnText(i))
+		}
+		g.words[i] = cell
+	case l&(likeFee|likeProfit) != 0:
+		g.money(r, i, cell, stated(multiplierMember))
+	}
+}
+
+// money looks at a number that nothing is read from.
+func (g *guard) money(r *rows, i int, cell string, counted bool) {
+	a, err := numbers{form: max(r.mapping.file.numbers.form, usNumbers), round: true}.parse(cell)
+	if err != nil || a.value.IsZero() {
+		return
+	}
+	name, text := r.columnName(i), r.columnText(i)
+	switch {
+	case g.looks[i]&likeFee != 0:
+		g.doubt("%s looks like a fee and nothing uses it: add it with fee=%s or fee_2=%s, or say ignore=%s", name, text, text, text)
+	case !counted:
+		g.doubt("%s looks like the venue's own profit: where a quantity counts single units say multiplier:=1, else what it counts; or say ignore=%s", name, text)
+	}
+}
+
+// instrument looks at what an instrument's name says.
+func (g *guard) instrument(r *rows, p *plan, x *position.Fill, settled bool) {
+	name := strings.ToUpper(strings.Map(letters, x.Instrument))
+	kind := r.mapping.file.defined || p.group != nil || p.member(r, kindMember).bound
+	if b := &p.from[feeCurrency]; !settled && len(b.columns) > 0 && !b.own && !x.Fee.IsZero() {
+		g.doubt("the fees are in %s, but nothing says which currency the price is in: map settlement=COLUMN, or say settlement:=%s", clip(x.FeeCurrency), x.FeeCurrency)
+	}
+	if r.mapping.IsZero() {
+		return
+	}
+	switch {
+	case !settled && quoteOf(name) != "":
+		g.doubt("%s seems to be priced in %s, and would be booked in the ledger's default currency: map settlement=COLUMN, or say settlement:=%s", clip(x.Instrument), quoteOf(name), quoteOf(name))
+	case !settled && isISIN(name) && !strings.HasPrefix(name, "US"):
+		g.doubt("%s is no ISIN of the United States, and its price would be booked in the ledger's default currency: map settlement=COLUMN, or say settlement:=EUR or the like", clip(x.Instrument))
+	case kind:
+	case isOSI(x.Instrument):
+		g.doubt("%s is the symbol of an option: say which rows are with kind=COLUMN:option=WORD,linear=WORD", clip(x.Instrument))
+	case isPair(name) || settled && quoteOf(name) != "":
+		g.doubt("%s is a pair: say what it is, kind:=spot with base=COLUMN, kind:=linear or kind:=inverse, and its settlement", clip(x.Instrument))
+	}
+}
+
+// outsized doubts a fee that is a thousand times what was traded: its unit is
+// another.
+func (g *guard) outsized(x *position.Fill, t *position.Terms) {
+	const times = 1000
+	if x.FeeCurrency != "" && x.FeeCurrency != t.Settlement || x.Price.Sign() <= 0 || x.Fee.IsZero() {
+		return
+	}
+	worth, err := position.Mul3(x.Qty, x.Price, t.Multiplier)
+	if t.Kind == position.Inverse {
+		worth, err = position.MulQuo(x.Qty, t.Multiplier, x.Price)
+	}
+	if err == nil {
+		worth, err = worth.Mul(position.FromInt(times))
+	}
+	if err == nil && worth.Sign() > 0 && x.Fee.Abs().Cmp(worth) > 0 {
+		g.doubt("a fee of %s for what is worth a thousandth of it: in which unit fees are says a factor, such as fee=COLUMN*0.00000001 for satoshi", x.Fee)
+	}
+}
+
+// verdict returns why the file cannot be read as it is mapped, nil when it can.
+func (g *guard) verdict(name string, rebates bool) error {
+	if g.rebates > g.paid && !rebates && g.fees != nil {
+		switch {
+		case !g.fees.signed:
+			g.doubt("%d of %d fees are negative: say fee=-COLUMN where negative means paid, or fee=+COLUMN where these are rebates", g.rebates, g.rebates+g.paid)
+		case g.fees.minus:
+			g.doubt("fee=-COLUMN makes %d of %d fees rebates: say fee=COLUMN where positive means paid, or fees=rebates where most of them are", g.rebates, g.rebates+g.paid)
+		}
+	}
+	if len(g.doubts) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s: %s", ErrDoubt, name, strings.Join(g.doubts, "; "))
+}
+
+// columnName names a column for people, one without a name by its place.
+func (r *rows) columnName(i int) string { return "the column " + clip(r.columnText(i)) }
+
+// columnText is what a mapping calls a column.
+func (r *rows) columnText(i int) string {
+	if c := r.table.columns[i]; c != "" && !r.table.twice(c) && r.table.index(c) == i {
+		return c
+	}
+	return fmt.Sprintf("#%d", i+1)
+}
+
+// letters keeps letters and digits.
+func letters(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+		return r
+	}
+	return -1
+}
+
+// currencies are the codes that a cell is known by: of money, and of the coins
+// that most is priced and paid in.
+const currencies = " AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNH CNY COP CRC CZK DKK EGP EUR GBP GBX GEL GHS HKD HRK HUF IDR ILS INR ISK JOD JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NZD OMR PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TND TRY TWD UAH UGX USD UYU VND ZAR " +
+	"USDT USDC FDUSD BUSD TUSD DAI BTC XBT ETH BNB SOL XRP ADA DOT LTC BCH TRX DOGE MATIC AVAX XXBT ZEUR ZUSD ZGBP XETH "
+
+// quoteCodes are those that names of pairs end with, but for that of the usual
+// default.
+const quoteCodes = "FDUSD USDT USDC BUSD EUR GBP CHF JPY AUD CAD INR KRW TRY BRL BTC XBT ETH BNB"
+
+func isCurrency(cell string) bool {
+	return len(cell) >= 3 && len(cell) <= 5 && !strings.Contains(cell, " ") && strings.Contains(currencies, " "+cell+" ")
+}
+
+// quoteOf returns the currency that the name of a pair ends with.
+func quoteOf(name string) string {
+	for c := range strings.FieldsSeq(quoteCodes) {
+		if strings.HasSuffix(name, c) && len(name) >= len(c)+3 {
+			return c
+		}
+	}
+	return ""
+}
+
+// isPair reports whether a name is made of two currencies.
+func isPair(name string) bool {
+	for c := range strings.FieldsSeq(quoteCodes + " USD") {
+		if rest, ok := strings.CutSuffix(name, c); ok && isCurrency(rest) {
+			return true
+		}
+	}
+	return false
+}
+
+func isContract(cell string) bool {
+	return slices.Contains([]string{"cont", "conts", "contract", "contracts", "lot", "lots"}, strings.ToLower(cell))
+}
+
+// isISIN reports whether a text has the form of an international securities number.
+func isISIN(s string) bool {
+	if len(s) != 12 || s[0] < 'A' || s[0] > 'Z' || s[1] < 'A' || s[1] > 'Z' || s[11] < '0' || s[11] > '9' {
+		return false
+	}
+	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "" && strings.ContainsAny(s[2:11], "0123456789")
+}
+
+// isOSI reports whether a symbol ends like that of a listed option: date, C or P,
+// and strike.
+func isOSI(s string) bool {
+	const tail = len("260320C00240000")
+	if len(s) <= tail {
+		return false
+	}
+	s = s[len(s)-tail:]
+	return (s[6] == 'C' || s[6] == 'P') && strings.Trim(s[:6]+s[7:], "0123456789") == ""
+}

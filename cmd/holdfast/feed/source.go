@@ -1,0 +1,398 @@
+package feed
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// binding is a source with the columns' places.
+type binding struct {
+	columns  []int // that it reads, in the order of the text
+	constant string
+	bound    bool
+	own      bool // found by the member's own name
+	alike    bool // found by a similar name
+	// read gives the text; nil: the constant, or the first column as it stands.
+	read  func(cells []string) (string, error)
+	terms []term // of a number
+	// signed: the mapping says what the sign in the file means.
+	signed bool
+	minus  bool // and that it is the reverse
+	wide   bool // id: several columns, or rows
+	byRow  bool
+}
+
+// term is one column of a sum.
+type term struct {
+	column   int
+	negative bool
+	factor   position.Decimal
+	scaled   bool
+}
+
+// text returns the text of a cell or of what stands for it.
+func (b *binding) text(cells []string) (string, error) {
+	switch {
+	case b.read != nil:
+		return b.read(cells)
+	case len(b.columns) == 0:
+		return b.constant, nil
+	}
+	return strings.TrimSpace(cells[b.columns[0]]), nil
+}
+
+// number returns the sum of the terms. What is empty counts nothing; a sum of
+// empty cells is not given.
+func (b *binding) number(cells []string, n numbers) (amount, error) {
+	if b.read != nil || len(b.terms) == 0 {
+		text, err := b.text(cells)
+		if err != nil {
+			return amount{}, err
+		}
+		return n.parse(text)
+	}
+	var sum amount
+	for _, t := range b.terms {
+		a, err := n.parse(strings.TrimSpace(cells[t.column]))
+		if err != nil {
+			return amount{}, err
+		}
+		if !a.given {
+			continue
+		}
+		if t.scaled {
+			if a.value, err = a.value.Mul(t.factor); err != nil {
+				return amount{}, err
+			}
+		}
+		if t.negative {
+			a.value = a.value.Neg()
+		}
+		if sum.value, err = sum.value.Add(a.value); err != nil {
+			return amount{}, err
+		}
+		sum.given = true
+		if a.unit != "" {
+			sum.unit = a.unit
+		}
+	}
+	return sum, nil
+}
+
+// numeric reports whether a member is a number.
+func numeric(name string) bool {
+	return slices.Contains([]string{
+		"qty", "price", "fee", "fee_2", "fee_3", "value", "net", "tax", "amount", "multiplier", "cost", "realized", "funding", "stop", "increment",
+		"cash_price", "price_increment", "size_increment", "high", "low", "ratio", "per",
+	}, name)
+}
+
+// bind finds the columns that a mapping names.
+func bind(t *table, name string, s source) (binding, error) {
+	if s.fixed {
+		return binding{constant: s.text, bound: true, byRow: name == "id" && s.text == byRow}, nil
+	}
+	b, err := bindText(t, name, s.text)
+	if err != nil || len(s.choices) == 0 {
+		return b, err
+	}
+	from := b
+	b.terms = nil
+	b.read = func(cells []string) (string, error) {
+		text, err := from.text(cells)
+		if err != nil {
+			return "", err
+		}
+		value, ok := choose(s.choices, text)
+		if !ok && text != "" {
+			return "", fmt.Errorf("%s is none of the words of the mapping", clip(text))
+		}
+		return value, nil
+	}
+	return b, nil
+}
+
+// bindText finds the columns of an expression.
+func bindText(t *table, name, text string) (binding, error) {
+	b := binding{bound: true}
+	if i := t.index(text); i >= 0 {
+		if t.twice(text) {
+			return b, fmt.Errorf("there are several columns %s", clip(text))
+		}
+		b.columns = []int{i}
+		if numeric(name) {
+			b.terms = []term{{column: i}}
+		}
+		return b, nil
+	}
+	if inner, ok := call(text, "unit"); ok {
+		i, err := t.place(inner, name)
+		b.columns = []int{i}
+		b.read = func(cells []string) (string, error) { return unitOf(strings.TrimSpace(cells[i])), nil }
+		return b, err
+	}
+	if pattern, ok := call(text, "above"); ok {
+		return bindAbove(t, name, pattern)
+	}
+	if name == "id" {
+		return bindID(t, text)
+	}
+	if numeric(name) {
+		return bindSum(t, name, text)
+	}
+	if strings.Contains(text, "{") {
+		return bindTemplate(t, name, text)
+	}
+	i, err := t.place(text, name)
+	b.columns = []int{i}
+	return b, err
+}
+
+// call returns what stands between the brackets of a function.
+func call(text, function string) (string, bool) {
+	rest, ok := strings.CutPrefix(text, function+"(")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(rest, ")")
+}
+
+// place returns the place of a column that a mapping names.
+func (t *table) place(column, member string) (int, error) {
+	column = strings.TrimSpace(column)
+	if n, ok := strings.CutPrefix(column, "#"); ok && t.index(column) < 0 {
+		if i, err := strconv.Atoi(n); err == nil && i >= 1 && i <= len(t.columns) {
+			return i - 1, nil
+		}
+	}
+	i := t.index(column)
+	switch {
+	case i < 0:
+		return 0, fmt.Errorf("there is no column %s for %s; the columns are %s", clip(column), member, t.listed())
+	case t.twice(column):
+		return 0, fmt.Errorf("there are several columns %s: name one by its place, such as #%d", clip(column), i+1)
+	}
+	return i, nil
+}
+
+// bindAbove looks for a text above the table, in a whole line or a cell.
+func bindAbove(t *table, name, pattern string) (binding, error) {
+	for _, l := range t.above {
+		cells, err := cut(l, t.comma)
+		if err != nil {
+			cells = nil
+		}
+		for _, text := range append(cells, l) { // a cell rather than the line
+			if stars, ok := match(pattern, strings.TrimSpace(text)); ok {
+				return binding{bound: true, constant: strings.TrimSpace(replace("*", stars))}, nil
+			}
+		}
+	}
+	return binding{}, fmt.Errorf("nothing above the table is %s, for %s", clip(pattern), name)
+}
+
+// bindID finds the columns of an id.
+func bindID(t *table, text string) (binding, error) {
+	b := binding{bound: true}
+	if inner, ok := call(text, byRow); ok {
+		text, b.byRow = inner, true
+	}
+	for n := range strings.SplitSeq(text, "+") {
+		i, err := t.place(n, "id")
+		if err != nil {
+			return b, err
+		}
+		b.columns = append(b.columns, i)
+	}
+	b.wide = len(b.columns) > 1
+	return b, nil
+}
+
+// bindSum finds the columns of a number: names, each with a sign, perhaps times a
+// factor. The longest name counts, so that one may have a sign in it.
+func bindSum(t *table, name, text string) (binding, error) {
+	b := binding{bound: true}
+	rest := strings.TrimSpace(text)
+	b.signed = strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "+")
+	b.minus = strings.HasPrefix(rest, "-")
+	for first := true; rest != ""; first = false {
+		var x term
+		switch {
+		case rest[0] == '-' || rest[0] == '+':
+			x.negative, rest = rest[0] == '-', strings.TrimSpace(rest[1:])
+		case !first:
+			return b, fmt.Errorf("%s of %s is no sum of columns; the columns are %s", clip(text), name, t.listed())
+		}
+		i, after, ok := t.longest(rest)
+		if !ok {
+			return b, fmt.Errorf("there is no column %s for %s; the columns are %s", clip(rest), name, t.listed())
+		}
+		x.column, rest = i, after
+		if tail, scaled := strings.CutPrefix(rest, "*"); scaled {
+			end := strings.IndexAny(tail, "+-")
+			if end < 0 {
+				end = len(tail)
+			}
+			factor, err := position.Parse(strings.TrimSpace(tail[:end]))
+			if err != nil {
+				return b, fmt.Errorf("%s of %s: the factor %w", clip(text), name, err)
+			}
+			x.factor, x.scaled, rest = factor, true, strings.TrimSpace(tail[end:])
+		}
+		b.terms, b.columns = append(b.terms, x), append(b.columns, x.column)
+	}
+	return b, nil
+}
+
+// longest returns the column with the longest name at the beginning of a sum, and
+// what follows it.
+func (t *table) longest(text string) (column int, rest string, ok bool) {
+	if inner, after, braced := strings.Cut(strings.TrimPrefix(text, "{"), "}"); braced && text[0] == '{' {
+		i, err := t.place(inner, "")
+		return i, strings.TrimSpace(after), err == nil
+	}
+	column = -1
+	for i, c := range t.columns {
+		after, found := strings.CutPrefix(text, c)
+		after = strings.TrimSpace(after)
+		if c == "" || !found || after != "" && !strings.ContainsRune("+-*", rune(after[0])) {
+			continue
+		}
+		if column < 0 || len(c) > len(t.columns[column]) {
+			column, rest = i, after
+		}
+	}
+	if column < 0 && strings.HasPrefix(text, "#") {
+		end := 1
+		for end < len(text) && text[end] >= '0' && text[end] <= '9' {
+			end++
+		}
+		i, err := t.place(text[:end], "")
+		return i, strings.TrimSpace(text[end:]), err == nil
+	}
+	return column, rest, column >= 0 && !t.twice(t.columns[column])
+}
+
+// bindTemplate finds the columns of a text such as {Asset}-{Quote}. Where one of
+// them is empty, all of it is.
+func bindTemplate(t *table, name, text string) (binding, error) {
+	b := binding{bound: true}
+	var texts []string
+	for rest := text; ; {
+		before, after, found := strings.Cut(rest, "{")
+		texts = append(texts, before)
+		if !found {
+			break
+		}
+		inner, behind, closed := strings.Cut(after, "}")
+		if !closed {
+			return b, fmt.Errorf("%s of %s has a { without }", clip(text), name)
+		}
+		i, err := t.place(inner, name)
+		if err != nil {
+			return b, err
+		}
+		b.columns, rest = append(b.columns, i), behind
+	}
+	b.read = func(cells []string) (string, error) {
+		var out strings.Builder
+		out.WriteString(texts[0])
+		for k, i := range b.columns {
+			part := strings.TrimSpace(cells[i])
+			if part == "" {
+				return "", nil
+			}
+			out.WriteString(part)
+			out.WriteString(texts[k+1])
+		}
+		return strings.TrimSpace(out.String()), nil
+	}
+	return b, nil
+}
+
+// test is a condition with its column's place.
+type test struct {
+	column int
+	words  []string
+}
+
+// bindFilter finds the columns of conditions.
+func bindFilter(t *table, f filter) ([]test, error) {
+	var out []test
+	for _, c := range f {
+		i, err := t.place(c.column, "a filter")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, test{i, c.words})
+	}
+	return out, nil
+}
+
+// met reports whether all conditions hold, and the word that the first is met by:
+// the cell, or what of it a word with stars fixes.
+func met(tests []test, cells []string) (word string, ok bool) {
+	for k, t := range tests {
+		cell := strings.TrimSpace(cells[t.column])
+		i := slices.IndexFunc(t.words, func(w string) bool { _, found := match(strings.TrimSpace(w), cell); return found })
+		if i < 0 {
+			return "", false
+		}
+		if k == 0 {
+			if word = strings.Trim(strings.TrimSpace(t.words[i]), "* "); word == "" {
+				word = cell
+			}
+		}
+	}
+	return word, true
+}
+
+// choose returns the value that a text stands for.
+func choose(choices []choice, text string) (string, bool) {
+	for _, c := range choices {
+		for _, w := range c.words {
+			if stars, ok := match(strings.TrimSpace(w), text); ok {
+				return replace(c.value, stars), true
+			}
+		}
+	}
+	return "", false
+}
+
+// match holds a text against a pattern in which * stands for any text, as short as
+// possible, and returns what the stars stand for.
+func match(pattern, text string) (stars []string, ok bool) {
+	parts := strings.Split(pattern, "*")
+	if !strings.HasPrefix(text, parts[0]) {
+		return nil, false
+	}
+	text = text[len(parts[0]):]
+	if len(parts) == 1 {
+		return nil, text == ""
+	}
+	for _, p := range parts[1 : len(parts)-1] {
+		before, after, found := strings.Cut(text, p)
+		if !found {
+			return nil, false
+		}
+		stars, text = append(stars, before), after
+	}
+	before, found := strings.CutSuffix(text, parts[len(parts)-1])
+	return append(stars, before), found
+}
+
+// replace puts what stars stand for in place of *, or of *1, *2 and so on.
+func replace(value string, stars []string) string {
+	if len(stars) == 0 {
+		return value
+	}
+	var pairs []string
+	for i, star := range slices.Backward(stars) { // *10 before *1
+		pairs = append(pairs, "*"+strconv.Itoa(i+1), star)
+	}
+	return strings.NewReplacer(append(pairs, "*", stars[0])...).Replace(value)
+}
