@@ -89,7 +89,7 @@ func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o Appl
 }
 
 // ApplyBatch makes a batch durable, all of it or nothing, at most [MaxBatch]
-// mutations and [MaxBatchBytes]. A batch that was applied before gives its first
+// mutations and [MaxBatchBytes], or the changes of one mutation. A batch that was applied before gives its first
 // results; one that is partly known is refused with [ErrPartlyKnown].
 func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
 	if err := l.begin(ctx); err != nil {

@@ -221,7 +221,7 @@ func (s *stager) tryAdd(g *group, req *request) error {
 		s.l.book.Reuse(staged)
 		return nil
 	}
-	size, err := sizeOf(staged.Changes)
+	size, err := sizeOf(staged.Changes, len(req.ms))
 	if err != nil {
 		return err
 	}
@@ -257,9 +257,12 @@ func (l *Ledger) hand(g *group, last bool) {
 	g.handed = len(g.staged)
 }
 
-// sizeOf returns a bound of the encoded size of changes, or why they are too
-// large. Only what comes near a limit is encoded to find out.
-func sizeOf(changes []position.Change) (total int, err error) {
+// sizeOf returns a bound of the encoded size of the changes of so many mutations,
+// or why they are too large. Only what comes near a limit is encoded to find out.
+//
+// The changes of one mutation, a split or a settlement, are not the caller's to cut
+// into batches: they may be as many as positions are open.
+func sizeOf(changes []position.Change, mutations int) (total int, err error) {
 	for i := range changes {
 		n := position.ChangeBound(&changes[i])
 		if n > publishable {
@@ -272,15 +275,21 @@ func sizeOf(changes []position.Change) (total int, err error) {
 		}
 		total += n
 	}
-	if total <= MaxBatchBytes {
+	most, what := MaxBatchBytes, ErrTooMany
+	if mutations == 1 {
+		if most, what = MaxMutationBytes, ErrTooLarge; len(changes) > MaxMutationChanges {
+			return 0, fmt.Errorf("%w: %d changes of one mutation, at most %d are allowed", what, len(changes), MaxMutationChanges)
+		}
+	}
+	if total <= most {
 		return total, nil
 	}
 	var buf []byte // the bound of a plain change is about twice its size
 	total = 0
 	for i := range changes {
 		buf = position.AppendChange(buf[:0], &changes[i])
-		if total += len(buf); total > MaxBatchBytes {
-			return 0, fmt.Errorf("%w: more than %d bytes", ErrTooMany, MaxBatchBytes)
+		if total += len(buf); total > most {
+			return 0, fmt.Errorf("%w: more than %d bytes", what, most)
 		}
 	}
 	return total, nil
@@ -294,7 +303,7 @@ func (s *stager) begin(g *group) error {
 		return fmt.Errorf("holdfast: make salt: %w", err)
 	}
 	staged := s.l.book.StageEpoch(s.last, s.l.wal.Epoch(), e)
-	size, err := sizeOf(staged.Changes)
+	size, err := sizeOf(staged.Changes, 1)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,8 @@ var (
 	// that the ledger has never seen; see [UnknownNameError].
 	ErrUnknownName = errors.New("holdfast: name is not known here")
 	// ErrTooMany is returned for a batch of more than [MaxBatch] mutations or
-	// of more than [MaxBatchBytes] encoded bytes.
+	// of more than [MaxBatchBytes] encoded bytes. A batch of one mutation is
+	// bounded as that is, and beyond it [ErrTooLarge].
 	ErrTooMany = errors.New("holdfast: batch too large")
 
 	// ErrInvalid: the form of a mutation is wrong.

@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 	if _, faulty := os.LookupEnv(faultEnv); faulty {
 		os.Exit(faultChild())
 	}
+	if os.Getenv(splitEnv) != "" {
+		os.Exit(splitChild())
+	}
 	if os.Getenv(childEnv) != "" {
 		os.Exit(child())
 	}
