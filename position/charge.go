@@ -55,6 +55,10 @@ type Charge struct {
 	Kind     ChargeKind
 	Amount   Decimal
 	Currency string
+	// InCost says of a fee that it is in the cost of the position already: it is
+	// told among the fees and not subtracted; see [Terms.FeesInCost]. It is how a
+	// position is taken over that has such fees.
+	InCost bool
 }
 
 // Type returns "charge".
@@ -86,6 +90,9 @@ func (c Charge) Validate() error {
 	}
 	if c.Kind > RealizedCharge {
 		return invalid("kind", "is unknown")
+	}
+	if c.InCost && (c.Kind != FeeCharge || c.Instrument == "") {
+		return invalid("in_cost", "is for a charge of kind fee with an instrument")
 	}
 	if c.Kind == Cash && c.Instrument != "" {
 		return invalid("kind", "cash belongs to an account, not to an instrument")

@@ -43,7 +43,7 @@ func mutationBound(m Mutation) int {
 	case Mark:
 		return commonBound + len(m.Ident) + headBound + len(m.Instrument) + decimalBound
 	case Charge:
-		return keyedBound + len(m.Ident) + keyLen(&m.Key) + numberBound + decimalBound + headBound + len(m.Currency)
+		return keyedBound + len(m.Ident) + keyLen(&m.Key) + 2*numberBound + decimalBound + headBound + len(m.Currency)
 	case Amend:
 		n := keyedBound + len(m.Ident) + keyLen(&m.Key) + decimalBound + numberBound + 3*headBound
 		n += len(m.Targets) * decimalBound

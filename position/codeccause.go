@@ -119,6 +119,7 @@ func (d *Decoder) charge(r *reader, from *origin) Charge {
 	}
 	r.decimal(5<<3|bytesType, &c.Amount)
 	c.Currency = d.nameAt(r, 6<<3|bytesType)
+	c.InCost = r.at(7<<3|varintType) && r.flag()
 	return c
 }
 

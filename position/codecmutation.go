@@ -20,7 +20,8 @@ func (w wire) mutation(n int, m Mutation, whole bool, from *origin) int {
 		n = w.keyed(start, &m.Meta, &m.Key, whole, from)
 		n = w.number(n, 4, uint64(m.Kind))
 		n = w.decimal(n, 5, m.Amount)
-		field, n = 3, w.text(n, 6, m.Currency)
+		n = w.text(n, 6, m.Currency)
+		field, n = 3, w.flag(n, 7, m.InCost)
 	case Amend:
 		field, n = 4, w.amend(start, &m, whole, from)
 	case DefineInstrument:

@@ -220,7 +220,10 @@ func (s valueSource) charge() position.Charge {
 	if kind == position.Cash {
 		kind = position.RealizedCharge
 	}
-	return position.Charge{Meta: s.meta(), Key: s.key(), Kind: kind, Amount: s.decimal(), Currency: s.someName()}
+	return position.Charge{
+		Meta: s.meta(), Key: s.key(), Kind: kind, Amount: s.decimal(), Currency: s.someName(),
+		InCost: kind == position.FeeCharge && s.IntN(2) == 0,
+	}
 }
 
 func (s valueSource) accountCharge() position.Charge {

@@ -20,6 +20,10 @@ func (r Rules) foldCharge(s State, c *Charge, cause Mutation) ([]Change, error) 
 	var sum calc
 	var realized Decimal
 	switch t, settled := &p.Totals, c.Currency == p.Terms.Settlement; {
+	case c.InCost && c.Currency != p.Terms.inCost():
+		return nil, invalid("in_cost", "has no meaning for a fee in %q: %s has none of that currency in its cost", clip(c.Currency), c.Key)
+	case c.InCost:
+		t.Fees = sum.plus(t.Fees, c.Currency, c.Amount.Neg())
 	case c.Kind == FeeCharge && (c.Currency != p.Terms.inCost() || !r.under(2)):
 		t.Fees = sum.plus(t.Fees, c.Currency, c.Amount.Neg())
 	case c.Kind == Funding && settled:

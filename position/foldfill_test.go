@@ -166,3 +166,30 @@ func TestFoldFigures(t *testing.T) {
 		{"inverse short", muts(inverse, with(sell("100", "50000"), "0.0005", "XBT")), figs{"break_even": "40000"}, nil},
 	})
 }
+
+// TestFeeInCost: what is in the cost is told and not subtracted, whether a fill or
+// a charge says so; what is charged beside it is subtracted.
+func TestFeeInCost(t *testing.T) {
+	l := newBook(position.Rules{})
+	f := purchase("10", "2")
+	f.Fee, f.FeeCurrency = exact("0.1"), "ETH"
+	paid := func(amount, currency string, in bool) position.Charge {
+		return position.Charge{Key: here, Kind: position.FeeCharge, Amount: exact(amount), Currency: currency, InCost: in}
+	}
+	l.must(t, contract(position.Spot, position.Average), f, paid("-0.5", "ETH", true), paid("-0.25", "ETH", false))
+	p := l.Position(here)
+	require.Equal(t, position.Amounts{{Currency: "ETH", Value: exact("0.6")}}, p.Totals.Fees)
+	require.Equal(t, p.Totals.Fees, p.Terms.FeesInCost(p.Totals.Fees))
+	require.Equal(t, position.Amounts{{Currency: "ETH", Value: exact("-0.25")}}, p.Totals.Charges)
+	s, err := position.Summarize(func(yield func(position.Position) bool) { yield(*p) }, position.ByAccount, "", nil)
+	require.NoError(t, err)
+	require.Equal(t, position.Amounts{{Currency: "ETH", Value: exact("-0.25")}}, s[0].Sums.Net)
+
+	refusal(t, l.apply(t, paid("-1", "USD", true)), position.ErrInvalid, "in_cost")
+	d := contract(position.Spot, position.Average)
+	d.Instrument, d.Terms.BaseFee = "Y", position.FeeApart
+	l.must(t, d)
+	apart := paid("-1", "ETH", true)
+	apart.Instrument = "Y"
+	refusal(t, l.apply(t, apart), position.ErrInvalid, "in_cost")
+}

@@ -49,15 +49,14 @@ type draft struct {
 	time     Time
 	opened   Time
 	noStop   bool
-	// reduceOnly is the one boolean that a form has.
-	reduceOnly bool
-	targets    []Decimal
-	tags       []string
-	metadata   map[string]string
-	lot        *LotRef
-	lots       []AdoptedLot
-	rounding   Rounding
-	expect     *uint64
+	is       bool // the one boolean that a form has
+	targets  []Decimal
+	tags     []string
+	metadata map[string]string
+	lot      *LotRef
+	lots     []AdoptedLot
+	rounding Rounding
+	expect   *uint64
 }
 
 type earlyMember struct {
@@ -251,7 +250,7 @@ func (d *draft) read(m *member, v value) (err error) {
 		if v.kind != jsonBool {
 			return invalid(m.name, "must be true or false, not %s", v.kind)
 		}
-		d.reduceOnly = v.raw == "true"
+		d.is = v.raw == "true"
 	case nonNegativeCount:
 		d.expect, err = countOf(m.name, v)
 	}

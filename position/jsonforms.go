@@ -23,7 +23,7 @@ func fillForm() form {
 			return Fill{
 				Meta: d.meta(), Key: d.key(), Side: d.side(), Qty: d.decimal(memberQty), Price: d.decimal(memberPrice),
 				Fee: d.decimal(memberFee), FeeCurrency: d.texts[memberFeeCurrency], Lot: d.lot,
-				ReduceOnly: d.reduceOnly,
+				ReduceOnly: d.is,
 			}
 		},
 	}
@@ -50,12 +50,13 @@ func chargeForm() form {
 			{memberKind, "kind", oneOf, true, "What it is for. cash is a deposit, withdrawal or transfer and belongs to an account; realized is profit that a venue has booked itself."},
 			{memberAmount, "amount", anyDecimal, true, "Amount in currency; received is positive, paid negative."},
 			{memberCurrency, "currency", someName, true, "Currency of the amount."},
+			{memberInCost, "in_cost", boolean, false, "true: the fee is in the cost of the position already, so that it is told and not subtracted. Of kind fee, in the base currency of a spot instrument whose base_fee is cost."},
 			expectMember(),
 		}),
 		build: func(d *draft) Mutation {
 			return Charge{
 				Meta: d.meta(), Key: d.key(), Kind: ChargeKind(d.choices[memberKind]),
-				Amount: d.decimal(memberAmount), Currency: d.texts[memberCurrency],
+				Amount: d.decimal(memberAmount), Currency: d.texts[memberCurrency], InCost: d.is,
 			}
 		},
 		rules: chargeRules,

@@ -60,6 +60,7 @@ const (
 	memberLots
 	memberRounding
 	memberReduceOnly
+	memberInCost
 	memberBaseFee
 	memberTargets
 	memberTags

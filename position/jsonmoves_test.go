@@ -47,6 +47,8 @@ func moveLines() []inputLine {
 		{name: "reduce only", line: fillWith("reduce_only", `true`)},
 		{name: "reduce only or not", line: fillWith("reduce_only", `false`)},
 		{name: "base fee apart", line: `{"type":"instrument","instrument":"X","kind":"spot","base":"B","quote":"Q","base_fee":"apart"}`},
+		{name: "fee in the cost", line: `{"type":"charge",` + key + `,"kind":"fee","amount":"-1","currency":"BTC","in_cost":true}`},
+		{name: "fee beside the cost", line: `{"type":"charge",` + key + `,"kind":"other","amount":"-1","currency":"BTC","in_cost":false}`},
 		{name: "realized charge", line: `{"type":"charge",` + key + `,"kind":"realized","amount":"1","currency":"USD"}`},
 		{name: "full instrument", line: `{"type":"instrument","instrument":"X","kind":"inverse","base":"B","price_increment":"0.5","size_increment":"100","cost_method":"specific-size","over_reduction":"strict",` +
 			`"rounding":{"value":"8 half-even","value_per":"100","average":"6 significant half-even","realized":"2 down"}}`},
@@ -127,6 +129,8 @@ func badMoveLines() []inputLine {
 		{"lot of February 30", fillWith("lot", `{"opened":"2026-02-30"}`), "neither a date nor", ""},
 		{"lot of a long label", fillWith("lot", quoted(strings.Repeat("a", 65))), "lot is 65 bytes long", ""},
 		{"reduce only as text", fillWith("reduce_only", `"true"`), "reduce_only must be true or false, not a string", ""},
+		{"funding in the cost", `{"type":"charge",` + key + `,"kind":"funding","amount":"1","currency":"BTC","in_cost":true}`, "in_cost is for a charge of kind fee with an instrument", ""},
+		{"fee of an account in the cost", `{"type":"charge","account":"A","kind":"fee","amount":"1","currency":"BTC","in_cost":true}`, "in_cost is for a charge of kind fee with an instrument", ""},
 		{"base fee of a future", `{"type":"instrument","instrument":"X","kind":"linear","base_fee":"apart"}`, "base_fee has a meaning for spot instruments only", ""},
 		{"lot twice", fillWith("lot", `"a","lot":"b"`), "lot is given twice", unseen},
 		{"price increment zero", `{"type":"instrument","instrument":"X","kind":"linear","price_increment":"0"}`, "price_increment must be positive", ""},

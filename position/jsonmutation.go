@@ -43,6 +43,10 @@ func (w *jsonWriter) mutation(m Mutation) {
 		w.text("kind", m.Kind.String())
 		w.decimal("amount", m.Amount)
 		w.text("currency", m.Currency)
+		if m.InCost {
+			w.name("in_cost")
+			w.raw("true")
+		}
 		w.metaRest(m.Meta)
 	case Amend:
 		w.key(&m.Key)

@@ -93,7 +93,7 @@ func causeFields(m position.Mutation) (string, map[string]any) {
 	case position.Charge:
 		return "charge", map[string]any{
 			"id": m.Ident, "time": m.Time, "key": keyFields(m.Key), "kind": protoreflect.EnumNumber(m.Kind),
-			"amount": m.Amount, "currency": m.Currency,
+			"amount": m.Amount, "currency": m.Currency, "in_cost": m.InCost,
 		}
 	case position.Amend:
 		return "amend", amendFields(m)

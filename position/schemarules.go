@@ -17,6 +17,11 @@ func is(name, what string) node {
 	return node{"required": []string{name}, "properties": node{name: node{"const": what}}}
 }
 
+// yes is the condition that a boolean is there and true.
+func yes(name string) node {
+	return node{"required": []string{name}, "properties": node{name: node{"const": true}}}
+}
+
 func given(name string) node { return node{"required": []string{name}} }
 
 func not(condition node) node { return node{"not": condition} }
@@ -31,6 +36,8 @@ func chargeRules() []any {
 		when(filled("leg"), filled("instrument")),
 		when(given("expect_version"), filled("instrument")),
 		when(is("kind", Cash.String()), not(filled("instrument"))),
+		when(yes("in_cost"), is("kind", FeeCharge.String())),
+		when(yes("in_cost"), filled("instrument")),
 	}
 }
 

@@ -37,6 +37,9 @@ func TestSumsAreTheCash(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("world %d of HOLDFAST_SEED=%d", i, seed)
 		}
+		if (i+1)%10_000 == 0 {
+			t.Logf("%d worlds", i+1)
+		}
 	}
 	t.Logf("%d worlds, 0 differences; %v", n, counts)
 	for _, kind := range []string{
@@ -120,7 +123,7 @@ func (w *sumsWorld) run() {
 	steps := 20 + w.rnd.IntN(50)
 	for i := range steps {
 		w.step(w.draw())
-		if i == steps/2 {
+		if i == steps/2 && w.one(4) {
 			w.check()
 		}
 	}
@@ -485,7 +488,7 @@ func (w *sumsWorld) tradesOf(before *position.Position, c *position.Change) {
 					net.Sub(net, units(apart))
 				}
 			}
-			require.Equal(w.t, units(tr.Net), net, "net of a trade")
+			require.Equal(w.t, units(tr.Net).String(), net.String(), "net of a trade")
 			profit.Add(profit, units(tr.Profit))
 		}
 		if len(trades) > 0 && position.Grouping(g) != position.FlatToFlat {
@@ -528,12 +531,13 @@ func (s sums) all(group string, as position.Amounts) {
 
 // shown is what a row of positions says.
 type shown struct {
+	rowTotals // of the cycle
+
 	Account    string     `json:"account"`
 	Instrument string     `json:"instrument"`
 	Strategy   string     `json:"strategy"`
 	Settlement string     `json:"settlement"`
 	Side       string     `json:"side"`
-	Cycle      rowTotals  `json:"-"`
 	Lifetime   *rowTotals `json:"lifetime"`
 	Unrealized *string    `json:"unrealized"`
 	Exposure   *string    `json:"exposure"`
@@ -552,9 +556,8 @@ func (w *sumsWorld) row(p *position.Position) shown {
 	text := position.AppendPositionJSON(nil, p)
 	var r shown
 	require.NoError(w.t, json.Unmarshal(text, &r))
-	require.NoError(w.t, json.Unmarshal(text, &r.Cycle))
 	require.NotNil(w.t, r.Lifetime)
-	w.holds(r.Cycle, r.Settlement)
+	w.holds(r.rowTotals, r.Settlement)
 	w.holds(*r.Lifetime, r.Settlement)
 	return r
 }
@@ -634,7 +637,7 @@ func (w *sumsWorld) cyclesAre(k position.Key, r shown) {
 	total := sums{}
 	for _, p := range w.cycles[k] {
 		row := w.row(&p)
-		for currency, v := range row.Cycle.nets(row.Settlement)[""] {
+		for currency, v := range row.nets(row.Settlement)[""] {
 			total.add("", currency, v)
 		}
 	}

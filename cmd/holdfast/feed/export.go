@@ -207,7 +207,10 @@ func ownMutations(p *position.Position) ([]position.Mutation, error) {
 	// Those of one cycle and currency are one charge: a later export that says
 	// another sum is refused for its id rather than added.
 	for _, f := range p.Totals.Fees {
-		ms = append(ms, position.Charge{Meta: meta("fee", f.Currency), Key: p.Key, Kind: position.FeeCharge, Amount: f.Value.Neg(), Currency: f.Currency})
+		ms = append(ms, position.Charge{
+			Meta: meta("fee", f.Currency), Key: p.Key, Kind: position.FeeCharge, Amount: f.Value.Neg(), Currency: f.Currency,
+			InCost: isInCost(p.Terms, f.Currency),
+		})
 	}
 	for _, c := range p.Totals.Charges {
 		ms = append(ms, position.Charge{Meta: meta("charge", c.Currency), Key: p.Key, Kind: position.OtherCharge, Amount: c.Value, Currency: c.Currency})
@@ -233,6 +236,11 @@ func ownMutations(p *position.Position) ([]position.Mutation, error) {
 	return ms, nil
 }
 
+// isInCost reports whether the fees in a currency are in the cost.
+func isInCost(t *position.Terms, currency string) bool {
+	return t.FeesInCost(position.Amounts{{Currency: currency, Value: position.FromInt(1)}}) != nil
+}
+
 // readOwn takes the exact position over if it is there and still the one that
 // the layout's own members describe.
 func (h *holding) readOwn() (whole bool, err error) {
@@ -249,6 +257,7 @@ func (h *holding) readOwn() (whole bool, err error) {
 		h.warn("size or remainingSize was changed since it was exported: the exact position beside them is passed over")
 		return false, nil
 	}
+	var terms position.Terms // of the definition, which comes first
 	for i, one := range list {
 		text, marshalErr := json.Marshal(one)
 		if marshalErr != nil {
@@ -260,11 +269,17 @@ func (h *holding) readOwn() (whole bool, err error) {
 		}
 		switch m := m.(type) {
 		case position.DefineInstrument:
+			terms = m.Terms
 			if h.im.defined[m.Ident] {
 				continue
 			}
 			h.im.defined[m.Ident] = true
-		case position.Adopt, position.Charge, position.Mark, position.Amend:
+		case position.Charge:
+			// Earlier exports did not say it.
+			m.InCost = m.InCost || m.Kind == position.FeeCharge && isInCost(&terms, m.Currency)
+			h.own = append(h.own, m)
+			continue
+		case position.Adopt, position.Mark, position.Amend:
 		default:
 			return false, fmt.Errorf("holdfast: mutation %d: a %s is none of what an export writes", i+1, m.Type())
 		}
