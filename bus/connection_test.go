@@ -1,10 +1,12 @@
 package bus_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/bus"
@@ -73,6 +75,35 @@ func TestConnectionLostWhileWaiting(t *testing.T) {
 		p.resume()
 		h.complete(src)
 	}
+}
+
+// A connection that is lost before the relay begins to work on it is given up, not
+// trusted until a timeout: its client keeps requests for a server that may not come
+// back.
+func TestConnectionLostBeforeTheRound(t *testing.T) {
+	t.Parallel()
+	h, src := newPlainHouse(t), newSource(1)
+	_, o := h.viaProxy()
+	o.Timeout, o.Check = time.Hour, time.Hour
+	src.add(1, 100)
+	good, tries := o.Connect, 0
+	p := newProxy(t, h.server.URL())
+	o.Connect = func(ctx context.Context) (*nats.Conn, error) {
+		if tries++; tries > 1 {
+			return good(ctx)
+		}
+		lost := make(chan struct{})
+		nc, err := nats.Connect("nats://"+p.l.Addr().String(), nats.MaxReconnects(-1), nats.ReconnectWait(time.Hour),
+			nats.DisconnectErrHandler(func(*nats.Conn, error) { close(lost) }))
+		if err == nil {
+			p.cutAll()
+			<-lost
+		}
+		return nc, err
+	}
+	r, _ := run(t, src, o)
+	live(t, r, src)
+	h.complete(src)
 }
 
 // The connection is cut after every so many bytes, at places that fall into

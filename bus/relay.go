@@ -106,7 +106,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		round, cancel := r.newRound(ctx)
 		var err error
 		if l, err = r.connect(round, l); err == nil {
-			err = r.round(ctx, round, l)
+			err = r.begun(ctx, round, l)
 		}
 		if err != nil && errors.Is(context.Cause(round), errDisconnected) {
 			err = errDisconnected // not the timeout or the refusal that it led to
@@ -132,6 +132,16 @@ func (r *Relay) Run(ctx context.Context) error {
 	<-opsDone
 	r.end(l)
 	return ctx.Err()
+}
+
+// begun is round, for a connection that is there. What is lost from here on ends the
+// round; watch had no round to end, or not this connection to watch, for what was lost
+// before, and the client would keep requests until it is back.
+func (r *Relay) begun(ctx, feeding context.Context, l *link) error {
+	if !l.nc.IsConnected() {
+		return errDisconnected
+	}
+	return r.round(ctx, feeding, l)
 }
 
 // round answers a rebuild that is asked for, then feeds until something fails,

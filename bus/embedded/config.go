@@ -25,8 +25,8 @@ const coreInbox = "_INBOX_CORE"
 // its JSON may be several times as long.
 const maxPayload = 8 << 20
 
-// gateRoot precedes, in the core account, the subjects on which the gate takes
-// requests for consumers.
+// gateRoot precedes, in the core account, the user's name and then the subjects on
+// which the gate takes requests for consumers.
 const gateRoot = "holdfast.gate."
 
 // secrets are the passwords of one run, by user. They hold letters and digits
@@ -55,14 +55,14 @@ const (
 // It is text rather than options in code because nats-server recovers
 // JetStream before accounts that were built in code exist.
 func configText(ledger string, s secrets) string {
-	reader := readerEntries(ledger)
-	writer := append(readerEntries(ledger), writerEntries(ledger)...)
+	reader := readerEntries(ledger, userReader)
+	writer := append(readerEntries(ledger, userWriter), writerEntries(ledger)...)
 	var b strings.Builder
 	fmt.Fprintf(&b, "max_payload: %d\n", maxPayload)
 	b.WriteString("jetstream: { max_memory_store: 268435456 }\n")
 	fmt.Fprintf(&b, "accounts {\n  %s {\n    jetstream: enabled\n", coreAccount)
 	fmt.Fprintf(&b, "    users: [ { user: %s, password: \"%s\" } ]\n    exports: [\n", userCore, s[userCore])
-	for _, e := range writer {
+	for _, e := range append(gateEntries(ledger, userReader), writer...) {
 		fmt.Fprintf(&b, "      { %s: \"%s\"%s }\n", e.kind, e.core, e.option)
 	}
 	b.WriteString("    ]\n  }\n")
@@ -74,7 +74,7 @@ func configText(ledger string, s secrets) string {
 
 // readerEntries is what a reader may use. The subjects are made of tokens,
 // which hold nothing that needs quoting.
-func readerEntries(ledger string) []entry {
+func readerEntries(ledger, user string) []entry {
 	stream := bus.StreamName(ledger)
 	entries := []entry{
 		{kind: "stream", core: bus.EventFilter(ledger)},
@@ -92,12 +92,20 @@ func readerEntries(ledger string) []entry {
 	} {
 		entries = append(entries, entry{kind: "service", core: apiPrefix + api})
 	}
-	for _, create := range gated(stream) {
-		entries = append(entries, entry{kind: "service", core: gateRoot + create, local: apiPrefix + create})
-	}
+	entries = append(entries, gateEntries(ledger, user)...)
 	return append(entries,
 		entry{kind: "service", core: apiPrefix + "CONSUMER.MSG.NEXT." + stream + ".*", option: manyAnswers},
 		entry{kind: "service", core: "$JS.ACK." + stream + ".>"})
+}
+
+// gateEntries lead a user's requests for consumers to the gate, on subjects that
+// tell whose they are.
+func gateEntries(ledger, user string) []entry {
+	var entries []entry
+	for _, create := range gated(bus.StreamName(ledger)) {
+		entries = append(entries, entry{kind: "service", core: gateRoot + user + "." + create, local: apiPrefix + create})
+	}
+	return entries
 }
 
 // writerEntries is what a writer may use besides.

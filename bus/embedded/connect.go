@@ -77,6 +77,9 @@ func (s *Server) shutDown() {
 		_ = nc.FlushTimeout(drainTimeout)
 		nc.Close()
 	}
+	if s.gate != nil {
+		s.gate.stop()
+	}
 	s.ns.Shutdown()
 	s.ns.WaitForShutdown()
 }

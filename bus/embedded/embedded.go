@@ -47,6 +47,8 @@ type Options struct {
 	// then on. OldStoreKeys were StoreKey before a rotation.
 	StoreKey     []byte
 	OldStoreKeys [][]byte
+
+	ask func(nc *nats.Conn, subject string, body []byte) ([]byte, error) // of the gate; nil is JetStream
 }
 
 // A Server is a running NATS server. Its methods may be called by any
@@ -61,6 +63,7 @@ type Server struct {
 	log   *slog.Logger
 	lines *bridge // the server's own log
 
+	gate      *gate  // nil before it is open
 	stopGuard func() // nil before the guard runs
 
 	mu     sync.Mutex
@@ -129,7 +132,7 @@ func (s *Server) start(o *Options, host string, port int) error {
 		s.url = s.ns.ClientURL()
 	}
 	if err == nil {
-		err = s.openGate(o.Ledger)
+		err = s.openGate(o)
 	}
 	if err == nil {
 		err = s.openGuard(o.Ledger, opts)

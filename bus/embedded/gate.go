@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -30,23 +31,39 @@ func gated(stream string) []string {
 	}
 }
 
+// gateRequests is how many requests of one user the gate has at work at once. More
+// of them wait, behind each other and nobody else.
+const gateRequests = 8
+
+// gate passes the users' requests for consumers on to JetStream. Each user has
+// subjects, and places, of its own: one whose requests take long holds up itself.
+type gate struct {
+	nc    *nats.Conn
+	log   *slog.Logger
+	ask   func(nc *nats.Conn, subject string, body []byte) ([]byte, error)
+	slots map[string]chan struct{} // by user
+	done  chan struct{}            // closed by stop
+}
+
 // openGate begins to take requests for consumers from users. A pull consumer is
 // passed on to JetStream. A push consumer is refused: the server would send to
 // whatever subject it names with the rights of the core account, so a reader
 // could have the stream deleted by a consumer's heartbeat.
-func (s *Server) openGate(ledger string) error {
+func (s *Server) openGate(o *Options) error {
 	nc, err := s.Connect(context.Background())
 	if err != nil {
 		return err
 	}
-	for _, subject := range gated(bus.StreamName(ledger)) {
-		_, err = nc.Subscribe(gateRoot+subject, func(m *nats.Msg) {
-			answer := s.pass(nc, m)
-			// A user that is gone does not miss its answer.
-			_ = m.Respond(answer)
-		})
-		if err != nil {
-			return fmt.Errorf("bus/embedded: gate: %w", err)
+	s.gate = &gate{nc: nc, log: s.log, ask: o.ask, slots: make(map[string]chan struct{}), done: make(chan struct{})}
+	if s.gate.ask == nil {
+		s.gate.ask = askJetStream
+	}
+	for _, user := range []string{userReader, userWriter} {
+		s.gate.slots[user] = make(chan struct{}, gateRequests)
+		for _, subject := range gated(bus.StreamName(o.Ledger)) {
+			if _, err = nc.Subscribe(gateRoot+user+"."+subject, func(m *nats.Msg) { s.gate.take(user, m) }); err != nil {
+				return fmt.Errorf("bus/embedded: gate: %w", err)
+			}
 		}
 	}
 	if err = nc.FlushTimeout(gateTimeout); err != nil {
@@ -55,12 +72,39 @@ func (s *Server) openGate(ledger string) error {
 	return nil
 }
 
+// take answers a request in a goroutine of its own, once the user has a place. It
+// is called by one goroutine for each subject.
+func (g *gate) take(user string, m *nats.Msg) {
+	slots := g.slots[user]
+	select {
+	case slots <- struct{}{}:
+	case <-g.done:
+		return
+	}
+	go func() {
+		defer func() { <-slots }()
+		// A user that is gone does not miss its answer.
+		_ = m.Respond(g.pass(strings.TrimPrefix(m.Subject, gateRoot+user+"."), m.Data))
+	}()
+}
+
+// stop waits for the requests at work. The connection is closed, so they end at
+// once.
+func (g *gate) stop() {
+	close(g.done)
+	for _, slots := range g.slots {
+		for range cap(slots) {
+			slots <- struct{}{}
+		}
+	}
+}
+
 // pass checks a request, sends on what it understood of it (never the bytes it
 // got, which the server might understand in another way), and returns the
 // answer.
-func (s *Server) pass(nc *nats.Conn, m *nats.Msg) []byte {
+func (g *gate) pass(subject string, data []byte) []byte {
 	var request server.CreateConsumerRequest
-	switch err := unmarshal(m.Data, &request); {
+	switch err := unmarshal(data, &request); {
 	case err != nil:
 		return refusal(err)
 	case request.Config.DeliverSubject != "" || request.Config.DeliverGroup != "":
@@ -70,12 +114,20 @@ func (s *Server) pass(nc *nats.Conn, m *nats.Msg) []byte {
 	if err != nil {
 		return refusal(err)
 	}
-	answer, err := nc.Request(apiPrefix+strings.TrimPrefix(m.Subject, gateRoot), body, gateTimeout)
+	answer, err := g.ask(g.nc, apiPrefix+subject, body)
 	if err != nil {
-		s.log.Warn("bus/embedded: gate", "subject", m.Subject, "error", err)
+		g.log.Warn("bus/embedded: gate", "subject", subject, "error", err)
 		return refusal(err)
 	}
-	return answer.Data
+	return answer
+}
+
+func askJetStream(nc *nats.Conn, subject string, body []byte) ([]byte, error) {
+	m, err := nc.Request(subject, body, gateTimeout)
+	if err != nil {
+		return nil, err
+	}
+	return m.Data, nil
 }
 
 func unmarshal(b []byte, v any) error {
