@@ -63,7 +63,8 @@ type stager struct {
 }
 
 func newStager(l *Ledger) stager {
-	return stager{l: l, last: max(position.Time(l.wal.Last().Time), l.book.HeadTime())}
+	last := max(position.Time(l.wal.Last().Time), l.book.HeadTime())
+	return stager{l: l, last: last, clock: since(l.wal.Recovery().Written, l.opts.Now(), last)}
 }
 
 // stageLoop is the commit loop of the stager. There is no timer: what queues
@@ -234,6 +235,9 @@ func (s *stager) tryAdd(g *group, req *request) error {
 		}
 	}
 	req.setOutcomes(staged)
+	if staged.Ahead > farAhead {
+		s.l.dated.note(req.ms, s.last)
+	}
 	s.accept(g, staged, size)
 	return nil
 }

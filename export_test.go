@@ -133,3 +133,14 @@ func (l *Ledger) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event, e
 		f.Events(ctx, from)(yield)
 	}
 }
+
+// ClockJump returns what finds jumps of the clock, fed with the steps of both
+// clocks.
+func ClockJump() func(wall, monotonic time.Duration) time.Duration {
+	var w aheadWatch
+	at, passed := time.Unix(1_700_000_000, 0), time.Duration(0)
+	return func(wall, monotonic time.Duration) time.Duration {
+		at, passed = at.Add(wall), passed+monotonic
+		return w.jumped(at, passed)
+	}
+}

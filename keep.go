@@ -54,6 +54,7 @@ func (l *Ledger) second(saved uint64) uint64 {
 	if n := l.refusals.Swap(0); n > 0 {
 		l.announce("error.validation", map[string]uint64{"refused": n})
 	}
+	l.tellAhead()
 	if l.Err() != nil {
 		return saved
 	}

@@ -56,6 +56,8 @@ type Ledger struct {
 	// signed is the newest checkpoint made since Open; guarded by snapshotting.
 	signed *checkpoint.Checkpoint
 
+	dated aheadWatch
+
 	// refusals counts what was refused since the keeper last reported it.
 	refusals atomic.Uint64
 

@@ -20,6 +20,22 @@ type recordClock struct {
 	from  position.Time
 }
 
+// maxShut is how much of the time that a ledger was closed passes in record time, at
+// half speed, where the clock is behind.
+const maxShut = 48 * time.Hour
+
+// since is the clock of a ledger that was written to last at a time that the file
+// system tells, and whose newest record has the time last.
+func since(written, now time.Time, last position.Time) recordClock {
+	if written.IsZero() || written.After(now) {
+		return recordClock{}
+	}
+	if now.Sub(written) > maxShut {
+		written = now.Add(-maxShut)
+	}
+	return recordClock{since: written, from: last}
+}
+
 // read returns the record time of a reading, where last is the newest one.
 func (c *recordClock) read(now time.Time, last position.Time) (position.Time, error) {
 	at, err := position.At(now)

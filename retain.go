@@ -111,8 +111,8 @@ func expendable(mine []snapshotter.Snapshot, keep int, base uint64, spacing time
 // bus that lags holds it back up to TrimHold bytes.
 func (l *Ledger) trim(mine []snapshotter.Snapshot) (base uint64, err error) {
 	base = l.based(mine)
-	older := l.pastRetention()
-	aged := slices.IndexFunc(mine, func(s snapshotter.Snapshot) bool { return s.RecordTime < older })
+	age := l.comingOfAge()
+	aged := slices.IndexFunc(mine, func(s snapshotter.Snapshot) bool { return age == 0 || l.wal.Age(s.Seq, s.RecordTime) > age })
 	if aged < 0 {
 		return base, nil
 	}
@@ -121,7 +121,7 @@ func (l *Ledger) trim(mine []snapshotter.Snapshot) (base uint64, err error) {
 	if l.relay != nil && l.journalSize() < l.opts.TrimHold {
 		before = min(before, l.relay.Status().Last+1)
 	}
-	if !l.wal.Trimmable(before, older) {
+	if !l.wal.Trimmable(before, age) {
 		return base, nil
 	}
 	log, err := l.openLog()
@@ -132,7 +132,7 @@ func (l *Ledger) trim(mine []snapshotter.Snapshot) (base uint64, err error) {
 		l.announce("backup.failed", map[string]string{"name": s.Name, "error": err.Error()})
 		return base, fmt.Errorf("holdfast: not trimmed behind %s: %w", s.Name, err)
 	}
-	if _, err = l.wal.Trim(before, older); err != nil {
+	if _, err = l.wal.Trim(before, age); err != nil {
 		return base, fmt.Errorf("holdfast: %w", err)
 	}
 	return s.Seq, nil
@@ -153,22 +153,29 @@ func (l *Ledger) based(mine []snapshotter.Snapshot) uint64 {
 	return math.MaxUint64
 }
 
-// pastRetention is the record time before which records need not be kept. It is
-// counted from the newest record, or from the clock where that is earlier, so
-// that a clock that jumps ahead removes nothing.
-func (l *Ledger) pastRetention() int64 {
-	now := min(l.opts.Now().UnixNano(), l.wal.Last().Time)
+// comingOfAge is the age from which on records need not be kept, 0 if they need not
+// be kept at all. Age is what has passed between the records, and a clock that jumps
+// ahead by more than a day adds nothing to it. What is known of a smaller jump, that
+// the clock is behind the newest record now, is added to the age asked for.
+func (l *Ledger) comingOfAge() time.Duration {
 	if l.opts.Retain <= 0 {
-		return now + 1
+		return 0
 	}
-	return now - int64(l.opts.Retain)
+	behind := min(max(0, l.clockBehind()), 24*time.Hour)
+	return l.opts.Retain + min(behind, math.MaxInt64-l.opts.Retain)
+}
+
+// clockBehind is by how much the clock is behind the newest record; it is negative
+// where that is in the past, as it should be.
+func (l *Ledger) clockBehind() time.Duration {
+	return position.Time(l.wal.Last().Time).Std().Sub(l.opts.Now())
 }
 
 // checkClock warns when the newest record is ahead of the clock: record time
-// stands still until the clock has caught up.
+// passes at half speed until the clock has caught up.
 func (l *Ledger) checkClock() {
-	last, now := position.Time(l.wal.Last().Time), l.opts.Now()
-	if ahead := last.Std().Sub(now); last > 0 && ahead > time.Minute {
+	last := position.Time(l.wal.Last().Time)
+	if ahead := l.clockBehind(); last > 0 && ahead > farAhead {
 		l.log.Warn("the clock is behind the newest record", "record_time", last.String(), "ahead", ahead)
 		l.announce("error", map[string]string{"error": "the clock is behind the newest record by " + ahead.String()})
 	}

@@ -40,6 +40,9 @@ type Status struct {
 	Failure string  `json:"failure,omitempty"`      // why nothing is written any more
 	Kind    string  `json:"failure_kind,omitempty"` // see [FaultKind]
 	Faults  *Faults `json:"faults,omitempty"`       // what failed beside the appends, if anything did
+	// ClockAhead is by how many seconds the newest record is ahead of the clock.
+	ClockAhead uint64      `json:"clock_ahead_seconds,omitempty"`
+	DatedAhead *DatedAhead `json:"dated_ahead,omitempty"` // of an open ledger
 }
 
 // StatusOf describes a view of a ledger.
@@ -63,6 +66,7 @@ func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 		Open: n.Open, Positions: n.Positions, Digest: fmt.Sprintf("%x", v.Digest()),
 		Snapshots: len(list), Time: v.Time().String(), Accounts: accounts,
 	}
+	s.ClockAhead = secondsAhead(v.Time(), time.Now()) //nolint:forbidigo // a Reader has no options
 	if len(list) > 0 {
 		s.Newest, s.Snapshot = list[0].Name, list[0].Seq
 	}
@@ -80,12 +84,27 @@ func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 	return s, nil
 }
 
+// ClockAhead is by how many whole seconds the newest record is ahead of the clock:
+// it was written under a clock that was ahead. 0 is as it should be.
+func (l *Ledger) ClockAhead() uint64 {
+	return secondsAhead(position.Time(l.wal.Last().Time), l.opts.Now())
+}
+
+func secondsAhead(record position.Time, now time.Time) uint64 {
+	return uint64(max(0, record.Std().Sub(now)) / time.Second)
+}
+
+// DatedAhead returns what this ledger value took that was dated ahead of the clock
+// by more than a minute, nil if nothing was.
+func (l *Ledger) DatedAhead() *DatedAhead { return l.dated.status() }
+
 // Status describes the ledger now.
 func (l *Ledger) Status() (Status, error) {
 	s, err := l.StatusOf(l.View())
 	if err != nil {
 		return s, err
 	}
+	s.ClockAhead, s.DatedAhead = l.ClockAhead(), l.dated.status()
 	if l.opts.Keys != nil {
 		s.Encrypted = l.opts.Keys.Current().String()
 	}

@@ -187,7 +187,7 @@ func (j *Journal) Commit(b *Batch) error {
 	}
 	j.tail = next
 	j.mu.Lock()
-	j.head, j.active = last, next.first
+	j.head, j.active, j.lapse = last, next.first, next.lapse
 	j.sealed = append(j.sealed, full...)
 	j.mu.Unlock()
 	if len(full) > 0 {
@@ -253,21 +253,28 @@ type tail struct {
 	first uint64 // of the segment
 	bytes int
 	limit int
+	lapse lapse
 }
 
 // add moves the tail over the entries of one write, which stand behind before,
 // and returns the segments that this write leaves.
 func (t *tail) add(before Head, entries []entry) (full []sealed) {
 	if t.bytes > t.limit {
-		full = append(full, sealed{first: t.first, last: before})
-		t.first, t.bytes = before.Seq+1, 0
+		full = append(full, t.seal(before))
 	}
 	for i := range entries {
 		e := &entries[i]
+		t.lapse.add(e.head.Time)
 		if t.bytes += e.size; t.bytes >= t.limit {
-			full = append(full, sealed{first: t.first, last: e.head})
-			t.first, t.bytes = e.head.Seq+1, 0
+			full = append(full, t.seal(e.head))
 		}
 	}
 	return full
+}
+
+// seal ends the segment with its last record.
+func (t *tail) seal(last Head) sealed {
+	s := sealed{first: t.first, last: last, lapse: t.lapse}
+	t.first, t.bytes, t.lapse = last.Seq+1, 0, t.lapse.following()
+	return s
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -116,7 +117,7 @@ func TestTrim(t *testing.T) {
 	removed, err := j.Trim(firsts[1]-1, 0)
 	require.NoError(t, err)
 	require.Empty(t, removed, "its last record is still wanted")
-	removed, err = j.Trim(firsts[3], int64(firsts[2]-1))
+	removed, err = j.Trim(firsts[3], time.Duration(j.Last().Seq-(firsts[2]-1)))
 	require.NoError(t, err)
 	require.Equal(t, []string{"journal/" + filepath.Base(paths[0])}, removed, "the second is not older than that")
 	require.Equal(t, firsts[1], j.First())

@@ -100,6 +100,7 @@ type appender interface {
 type sealed struct {
 	first uint64
 	last  Head
+	lapse lapse
 }
 
 // Journal is the write side of a ledger's records. One goroutine fills batches
@@ -140,6 +141,7 @@ type Journal struct {
 	noBase bool
 	sealed []sealed // oldest first
 	active uint64   // first seq of the segment that is appended to
+	lapse  lapse    // of that segment
 	failed *FailedError
 	closed bool
 }
@@ -181,6 +183,7 @@ func Open(dir string, o Options) (*Journal, error) {
 
 // open does the work of Open under the lock.
 func open(dir string, o Options) (*Journal, error) {
+	written := writtenAt(dir)
 	s, err := surveyLedger(dir, testimony{durable: o.Durable, by: o.DurableBy, begun: o.Begun}, o.TrustJournal)
 	if err != nil {
 		return nil, err
@@ -208,14 +211,17 @@ func open(dir string, o Options) (*Journal, error) {
 		enc: encoder{head: s.keep, seal: sealer{keys: o.Keys, salt: o.salt}}, tail: tail{limit: o.SegmentSize, first: 1},
 		head: s.keep, first: s.mark.first, base: s.mark.base, noBase: s.mark.noBase, saved: s.mark,
 	}
+	j.recovery.Written = written
 	for i := range s.segs {
 		seg := &s.segs[i]
-		j.tail.first, j.tail.bytes = seg.first, int(seg.size)
+		seg.lapse.behind(&j.tail.lapse)
+		j.tail.first, j.tail.bytes, j.tail.lapse = seg.first, int(seg.size), seg.lapse
 		if i < len(s.segs)-1 {
-			j.sealed = append(j.sealed, sealed{first: seg.first, last: seg.head})
+			j.sealed = append(j.sealed, sealed{first: seg.first, last: seg.head, lapse: seg.lapse})
 		}
 	}
-	j.active = j.tail.first
+	j.tail.lapse.cut(s.keep.Time)
+	j.active, j.lapse = j.tail.first, j.tail.lapse
 	j.ahead = ahead{dir: filepath.Join(dir, journalDir), limit: o.SegmentSize, logger: o.Logger}
 	if err = j.openLog(); err != nil {
 		return nil, err
@@ -228,6 +234,13 @@ func open(dir string, o Options) (*Journal, error) {
 		}
 	}
 	return j, nil
+}
+
+func writtenAt(dir string) (at time.Time) {
+	if info, err := os.Stat(filepath.Join(dir, markName)); err == nil {
+		at = info.ModTime()
+	}
+	return at
 }
 
 func (j *Journal) openLog() error {

@@ -3,6 +3,7 @@ package journal
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
 )
@@ -84,6 +85,6 @@ func (r *Reader) Size() int64 {
 
 // Trimmable reports whether [Journal.Trim] with the same arguments would remove
 // anything.
-func (j *Journal) Trimmable(before uint64, olderThan int64) bool {
-	return len(j.trimmable(before, olderThan)) > 0
+func (j *Journal) Trimmable(before uint64, age time.Duration) bool {
+	return len(j.trimmable(before, age)) > 0
 }

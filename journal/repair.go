@@ -14,6 +14,9 @@ import (
 
 // Recovery says what [Open] found and did.
 type Recovery struct {
+	// Written is when MARK was written last before, by the clock of the file system
+	// at that time; zero where there was none.
+	Written  time.Time
 	First    uint64
 	Last     Head
 	Records  uint64

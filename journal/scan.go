@@ -162,6 +162,7 @@ type segmentScan struct {
 	wholeEnd int64
 	opening  []byte // the first frame, for its link to the segment before
 	epoch    uint64 // highest epoch seen
+	lapse    lapse  // as if the segment were the first
 	flaw     *flaw
 	// marked is the record asked for, if it is here, between two offsets.
 	marked              Head
@@ -185,6 +186,7 @@ func scanSegment(r io.ReaderAt, f segmentFile, asked uint64, open bool) (segment
 			out.opening = append([]byte(nil), s.frame...)
 		}
 		out.records++
+		out.lapse.add(rec.Time)
 		out.seals.note(&rec, at, s)
 		out.head, out.end, out.epoch = s.prev, s.off, s.prev.Epoch
 		if rec.Flags&More == 0 {

@@ -5,23 +5,24 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 // Trim removes whole segments whose records are all below before and, unless
-// olderThan is 0, whose last record time lies before olderThan. It returns the
+// age is 0, whose last record is older than that by [Journal.Age]. It returns the
 // names of the files that it removed, oldest first. The newest record always
 // stays. MARK names the new first record before anything is removed, so that a
 // trim that was interrupted is finished by the next Open, and a segment that
 // someone else removed is still missed.
-func (j *Journal) Trim(before uint64, olderThan int64) (removed []string, err error) {
+func (j *Journal) Trim(before uint64, age time.Duration) (removed []string, err error) {
 	j.trimMu.Lock()
 	defer j.trimMu.Unlock()
 	if err = j.usable(); err != nil {
 		return nil, err
 	}
-	old := j.trimmable(before, olderThan)
+	old := j.trimmable(before, age)
 	if len(old) == 0 {
 		return nil, nil
 	}
@@ -72,13 +73,13 @@ func (j *Journal) moveFirst(last Head) error {
 }
 
 // trimmable returns the oldest sealed segments that a trim may remove.
-func (j *Journal) trimmable(before uint64, olderThan int64) []sealed {
+func (j *Journal) trimmable(before uint64, age time.Duration) []sealed {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n := 0
 	for n < len(j.sealed) {
 		last := &j.sealed[n].last
-		if last.Seq >= before || last.Seq >= j.head.Seq || olderThan != 0 && last.Time >= olderThan {
+		if last.Seq >= before || last.Seq >= j.head.Seq || age != 0 && j.lapse.upTo-j.sealed[n].lapse.upTo <= age {
 			break
 		}
 		n++

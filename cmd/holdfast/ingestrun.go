@@ -52,6 +52,8 @@ type ingestion struct {
 	// Definitions of this run come on top of it, in given. Both are of readAll.
 	known func(instrument string) bool
 	given map[string]bool
+
+	ahead aheadRows // of settle
 }
 
 // row is a line of the input on its way.
@@ -99,6 +101,9 @@ func (g *ingestion) run(ctx context.Context) error {
 	close(flights)
 	if serr := <-settled; serr != nil {
 		err = serr
+	}
+	if g.ahead.n > 0 {
+		_, _ = fmt.Fprintln(g.app.stderr, "holdfast: "+g.ahead.String()) // nobody is left to tell
 	}
 	return err
 }
@@ -191,6 +196,7 @@ func (g *ingestion) count(r row, res holdfast.Result) {
 		g.duplicates.Add(1)
 	default:
 		g.applied.Add(1)
+		g.ahead.note(r, time.Now())
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,7 @@ func statusPairs(s holdfast.Status) []pair {
 	}
 	out = append(out, []pair{
 		{"records", recordsText(&s)},
-		{"newest", s.Time},
+		{"newest", newestText(&s)},
 		{"positions", fmt.Sprintf("%d open of %d", s.Open, s.Positions)},
 		{"digest", s.Digest},
 		{"encrypted", encryptedText(s.Encrypted)},
@@ -100,10 +101,22 @@ func statusPairs(s holdfast.Status) []pair {
 	if s.Bus != nil {
 		out = append(out, pair{"bus", busText(s.Bus)})
 	}
+	if d := s.DatedAhead; d != nil {
+		out = append(out, pair{"dated ahead", fmt.Sprintf("%s, the farthest of %s with id %s", counted(int(d.Mutations), "mutation"), d.Farthest, d.ID)})
+	}
 	if s.Failure != "" {
 		out = append(out, pair{"failure", s.Failure})
 	}
 	return out
+}
+
+// newestText is the time of the newest record, and that it is not to be trusted
+// where it is in the future.
+func newestText(s *holdfast.Status) string {
+	if s.ClockAhead < 60 {
+		return s.Time
+	}
+	return fmt.Sprintf("%s, which is %s ahead of the clock", s.Time, time.Duration(s.ClockAhead)*time.Second)
 }
 
 // encryptedText names the key of the newest record.

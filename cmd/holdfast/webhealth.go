@@ -87,7 +87,10 @@ func (w *web) metrics(rw http.ResponseWriter, _ *http.Request, _ url.Values) {
 func (w *web) state(l *holdfast.Ledger) []metric {
 	v := l.View()
 	n := v.Counts()
-	var snapshot, lag, published uint64
+	var snapshot, lag, published, dated uint64
+	if d := l.DatedAhead(); d != nil {
+		dated = d.Mutations
+	}
 	if list, err := l.Snapshots(); err == nil && len(list) > 0 {
 		snapshot = list[0].Seq
 	}
@@ -102,6 +105,8 @@ func (w *web) state(l *holdfast.Ledger) []metric {
 		{"holdfast_positions_open", "gauge", "Positions that are not flat.", n.Open},
 		{"holdfast_positions", "gauge", "Keys that ever had a fill.", n.Positions},
 		{"holdfast_snapshot_seq", "counter", "Record that the newest snapshot stands on.", snapshot},
+		{"holdfast_clock_ahead_seconds", "gauge", "By how much the newest record is ahead of the clock; 0 is as it should be.", l.ClockAhead()},
+		{"holdfast_dated_ahead_total", "counter", "Mutations dated more than a minute ahead of the clock.", dated},
 		{"holdfast_journal_bytes", "gauge", "Size of the journal's files.", uint64(max(journalBytes(w.d.app.dir), 0))},
 	}
 }

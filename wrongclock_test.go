@@ -1,0 +1,193 @@
+package holdfast_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+const retained = 6 * 24 * time.Hour
+
+// desk is a ledger that is opened and closed under a clock, five minutes a
+// session, with a snapshot at the end of each.
+type desk struct {
+	t     *testing.T
+	dir   string
+	ids   int
+	moves []move
+}
+
+// move is a record and when it was really made.
+type move struct {
+	seq uint64
+	at  time.Time
+}
+
+func (d *desk) session(really time.Time, off time.Duration, n int) {
+	t := d.t
+	t.Helper()
+	now := really
+	o := holdfast.Options{
+		SnapshotInterval: -1, SegmentSize: 4 << 10, SnapshotKeep: 2, Retain: retained, Now: func() time.Time { return now.Add(off) },
+	}
+	l := open(t, d.dir, o)
+	for range n {
+		now = now.Add(5 * time.Minute / time.Duration(n))
+		d.ids++
+		f := fill("d-"+strconv.Itoa(d.ids), "A", "I", position.Buy, "1", "10")
+		f.Time = position.Time(really.UnixNano())
+		r, err := l.Apply(t.Context(), f)
+		require.NoError(t, err)
+		d.moves = append(d.moves, move{r.Last, now})
+	}
+	_, err := l.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	require.NoError(t, os.Chtimes(filepath.Join(d.dir, "MARK"), now, now.Add(off))) // the system's clock is the same
+}
+
+// kept asks that every record of the retention is there and can be asked for.
+func (d *desk) kept(now time.Time) (first uint64) {
+	t := d.t
+	t.Helper()
+	r, err := holdfast.OpenReader(d.dir)
+	require.NoError(t, err)
+	v, err := r.AsOf(t.Context(), holdfast.Moment{})
+	require.NoError(t, err)
+	st, err := r.StatusOf(v)
+	require.NoError(t, err)
+	due := uint64(0)
+	for _, m := range d.moves {
+		if now.Sub(m.at) < retained {
+			due = m.seq
+			break
+		}
+	}
+	require.LessOrEqual(t, st.First, due, "record %d is not old enough", due)
+	for i := due; i <= st.Last; i += (st.Last-due)/5 + 1 {
+		_, err = r.AsOf(t.Context(), holdfast.Moment{Seq: i})
+		require.NoError(t, err)
+	}
+	return st.First
+}
+
+// TestWrongClockRemovesNothing keeps what the retention promises under a clock
+// that is wrong for a record, for a day, or for good and then right again; and
+// what is truly due is trimmed later.
+func TestWrongClockRemovesNothing(t *testing.T) {
+	const day = 24 * time.Hour
+	begin := time.Date(2026, 11, 5, 8, 0, 0, 0, time.UTC)
+	in2100 := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).Sub(begin.Add(5 * day))
+	for name, c := range map[string]struct {
+		off   time.Duration
+		under int // sessions under the wrong clock
+	}{
+		"never wrong":           {},
+		"a month for a record":  {off: 31 * day, under: 1},
+		"a month for a day":     {off: 31 * day, under: 6},
+		"2100 for a record":     {off: in2100, under: 1},
+		"2100 for a day":        {off: in2100, under: 6},
+		"nine hours for a day":  {off: -9 * time.Hour, under: 6},
+		"1970 for a record":     {off: -56 * 365 * day, under: 1},
+		"a month back, for one": {off: -31 * day, under: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := &desk{t: t, dir: t.TempDir()}
+			at := begin
+			d.session(at, 0, 50)
+			for range 5 {
+				at = at.Add(day)
+				d.session(at, 0, 8)
+				require.EqualValues(t, 1, d.kept(at))
+			}
+			for range c.under {
+				at = at.Add(4 * time.Hour)
+				d.session(at, c.off, 1)
+				d.kept(at)
+			}
+			first := uint64(1)
+			for range 20 {
+				at = at.Add(20 * time.Hour)
+				d.session(at, 0, 8)
+				first = d.kept(at)
+			}
+			require.Greater(t, first, uint64(50), "what is due is trimmed")
+		})
+	}
+}
+
+// TestRecordTimeGoesOn asks for moments while the clock is behind the newest
+// record: they can be told apart, and the clock catches up.
+func TestRecordTimeGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Date(2026, 11, 5, 8, 0, 0, 0, time.UTC)
+	o := holdfast.Options{SnapshotInterval: -1, Now: func() time.Time { return now }}
+	l := open(t, dir, o)
+	buys(t, l, "A", 1)
+	require.NoError(t, l.Close())
+	now = now.Add(-time.Hour)
+	l = open(t, dir, o)
+	var times []position.Time
+	for i := range 50 {
+		now = now.Add(2 * time.Minute)
+		buys(t, l, "B"+strconv.Itoa(i), 1)
+		at := l.View().Time()
+		if i > 0 {
+			require.Greater(t, at, times[i-1])
+		}
+		times = append(times, at)
+		v, err := l.AsOf(t.Context(), holdfast.Moment{Time: at})
+		require.NoError(t, err)
+		require.Equal(t, l.View().Seq(), v.Seq())
+		if i == 1 {
+			require.Equal(t, time.Minute, times[1].Std().Sub(times[0].Std()), "at half speed")
+		}
+	}
+	v, err := l.AsOf(t.Context(), holdfast.Moment{Time: times[20]})
+	require.NoError(t, err)
+	require.Equal(t, l.View().Seq()-29, v.Seq())
+	now = now.Add(time.Hour)
+	buys(t, l, "C", 1)
+	require.Equal(t, now.UnixNano(), int64(l.View().Time()), "it has caught up")
+}
+
+// TestAheadIsTold looks at what says that something is dated ahead.
+func TestAheadIsTold(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Date(2026, 11, 5, 8, 0, 0, 0, time.UTC)
+	o := holdfast.Options{SnapshotInterval: -1, Now: func() time.Time { return now }}
+	l := open(t, dir, o)
+	for i, skew := range []time.Duration{0, time.Minute, time.Minute + 1, time.Hour, 2 * time.Minute} {
+		f := fill("f-"+strconv.Itoa(i), "A", "I", position.Buy, "1", "1")
+		f.Time = position.Time(now.Add(skew).UnixNano())
+		_, err := l.Apply(t.Context(), f)
+		require.NoError(t, err)
+	}
+	st, err := l.Status()
+	require.NoError(t, err)
+	require.Equal(t, &holdfast.DatedAhead{Mutations: 3, Farthest: "2026-11-05T09:00:00Z", ID: "f-3"}, st.DatedAhead)
+	require.Zero(t, st.ClockAhead)
+	now = now.Add(-90 * time.Second)
+	require.EqualValues(t, 90, l.ClockAhead())
+
+	jumped := holdfast.ClockJump()
+	for _, step := range []struct{ wall, monotonic, want time.Duration }{
+		{0, 0, 0},
+		{time.Second, time.Second, 0},
+		{time.Hour, time.Hour, 0},
+		{24 * time.Hour, time.Second, 24*time.Hour - time.Second},
+		{time.Second, time.Second, 0},
+		{-time.Hour, time.Second, -time.Hour - time.Second},
+		{time.Minute, 0, 0},
+	} {
+		require.Equal(t, step.want, jumped(step.wall, step.monotonic))
+	}
+}
