@@ -13,8 +13,11 @@ import (
 // fill reads a row as a fill.
 func (r *rows) fill(p *plan, d *draft, cells []string, rec *record) (err error) {
 	var x position.Fill
-	if err = r.texts(p, cells, map[int]*string{account: &x.Account, instrument: &x.Instrument, strategy: &x.Strategy, leg: &x.Leg, feeCurrency: &x.FeeCurrency}); err != nil {
+	if err = r.key(p, cells, &x.Key); err != nil {
 		return err
+	}
+	if x.FeeCurrency, err = p.from[feeCurrency].text(cells); err != nil {
+		return &memberError{field: r.names[feeCurrency], err: err}
 	}
 	q, err := r.number(p, qty, cells)
 	if err != nil {

@@ -180,7 +180,7 @@ func (r *rows) trade(g *group) (err error) {
 	}
 	cells := append(slices.Clone(s.base.cells), s.base.coin, s.quote.coin)
 	var x position.Fill
-	if err = r.texts(p, cells, map[int]*string{account: &x.Account, instrument: &x.Instrument, strategy: &x.Strategy, leg: &x.Leg}); err != nil {
+	if err = r.key(p, cells, &x.Key); err != nil {
 		return err
 	}
 	x.Side, x.Qty = position.Buy, s.bases.Abs()
@@ -200,7 +200,7 @@ func (r *rows) trade(g *group) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = r.groupFees(g, s, &x, terms.Terms.Base); err != nil {
+	if err = r.groupFees(g, s, &x, &terms.Terms); err != nil {
 		return err
 	}
 	terms.Time = x.Time
@@ -334,7 +334,7 @@ func (r *rows) groupTerms(p *plan, s sides, x *position.Fill) (*position.DefineI
 
 // groupFees adds up the fees of a trade, by currency. That in the base currency,
 // or the first, goes with the fill.
-func (r *rows) groupFees(g *group, s sides, x *position.Fill, base string) error {
+func (r *rows) groupFees(g *group, s sides, x *position.Fill, t *position.Terms) error {
 	paid := map[string]position.Decimal{}
 	var order []string
 	for i := range g.legs {
@@ -346,9 +346,17 @@ func (r *rows) groupFees(g *group, s sides, x *position.Fill, base string) error
 		if value.IsZero() {
 			continue
 		}
-		r.guard.fee(g.plan, value)
-		if currency == s.base.coin {
-			currency = base
+		if l.fee || len(g.plan.from[fee].terms) == 0 {
+			g.plan.signs[0].count(value)
+		} else {
+			r.guard.fee(r, g.plan, value, l.cells)
+		}
+		switch {
+		case g.plan.from[feeCurrency].bound:
+		case currency == s.base.coin:
+			currency = t.Base
+		case currency == s.quote.coin:
+			currency = t.Settlement
 		}
 		if _, known := paid[currency]; !known {
 			order = append(order, currency)
@@ -357,7 +365,7 @@ func (r *rows) groupFees(g *group, s sides, x *position.Fill, base string) error
 			return &memberError{field: "fee", err: err}
 		}
 	}
-	if i := slices.Index(order, base); i > 0 {
+	if i := slices.Index(order, t.Base); i > 0 {
 		order[0], order[i] = order[i], order[0]
 	}
 	for i, currency := range order {

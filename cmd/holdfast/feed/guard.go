@@ -15,14 +15,14 @@ import (
 // anything, with what the mapping has to say.
 type guard struct {
 	ignored map[int]bool
-	looks   []look // of each column that nothing is read from
 	doubts  []string
-
-	paid, rebates int
-	fees          *binding // that counted them
-	ids           map[string]seenID
-	words         map[int]string // what columns of kinds say, of the rows that became fills
+	ids     map[string]seenID
+	words   map[int]string // what columns of kinds say, of the rows that became fills
+	money   string         // a currency that stands above the table
 }
+
+// signs counts the fees of one column.
+type signs struct{ paid, rebates int }
 
 // seenID is where an id was read.
 type seenID struct {
@@ -43,6 +43,7 @@ const (
 	likeTime
 	likeZone
 	unusedColumn
+	readElsewhere
 )
 
 // bind looks at the columns of a header.
@@ -51,7 +52,7 @@ func (g *guard) bind(r *rows) error {
 	if g.ids == nil {
 		g.ids, g.words = map[string]seenID{}, map[int]string{}
 	}
-	g.ignored, g.looks = map[int]bool{}, make([]look, len(t.columns))
+	g.ignored = map[int]bool{}
 	for _, column := range r.mapping.file.ignore {
 		i, err := t.place(column, "ignore")
 		if err != nil {
@@ -59,11 +60,10 @@ func (g *guard) bind(r *rows) error {
 		}
 		g.ignored[i] = true
 	}
-	for i, c := range t.columns {
-		if !slices.Contains(r.used, i) && !g.ignored[i] && (t.section == "" || i >= sectionCells) {
-			g.looks[i] = unusedColumn | lookOf(plain(c))
-		}
+	for k := range r.plans {
+		g.look(t, &r.plans[k])
 	}
+	g.money = moneyAbove(t)
 	if r.mapping.file.zone == "" && !strings.Contains(r.clock.layout, "07") && !strings.HasPrefix(r.clock.layout, "unix") {
 		for _, l := range t.above {
 			if p := plain(l); strings.Contains(p, "timezone") {
@@ -72,6 +72,35 @@ func (g *guard) bind(r *rows) error {
 		}
 	}
 	return nil
+}
+
+// look tells the columns that a plan does not read.
+func (g *guard) look(t *table, p *plan) {
+	p.looks = make([]look, len(t.columns))
+	for i, c := range t.columns {
+		l := lookOf(plain(c))
+		switch {
+		case g.ignored[i] || t.section != "" && i < sectionCells:
+		case !slices.Contains(p.used, i):
+			p.looks[i] = unusedColumn | l
+		case !p.from[when].bound: // a time that is read as something else only
+			p.looks[i] = l&likeTime | readElsewhere
+		}
+	}
+}
+
+// moneyAbove returns the currency that a line above the table names, such as the
+// base currency of a statement.
+func moneyAbove(t *table) string {
+	for _, l := range t.above {
+		cells, err := cut(l, t.comma)
+		for i := 1; err == nil && i < len(cells); i++ {
+			if isCurrency(strings.TrimSpace(cells[i])) && strings.Contains(plain(cells[i-1]), "currency") {
+				return strings.TrimSpace(cells[i])
+			}
+		}
+	}
+	return ""
 }
 
 // lookOf tells what a column's name means, in plain letters.
@@ -142,23 +171,34 @@ func columnsOf(t *table, b *binding) []string {
 	return out
 }
 
-// fee counts the signs of fees.
-func (g *guard) fee(p *plan, value position.Decimal) {
+// fee counts the signs of fees, of each column by itself.
+func (g *guard) fee(r *rows, p *plan, value position.Decimal, cells []string) {
+	terms := p.from[fee].terms
+	if len(terms) < 2 {
+		p.signs[0].count(value)
+		return
+	}
+	for i := range terms {
+		one := binding{terms: terms[i : i+1]}
+		if a, err := one.number(cells, r.mapping.file.numbers); err == nil {
+			p.signs[i].count(a.value)
+		}
+	}
+}
+
+func (s *signs) count(value position.Decimal) {
 	switch value.Sign() {
 	case 1:
-		g.paid++
+		s.paid++
 	case -1:
-		g.rebates++
-	}
-	if g.fees == nil {
-		g.fees = &p.from[fee]
+		s.rebates++
 	}
 }
 
 // row looks at a row that became a fill.
 func (g *guard) row(r *rows, p *plan, d *draft, x *position.Fill, cells []string) error {
 	if p.group == nil {
-		g.fee(p, x.Fee)
+		g.fee(r, p, x.Fee, cells)
 	}
 	b := &p.from[price]
 	if x.Price.Sign() < 0 && b.bound && !b.signed && !b.own && !b.alike && len(b.columns) > 0 {
@@ -170,7 +210,10 @@ func (g *guard) row(r *rows, p *plan, d *draft, x *position.Fill, cells []string
 		currency = d.terms.Terms.Settlement
 	}
 	g.instrument(r, p, x, settled)
-	for i, l := range g.looks {
+	if !p.from[feeCurrency].bound && p.group == nil && g.money != "" && currency != "" && g.money != currency && !x.Fee.IsZero() {
+		g.doubt("above the table stands the currency %s, and the price of %s is in %s: say which the fees are in, such as fee_currency:=%s", g.money, clip(x.Instrument), currency, g.money)
+	}
+	for i, l := range p.looks {
 		if l == 0 {
 			continue
 		}
@@ -186,11 +229,12 @@ func (g *guard) row(r *rows, p *plan, d *draft, x *position.Fill, cells []string
 
 // cell looks at a cell that nothing is read from.
 func (g *guard) cell(r *rows, p *plan, i int, cell string, settled bool, currency string) {
-	name, l := r.columnName(i), g.looks[i]
+	name, l := r.columnName(i), p.looks[i]
 	stated := func(member string) bool {
 		return r.mapping.file.defined || p.group != nil || p.member(r, member).bound
 	}
 	switch {
+	case l&readElsewhere != 0 && (p.from[when].bound || l&likeTime == 0 && !isDate(cell)):
 	case isCurrency(cell) && !settled:
 		g.doubt("%s says %s and nothing uses it, while the price would be booked in the ledger's default currency: map it, such as settlement=%s, or say ignore=%s",
 			name, clip(cell), r.columnText(i), r.columnText(i))
@@ -206,7 +250,7 @@ func (g *guard) cell(r *rows, p *plan, i int, cell string, settled bool, currenc
 		g.doubt("%s says %s, as of an option: say which rows are with kind=COLUMN:option=WORD,linear=WORD, or say ignore=%s", name, clip(cell), r.columnText(i))
 	case l&likeZone != 0 && r.mapping.file.zone == "":
 		g.doubt("%s says %s and nothing uses it: map it with time_zone={%s}", name, clip(cell), r.columnText(i))
-	case l&likeTime != 0 && l&likeFee == 0 && !p.from[when].bound:
+	case !p.from[when].bound && (l&likeTime != 0 && l&likeFee == 0 || isDate(cell)):
 		g.doubt("%s looks like a time, and rows have none without it: map time=%s, or say ignore=%s", name, r.columnText(i), r.columnText(i))
 	case l&likeKind != 0:
 		if said, before := g.words[i]; before && said != cell {
@@ -214,19 +258,19 @@ func (g *guard) cell(r *rows, p *plan, i int, cell string, settled bool, currenc
 		}
 		g.words[i] = cell
 	case l&(likeFee|likeProfit) != 0:
-		g.money(r, i, cell, stated(multiplierMember))
+		g.sum(r, l, i, cell, stated(multiplierMember))
 	}
 }
 
-// money looks at a number that nothing is read from.
-func (g *guard) money(r *rows, i int, cell string, counted bool) {
+// sum looks at a number that nothing is read from.
+func (g *guard) sum(r *rows, l look, i int, cell string, counted bool) {
 	a, err := numbers{form: max(r.mapping.file.numbers.form, usNumbers), round: true}.parse(cell)
 	if err != nil || a.value.IsZero() {
 		return
 	}
 	name, text := r.columnName(i), r.columnText(i)
 	switch {
-	case g.looks[i]&likeFee != 0:
+	case l&likeFee != 0:
 		g.doubt("%s looks like a fee and nothing uses it: add it with fee=%s or fee_2=%s, or say ignore=%s", name, text, text, text)
 	case !counted:
 		g.doubt("%s looks like the venue's own profit: where a quantity counts single units say multiplier:=1, else what it counts; or say ignore=%s", name, text)
@@ -276,13 +320,24 @@ func (g *guard) outsized(x *position.Fill, t *position.Terms) {
 }
 
 // verdict returns why the file cannot be read as it is mapped, nil when it can.
-func (g *guard) verdict(name string, rebates bool) error {
-	if g.rebates > g.paid && !rebates && g.fees != nil {
-		switch {
-		case !g.fees.signed:
-			g.doubt("%d of %d fees are negative: say fee=-COLUMN where negative means paid, or fee=+COLUMN where these are rebates", g.rebates, g.rebates+g.paid)
-		case g.fees.minus:
-			g.doubt("fee=-COLUMN makes %d of %d fees rebates: say fee=COLUMN where positive means paid, or fees=rebates where most of them are", g.rebates, g.rebates+g.paid)
+func (g *guard) verdict(name string, r *rows) error {
+	for k := range r.plans {
+		p := &r.plans[k]
+		for i, s := range p.signs {
+			if s.rebates <= s.paid || r.mapping.file.rebates {
+				continue
+			}
+			b := &p.from[fee]
+			minus := b.minus
+			if i < len(b.terms) {
+				minus = b.terms[i].negative
+			}
+			switch {
+			case !b.signed && !minus:
+				g.doubt("%d of %d fees are negative: say fee=-COLUMN where negative means paid, or fee=+COLUMN where these are rebates", s.rebates, s.rebates+s.paid)
+			case minus:
+				g.doubt("fee=-COLUMN makes %d of %d fees rebates: say fee=COLUMN where positive means paid, or fees=rebates where most of them are", s.rebates, s.rebates+s.paid)
+			}
 		}
 	}
 	if len(g.doubts) == 0 {
@@ -341,6 +396,20 @@ func isPair(name string) bool {
 		}
 	}
 	return false
+}
+
+// isDate reports whether a cell begins with a date in digits.
+func isDate(cell string) bool {
+	shape := strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9':
+			return '0'
+		case r == '-' || r == '/' || r == '.':
+			return '-'
+		}
+		return r
+	}, cell[:min(len(cell), len("2006-01-02"))])
+	return slices.ContainsFunc([]string{"0000-00-00", "00-00-0000", "0-0-0000", "00-0-0000", "0-00-0000"}, func(form string) bool { return strings.HasPrefix(shape, form) })
 }
 
 func isContract(cell string) bool {

@@ -119,7 +119,7 @@ func (s *sheet) fill() error {
 		return end
 	}
 	s.rows.sumUp()
-	if err := s.rows.guard.verdict(s.name, s.rows.mapping.file.rebates); err != nil {
+	if err := s.rows.guard.verdict(s.name, s.rows); err != nil {
 		return err
 	}
 	if err := s.arrange(end == nil); err != nil {

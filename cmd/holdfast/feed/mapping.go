@@ -48,7 +48,7 @@ const typeMember = "type"
 func aliases(m int, name string) []string {
 	switch m {
 	case account:
-		return []string{"account", "accountid", "wallet"}
+		return []string{"account", "accountid", "wallet", "userid", "uid", "clientaccountid", "portfolio"}
 	case instrument:
 		return []string{"instrument", "symbol", "coin", "product", "market", "pair", "ticker"}
 	case strategy:

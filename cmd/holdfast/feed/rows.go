@@ -21,6 +21,7 @@ type rows struct {
 	table   *table
 	mapping Mapping
 	names   []string // of the members, see memberNames, and of fillExtras
+	places  map[string]int
 	forms   map[string][]bool
 	plans   []plan // what counts for all rows, or one of each when
 	skip    [][]test
@@ -30,6 +31,7 @@ type rows struct {
 	zones   map[string]*time.Location
 	last    bool  // the last column is read, so a line without an end may be cut in it
 	used    []int // columns that something is read from
+	ofFile  int   // how many of them count for all rows
 	ended   bool  // the table, not the input
 	begun   bool  // a row was read
 	ordinal map[[16]byte]int
@@ -45,6 +47,10 @@ type plan struct {
 	typ   string    // the type of all lines; "" where kind is a column
 	terms bool      // the mapping says what the instruments are
 	group *groupPlan
+	read  []int  // members that have columns
+	used  []int  // columns that it reads, and those that count for all rows
+	looks []look // of the columns that it does not
+	signs []signs
 }
 
 // The extras and terms of a fill, by name, looked up once a row only.
@@ -76,6 +82,10 @@ type draft struct {
 // newRows finds every member's columns.
 func newRows(t *table, m Mapping) (*rows, error) {
 	r := &rows{mapping: m, names: append(memberNames(), fillExtras()...), forms: map[string][]bool{}, ordinal: map[[16]byte]int{}, zones: map[string]*time.Location{}}
+	r.places = make(map[string]int, len(r.names))
+	for i, name := range r.names {
+		r.places[name] = i
+	}
 	for _, typ := range position.MutationTypes() {
 		has := make([]bool, len(r.names))
 		for i, name := range r.names {
@@ -95,6 +105,7 @@ func (r *rows) bindAll(t *table) (err error) {
 	if err = r.bindFile(t); err != nil {
 		return err
 	}
+	r.ofFile = len(r.used)
 	whens := m.rules
 	if len(whens) == 0 {
 		whens = []rule{{}}
@@ -148,13 +159,15 @@ func (r *rows) useTests(tests []test) {
 	}
 }
 
-// named returns the columns that the mapping names anywhere.
+// named returns the columns that the mapping names: true for those of a member, or
+// to be ignored, which are no other member; false for those of ids, filters and the
+// like, which are no type.
 func (m *Mapping) named(t *table) map[int]bool {
 	out := map[int]bool{}
 	add := func(name string, s source) {
 		if b, err := bind(t, name, s); err == nil {
 			for _, i := range b.columns {
-				out[i] = true
+				out[i] = out[i] || isMember(name) && name != "id" || name == "ignore"
 			}
 		}
 	}
@@ -177,15 +190,16 @@ func (m *Mapping) named(t *table) map[int]bool {
 		add("time_zone", source{text: m.file.zone})
 	}
 	for _, column := range m.file.ignore {
-		if i, err := t.place(column, "ignore"); err == nil {
-			out[i] = true
-		}
+		add("ignore", source{text: column})
 	}
 	return out
 }
 
 // bindPlan finds the columns for the rows that one rule counts for.
 func (r *rows) bindPlan(w rule, named map[int]bool) (p plan, err error) {
+	all := r.used
+	defer func() { r.used = append(all, r.used...) }()
+	r.used = slices.Clone(all[:r.ofFile])
 	if p.when, err = bindFilter(r.table, w.when); err != nil {
 		return p, err
 	}
@@ -218,10 +232,14 @@ func (r *rows) bindPlan(w rule, named map[int]bool) (p plan, err error) {
 			return p, err
 		}
 		r.used = append(r.used, p.from[i].columns...)
+		if len(p.from[i].columns) > 0 {
+			p.read = append(p.read, i)
+		}
 	}
 	for _, name := range termNames() {
 		p.terms = p.terms || p.typ == fillType && p.member(r, name).bound
 	}
+	p.used, p.signs = r.used, make([]signs, max(1, len(p.from[fee].terms)))
 	return p, r.require(&p)
 }
 
@@ -240,7 +258,7 @@ func (r *rows) bindType(p *plan, sources map[string]source, named map[int]bool) 
 	case mapped:
 		p.kind, err = bind(r.table, typeMember, s)
 	default:
-		if i := r.table.index(typeMember); i >= 0 && !named[i] {
+		if i := r.table.index(typeMember); i >= 0 && !mentioned(named, i) {
 			p.kind = binding{columns: []int{i}, bound: true}
 		} else {
 			p.typ = fillType
@@ -248,6 +266,11 @@ func (r *rows) bindType(p *plan, sources map[string]source, named map[int]bool) 
 	}
 	r.used = append(r.used, p.kind.columns...)
 	return err
+}
+
+func mentioned(named map[int]bool, column int) bool {
+	_, ok := named[column]
+	return ok
 }
 
 // bindMapped finds the columns of a member that the mapping names. here: it does
@@ -324,10 +347,18 @@ func (r *rows) require(p *plan) error {
 		}
 		missing = append(missing, r.names[i])
 	}
-	if len(missing) == 0 {
-		return nil
+	if len(missing) > 0 {
+		return missingError(r.table, missing)
 	}
-	return missingError(r.table, missing)
+	if f := &r.mapping.file; (f.layout != "" || f.zone != "") && p.typ == fillType && !p.from[when].bound {
+		return fmt.Errorf("time_format or time_zone is stated, and no column is known to give time; map one with time=COLUMN; the columns are %s", r.table.listed())
+	}
+	for _, name := range []string{"fee", "fee_2", "fee_3"} {
+		if c := p.member(r, strings.TrimSuffix(name, "_")+"_currency"); p.typ == fillType && p.group == nil && c.bound && !c.own && !c.alike && !p.member(r, name).bound {
+			return fmt.Errorf("%s_currency is mapped and %s is not: a fee would be left out", name, name)
+		}
+	}
+	return nil
 }
 
 // missingError explains what can be done about members without a column.
@@ -372,7 +403,12 @@ func skeleton(t *table, names []string) string {
 }
 
 // at returns the place of a member.
-func (r *rows) at(name string) int { return slices.Index(r.names, name) }
+func (r *rows) at(name string) int {
+	if i, known := r.places[name]; known {
+		return i
+	}
+	return -1
+}
 
 // member returns the binding of a member by its name.
 func (p *plan) member(r *rows, name string) *binding { return &p.from[r.at(name)] }
@@ -400,7 +436,9 @@ func bindUsual(t *table, m int, name string, named map[int]bool) (binding, error
 	case 0:
 		return binding{}, nil
 	case 1:
-		return binding{columns: found, bound: true, alike: true}, nil
+		if m != instrument || plain(t.columns[found[0]]) != "product" || !slices.ContainsFunc(t.columns, func(c string) bool { return plain(c) == "isin" }) {
+			return binding{columns: found, bound: true, alike: true}, nil
+		}
 	}
 	return binding{}, fmt.Errorf("several columns could give %s; map one with %s=COLUMN; the columns are %s", name, name, t.listed())
 }
@@ -605,8 +643,8 @@ func (r *rows) draft(p *plan, d *draft, cells []string, rec *record) error {
 // a fill of the members that every fill has.
 func (r *rows) fits(p *plan, typ string, has []bool, cells []string) (plainFill bool, err error) {
 	plainFill = typ == fillType
-	for i := range p.from {
-		if p.typ == fillType && !has[i] || i < usual && has[i] || len(p.from[i].columns) == 0 || strings.TrimSpace(cells[p.from[i].columns[0]]) == "" {
+	for _, i := range p.read {
+		if p.typ == fillType && !has[i] || i < usual && has[i] || strings.TrimSpace(cells[p.from[i].columns[0]]) == "" {
 			continue
 		}
 		if !has[i] {
@@ -617,9 +655,9 @@ func (r *rows) fits(p *plan, typ string, has []bool, cells []string) (plainFill 
 	return plainFill, nil
 }
 
-// texts reads some members as they stand.
-func (r *rows) texts(p *plan, cells []string, to map[int]*string) error {
-	for i, x := range to {
+// key reads the key of a fill.
+func (r *rows) key(p *plan, cells []string, k *position.Key) error {
+	for i, x := range [...]*string{account: &k.Account, instrument: &k.Instrument, strategy: &k.Strategy, leg: &k.Leg} {
 		var err error
 		if *x, err = p.from[i].text(cells); err != nil {
 			return &memberError{field: r.names[i], err: err}

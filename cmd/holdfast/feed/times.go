@@ -54,8 +54,10 @@ func (c clock) parse(text string) (position.Time, error) {
 		return 0, errors.New("is empty")
 	}
 	if c.layout == "" || c.layout == time.RFC3339 {
-		if wall, ok := wallTime(text); ok && c.zone != nil {
-			return c.resolve(wall, "")
+		if c.zone != nil {
+			if wall, ok := wallTime(text); ok {
+				return c.resolve(wall, "")
+			}
 		}
 		at, err := position.ParseTime(text)
 		if refused, ok := errors.AsType[*position.FieldError](err); ok {

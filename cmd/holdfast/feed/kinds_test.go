@@ -1,0 +1,439 @@
+package feed_test
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// told reads a CSV and tells in one line each what it gives, or returns what it is
+// refused for: the file, or its first bad row.
+func told(tb testing.TB, text, mapping string) ([]string, error) {
+	tb.Helper()
+	return toldBy(tb, strings.NewReader(text), mapping)
+}
+
+func toldBy(tb testing.TB, r io.Reader, mapping string) ([]string, error) {
+	tb.Helper()
+	m, err := feed.ParseMapping(mapping)
+	if err != nil {
+		return nil, err
+	}
+	f, err := feed.Open("x.csv", r, feed.Auto, m)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	settled := map[string]string{}
+	for {
+		e, err := f.Next()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch x := e.Mutation.(type) {
+		case position.Fill:
+			line := fmt.Sprintf("%s %s %s %s @ %s", x.Account, x.Side, x.Qty, x.Instrument, x.Price)
+			if !x.Fee.IsZero() {
+				line += fmt.Sprintf(" fee %s %s", x.Fee, cmp.Or(x.FeeCurrency, settled[x.Instrument]))
+			}
+			out = append(out, strings.TrimSpace(line))
+		case position.Charge:
+			out = append(out, fmt.Sprintf("%s %s %s %s", x.Kind, x.Amount, x.Currency, x.Instrument))
+		case position.DefineInstrument:
+			settled[x.Instrument] = x.Terms.Settlement
+			out = append(out, fmt.Sprintf("%s is %s x %s in %s", x.Instrument, x.Terms.Kind, x.Terms.Multiplier, x.Terms.Settlement))
+		}
+	}
+}
+
+// Each kind of file goes in right by a rule of the mapping, or is refused with
+// words that name the rule.
+func TestCSVKinds(t *testing.T) {
+	const own = "account,instrument,side,qty,price,id,time\n"
+	cases := map[string]struct {
+		text, mapping string
+		want          []string
+		refused       string
+	}{
+		"newest first": {
+			text: own + "me,X,buy,1,103,c,2026-08-05T21:00:00Z\nme,X,sell,1,102,b,2026-07-05T21:00:00Z\nme,X,buy,1,90,a,2026-06-05T21:00:00Z\n",
+			want: []string{"me buy 1 X @ 90", "me sell 1 X @ 102", "me buy 1 X @ 103"},
+		},
+		"newest first, rows of one time": {
+			text: own + "me,X,sell,1,103,c,2026-08-05T21:00:00Z\nme,X,buy,1,102,b,2026-08-05T21:00:00Z\nme,X,buy,1,90,a,2026-06-05T21:00:00Z\n",
+			want: []string{"me buy 1 X @ 90", "me buy 1 X @ 102", "me sell 1 X @ 103"},
+		},
+		"mixed order": {
+			text: own + "me,X,buy,1,1,a,2026-01-01T00:00:00Z\nme,X,buy,1,3,b,2026-01-03T00:00:00Z\nme,X,buy,1,4,c,2026-01-03T00:00:00Z\nme,X,buy,1,2,d,2026-01-02T00:00:00Z\n",
+			want: []string{"me buy 1 X @ 1", "me buy 1 X @ 2", "me buy 1 X @ 3", "me buy 1 X @ 4"},
+		},
+		"the order of the file": {
+			text: own + "me,X,buy,1,2,b,2026-01-02T00:00:00Z\nme,X,buy,1,1,a,2026-01-01T00:00:00Z\n", mapping: "order=file",
+			want: []string{"me buy 1 X @ 2", "me buy 1 X @ 1"},
+		},
+		"one day newest first": {
+			text: own + "me,X,sell,1,2,b,2026-01-02T00:00:00Z\nme,X,buy,1,1,a,2026-01-02T00:00:00Z\n", mapping: "order=newest-first",
+			want: []string{"me buy 1 X @ 1", "me sell 1 X @ 2"},
+		},
+		"no time mapped": {
+			text: "account,instrument,side,qty,price,id,Trade Date\nme,X,buy,1,1,a,2026-01-02\n", refused: `looks like a time, and rows have none without it: map time=Trade Date`,
+		},
+		"all fees negative": {
+			text: "account,instrument,side,qty,price,id,fee\nme,X,buy,1,1,a,-5\nme,X,sell,1,1,b,-5\n", refused: "2 of 2 fees are negative: say fee=-COLUMN where negative means paid, or fee=+COLUMN",
+		},
+		"negative fees are paid": {
+			text: "account,instrument,side,qty,price,id,Fee A,Fee B\nme,X,buy,1,1,a,-5,-0.5\nme,X,sell,1,1,b,-5,\n", mapping: "fee=-Fee A-Fee B",
+			want: []string{"me buy 1 X @ 1 fee 5.5", "me sell 1 X @ 1 fee 5"},
+		},
+		"one fee of a sum has the wrong sign": {
+			text: "account,instrument,side,qty,price,id,Fee A,Fee B\nme,X,buy,1,1,a,5,0.5\n", mapping: "fee=Fee A-Fee B", refused: "makes 1 of 1 fees rebates",
+		},
+		"negative fees are rebates": {
+			text: "account,instrument,side,qty,price,id,fee\nme,X,buy,1,1,a,-5\n", mapping: "fee=+fee", want: []string{"me buy 1 X @ 1 fee -5"},
+		},
+		"paid fees made rebates": {
+			text: "account,instrument,side,qty,price,id,fee\nme,X,buy,1,1,a,5\n", mapping: "fee=-fee", refused: "makes 1 of 1 fees rebates",
+		},
+		"a fee left out": {
+			text: "account,instrument,side,qty,price,id,Stamp Duty,fee\nme,X,buy,1,1,a,5,1\n", refused: `"Stamp Duty" looks like a fee and nothing uses it`,
+		},
+		"fees in another unit": {
+			text: "account,instrument,side,qty,price,id,Satoshi\nme,X,buy,1,50000,a,1500\n", mapping: "fee=Satoshi*0.00000001,fee_currency:=XBT,settlement:=XBT,kind:=inverse,quote:=USD",
+			want: []string{"X is inverse x 1 in XBT", "me buy 1 X @ 50000 fee 0.000015 XBT"},
+		},
+		"fees in another unit, not said": {
+			text: "account,instrument,side,qty,price,id,Satoshi\nme,X,buy,1,50000,a,1500\n", mapping: "fee=Satoshi,fee_currency:=XBT,settlement:=XBT,kind:=inverse,quote:=USD",
+			refused: "in which unit fees are",
+		},
+		"a currency that nothing uses": {
+			text: "account,instrument,side,qty,price,id,CurrencyPrimary\nme,X,buy,1,1,a,CHF\n", refused: `"CurrencyPrimary" says "CHF" and nothing uses it`,
+		},
+		"the currency of the file": {
+			text: "account,instrument,side,qty,price,id,CurrencyPrimary\nme,X,buy,1,1,a,CHF\nme,X,buy,1,1,b,CHF\nme,Y,buy,1,1,c,EUR\n", mapping: "settlement=CurrencyPrimary",
+			want: []string{"X is linear x 1 in CHF", "me buy 1 X @ 1", "me buy 1 X @ 1", "Y is linear x 1 in EUR", "me buy 1 Y @ 1"},
+		},
+		"two currencies of one instrument": {
+			text: "account,instrument,side,qty,price,id,Cur\nme,X,buy,1,1,a,CHF\nme,X,buy,1,1,b,EUR\n", mapping: "settlement=Cur", refused: `not those of an earlier row`,
+		},
+		"fees in a currency, prices in none": {
+			text: "account,instrument,side,qty,price,id,Fee,Fee Coin\nme,X,buy,1,1,a,1,GBP\n", refused: "nothing says which currency the price is in",
+		},
+		"a currency sign": {
+			text: "account,instrument,side,qty,price,id\nme,X,buy,1,€5,a\n", mapping: "number=us", refused: `the prices are in "€"`,
+		},
+		"another currency sign": {
+			text: "account,instrument,side,qty,price,id\nme,X,buy,1,€5,a\n", mapping: "number=us,settlement:=USD", refused: `is in "€", the mapping says "USD"`,
+		},
+		"contracts": {
+			text: "account,instrument,side,qty,price,id,Trading Unit\nme,X,buy,1,5,a,cont\n", refused: "nothing says what one of them is: map multiplier",
+		},
+		"a multiplier that nothing uses": {
+			text: "account,instrument,side,qty,price,id,Multiplier\nme,X,buy,1,5,a,100\n", refused: "map it with multiplier=Multiplier",
+		},
+		"a pair of no kind": {
+			text: "account,instrument,side,qty,price,id\nme,XBTUSD,buy,1,5,a\n", mapping: "settlement:=XBT", refused: "is a pair: say what it is",
+		},
+		"rows that are no trades": {
+			text:    "account,instrument,Type,qty,price,id\nme,X,sell,-2,5,a\nme,X,buy,2,5,b\nme,,deposit,25,,c\n",
+			mapping: "side=Type,only=Type:buy|sell", want: []string{"me sell 2 X @ 5", "me buy 2 X @ 5"},
+		},
+		"a trade that only would pass over": {
+			text:    "account,instrument,Type,qty,price,id\nme,X,buy,2,5,b\nme,X,reinvest,2,5,c\n",
+			mapping: "side=Type,only=Type:buy|sell", refused: `only=Type has no "reinvest", but the row has an instrument and a quantity`,
+		},
+		"an unknown side": {
+			text: "account,instrument,Type,qty,price,id\nme,X,Bought,2,5,b\nme,X,Swapped,2,5,c\n", mapping: "side=Type:buy=Bought,sell=Sold", refused: `"Swapped" is none of the words`,
+		},
+		"kinds of rows that nothing uses": {
+			text: "account,instrument,side,qty,price,id,Row Kind\nme,X,buy,2,5,b,Trade\nme,X,buy,2,5,c,Order\n", refused: `says "Trade" and "Order" and nothing uses it`,
+		},
+		"the sign as side": {
+			text: "account,instrument,qty,price,id\nme,X,2,5,b\nme,X,-2,6,c\n", mapping: "side:=sign", want: []string{"me buy 2 X @ 5", "me sell 2 X @ 6"},
+		},
+		"a negative purchase": {
+			text: "account,instrument,side,qty,price,id\nme,X,buy,-2,5,b\n", refused: "must be positive: it is negative, but the side says buy",
+		},
+		"expiry closes what is held": {
+			text:    "account,instrument,Type,qty,price,id\nme,X,sell,2,5,a\nme,X,expired,2,0,b\n",
+			mapping: "when=Type:expired,side:=close,when=Type:*,side=Type", want: []string{"me sell 2 X @ 5", "me buy 2 X @ 0"},
+		},
+		"expiry of what was not opened": {
+			text:    "account,instrument,Type,qty,price,id\nme,X,sell,1,5,a\nme,X,expired,2,0,b\n",
+			mapping: "when=Type:expired,side:=close,when=Type:*,side=Type", refused: "of which the rows before it hold -1",
+		},
+		"a column type that is the side": {
+			text:    "txid,pair,type,price,cost,fee,vol\nT1,X,buy,54054.0,100.00,0.18,0.00185\n",
+			mapping: "account:=me,instrument=pair,side=type,qty=vol,id=txid", want: []string{"me buy 0.00185 X @ 54054 fee 0.18"},
+		},
+		"a constant type looks for its own members": {
+			text:    "txid,pair,type,price,cost,fee,vol,Amount\nT1,X,buy,54054.0,100.00,0.18,0.00185,7\n",
+			mapping: "account:=me,instrument=pair,side=type,type:=fill,qty=vol,id=txid", want: []string{"me buy 0.00185 X @ 54054 fee 0.18"},
+		},
+		"an id of columns that repeats": {
+			text: "account,instrument,side,qty,price,no\nme,X,buy,1,5,1\nme,X,buy,1,5,1\n", mapping: "id=no+qty", refused: "does not tell their trades apart",
+		},
+		"an id of two different rows": {
+			text: "account,instrument,side,qty,price,id\nme,X,buy,1,5,1\nme,X,buy,2,5,1\n", refused: "is the same on lines 2 and 3",
+		},
+		"semicolons, a preamble, an end": {
+			text:    "\ufeffStatement of me\n\n\ufeffacc;instrument;side;qty;price;id;cur;cur\n\ufeffme;X;buy;1;5;a;;;\nTotal;;;1;;;;\nme;X;buy;9;9;z;;\n",
+			mapping: "account=acc,end=Total*", want: []string{"me buy 1 X @ 5"},
+		},
+		"tabs": {text: "account\tinstrument\tside\tqty\tprice\tid\r\nme\tX\tbuy\t1\t5\ta\r\n", want: []string{"me buy 1 X @ 5"}},
+		"a line break in quotes": {
+			text: "account,instrument,side,qty,price,id,note\nme,X,buy,1,5,a,\"two\nlines, \"\"quoted\"\"\"\nme,X,buy,1,6,b,\n", want: []string{"me buy 1 X @ 5", "me buy 1 X @ 6"},
+		},
+		"a section": {
+			text:    "S,Header,account,instrument,side,qty,price,id\nS,Data,me,X,buy,1,5,a\nS,Total,,,,1,,\nT,Data,me,X,buy,1,5,z\nS,Header,account,instrument,qty,side,price,id\nS,Data,me,X,2,sell,5,b\n",
+			mapping: "section=S", want: []string{"me buy 1 X @ 5", "me sell 2 X @ 5"},
+		},
+		"a value in place of a price": {
+			text:    "account,instrument,side,qty,cash,fee,tax,id\nme,X,buy,2,-11,1,0,a\nme,X,sell,2,-12,1,2,b\n",
+			mapping: "net=cash,tax=tax", want: []string{"me buy 2 X @ 5 fee 1", "me sell 2 X @ 7.5 fee 1"},
+		},
+		"a price with the sign of the cash": {
+			text: "account,instrument,side,qty,Average Price,id\nme,X,buy,2,-11,a\n", mapping: "price=Average Price", refused: "say price=+COLUMN where prices may be",
+		},
+		"a trade in three rows": {
+			text:    "when,Op,Coin,Change\n2026-01-05,Buy,BTC,0.02\n2026-01-05,Spend,USDT,-1620\n2026-01-05,Fee,BTC,-0.001\n",
+			mapping: "account:=me,time=when,time_format=2006-01-02,group=when,asset=Coin,amount=Change,quote_rows=Op:Spend,fee_rows=Op:Fee,instrument={base}{quote},id:=row",
+			want:    []string{"BTCUSDT is spot x 1 in USDT", "me buy 0.02 BTCUSDT @ 81000 fee 0.001 BTC"},
+		},
+		"half a trade": {
+			text: "when,Coin,Change\n2026-01-05,BTC,0.02\n", mapping: "account:=me,time=when,time_format=2006-01-02,group=when,asset=Coin,amount=Change,quotes=USDT,instrument={base}{quote},id:=row",
+			refused: "the rows of one trade are of two coins",
+		},
+		"fills and funding": {
+			text:    "account,instrument,Kind,side,qty,price,id,Funding\nme,X,TRADE,buy,1,5,a,0\nme,X,FUND,,,,b,-0.5\n",
+			mapping: "when=Kind:TRADE,ignore=Funding,when=Kind:FUND,type:=charge,kind:=funding,amount=Funding,currency:=USD", want: []string{"me buy 1 X @ 5", "funding -0.5 USD X"},
+		},
+		"a row of no rule": {
+			text: "account,instrument,Kind,side,qty,price,id\nme,X,TRADE,buy,1,5,a\nme,X,OTHER,buy,1,5,b\n", mapping: "when=Kind:TRADE", refused: `no when= counts for this row, which says "OTHER"`,
+		},
+		"all that is missing": {
+			text: "Number,Symbol,Direction,Volume\n1,X,buy,2\n", refused: "no column is known to give account, side, qty, price, id",
+		},
+		"what may be meant": {
+			text: "Number,Symbol,Direction,Volume\n1,X,buy,2\n", refused: "--map 'account:=main,side=Direction,qty=Volume,price=?,id:=row'",
+		},
+		"Coinbase is not GDAX": {
+			text:    "portfolio,trade id,product,side,created at,size,size unit,price,fee,total,price/fee/total unit\np,7,BTC-USD,BUY,2026-01-06T12:34:01.120Z,0.1,BTC,92000,5,-9205,USD\n",
+			mapping: "account=portfolio,base=size unit,settlement=price/fee/total unit,kind:=spot,fee_currency=price/fee/total unit,id=portfolio+product+side+trade id",
+			want:    []string{"BTC-USD is spot x 1 in USD", "p buy 0.1 BTC-USD @ 92000 fee 5 USD"},
+		},
+		"Coinbase without a mapping": {
+			text:    "portfolio,trade id,product,side,created at,size,size unit,price,fee,total,price/fee/total unit\np,7,BTC-USD,BUY,2026-01-06T12:34:01.120Z,0.1,BTC,92000,5,-9205,USD\n",
+			refused: `"size unit" says "BTC"`,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			have, err := told(t, c.text, c.mapping)
+			if c.refused != "" {
+				require.ErrorContains(t, err, c.refused)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, c.want, have)
+		})
+	}
+}
+
+// A zone's name is no zone, on whatever machine the file is read.
+func TestCSVZones(t *testing.T) {
+	const named, plain = "time_format=2006-01-02 15:04:05 MST", "time_format=2006-01-02 15:04:05"
+	for _, c := range []struct{ mapping, text, want, refused string }{
+		{named, "2025-05-30 12:29:35 UTC", "2025-05-30T12:29:35Z", ""},
+		{named, "2025-05-30 12:29:35 GMT", "2025-05-30T12:29:35Z", ""},
+		{named, "2025-05-30 12:29:35 EDT", "", `names the zone "EDT"`},
+		{named, "2025-05-30 12:29:35 CET", "", `names the zone "CET"`},
+		{named + ",time_zone=America/New_York", "2025-05-30 12:29:35 EDT", "2025-05-30T16:29:35Z", ""},
+		{named + ",time_zone=America/New_York", "2025-12-30 12:29:35 EST", "2025-12-30T17:29:35Z", ""},
+		{named + ",time_zone=America/New_York", "2025-05-30 12:29:35 EST", "", "was not EST in America/New_York"},
+		{named + ",time_zone=America/New_York", "2025-11-02 01:30:00 EDT", "2025-11-02T05:30:00Z", ""},
+		{named + ",time_zone=America/New_York", "2025-11-02 01:30:00 EST", "2025-11-02T06:30:00Z", ""},
+		{plain + ",time_zone=America/New_York", "2025-11-02 01:30:00", "", "happened twice in America/New_York"},
+		{plain + ",time_zone=America/New_York,time_fold=second", "2025-11-02 01:30:00", "2025-11-02T06:30:00Z", ""},
+		{plain + ",time_zone=Europe/Amsterdam", "2026-03-29 02:30:00", "", "did not happen in Europe/Amsterdam"},
+		{plain + ",time_zone=+08:00", "2026-03-29 02:30:00", "2026-03-28T18:30:00Z", ""},
+		{plain + ",time_zone=UTC+8", "2026-03-29 02:30:00", "2026-03-28T18:30:00Z", ""},
+		{plain + ",time_zone={id}", "2026-03-29 05:30:00", "2026-03-29T03:30:00Z", ""},
+		{"time_zone=Asia/Kolkata", "2026-01-05T09:30:00", "2026-01-05T04:00:00Z", ""},
+		{plain, "2026-03-29 02:30:00", "2026-03-29T02:30:00Z", ""},
+	} {
+		for _, machine := range []string{"America/New_York", "Europe/Berlin"} {
+			t.Setenv("TZ", machine)
+			text := "account,instrument,side,qty,price,id,time\nme,X,buy,1,1,Europe/Amsterdam," + c.text + "\n"
+			m, err := feed.ParseMapping(c.mapping)
+			require.NoError(t, err, c.mapping)
+			f, err := feed.Open("x.csv", strings.NewReader(text), feed.CSV, m)
+			require.NoError(t, err)
+			e, err := f.Next()
+			if c.refused != "" {
+				require.ErrorContains(t, err, c.refused, "%+v", c)
+				continue
+			}
+			require.NoError(t, err, "%+v", c)
+			require.Equal(t, c.want, e.Mutation.EventTime().String(), "%+v", c)
+		}
+	}
+	for _, zone := range []string{"Local", "EST", "Mars/Base", "", "8"} {
+		_, err := feed.ParseMapping("time_zone=" + zone)
+		require.ErrorIs(t, err, feed.ErrMapping, zone)
+	}
+}
+
+// Numbers are read by the form that the mapping states, and refused otherwise.
+func TestCSVNumbers(t *testing.T) {
+	for _, c := range []struct{ rule, text, want, refused string }{
+		{"", "1234.5", "1234.5", ""},
+		{"", "0.00100000000000000000", "0.001", ""},
+		{"", "$135.0075", "", "number=us reads"},
+		{"", "1e-8", "", "plain decimal"},
+		{"", "0.1234567890123456789", "", "more than 18 digits after the point: round=18"},
+		{"round=18", "0.1234567890123456785", "0.123456789012345678", ""},
+		{"number=us", "$1,234.56", "1234.56", ""},
+		{"number=us", "1 234.56", "1234.56", ""},
+		{"number=us", "USD 200.00", "200", ""},
+		{"number=us", "0.0080100000BTC", "0.00801", ""},
+		{"number=us", "1e-8", "0.00000001", ""},
+		{"number=us", "12E2", "1200", ""},
+		{"number=us", ".5", "0.5", ""},
+		{"number=us", "1,23", "", "does not stand between thousands"},
+		{"number=us", "1.234,56", "", "is no number"},
+		{"number=us", "12%", "", "is no number"},
+		{"number=us", "$5 USD", "", "a unit before and behind"},
+		{"number=us", "1-2", "", "is no number"},
+		{"number=us,round=18", "$3102.3217898325970226955", "3102.321789832597022696", ""},
+		{"number=eu", "1.234,56", "1234.56", ""},
+		{"number=eu", "89.162,28 €", "89162.28", ""},
+		{"number=eu", "49,785", "49.785", ""},
+		{"number=eu", "1.23", "", "does not stand between thousands"},
+	} {
+		mapping := strings.Trim("settlement:=EUR,"+c.rule, ",")
+		if strings.Contains(c.text, "$") || strings.Contains(c.text, "USD") {
+			mapping = strings.Replace(mapping, "EUR", "USD", 1)
+		}
+		if strings.Contains(c.text, "BTC") {
+			mapping = strings.Replace(mapping, "EUR", "BTC", 1)
+		}
+		have, err := told(t, "account,instrument,side,qty,price,id\nme,X,buy,1,\""+c.text+"\",a\n", mapping)
+		if c.refused != "" {
+			require.ErrorContains(t, err, c.refused, "%+v", c)
+			continue
+		}
+		require.NoError(t, err, "%+v", c)
+		require.Equal(t, "me buy 1 X @ "+c.want, have[1], "%+v", c)
+	}
+	for text, want := range map[string]string{"-5": "5", "- 0.08": "0.08", "($1.00)": "1", "-$0.01": "0.01", "$-2": "2"} {
+		have, err := told(t, "account,instrument,side,qty,price,id,F\nme,X,buy,1,1,a,"+text+"\n", "fee=-F,fee_currency:=USD,settlement:=USD,number=us")
+		require.NoError(t, err, text)
+		require.Equal(t, "me buy 1 X @ 1 fee "+want+" USD", have[1])
+	}
+}
+
+// Ids made of rows tell equal rows apart, and are the same in every export.
+func TestCSVRowIDs(t *testing.T) {
+	const header, twin, newer = "account,instrument,side,qty,price,time\n", "me,X,buy,1,5,2026-01-01T00:00:00Z\n", "me,X,sell,1,6,2026-02-01T00:00:00Z\n"
+	ids := func(text, mapping string) map[string]bool {
+		out := map[string]bool{}
+		for _, g := range read(t, "x.csv", text, feed.CSV, mapping) {
+			require.NoError(t, g.err)
+			out[g.Mutation.ID()] = true
+		}
+		return out
+	}
+	for _, mapping := range []string{"id:=row", "id=row(instrument+qty+price+time)"} {
+		first := ids(header+twin+twin, mapping)
+		require.Len(t, first, 2)
+		next := ids(header+newer+twin+twin, mapping)
+		require.Len(t, next, 3, "newest first, with more in front")
+		quoted := ids(header+strings.ReplaceAll(twin+twin, "me,", "\"me\",")+newer, mapping)
+		require.Equal(t, next, quoted, "quotes are no content")
+		for id := range first {
+			require.True(t, next[id])
+		}
+		require.NotEqual(t, first, ids(header+strings.ReplaceAll(twin+twin, "me", "you"), mapping), "another account's rows are others")
+	}
+}
+
+// A last line without its end is taken from a file at rest, and from nothing that
+// may still be written.
+func TestCSVLastLineOfAFileAtRest(t *testing.T) {
+	const text = "account,instrument,side,qty,id,price\nme,X,buy,1,a,10.5"
+	name := filepath.Join(t.TempDir(), "x.csv")
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	f, err := os.Open(name)
+	require.NoError(t, err)
+	defer func() { _ = f.Close() }() // only read from
+	have, err := toldBy(t, f, "")
+	require.NoError(t, err)
+	require.Equal(t, []string{"me buy 1 X @ 10.5"}, have)
+
+	_, err = told(t, text, "")
+	require.ErrorContains(t, err, "the last line has no end")
+
+	require.NoError(t, os.WriteFile(name, []byte("account,instrument,side,qty,id,price\nme,X,buy,1,a"), 0o600))
+	cut, err := os.Open(name)
+	require.NoError(t, err)
+	defer func() { _ = cut.Close() }() // only read from
+	_, err = toldBy(t, cut, "")
+	require.ErrorContains(t, err, "the line has 5 fields, the header has 6")
+}
+
+// A quote that is never closed costs its own line.
+func TestCSVOpenQuoteCostsOneLine(t *testing.T) {
+	out := read(t, "x.csv", "account,instrument,side,qty,price,id,note\nme,X,buy,1,5,a,\"open\nme,X,buy,1,6,b,\nme,X,buy,1,7,c,\n", feed.CSV, "")
+	require.Len(t, out, 3)
+	require.ErrorContains(t, out[0].err, "x.csv:2: a quoted field has no end")
+	require.NoError(t, out[1].err)
+	require.Equal(t, 4, out[2].Line)
+}
+
+// Rows that are passed over are counted by the file's own words, and the order is
+// told.
+func TestCSVTellsWhatItDid(t *testing.T) {
+	const text = "account,instrument,Type,qty,price,id,time\nme,X,sell,1,6,b,2026-01-02T00:00:00Z\nme,,Deposit of 5,,,d,2026-01-01T12:00:00Z\nme,,interest,,,d,2026-01-01T12:00:00Z\nme,X,buy,1,5,a,2026-01-01T00:00:00Z\nme,X,gift,1,5,g,2026-01-01T00:00:00Z\n"
+	m := mustMap(t, "side=Type,skip=Type:Deposit of *|interest")
+	f, err := feed.Open("x.csv", strings.NewReader(text), feed.CSV, m)
+	require.NoError(t, err)
+	out := all(t, f)
+	require.Len(t, out, 3)
+	var bad *feed.LineError
+	require.ErrorAs(t, out[0].err, &bad, "bad rows of a file that is put in order come first")
+	require.Equal(t, "gift", bad.Kind)
+	require.Equal(t, []feed.Kind{{Word: "Deposit of", Rows: 1}, {Word: "interest", Rows: 1}}, f.SkippedKinds())
+	require.Equal(t, 2, f.Skipped())
+	require.Len(t, f.Notes(), 1)
+	require.Contains(t, f.Notes()[0], "newest first")
+}
+
+// With order=file a pipe is read as it is written.
+func TestCSVPipeInTheOrderOfTheFile(t *testing.T) {
+	r, w := io.Pipe()
+	defer func() { _ = r.Close() }() // only read from
+	go func() {
+		_, _ = w.Write([]byte("account,instrument,side,qty,price,id\nme,X,buy,1,5,a\n"))
+	}()
+	f, err := feed.Open("-", r, feed.Auto, mustMap(t, "order=file"))
+	require.NoError(t, err)
+	e, err := f.Next()
+	require.NoError(t, err)
+	require.Equal(t, "a", e.Mutation.ID())
+	require.NoError(t, w.Close())
+	_, err = f.Next()
+	require.ErrorIs(t, err, io.EOF)
+}
