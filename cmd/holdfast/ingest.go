@@ -47,16 +47,17 @@ Without --skip-invalid the first bad line ends the run: it is named with file,
 line and reason, nothing of it is written, and what came before stays applied.
 Up to 1024 lines are in flight, so when a line is refused for what the ledger
 holds (an id reused, an unknown position) the lines just after it may be applied
-already; they are counted. With --skip-invalid bad lines are reported on standard
-error and counted as rejected, and the exit code is 0.
+already; they are counted. With --skip-invalid all bad lines are reported on
+standard error and counted as rejected, and the exit code is 0.
 
 --dry-run reads every line, checks its form, and folds it on a copy of the
 ledger's state in memory, duplicates included: it counts what a real run would,
 and writes nothing. It works while a daemon holds the ledger.
 
 --ack prints {"id":…,"seq":…} for each mutation once it is durable, in order.
-With -o json the last line of output is {"read","applied","duplicates",
-"rejected","skipped","last_seq"}.
+With -o json each bad line is a line {"file","line","reason"} of output as well,
+and the last line is {"read","applied","duplicates","rejected","skipped",
+"last_seq"}.
 
 A CSV is lines of fills, or with a column type any mutations, its columns named as
 the members of the JSON form. Its rows are put in the order of their times, and
@@ -158,6 +159,9 @@ func (a *app) ingest(ctx context.Context, f *ingestFlags, files []string) (err e
 		return err
 	}
 	run := &ingestion{app: a, in: in, skip: f.skipInvalid, ack: f.ack}
+	if a.output == asJSON || a.output == asNDJSON {
+		run.rejects = a.stdout
+	}
 	end, err := a.aim(ctx, run, f, o)
 	if err != nil {
 		return err

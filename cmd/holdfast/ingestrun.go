@@ -20,7 +20,7 @@ import (
 // window is how many mutations of one ingestion are in flight at most.
 const window = 1024
 
-// maxReports is how many bad lines are shown; all are counted.
+// maxReports is how many warnings of one kind are shown.
 const maxReports = 100
 
 // target is what mutations are applied to.
@@ -44,8 +44,9 @@ type ingestion struct {
 	skip bool
 	ack  bool
 
+	rejects io.Writer // takes bad lines as JSON; nil: they are only told
+
 	read, applied, duplicates, rejected, skipped, lastSeq, bytes atomic.Uint64
-	reported                                                     int            // bad lines shown; see report
 	dropped                                                      map[string]int // rejected rows by the file's own word; of settle
 
 	// known says whether the ledger has a definition; nil: it cannot be asked.
@@ -200,20 +201,28 @@ func (g *ingestion) count(r row, res holdfast.Result) {
 	}
 }
 
-// report names a bad line. It is called by settle only.
+// report names a bad line, however many there are: what a run leaves out can be put
+// right from what it says. It is called by settle only.
 func (g *ingestion) report(r row, err error) {
-	if g.reported++; g.reported > maxReports {
-		if g.reported == maxReports+1 {
-			_, _ = fmt.Fprintln(g.app.stderr, "holdfast: more bad lines follow; they are counted as rejected")
-		}
-		return
+	reason := plain(err.Error()) + advice(err)
+	text := reason
+	if _, ok := errors.AsType[*feed.LineError](err); ok { // which names its place itself
+		reason = strings.TrimPrefix(reason, r.place()+": ")
+	} else {
+		text = r.place() + ": " + reason
 	}
-	text := plain(err.Error())
-	if _, ok := errors.AsType[*feed.LineError](err); !ok { // which names its place itself
-		text = r.place() + ": " + text
-	}
-	text += advice(err)
 	_, _ = fmt.Fprintln(g.app.stderr, "holdfast: "+text) // nobody is left to tell
+	if g.rejects != nil {
+		// An output that takes nothing more shows when the counts are printed.
+		_ = json.NewEncoder(g.rejects).Encode(rejectedLine{File: r.file, Line: r.line, Reason: reason})
+	}
+}
+
+// rejectedLine is a bad line as -o json shows it.
+type rejectedLine struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
 }
 
 // drop counts a rejected row under the file's own word for it.
