@@ -79,6 +79,8 @@ type Change struct {
 	Parts uint32   // how many changes the mutation gave
 	Cause Mutation // nil for an epoch
 
+	// Qty, Value and Realized of a bust or correction are those of all its parts
+	// together and stand in the last; in between After alone tells.
 	Qty      Decimal // signed change of quantity
 	Value    Decimal // signed notional of Qty, rounded once
 	Realized Decimal // gross profit this change realised

@@ -48,7 +48,8 @@
 // is removed is the cost of the lots that the method takes: whole ones, and of the
 // last one its share, rounded as above. The position's cost is the sum of theirs.
 //
-// A [Rounding] profile rounds where a venue does, once, from the exact product or
+// A [Rounding] profile rounds where a venue does, once (the second part of a flip
+// is what its first part, rounded, leaves), from the exact product or
 // quotient: n; the profit of a reduction; and the average entry that this profit
 // is counted against, while the cost that leaves stays what it is above. What
 // profit thereby gains or lacks is kept in Position.Residue.

@@ -52,8 +52,11 @@ func (x *flow) adopted(s State, old *Position, v *Adopt) (Change, error) {
 		return Change{}, err
 	}
 	price, ok := x.terms.average(l.qty, l.value)
-	if v.Price != nil {
+	switch {
+	case v.Price != nil:
 		price, ok = *v.Price, true
+	case !ok && len(v.Lots) > 0 && v.Lots[0].Price != nil:
+		price, ok = *v.Lots[0].Price, true // dust: what it cost was rounded to nothing
 	}
 	if !ok {
 		return Change{}, noAverage(l.value)

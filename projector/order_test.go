@@ -220,6 +220,25 @@ func TestEventOrderListsWhatItRefuses(t *testing.T) {
 	require.Nil(t, p.Conditions)
 }
 
+// TestEventOrderOfDefinitions: the first definition is that of the earliest event
+// time, not that of the earliest record; the other waits for its time.
+func TestEventOrderOfDefinitions(t *testing.T) {
+	l := newScribe(projector.Options{})
+	ten, two := position.Terms{Multiplier: dec("10"), Quote: "USD"}, position.Terms{Multiplier: dec("2"), Quote: "USD"}
+	l.apply(t, define("late", "X", ten, 50))
+	l.apply(t, define("early", "X", two, 30))
+	a, b := key("A", "X"), key("B", "X")
+	l.apply(t, fill("1", a, position.Buy, "1", "100", 10), fill("2", a, position.Sell, "1", "100", 20), fill("3", b, position.Buy, "1", "100", 60))
+	v, refused := inOrder(t, l.records, 0)
+	require.Empty(t, refused)
+	p, _ := v.Position(a)
+	require.Equal(t, "2", p.Terms.Multiplier.String(), "from the beginning")
+	p, _ = v.Position(b)
+	require.Equal(t, "10", p.Terms.Multiplier.String(), "from its time")
+	now, _ := l.book.Position(b)
+	require.Equal(t, "2", now.Terms.Multiplier.String(), "by record it is the last one given")
+}
+
 // TestEventOrderKnowsInstrumentsFromTheBeginning: a definition that has the time
 // at which it was made, long after the fills, is still what they are folded by.
 func TestEventOrderKnowsInstrumentsFromTheBeginning(t *testing.T) {
