@@ -8,7 +8,7 @@ SHUTDOWNS ?= 1000
 OPS ?= 1000000
 WORLDS ?= 100000
 
-.PHONY: build test check lint fmt torture selftest gremlins fuzz bench golden
+.PHONY: build test check lint fmt torture selftest gremlins fuzz bench notices golden
 
 build: ## the one binary, ./holdfast
 	$(GO) build -trimpath -o holdfast ./cmd/holdfast
@@ -51,6 +51,9 @@ bench: ## the whole ledger beside a raw append+fdatasync loop, beside other stor
 	$(GO) run ./cmd/holdfast bench
 	cd bench && $(GO) run . -rounds 5
 	$(GO) test -run '^$$' -bench . -benchtime 0.5s ./...
+
+notices: ## the licences of what the binary is linked from
+	$(GO) run ./internal/notices > cmd/holdfast/notices.tmp && mv cmd/holdfast/notices.tmp cmd/holdfast/THIRD_PARTY_NOTICES
 
 golden: ## rewrite what is generated; format golden files are never rewritten
 	$(GO) run ./testdata/market -seed 1 -out testdata

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
+	"github.com/moneyprinter/holdfast/internal/yardstick"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/keyring"
 )
@@ -49,7 +49,7 @@ func BenchmarkCommit(b *testing.B) {
 				began = time.Now()
 				_, err = f.Write(plain)
 				require.NoError(b, err)
-				require.NoError(b, unix.Fdatasync(int(f.Fd())))
+				require.NoError(b, yardstick.Datasync(f))
 				raw = append(raw, time.Since(began))
 				b.StartTimer()
 			}

@@ -15,7 +15,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/bus"
 )
@@ -67,8 +66,7 @@ func TestServeReopens(t *testing.T) {
 		require.Empty(t, code)
 		acked["a"+strconv.Itoa(i)] = seq
 	}
-	var was unix.Rlimit
-	require.NoError(t, unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4000, Max: unix.RLIM_INFINITY}, &was))
+	lift := limitFiles(t, s.cmd.Process.Pid, 4000)
 
 	_, code := applied(t, nc, "b")
 	require.Equal(t, "504", code, "its outcome is unknown")
@@ -92,7 +90,7 @@ func TestServeReopens(t *testing.T) {
 	require.Contains(t, metrics, `holdfast_last_error{ledger="main",kind="file_too_large"} 1`)
 	require.NotContains(t, metrics, `holdfast_reopen_failures_total{ledger="main"} 0`)
 
-	require.NoError(t, unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_FSIZE, &was, nil))
+	lift()
 	require.Eventually(t, func() bool { seq, _ := applied(t, nc, "b"); acked["b"] = seq; return seq > 0 }, time.Minute, 5*time.Millisecond)
 	require.Equal(t, "ok\n", s.get(t, "/healthz", http.StatusOK))
 	metrics = s.get(t, "/metrics", http.StatusOK)
@@ -183,7 +181,7 @@ func TestServeDoesNotReopenDamage(t *testing.T) {
 	_, err = f.WriteAt([]byte{0xff, 0xff}, 1000)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	require.NoError(t, unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4000, Max: unix.RLIM_INFINITY}, nil))
+	limitFiles(t, s.cmd.Process.Pid, 4000)
 	_, code := applied(t, nc, "b")
 	require.Equal(t, "504", code)
 	<-s.rest

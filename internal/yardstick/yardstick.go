@@ -11,8 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Figures are those of one measurement.
@@ -185,7 +183,7 @@ func (r *rawFile) Commit(n int) error {
 		return fmt.Errorf("raw file: %w", err)
 	}
 	r.at += int64(len(r.buf))
-	if err := unix.Fdatasync(int(r.f.Fd())); err != nil { //nolint:gosec // a descriptor
+	if err := Datasync(r.f); err != nil {
 		return fmt.Errorf("raw file: fdatasync: %w", err)
 	}
 	return nil
