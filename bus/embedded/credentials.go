@@ -10,6 +10,7 @@ import (
 	"regexp"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/internal/strictjson"
 )
 
 // A Credential is a user of the server and the file that holds its secret.
@@ -42,7 +43,10 @@ func loadSecret(path string) (string, error) {
 		return "", fmt.Errorf("bus/embedded: credentials: %w", err)
 	}
 	var c contextFile
-	if err = json.Unmarshal(b, &c); err != nil {
+	if err = json.Unmarshal(b, &c); err == nil {
+		err = strictjson.CheckFold(b)
+	}
+	if err != nil {
 		return "", fmt.Errorf("bus/embedded: credentials %s: %w; delete the file to get new ones", path, err)
 	}
 	if !secretForm.MatchString(c.Password) {

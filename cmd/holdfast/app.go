@@ -181,7 +181,7 @@ func (a *app) setLog(level slog.Level) {
 	if a.quiet {
 		level = slog.LevelError
 	}
-	a.log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	a.log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: redacted}))
 }
 
 func envOr(name, value string) string {

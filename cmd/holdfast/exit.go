@@ -13,6 +13,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus/embedded"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/snapshotter"
@@ -45,6 +46,8 @@ func (a *app) exitCode(err error) int {
 	switch {
 	case errors.As(err, &usage) || !a.running:
 		return exitUsage
+	case errors.Is(err, keyring.ErrSource) && !strings.HasPrefix(a.keySource, "cmd:"):
+		return exitUsage // a file or a variable; what a command cannot do now it may later
 	case errors.Is(err, holdfast.ErrInUse) || errors.Is(err, embedded.ErrInUse):
 		return exitInUse
 	case isDamage(err):
@@ -67,7 +70,7 @@ func isDamage(err error) bool {
 
 // complain prints an error and what to do next.
 func (a *app) complain(ctx context.Context, cmd *cobra.Command, err error, code int) {
-	text := "holdfast: " + plain(err.Error())
+	text := "holdfast: " + redact(plain(err.Error()))
 	cut, interrupted := a.interrupted(ctx)
 	var held *journal.InUseError
 	switch {

@@ -33,7 +33,12 @@ before anything is applied; what the ledger refuses stops the import.
 
 Such files are not of one mind. --size says whether size is what was paid (quote)
 or the quantity (base); --remaining whether remainingSize is a fraction of it or
-absolute; auto tells both by the layout. With --server the result is sent to a
+absolute; auto tells size by the layout and remainingSize by the file as a whole:
+a value above 1, or one that is the size, shows that it is absolute; one above the
+size, or 1 without exits, that it is a fraction; exits that add up with it show
+either. How the file is read, and what was not as it should be, is printed on
+standard error, with --quiet as well. A file that shows both is refused, and so is
+one in which an object has a member twice. With --server the result is sent to a
 daemon.`,
 		Example: `  holdfast import --account bot state/positions.json
   holdfast import --dry-run --size base --remaining absolute
@@ -87,13 +92,7 @@ func (a *app) importState(ctx context.Context, f *importFlags, file string) (err
 	if err != nil {
 		return err
 	}
-	for i, w := range state.Warnings {
-		if i == maxReports {
-			a.notef("holdfast: warning: %d more", len(state.Warnings)-i)
-			break
-		}
-		a.notef("holdfast: warning: %s: %s", from, w)
-	}
+	a.warnOf(from, state)
 	run := &ingestion{app: a, in: &input{listed: state.Entries, listedName: from}}
 	end, err := a.aim(ctx, run, &ingestFlags{dryRun: f.dryRun}, o)
 	if err != nil {
@@ -106,6 +105,24 @@ func (a *app) importState(ctx context.Context, f *importFlags, file string) (err
 		err = perr
 	}
 	return err
+}
+
+// warnOf says how a file was read and what was not as it should be. It is no
+// progress, and --quiet does not hide it: the numbers rest on it.
+func (a *app) warnOf(from string, state *feed.Imported) {
+	say := func(format string, args ...any) {
+		_, _ = fmt.Fprintf(a.stderr, "holdfast: "+format+"\n", args...) // nobody is left to tell
+	}
+	if state.Reading != "" {
+		say("%s: %s", from, state.Reading)
+	}
+	for i, w := range state.Warnings {
+		if i == maxReports {
+			say("warning: %d more", len(state.Warnings)-i)
+			break
+		}
+		say("warning: %s: %s", from, w)
+	}
 }
 
 // readState reads a positions file, or, where it is missing or torn, the copy

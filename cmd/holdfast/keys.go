@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/moneyprinter/holdfast/keyring"
@@ -23,7 +26,24 @@ func (a *app) keys() (*keyring.Ring, error) {
 func readKeys(ctx context.Context, source string) (*keyring.Ring, error) {
 	ctx, cancel := context.WithTimeout(ctx, keyPatience)
 	defer cancel()
-	return keyring.Load(ctx, source)
+	ring, err := keyring.Load(ctx, source)
+	if bad, ok := errors.AsType[*keyring.SourceError](err); ok && bad.Source == strings.TrimPrefix(source, "file:") {
+		return nil, fmt.Errorf("holdfast: %s: %w", fileOf("--key", bad.Source), &sourceError{bad})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: --key: %w", err)
+	}
+	return ring, nil
+}
+
+// sourceError is one whose file was named already.
+type sourceError struct{ *keyring.SourceError }
+
+func (e *sourceError) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("line %d: %v", e.Line, e.Err)
+	}
+	return e.Err.Error()
 }
 
 // storeKey is the key that the embedded server's own is kept under.

@@ -74,7 +74,7 @@ func connectAs(t *testing.T, s *serving, user string) *nats.Conn {
 
 func dialAs(t *testing.T, s *serving, user string) (*nats.Conn, error) {
 	t.Helper()
-	c, err := readContext(s.ready.Credentials[user])
+	c, err := readContext("--creds", s.ready.Credentials[user])
 	require.NoError(t, err)
 	o, err := c.options()
 	require.NoError(t, err)

@@ -114,9 +114,12 @@ func (a *app) busLog() *slog.Logger { return a.log.With("from", "nats-server") }
 
 func (a *app) existingBus(f *natsFlags) (*house, error) {
 	c := natsContext{User: f.user, Password: f.password, NKey: f.nkey, CA: f.ca, Cert: f.cert, Key: f.key}
+	if err := c.check("", true); err != nil {
+		return nil, err
+	}
 	if f.creds != "" {
 		var err error
-		if c, err = readContext(f.creds); err != nil {
+		if c, err = readContext("--nats-creds", f.creds); err != nil {
 			return nil, err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/internal/strictjson"
 )
 
 // remote is a daemon that is asked over NATS.
@@ -43,19 +43,24 @@ type natsContext struct {
 	Domain      string `json:"jetstream_domain"`
 }
 
-func readContext(path string) (natsContext, error) {
+// readContext reads the file that a flag names, and what that names in turn.
+func readContext(flag, path string) (natsContext, error) {
 	var c natsContext
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return c, fmt.Errorf("holdfast: --creds: %w", err)
-	}
 	if strings.HasSuffix(path, ".creds") {
-		return natsContext{Creds: path}, nil
+		c.Creds = path
+		return c, checkCreds(flag, path)
 	}
-	if err = json.Unmarshal(b, &c); err != nil {
-		return c, fmt.Errorf("holdfast: --creds %s: %w: expected a context file such as nats/writer.json, or a .creds file", path, err)
+	b, err := readNamed(flag, path)
+	if err != nil {
+		return c, err
 	}
-	return c, nil
+	if err = json.Unmarshal(b, &c); err == nil {
+		err = strictjson.CheckFold(b)
+	}
+	if err != nil {
+		return c, badFile(flag, path, redact(err.Error())+": expected a context file such as nats/writer.json, or a .creds file")
+	}
+	return c, c.check(fileOf(flag, path), false)
 }
 
 // options turns a context into options of nats.go.
@@ -72,8 +77,8 @@ func (c *natsContext) options() ([]nats.Option, error) {
 	}
 	if c.NKey != "" {
 		o, err := nats.NkeyOptionFromSeed(c.NKey)
-		if err != nil {
-			return nil, fmt.Errorf("holdfast: nkey %s: %w", c.NKey, err)
+		if err != nil { // it was read a moment ago
+			return nil, fmt.Errorf("holdfast: the file of the nkey: %s", redact(err.Error()))
 		}
 		out = append(out, o)
 	}
@@ -93,11 +98,11 @@ func (c *natsContext) options() ([]nats.Option, error) {
 // URL, else those that the directory keeps for the same URL.
 func (a *app) context() (natsContext, error) {
 	if a.creds != "" {
-		return readContext(a.creds)
+		return readContext("--creds", a.creds)
 	}
 	u, err := url.Parse(a.server)
 	if err == nil && u.User == nil {
-		c, err := readContext(filepath.Join(a.dir, "nats", "writer.json"))
+		c, err := readContext("--dir", filepath.Join(a.dir, "nats", "writer.json"))
 		if err == nil && c.URL == a.server {
 			return c, nil
 		}

@@ -257,7 +257,7 @@ func answers(ctx context.Context, dir string) error {
 	if !held || h.Reach == "" {
 		return errors.New("not held by a daemon")
 	}
-	c, err := readContext(filepath.Join(dir, "nats", "reader.json"))
+	c, err := readContext("--creds", filepath.Join(dir, "nats", "reader.json"))
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,8 @@ loss of who reads its log or its output.
 
 The bus is a NATS server inside the process, with generated credentials in
 DIR/nats/reader.json and writer.json, or with --nats an existing one. With
---nats-listen none there is no bus. Port 0 means any free port.
+--nats-listen none there is no bus. Port 0 means any free port. Files that flags
+name are read first: what is missing or wrong is exit code 2.
 
 The HTTP address answers GET /healthz, /status, /positions, /accounts, /verify and
 /metrics. Beyond loopback it needs --http-token-file, whose token clients send as

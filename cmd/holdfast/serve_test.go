@@ -84,7 +84,7 @@ func (s *served) client(t *testing.T, user string) *nats.Conn {
 	info, err := os.Stat(s.Credentials[user])
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	c, err := readContext(s.Credentials[user])
+	c, err := readContext("--creds", s.Credentials[user])
 	require.NoError(t, err)
 	options, err := c.options()
 	require.NoError(t, err)

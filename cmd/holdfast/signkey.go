@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,13 +43,21 @@ func loadSigner(source string) (note.Signer, error) {
 	}
 	text, err := secretText(source)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: --sign-key: %w", err)
+		return nil, badFile("--sign-key", source, reasonAlone(err))
 	}
 	s, err := note.NewSigner(strings.TrimSpace(text))
 	if err != nil { // the error says what is wrong with a secret; the reader needs to know where it lies
-		return nil, fmt.Errorf("holdfast: --sign-key: %s does not hold one signing key: 'holdfast keygen --sign FILE' makes one", source)
+		return nil, badFile("--sign-key", source, "it does not hold one signing key: 'holdfast keygen --sign FILE' makes one")
 	}
 	return s, nil
+}
+
+// reasonAlone is an error of a file without its name.
+func reasonAlone(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return err.Error()
 }
 
 // secretText reads the text that a source names.
@@ -126,10 +135,10 @@ func loadVerifiers(source string) (note.Verifiers, error) {
 	}
 	b, err := os.ReadFile(source)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: --verifier: neither a public key (name+hash+key) nor a file: %w", err)
+		return nil, fmt.Errorf("holdfast: %s: neither a public key (name+hash+key) nor a file: %s", fileOf("--verifier", source), reasonAlone(err))
 	}
 	if len(b) > maxKeyFile {
-		return nil, fmt.Errorf("holdfast: --verifier: %s is too large for a file of keys", source)
+		return nil, fmt.Errorf("holdfast: --verifier %s: it is too large for a file of keys", source)
 	}
 	var list []note.Verifier
 	for line := range strings.Lines(string(b)) {
@@ -139,12 +148,12 @@ func loadVerifiers(source string) (note.Verifiers, error) {
 		}
 		v, err := note.NewVerifier(line)
 		if err != nil {
-			return nil, fmt.Errorf("holdfast: --verifier: %s holds a line that is no public key", source)
+			return nil, fmt.Errorf("holdfast: --verifier %s: it holds a line that is no public key", source)
 		}
 		list = append(list, v)
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("holdfast: --verifier: %s holds no public key", source)
+		return nil, fmt.Errorf("holdfast: --verifier %s: it holds no public key", source)
 	}
 	return note.VerifierList(list...), nil
 }

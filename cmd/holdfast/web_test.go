@@ -46,10 +46,10 @@ func TestHTTPBeyondLoopbackIsAskedFor(t *testing.T) {
 		{[]string{"--http", "[::]:0"}, exitUsage, "would read every position"},
 		{[]string{"--http", "0.0.0.0:0", "--http-open", "--http-token-file", fit}, exitUsage, "exclude each other"},
 		{[]string{"--http", "none", "--http-token-file", fit}, exitUsage, "are for an address"},
-		{[]string{"--http-token-file", tokenFile(t, testToken, 0o640)}, exitError, "chmod 600"},
-		{[]string{"--http-token-file", tokenFile(t, "short", 0o600)}, exitError, "16 to 4096 printable"},
-		{[]string{"--http-token-file", tokenFile(t, testToken+"\n"+testToken, 0o600)}, exitError, "16 to 4096 printable"},
-		{[]string{"--http-token-file", testToken}, exitError, "cannot be read: no such file"},
+		{[]string{"--http-token-file", tokenFile(t, testToken, 0o640)}, exitUsage, "chmod 600"},
+		{[]string{"--http-token-file", tokenFile(t, "short", 0o600)}, exitUsage, "16 to 4096 printable"},
+		{[]string{"--http-token-file", tokenFile(t, testToken+"\n"+testToken, 0o600)}, exitUsage, "16 to 4096 printable"},
+		{[]string{"--http-token-file", testToken}, exitUsage, "no such file"},
 	} {
 		dir := filepath.Join(t.TempDir(), "ledger")
 		cmd := self(t, append([]string{"serve", "--dir", dir, "--nats-listen", "none"}, c.args...)...)

@@ -79,14 +79,14 @@ func readBearer(file string) (*bearer, error) {
 	var path *fs.PathError
 	switch {
 	case errors.As(err, &path):
-		return nil, fmt.Errorf("holdfast: --http-token-file: the file cannot be read: %w", path.Err)
+		return nil, usagef("%s: %v", fileOf("--http-token-file", file), path.Err)
 	case err != nil:
-		return nil, fmt.Errorf("holdfast: --http-token-file: %w", err)
+		return nil, usagef("--http-token-file: %v", err)
 	}
 	token := strings.TrimSpace(text)
 	unfit := strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 	if len(token) < minToken || len(token) > maxToken || unfit {
-		return nil, fmt.Errorf("holdfast: --http-token-file: the file must hold one line of %d to %d printable ASCII characters without spaces; 'openssl rand -hex 32' makes one",
+		return nil, usagef("--http-token-file: the file must hold one line of %d to %d printable ASCII characters without spaces; 'openssl rand -hex 32' makes one",
 			minToken, maxToken)
 	}
 	return &bearer{sum: sha256.Sum256([]byte(token))}, nil

@@ -252,15 +252,23 @@ func (f *Feed) makeRows(t *table, m Mapping) (*rows, error) {
 
 // refuseBinary recognises what is often given instead of text.
 func (f *Feed) refuseBinary(b []byte) error {
+	if what := binary(b); what != "" {
+		return fmt.Errorf("%w: %s %s", ErrFormat, f.name, what)
+	}
+	return nil
+}
+
+// binary says what bytes are that are not text, "" where they may be.
+func binary(b []byte) string {
 	for prefix, what := range map[string]string{
 		"\x1f\x8b": "is compressed with gzip: unpack it first", "\x28\xb5\x2f\xfd": "is compressed with zstd: unpack it first",
 		"PK\x03\x04": "is a zip archive: unpack it first", "\xff\xfe": "is UTF-16: convert it to UTF-8", "\xfe\xff": "is UTF-16: convert it to UTF-8",
 	} {
 		if bytes.HasPrefix(b, []byte(prefix)) {
-			return fmt.Errorf("%w: %s %s", ErrFormat, f.name, what)
+			return what
 		}
 	}
-	return nil
+	return ""
 }
 
 // detect tells the format by the first line, then by the extension.

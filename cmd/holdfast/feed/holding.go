@@ -90,12 +90,21 @@ func numberOf(v any) (position.Decimal, error) {
 	return position.Decimal{}, errors.New("is not a number")
 }
 
+// reasonOf leaves the name of the member to the caller, who knows it.
+func reasonOf(err error) error {
+	if refused, ok := errors.AsType[*position.FieldError](err); ok {
+		return &reasonError{refused}
+	}
+	return err
+}
+
 // parseMoment reads what JavaScript keeps of a date: milliseconds, or ISO text.
 // Small numbers are seconds.
 func parseMoment(v any) (position.Time, error) {
 	switch v := v.(type) {
 	case string:
-		return parseTime(v, "")
+		t, err := parseTime(v, "")
+		return t, reasonOf(err)
 	case json.Number:
 		d, err := parseDouble(v.String())
 		if err != nil {
@@ -109,7 +118,8 @@ func parseMoment(v any) (position.Time, error) {
 		if d, err = (position.Round{Mode: position.Down, Digits: 3}).Of(d); err != nil {
 			return 0, err
 		}
-		return parseUnix(d.String(), unit)
+		t, err := parseUnix(d.String(), unit)
+		return t, reasonOf(err)
 	}
 	return 0, errors.New("is no time")
 }
@@ -278,7 +288,7 @@ func (h *holding) readSize() error {
 		h.side = "short"
 	}
 	h.size = size.Abs()
-	h.quote = h.im.o.Size == SizeQuote || h.im.o.Size == SizeAuto && !h.counted()
+	h.quote = h.im.countsMoney(h)
 	h.qty, h.cost = h.size, h.size
 	if h.quote {
 		h.qty, err = h.size.Quo(h.entry)
@@ -304,11 +314,8 @@ func (h *holding) readRemaining() error {
 		return err
 	}
 	if left != nil {
-		unit := h.im.o.Remaining
-		if unit == RemainingAuto && (h.documented() || left.Cmp(position.MustParse("1.000000001")) > 0) {
-			unit = RemainingAbsolute
-		}
-		if h.remaining = *left; unit == RemainingAbsolute {
+		absolute := h.im.o.Remaining == RemainingAbsolute || h.documented() && !h.im.asked
+		if h.remaining = *left; absolute {
 			if h.remaining, err = left.Quo(h.size); err != nil {
 				return fmt.Errorf("remainingSize %w", err)
 			}

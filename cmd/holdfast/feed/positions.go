@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moneyprinter/holdfast/internal/strictjson"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -33,7 +34,7 @@ type RemainingUnit uint8
 
 // The units.
 const (
-	RemainingAuto     RemainingUnit = iota // told by the layout: a fraction unless it is documented otherwise or above 1
+	RemainingAuto     RemainingUnit = iota // told by the file as a whole; see [Positions]
 	RemainingFraction                      // of size, 0 to 1
 	RemainingAbsolute                      // in the unit of size
 )
@@ -57,6 +58,7 @@ type Imported struct {
 	Positions int      // in the file
 	Unknown   int      // members that were passed over
 	Warnings  []string // what was not as it should be, and what was done about it
+	Reading   string   // how size and remainingSize were read, and why; "" where none stood
 }
 
 // PositionError says which position of a file is bad. It matches [ErrLine].
@@ -86,6 +88,13 @@ func (e *PositionError) Unwrap() []error { return []error{ErrLine, e.Err} }
 // reading the same file again changes nothing, and a later state of it adds what
 // is new.
 //
+// What remainingSize counts is one thing for the whole file, but for positions of
+// the documented layout, where it is absolute. A value above 1, one that is the size
+// itself, or exits that add up with it show that it is absolute; a value above its
+// size, 1 beside another size and no exits, or exits that add up with it, that it is
+// a fraction. Where nothing shows it, it is a fraction; where both are shown, the
+// file is refused.
+//
 // Numbers are taken as their decimal text, not as doubles. A file that
 // [WritePositions] wrote gives back the positions that it was given with the same
 // quantity, cost, lots, totals, extremes and notes; what was entered and left
@@ -97,6 +106,9 @@ func Positions(r io.Reader, o PositionsOptions) (*Imported, error) {
 		return nil, fmt.Errorf("feed: read positions: %w", err)
 	case len(b) > MaxPositions:
 		return nil, fmt.Errorf("%w: more than %d bytes of positions", ErrFormat, MaxPositions)
+	}
+	if what := binary(b); what != "" {
+		return nil, fmt.Errorf("%w: it %s", ErrFormat, what)
 	}
 	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff")))
 	if len(b) == 0 {
@@ -111,8 +123,14 @@ func Positions(r io.Reader, o PositionsOptions) (*Imported, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: no JSON, perhaps cut off: %w", ErrFormat, err)
 	}
-	im := importer{o: o.filled(), out: &Imported{}, defined: map[string]bool{}, seen: map[string]int{}}
-	if err = im.document(doc); err != nil {
+	if err = strictjson.Check(b); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	im := importer{o: o.filled(), asked: o.Remaining != RemainingAuto, out: &Imported{}, defined: map[string]bool{}, seen: map[string]int{}}
+	if err = im.document(doc); err == nil {
+		err = im.read()
+	}
+	if err != nil {
 		return nil, err
 	}
 	return im.out, nil
@@ -133,11 +151,19 @@ type importer struct {
 	o       PositionsOptions
 	out     *Imported
 	saved   position.Time // when the file was written, 0 if it does not say
+	asked   bool          // what remainingSize counts was said
+	pending []found
 	defined map[string]bool
 	seen    map[string]int // the position that gave a fill or an adoption of this id
 }
 
-// document recognises the layout.
+// found is a position of the file that is not read yet.
+type found struct {
+	name, side string
+	o          map[string]any
+}
+
+// document recognises the layout and finds the positions.
 func (im *importer) document(doc any) error {
 	switch v := doc.(type) {
 	case []any:
@@ -219,7 +245,7 @@ func (im *importer) list(list []any) error {
 	for _, v := range list {
 		o, ok := v.(map[string]any)
 		if !ok {
-			return im.refuse("", errors.New("it is no object"))
+			return &PositionError{Number: len(im.pending) + 1, Err: errors.New("it is no object")}
 		}
 		if err := im.position("", "", o); err != nil {
 			return err
@@ -258,11 +284,30 @@ func (im *importer) refuse(name string, err error) error {
 	return &PositionError{Number: im.out.Positions + 1, Name: name, Err: err}
 }
 
-// position reads one object and adds what it gives.
+// position notes one object, to be read when all are found.
 func (im *importer) position(name, side string, o map[string]any) error {
 	if encrypted(o) || encryptedMember(o) {
 		return ErrEncrypted
 	}
+	im.pending = append(im.pending, found{name, side, o})
+	return nil
+}
+
+// read reads what was found.
+func (im *importer) read() error {
+	if err := im.decide(); err != nil {
+		return err
+	}
+	for _, f := range im.pending {
+		if err := im.one(f.name, f.side, f.o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one reads one object and adds what it gives.
+func (im *importer) one(name, side string, o map[string]any) error {
 	h := holding{im: im, raw: o, used: map[string]bool{}, side: side}
 	if err := h.read(name); err != nil {
 		return im.refuse(h.instrument, err)
