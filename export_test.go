@@ -104,6 +104,29 @@ func EndpointNames() []string {
 	}
 }
 
+// TakeViews takes every place for what copies a view, and gives them back with free.
+func (l *Ledger) TakeViews() (free func()) {
+	for range cap(l.views) {
+		l.views <- struct{}{}
+	}
+	return func() {
+		for range cap(l.views) {
+			<-l.views
+		}
+	}
+}
+
+// AskServed answers a request with the bounds of the service and a bus that is there.
+func (l *Ledger) AskServed(ctx context.Context, endpoint string, body []byte) ([]byte, error) {
+	for _, e := range l.endpoints() {
+		if e.Name == endpoint {
+			r, err := e.Answer(ctx, body)
+			return r.Body, err
+		}
+	}
+	return nil, fmt.Errorf("no endpoint %s", endpoint)
+}
+
 // Ask answers a request as the service does, without a bus.
 func (l *Ledger) Ask(ctx context.Context, endpoint string, body []byte) ([]byte, error) {
 	if endpoint == "apply" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -66,6 +67,9 @@ type Ledger struct {
 	sending sync.RWMutex
 	closed  bool // guarded by sending
 
+	// views are the places of the request API for what copies a view.
+	views places
+
 	// serving guards unserve, what withdraws the request API.
 	serving sync.Mutex
 	unserve func()
@@ -108,6 +112,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		Reader: r, opts: o, log: o.Logger, book: book, past: past, wal: wal,
 		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelQueue), groups: make(chan *group), synced: make(chan struct{}, 1),
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1), failure: failure{done: make(chan struct{})},
+		views: make(places, max(2, runtime.GOMAXPROCS(0))),
 	}
 	l.life, l.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	r.bound = wal.Durable
@@ -145,6 +150,10 @@ func (l *Ledger) Cycles(key position.Key) []position.Position { return l.book.Cy
 
 // View returns all durable state at one moment. It does not hold up writers.
 func (l *Ledger) View() *projector.View { return l.book.View() }
+
+// Counts returns the newest durable seq and how much the ledger holds there, at the
+// cost of neither.
+func (l *Ledger) Counts() (seq uint64, n projector.Counts) { return l.book.Counts() }
 
 // Close finishes what was handed over, makes it durable, marks the journal as
 // cleanly closed and releases the lock. It may be called twice.

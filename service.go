@@ -29,26 +29,29 @@ type handler = func(context.Context, []byte) (bus.Reply, error)
 type answer = func(context.Context, *query) ([]byte, error)
 
 func (l *Ledger) endpoints() []bus.Endpoint {
-	heavy := limited(heavyRequests)
+	heavy := make(places, heavyRequests).bound
+	// A view copies a pointer for each position. More of them at once than there are
+	// processors would be no faster, only larger.
+	viewing := l.views.bound
 	asked := func(name string, a answer) bus.Endpoint {
 		return bus.Endpoint{Name: name, Answer: l.ours(reading(name, a))}
 	}
 	return []bus.Endpoint{
 		{Name: "apply", Answer: l.ours(l.serveApply)},
 		asked("position.get", l.serveGet),
-		asked("position.list", l.serveList),
+		asked("position.list", viewing(l.serveList)),
 		asked("position.at", heavy(l.serveAt)),
 		asked("position.cycles", l.serveCycles),
 		asked("position.lots", l.serveLots),
-		asked("summary", l.serveSummary),
-		asked("account.list", l.serveAccounts),
+		asked("summary", viewing(l.serveSummary)),
+		asked("account.list", viewing(l.serveAccounts)),
 		asked("history", heavy(l.serveHistory)),
 		asked("verify", heavy(l.serveVerify)),
 		asked("backup.create", heavy(l.serveSnapshot)),
 		asked("backup.list", l.serveSnapshots),
 		asked("checkpoint", heavy(l.serveCheckpoint)),
 		// These tell and mend what is wrong with the stream.
-		{Name: "status", Answer: reading("status", l.serveStatus)},
+		{Name: "status", Answer: reading("status", viewing(l.serveStatus))},
 		{Name: "bus.rebuild", Answer: reading("bus.rebuild", l.serveRebuild)},
 	}
 }
@@ -80,19 +83,28 @@ func (l *Ledger) ours(h handler) handler {
 	}
 }
 
-// limited bounds how many of the answers it wraps are made side by side.
-func limited(n int) func(answer) answer {
-	slots := make(chan struct{}, n)
-	return func(a answer) answer {
-		return func(ctx context.Context, q *query) ([]byte, error) {
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				return nil, coded(context.Cause(ctx))
-			}
-			defer func() { <-slots }()
-			return a(ctx, q)
+// places bound how many do something side by side.
+type places chan struct{}
+
+// take waits for a place until ctx ends; free gives it back.
+func (p places) take(ctx context.Context) (free func(), err error) {
+	select {
+	case p <- struct{}{}:
+		return func() { <-p }, nil
+	case <-ctx.Done():
+		return nil, coded(context.Cause(ctx))
+	}
+}
+
+// bound gives an answer a place while it is made.
+func (p places) bound(a answer) answer {
+	return func(ctx context.Context, q *query) ([]byte, error) {
+		free, err := p.take(ctx)
+		if err != nil {
+			return nil, err
 		}
+		defer free()
+		return a(ctx, q)
 	}
 }
 

@@ -96,9 +96,9 @@ func (p *page) end(less string) ([]byte, error) {
 
 // known is end for a list that may be empty because the request names what the
 // newest view of the ledger has never seen.
-func (p *page) known(newest *projector.View, less string) ([]byte, error) {
+func (p *page) known(newest func() *projector.View, less string) ([]byte, error) {
 	if p.n == 0 {
-		if err := Known(newest, p.q.filter()); err != nil {
+		if err := Known(newest(), p.q.filter()); err != nil {
 			return nil, coded(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package holdfast_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -225,4 +226,32 @@ func TestUnknownNamesAreToldFromFlat(t *testing.T) {
 		require.NoError(t, json.Unmarshal(b, &refused))
 		require.Equal(t, c.want, refused.Error.Text, "%s %s", c.endpoint, c.members)
 	}
+}
+
+// TestViewsAreCopiedByAFew takes every place for what copies a view: what needs one
+// waits, and what needs none is answered.
+func TestViewsAreCopiedByAFew(t *testing.T) {
+	l, _ := servedLedger(t)
+	_, err := l.Apply(t.Context(), buyOf("A", "X", "", "1"))
+	require.NoError(t, err)
+	caughtUp(t, l)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	free := l.TakeViews()
+	for endpoint, members := range map[string]string{
+		"position.list": "", "summary": "", "account.list": "", "status": "", "position.get": `{"account":"A","instrument":"Y"}`,
+	} {
+		_, err = l.AskServed(ended, endpoint, []byte(members))
+		require.ErrorContains(t, err, context.Canceled.Error(), endpoint)
+	}
+	for _, endpoint := range []string{"position.get", "position.cycles", "position.lots"} {
+		_, err = l.AskServed(ended, endpoint, []byte(`{"account":"A","instrument":"X"}`))
+		require.NoError(t, err, endpoint)
+	}
+	free()
+	_, err = l.AskServed(t.Context(), "position.list", nil)
+	require.NoError(t, err)
+	seq, n := l.Counts()
+	require.Equal(t, l.View().Seq(), seq)
+	require.Equal(t, l.View().Counts(), n)
 }

@@ -230,7 +230,7 @@ func (q *query) filter() Filter {
 }
 
 // one returns the position of the key that a request names.
-func (l *Ledger) one(q *query) (position.Position, error) {
+func (l *Ledger) one(ctx context.Context, q *query) (position.Position, error) {
 	key := q.key()
 	switch {
 	case q.NoStrategy || q.NoLeg:
@@ -244,7 +244,12 @@ func (l *Ledger) one(q *query) (position.Position, error) {
 	}
 	p, ok := l.Position(key)
 	if !ok {
-		if err := Known(l.View(), q.filter()); err != nil {
+		free, err := l.views.take(ctx)
+		if err != nil {
+			return p, err
+		}
+		defer free()
+		if err = Known(l.View(), q.filter()); err != nil {
 			return p, coded(err)
 		}
 		return p, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, key))
@@ -252,8 +257,8 @@ func (l *Ledger) one(q *query) (position.Position, error) {
 	return p, nil
 }
 
-func (l *Ledger) serveGet(_ context.Context, q *query) ([]byte, error) {
-	p, err := l.one(q)
+func (l *Ledger) serveGet(ctx context.Context, q *query) ([]byte, error) {
+	p, err := l.one(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -262,8 +267,8 @@ func (l *Ledger) serveGet(_ context.Context, q *query) ([]byte, error) {
 
 // serveCycles replies with the closed cycles of a key that are kept, oldest
 // first.
-func (l *Ledger) serveCycles(_ context.Context, q *query) ([]byte, error) {
-	if _, err := l.one(q); err != nil {
+func (l *Ledger) serveCycles(ctx context.Context, q *query) ([]byte, error) {
+	if _, err := l.one(ctx, q); err != nil {
 		return nil, err
 	}
 	after, err := q.afterNumber()
@@ -300,12 +305,12 @@ func (l *Ledger) serveAccounts(_ context.Context, q *query) ([]byte, error) {
 			break
 		}
 	}
-	return out.known(v, "select by account")
+	return out.known(func() *projector.View { return v }, "select by account")
 }
 
 func (l *Ledger) serveList(_ context.Context, q *query) ([]byte, error) {
 	v := l.View()
-	return listReply(v, v, q)
+	return listReply(v, func() *projector.View { return v }, q)
 }
 
 // serveAt replies with what was believed at a moment or, with an event time, with
@@ -322,7 +327,7 @@ func (l *Ledger) serveAt(ctx context.Context, q *query) ([]byte, error) {
 	if err != nil {
 		return nil, coded(err)
 	}
-	return listReply(v, l.View(), q)
+	return listReply(v, l.View, q)
 }
 
 func (l *Ledger) viewAt(ctx context.Context, event string, at Moment) (*projector.View, error) {
@@ -361,7 +366,7 @@ func (q *query) positions(v *projector.View, after *position.Key) iter.Seq[posit
 
 // listReply answers with what a query selects of a view; the newest one says which
 // names are known.
-func listReply(v, newest *projector.View, q *query) ([]byte, error) {
+func listReply(v *projector.View, newest func() *projector.View, q *query) ([]byte, error) {
 	after, err := q.afterKey()
 	if err != nil {
 		return nil, err
@@ -413,10 +418,7 @@ func (l *Ledger) serveHistory(ctx context.Context, q *query) ([]byte, error) {
 			break
 		}
 	}
-	if out.n > 0 {
-		return out.end("")
-	}
-	return out.known(l.View(), "")
+	return out.known(l.View, "")
 }
 
 // moment reads a member that names a seq or a time; "" is the zero moment.

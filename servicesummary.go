@@ -68,7 +68,7 @@ func (l *Ledger) serveSummary(_ context.Context, q *query) ([]byte, error) {
 			break
 		}
 	}
-	return out.known(v, "select by account, instrument, strategy or leg")
+	return out.known(func() *projector.View { return v }, "select by account, instrument, strategy or leg")
 }
 
 func summary(v *projector.View, q *query) ([]summaryReply, error) {
@@ -135,8 +135,8 @@ type lotReply struct {
 
 // serveLots replies with at most limit lots of a position, those after the first
 // few that "lots" says.
-func (l *Ledger) serveLots(_ context.Context, q *query) ([]byte, error) {
-	p, err := l.one(q)
+func (l *Ledger) serveLots(ctx context.Context, q *query) ([]byte, error) {
+	p, err := l.one(ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,17 @@ func (b *Book) View() *View {
 	return v
 }
 
+// Counts returns the seq that was published last and how much the book holds there.
+// Unlike a view it copies nothing.
+func (b *Book) Counts() (uint64, Counts) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.pub.seq, Counts{
+		Positions: uint64(len(b.positions.pub)), Open: uint64(b.pub.open), Instruments: uint64(len(b.instruments.pub)),
+		Accounts: uint64(len(b.accounts.pub)), Window: uint64(b.pub.window.Len()), Cycles: uint64(b.shelf.count),
+	}
+}
+
 // Position returns the position of a key as published last, with the current
 // mark of its instrument.
 func (b *Book) Position(key position.Key) (position.Position, bool) {

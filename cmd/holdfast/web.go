@@ -26,7 +26,13 @@ type web struct {
 	// heavy has a place for each answer that reads the journal. Each of them builds
 	// a state of its own, so that their number is what bounds the memory.
 	heavy chan struct{}
+	// views has a place for each answer that holds a view, which costs a pointer for
+	// each position for as long as the client reads.
+	views chan struct{}
 }
+
+// viewAnswers is how many answers that hold a view are made side by side.
+const viewAnswers = 16
 
 // heavyAnswers is how many answers that read the journal are made side by side.
 const heavyAnswers = 2
@@ -34,8 +40,12 @@ const heavyAnswers = 2
 // retryAfter is how many seconds who finds no place is told to wait.
 const retryAfter = "5"
 
+func webFor(d *daemon) *web {
+	return &web{d: d, heavy: make(chan struct{}, heavyAnswers), views: make(chan struct{}, viewAnswers)}
+}
+
 func newWeb(d *daemon, addr net.Addr, token *bearer) *http.Server {
-	w := &web{d: d, heavy: make(chan struct{}, heavyAnswers)}
+	w := webFor(d)
 	return &http.Server{
 		Handler: local(addr, token.guard(w.routes())), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: writePatience, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
@@ -45,9 +55,9 @@ func newWeb(d *daemon, addr net.Addr, token *bearer) *http.Server {
 func (w *web) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+openPath, asked(w.healthz))
-	mux.HandleFunc("GET /status", asked(w.status))
-	mux.HandleFunc("GET /positions", asked(w.positions, "account", "instrument", "strategy", "leg", "all", "as_of"))
-	mux.HandleFunc("GET /accounts", asked(w.accounts))
+	mux.HandleFunc("GET /status", asked(w.viewing(w.status)))
+	mux.HandleFunc("GET /positions", asked(w.viewing(w.positions), "account", "instrument", "strategy", "leg", "all", "as_of"))
+	mux.HandleFunc("GET /accounts", asked(w.viewing(w.accounts)))
 	mux.HandleFunc("GET /verify", asked(w.verify, "deep"))
 	mux.HandleFunc("GET /metrics", asked(w.metrics))
 	mux.HandleFunc("GET /{$}", asked(func(rw http.ResponseWriter, _ *http.Request, _ url.Values) {
@@ -74,16 +84,26 @@ func answer[T any](rw http.ResponseWriter, r *http.Request, v T, err error) {
 	_, _ = rw.Write(append(b, '\n')) // the client may be gone
 }
 
-// place takes one of the places for what reads the journal, and gives it back with
-// done. Without a free one it answers that, and ok is false: who waited would hold a
-// connection for an answer that its client may no longer want.
-func (w *web) place(rw http.ResponseWriter, r *http.Request) (done func(), ok bool) {
+// place takes one of some places, and gives it back with done. Without a free one it
+// answers that, and ok is false: who waited would hold a connection for an answer that
+// its client may no longer want.
+func place(places chan struct{}, rw http.ResponseWriter, r *http.Request) (done func(), ok bool) {
 	select {
-	case w.heavy <- struct{}{}:
-		return func() { <-w.heavy }, true
+	case places <- struct{}{}:
+		return func() { <-places }, true
 	default:
-		busy(rw, r, fmt.Sprintf("%d requests that read the journal are at work already", heavyAnswers))
+		busy(rw, r, fmt.Sprintf("%d requests of this kind are at work already", cap(places)))
 		return nil, false
+	}
+}
+
+// viewing gives a place to an endpoint that holds a view.
+func (w *web) viewing(h func(http.ResponseWriter, *http.Request, url.Values)) func(http.ResponseWriter, *http.Request, url.Values) {
+	return func(rw http.ResponseWriter, r *http.Request, q url.Values) {
+		if done, ok := place(w.views, rw, r); ok {
+			defer done()
+			h(rw, r, q)
+		}
 	}
 }
 
@@ -119,7 +139,7 @@ func (w *web) positions(rw http.ResponseWriter, r *http.Request, q url.Values) {
 		failed(rw, r, err)
 		return
 	}
-	done, ok := w.place(rw, r)
+	done, ok := place(w.heavy, rw, r)
 	if !ok {
 		return
 	}
@@ -186,7 +206,7 @@ func (w *web) verify(rw http.ResponseWriter, r *http.Request, q url.Values) {
 		return
 	}
 	defer w.verifying.Unlock()
-	done, ok := w.place(rw, r)
+	done, ok := place(w.heavy, rw, r)
 	if !ok {
 		return
 	}

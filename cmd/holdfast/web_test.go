@@ -111,7 +111,7 @@ func webOf(t *testing.T) (*web, http.Handler) {
 	require.NoError(t, err)
 	d := &daemon{app: &app{log: slog.New(slog.DiscardHandler)}}
 	d.current.Store(l)
-	w := &web{d: d, heavy: make(chan struct{}, heavyAnswers)}
+	w := webFor(d)
 	return w, w.routes()
 }
 
@@ -166,7 +166,7 @@ func TestHTTPErrorsInTheFormAskedFor(t *testing.T) {
 func TestHTTPHeavyAnswersAreFew(t *testing.T) {
 	w, h := webOf(t)
 	for range heavyAnswers {
-		done, ok := w.place(nil, nil)
+		done, ok := place(w.heavy, nil, nil)
 		require.True(t, ok)
 		defer done()
 	}
@@ -188,4 +188,12 @@ func TestHTTPHeavyAnswersAreFew(t *testing.T) {
 	require.Equal(t, http.StatusOK, askWeb(t, h, "/positions?as_of=1", "").StatusCode)
 	require.Equal(t, http.StatusOK, askWeb(t, h, "/verify", "").StatusCode, "the place was given back")
 	w.heavy <- struct{}{}
+	for range viewAnswers {
+		done, ok := place(w.views, nil, nil)
+		require.True(t, ok)
+		defer done()
+	}
+	for url, want := range map[string]int{"/positions": 429, "/accounts": 429, "/status": 429, "/metrics": 200, "/healthz": 200} {
+		require.Equal(t, want, askWeb(t, h, url, "").StatusCode, url)
+	}
 }

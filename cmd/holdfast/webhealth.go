@@ -85,8 +85,7 @@ func (w *web) metrics(rw http.ResponseWriter, _ *http.Request, _ url.Values) {
 
 // state is what the ledger holds.
 func (w *web) state(l *holdfast.Ledger) []metric {
-	v := l.View()
-	n := v.Counts()
+	seq, n := l.Counts()
 	var snapshot, lag, published, dated uint64
 	if d := l.DatedAhead(); d != nil {
 		dated = d.Mutations
@@ -99,7 +98,7 @@ func (w *web) state(l *holdfast.Ledger) []metric {
 		lag, published = s.Lag, s.Last
 	}
 	return []metric{
-		{"holdfast_seq", "counter", "Newest durable record.", v.Seq()},
+		{"holdfast_seq", "counter", "Newest durable record.", seq},
 		{"holdfast_bus_seq", "counter", "Newest record on the stream.", published},
 		{"holdfast_bus_lag", "gauge", "Durable records that are not on the stream yet.", lag},
 		{"holdfast_positions_open", "gauge", "Positions that are not flat.", n.Open},
