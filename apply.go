@@ -22,10 +22,18 @@ type Result struct {
 type Future struct{ req *request }
 
 // Done is closed when the result is known.
-func (f *Future) Done() <-chan struct{} { return f.req.done }
+func (f *Future) Done() <-chan struct{} {
+	if f.req == nil {
+		return nil
+	}
+	return f.req.done
+}
 
 // Wait returns the result, or an [UnknownOutcomeError] when the context ends first.
 func (f *Future) Wait(ctx context.Context) (Result, error) {
+	if f.req == nil {
+		return Result{}, fmt.Errorf("%w: the Future was not made by ApplyAsync", ErrInvalid)
+	}
 	if err := f.req.wait(ctx); err != nil {
 		return Result{}, err
 	}

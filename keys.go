@@ -11,6 +11,9 @@ import (
 // WithKeys returns a reader that decrypts with the keys of a ring. Where a key is
 // missing, what needs it gives [ErrNoKey]; integrity can be verified without.
 func (r *Reader) WithKeys(keys *keyring.Ring) *Reader {
+	if r.made() != nil {
+		return new(Reader)
+	}
 	o := Options{Keys: keys, ClosedCycles: r.opts.ClosedCycles}
 	own := newReader(r.dir, r.id, o.withDefaults())
 	own.opts, own.bound = r.opts, r.bound
@@ -21,6 +24,9 @@ func (r *Reader) WithKeys(keys *keyring.Ring) *Reader {
 // It is a quick look before work is begun; Open asks for every key. A directory
 // whose journal cannot be read gives nil: that is for Open to say.
 func (r *Reader) CheckKeys() error {
+	if err := r.made(); err != nil {
+		return err
+	}
 	log, err := r.openLog()
 	if err != nil {
 		return nil //nolint:nilerr // see above

@@ -141,15 +141,23 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 // Position returns the durable state of a key; ok is false when it never had a
 // fill.
 func (l *Ledger) Position(key position.Key) (p position.Position, ok bool) {
-	return l.book.Position(key)
+	return l.present().Position(key)
 }
 
 // Cycles returns the closed cycles of a key, oldest first, as each ended: the
 // newest [Options.ClosedCycles] of them.
-func (l *Ledger) Cycles(key position.Key) []position.Position { return l.book.Cycles(key) }
+func (l *Ledger) Cycles(key position.Key) []position.Position { return l.present().Cycles(key) }
 
 // View returns all durable state at one moment. It does not hold up writers.
-func (l *Ledger) View() *projector.View { return l.book.View() }
+func (l *Ledger) View() *projector.View { return l.present().View() }
+
+// present is the book, an empty one where no Open made the ledger.
+func (l *Ledger) present() *projector.Book {
+	if l.book == nil {
+		return new(projector.Book)
+	}
+	return l.book
+}
 
 // Counts returns the newest durable seq and how much the ledger holds there, at the
 // cost of neither.
@@ -161,6 +169,9 @@ func (l *Ledger) Counts() (seq uint64, n projector.Counts) { return l.book.Count
 // A ledger that has failed is closed without waiting for the disk: nothing is
 // written or synced, and a verification or snapshot at work is broken off.
 func (l *Ledger) Close() error {
+	if l.Reader == nil {
+		return nil // no Open made it
+	}
 	l.close.Do(func() {
 		if l.Err() != nil {
 			l.abandon()

@@ -102,10 +102,20 @@ func (r *Reader) anyLog() (*journal.Reader, error) {
 }
 
 // Dir is the ledger's directory.
-func (r *Reader) Dir() string { return r.dir }
+func (r *Reader) Dir() string {
+	if r == nil {
+		return ""
+	}
+	return r.dir
+}
 
 // Identity says which ledger this is.
-func (r *Reader) Identity() Identity { return r.id }
+func (r *Reader) Identity() Identity {
+	if r == nil {
+		return Identity{}
+	}
+	return r.id
+}
 
 // Moment is a point in a ledger's history: a seq, or a record time, or, when
 // zero, the newest record.
@@ -339,6 +349,9 @@ func projected(rec journal.Record) projector.Record {
 // Snapshots lists the ledger's snapshots, newest first, by their headers. One
 // whose header is damaged has Err set.
 func (r *Reader) Snapshots() ([]snapshotter.Snapshot, error) {
+	if err := r.made(); err != nil {
+		return nil, err
+	}
 	list, err := r.snaps.List()
 	if errors.Is(err, snapshotter.ErrDamaged) {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)

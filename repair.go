@@ -76,11 +76,17 @@ type RestorableSnapshot struct {
 
 // Sound reports whether nothing is damaged.
 func (p *RepairPlan) Sound() bool {
+	if p.RepairPlan == nil {
+		return false // no PlanRepair made it
+	}
 	return p.RepairPlan.Sound() && p.Identity == "" && len(p.Snapshots) == 0
 }
 
 // Whole reports whether nothing is damaged once the plan is done.
 func (p *RepairPlan) Whole() bool {
+	if p.RepairPlan == nil {
+		return false
+	}
 	return p.RepairPlan.Whole() && (p.Identity == "" || p.IdentityFrom != "")
 }
 

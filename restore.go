@@ -43,6 +43,9 @@ func (e *UnlinkedError) Why() string {
 	if d, ok := errors.AsType[*journal.DamageError](e.Err); ok {
 		return fmt.Sprintf("%s at offset %d, seq %d: %s", d.File, d.Offset, d.Seq, d.Reason)
 	}
+	if e.Err == nil {
+		return ""
+	}
 	return e.Err.Error()
 }
 
@@ -179,6 +182,9 @@ func (r *Reader) chainAt(seq uint64) (journal.Record, error) {
 // chain, and that it loads to the digest it was written with. An [UnlinkedError]
 // says that all of it is good but its place, which the journal cannot tell.
 func (r *Reader) VerifySnapshot(name string) (snapshotter.Snapshot, error) {
+	if err := r.made(); err != nil {
+		return snapshotter.Snapshot{}, err
+	}
 	s, _, err := r.sound(name)
 	return s, err
 }

@@ -29,6 +29,9 @@ func (r *Reader) own(s snapshotter.Snapshot) bool {
 // Prune removes the snapshots that need not be kept and trims the journal. See
 // [Options.SnapshotKeep] and [Options.Retain].
 func (l *Ledger) Prune() error {
+	if l.Reader == nil {
+		return fmt.Errorf("holdfast: %w: it was not made by Open", ErrClosed)
+	}
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
 	if err := l.refuseFailed(); err != nil {

@@ -47,6 +47,9 @@ type Status struct {
 
 // StatusOf describes a view of a ledger.
 func (r *Reader) StatusOf(v *projector.View) (Status, error) {
+	if err := r.made(); err != nil {
+		return Status{}, err
+	}
 	log, err := r.openLog()
 	if err != nil {
 		return Status{}, fmt.Errorf("holdfast: %w", err)

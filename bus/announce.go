@@ -42,6 +42,9 @@ func (q *announcements) wake() {
 }
 
 func (q *announcements) push(a announcement) {
+	if len(q.ring) == 0 { // of the zero Relay
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.n == len(q.ring) {

@@ -23,6 +23,9 @@ var (
 	ErrForeign = errors.New("bus: foreign message")
 	// ErrClosed is returned by Follow when its connection was closed for good.
 	ErrClosed = errors.New("bus: connection closed")
+	// ErrNoConnection is returned where a connection, or a way to make one, was
+	// not given.
+	ErrNoConnection = errors.New("bus: no connection was given")
 )
 
 // A StopError says why the relay does not touch a stream: what is on it did not

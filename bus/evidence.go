@@ -71,6 +71,9 @@ func (e *Evidence) read(m *storedMessage, lineage string) error {
 // dial connects, or gives up when ctx ends. Connect may not notice that: then
 // its goroutine ends when Connect returns, and closes what it got.
 func dial(ctx context.Context, connect func(context.Context) (*nats.Conn, error)) (*nats.Conn, error) {
+	if connect == nil {
+		return nil, ErrNoConnection
+	}
 	type dialled struct {
 		nc  *nats.Conn
 		err error
@@ -88,6 +91,9 @@ func dial(ctx context.Context, connect func(context.Context) (*nats.Conn, error)
 	}()
 	select {
 	case d := <-got:
+		if d.nc == nil && d.err == nil {
+			return nil, ErrNoConnection
+		}
 		return d.nc, d.err
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)

@@ -40,6 +40,10 @@ func Follow(ctx context.Context, nc *nats.Conn, ledger string, from uint64) iter
 // server that nc is connected to.
 func FollowIn(ctx context.Context, nc *nats.Conn, domain, ledger string, from uint64) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
+		if nc == nil {
+			yield(Event{}, ErrNoConnection)
+			return
+		}
 		f := &follower{nc: nc, domain: domain, ledger: ledger, stream: StreamName(ledger), next: from}
 		for {
 			err := f.consume(ctx, yield)

@@ -91,6 +91,9 @@ func NewRelay(src Source, o Options) *Relay {
 // failure of the bus ends it: it looks at the stream again and goes on from
 // what it finds, after a pause that grows and is spread by chance.
 func (r *Relay) Run(ctx context.Context) error {
+	if r.src == nil || r.o.Connect == nil {
+		return fmt.Errorf("%w: a relay is made by NewRelay, with a source and a way to connect", ErrNoConnection)
+	}
 	if err := r.begin(); err != nil {
 		return err
 	}

@@ -148,6 +148,9 @@ func isCode(err error, code int) bool {
 
 // bounds is Source.Bounds with an empty journal written as 1, 0.
 func (r *Relay) bounds() (first, last uint64) {
+	if r.src == nil {
+		return 1, 0
+	}
 	first, last = r.src.Bounds()
 	return max(first, 1), last
 }

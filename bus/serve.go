@@ -100,6 +100,9 @@ type service struct {
 // stop takes no new requests, lets those at work finish for a few seconds, then
 // ends their context and waits for them. It may be called twice.
 func Serve(nc *nats.Conn, ledger, version string, endpoints []Endpoint) (stop func(), err error) {
+	if nc == nil {
+		return nil, ErrNoConnection
+	}
 	metadata := map[string]string{"ledger": ledger, "version": version}
 	if !semver.MatchString(version) {
 		version = "0.0.0"
@@ -298,6 +301,9 @@ func Request(ctx context.Context, nc *nats.Conn, ledger, endpoint string, body [
 
 // Ask is [Request] for who needs the headers of the answer as well.
 func Ask(ctx context.Context, nc *nats.Conn, ledger, endpoint string, body []byte) (Reply, error) {
+	if nc == nil {
+		return Reply{}, ErrNoConnection
+	}
 	msg, err := nc.RequestWithContext(ctx, RequestSubject(ledger, endpoint), body)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return Reply{}, &Error{Code: CodeNoAnswer, Text: "no daemon answers for ledger " + ledger + " on " + endpoint}

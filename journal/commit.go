@@ -98,6 +98,10 @@ func (j *Journal) recycle(b *Batch) {
 // than [MaxPayload], or a flag other than [More] and [Control], gives seq 0 and
 // an error from Commit. With [Options].Keys it is encrypted here.
 func (b *Batch) Append(payload []byte, f Flags, at int64) (seq uint64, chain [32]byte) {
+	if b.j == nil {
+		b.err = fmt.Errorf("%w: the batch was not made by NewBatch", ErrOrder)
+		return 0, chain
+	}
 	if f&^(More|Control) != 0 && b.err == nil {
 		b.err = fmt.Errorf("%w: unknown flags %#x", ErrPayload, uint8(f))
 	}

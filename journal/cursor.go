@@ -45,6 +45,9 @@ func (r *Reader) Cursor(from uint64) *Cursor {
 // from there. The first record that it reads of a segment in the middle of the
 // journal is trusted to continue the chain; every other link is verified.
 func (c *Cursor) Next(limit uint64) (Record, error) {
+	if c.r == nil {
+		return Record{}, io.EOF // no Reader made it
+	}
 	if c.done == c.ready {
 		if c.next > limit {
 			return Record{}, io.EOF

@@ -170,6 +170,9 @@ func (w *work) scan(t *target, f func(rec *Record, end int64) bool) error {
 // first damage. Encrypted payloads need [RepairOptions].Keys.
 func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
+		if p == nil || p.w == nil || p.w.after == nil {
+			return // no PlanRepair made it
+		}
 		last := p.w.after.unbroken().Seq
 		if p.Loss != nil {
 			last = p.Loss.From - 1

@@ -308,6 +308,9 @@ func (j *Journal) Durable() uint64 { return j.Last().Seq }
 
 // SetReach tells those who find the ledger in use where to reach its holder.
 func (j *Journal) SetReach(url string) error {
+	if j.lock == nil {
+		return ErrClosed
+	}
 	j.markMu.Lock()
 	defer j.markMu.Unlock()
 	if err := j.usable(); err != nil {
@@ -343,6 +346,9 @@ func (j *Journal) usable() error {
 func (j *Journal) Close() error {
 	j.commitMu.Lock()
 	defer j.commitMu.Unlock()
+	if j.log == nil {
+		return nil // no Open made it
+	}
 	j.trimMu.Lock()
 	defer j.trimMu.Unlock()
 	j.markMu.Lock()

@@ -67,12 +67,22 @@ func (k *keys) add(key Key) error {
 	return nil
 }
 
+// load returns the keys, none for the zero Ring.
+func (r *Ring) load() *keys {
+	if r != nil {
+		if k := r.keys.Load(); k != nil {
+			return k
+		}
+	}
+	return new(keys)
+}
+
 // Current returns the id of the key that writes; zero for a nil ring.
 func (r *Ring) Current() ID {
 	if r == nil {
 		return ID{}
 	}
-	return r.keys.Load().current
+	return r.load().current
 }
 
 // IDs returns the ids of all keys, the current one first.
@@ -80,7 +90,7 @@ func (r *Ring) IDs() []ID {
 	if r == nil {
 		return nil
 	}
-	return slices.Clone(r.keys.Load().order)
+	return slices.Clone(r.load().order)
 }
 
 // Has returns nil, or a [NoKeyError] when the ring lacks the key.
@@ -93,7 +103,7 @@ func (r *Ring) key(id ID) (Key, error) {
 	if r == nil {
 		return Key{}, &NoKeyError{ID: id}
 	}
-	k := r.keys.Load()
+	k := r.load()
 	key, ok := k.byID[id]
 	if !ok {
 		return Key{}, &NoKeyError{ID: id, Have: slices.Clone(k.order)}
@@ -110,7 +120,10 @@ func (r *Ring) Rotate(key Key) error { return r.take([]Key{key}) }
 // that writes; it reports whether that is another one than before. No key is
 // dropped: what was written under one has to be read.
 func (r *Ring) Adopt(from *Ring) (rotated bool, err error) {
-	k := from.keys.Load()
+	k := from.load()
+	if len(k.order) == 0 {
+		return false, fmt.Errorf("%w: the other ring has none", ErrKey)
+	}
 	list := make([]Key, len(k.order))
 	for i, id := range k.order {
 		list[i] = k.byID[id]
@@ -126,8 +139,11 @@ func (r *Ring) Adopt(from *Ring) (rotated bool, err error) {
 func (r *Ring) take(list []Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old := r.keys.Load()
+	old := r.load()
 	next := &keys{byID: maps.Clone(old.byID), order: slices.Clone(old.order)}
+	if next.byID == nil {
+		next.byID = make(map[ID]Key)
+	}
 	for _, key := range list {
 		if err := next.add(key); err != nil {
 			return err

@@ -141,6 +141,9 @@ func (k InstrumentKind) nature() string {
 // accepts what an earlier build has let through and this one refuses when it is
 // given: definitions whose terms contradict their kind.
 func ValidateRecorded(m Mutation) error {
+	if m == nil {
+		return invalid("type", "is missing: there is no mutation")
+	}
 	if d, ok := m.(DefineInstrument); ok {
 		return d.validateForm()
 	}

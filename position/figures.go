@@ -18,24 +18,44 @@ func (p *Position) AvgEntry() (Decimal, bool) {
 	if p.Qty.IsZero() {
 		return p.LastEntry, p.Cycle != 0
 	}
-	return p.Terms.average(p.Qty, p.Cost)
+	return p.terms().average(p.Qty, p.Cost)
 }
 
 // AvgExit returns the average price of all reductions of the cycle.
-func (p *Position) AvgExit() (Decimal, bool) { return p.Terms.average(p.ExitQty, p.ExitValue) }
+func (p *Position) AvgExit() (Decimal, bool) { return p.terms().average(p.ExitQty, p.ExitValue) }
 
 // MarkValue returns what the open quantity is worth at a mark price, in the
 // settlement currency and signed like the quantity.
 func (p *Position) MarkValue(mark Decimal) (Decimal, bool) {
-	v, err := p.Terms.value(p.Qty, mark)
+	if p.unmarked(mark) {
+		return Decimal{}, false
+	}
+	v, err := p.terms().value(p.Qty, mark)
 	return v, err == nil
 }
 
-// Unrealized returns the gross profit that closing at a mark price would
-// realise.
+// Unrealized returns the gross profit that closing at a mark price would realise.
+// The Mark of a position that has none is no price: there, as for [Position.MarkValue],
+// [Position.Exposure] and [Position.ProfitPercent], zero means that nothing is
+// known, unless the position is flat.
 func (p *Position) Unrealized(mark Decimal) (Decimal, bool) {
-	return p.Terms.profit(p.Qty, p.Cost, mark)
+	if p.unmarked(mark) {
+		return Decimal{}, false
+	}
+	return p.terms().profit(p.Qty, p.Cost, mark)
 }
+
+// UnrealizedAtMark is [Position.Unrealized] at the position's own mark, false where
+// an open position has none.
+func (p *Position) UnrealizedAtMark() (Decimal, bool) {
+	if p.IsOpen() && !p.HasMark {
+		return Decimal{}, false
+	}
+	return p.Unrealized(p.Mark)
+}
+
+// unmarked reports whether a price is the Mark of an open position that has none.
+func (p *Position) unmarked(mark Decimal) bool { return !p.HasMark && mark.IsZero() && p.IsOpen() }
 
 // Exposure returns the absolute value of the open quantity at a mark price.
 func (p *Position) Exposure(mark Decimal) (Decimal, bool) {
@@ -45,7 +65,7 @@ func (p *Position) Exposure(mark Decimal) (Decimal, bool) {
 
 // Net returns the cycle's net in the settlement currency; see [Totals.Net].
 func (p *Position) Net() (Decimal, bool) {
-	n, err := p.Totals.Net(p.Terms)
+	n, err := p.Totals.Net(p.terms())
 	return n, err == nil
 }
 
@@ -72,6 +92,9 @@ func (t *Terms) FeesInCost(fees Amounts) Amounts {
 // amounts in other currencies are left out because no rate is known. Fees that
 // are in the cost are in the gross profit already; see [Terms.FeesInCost].
 func (t *Totals) Net(terms *Terms) (Decimal, error) {
+	if terms == nil {
+		terms = &unknownTerms
+	}
 	var c calc
 	return t.net(&c, terms, terms.Settlement), c.err
 }
@@ -132,15 +155,15 @@ func (p *Position) BreakEven() (Decimal, bool) {
 	if !ok || !p.IsOpen() {
 		return Decimal{}, false
 	}
-	if p.Terms.Kind != Inverse {
+	if p.terms().Kind != Inverse {
 		net = net.Neg()
 	}
 	value, err := p.Cost.Add(net)
 	if err != nil {
 		return Decimal{}, false
 	}
-	price, ok := p.Terms.average(p.Qty, value)
-	if !ok || p.Terms.Kind == Inverse && price.Sign() <= 0 {
+	price, ok := p.terms().average(p.Qty, value)
+	if !ok || p.terms().Kind == Inverse && price.Sign() <= 0 {
 		return Decimal{}, false
 	}
 	return price, true
@@ -251,7 +274,7 @@ func (p *Position) excursion(favourable bool) (Decimal, bool) {
 	if favourable == (qty.Sign() > 0) {
 		price = p.High
 	}
-	v, ok := p.Terms.profit(qty, cost, price)
+	v, ok := p.terms().profit(qty, cost, price)
 	if !favourable {
 		v = v.Neg()
 	}
@@ -264,6 +287,9 @@ func (p *Position) excursion(favourable bool) (Decimal, bool) {
 // value returns the notional of a quantity at a price, signed like their
 // product, in the settlement currency.
 func (t *Terms) value(qty, price Decimal) (Decimal, error) {
+	if t.Multiplier.IsZero() && !qty.IsZero() {
+		return Decimal{}, invalid("multiplier", "is not known")
+	}
 	if t.Kind == Inverse && price.Sign() <= 0 {
 		return Decimal{}, invalid("price", "must be positive for an inverse instrument")
 	}

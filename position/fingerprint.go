@@ -22,7 +22,9 @@ func FingerprintOf(m Mutation) Fingerprint {
 		w, n := roomFor(buf[:0], fillBound(&f))
 		return printOf(w[:w.fillOf(n, &f, false, &from)], buf[:0], f.Ident)
 	}
-	m = valueOf(m)
+	if m = valueOf(m); m == nil {
+		return printOf(nil, buf[:0], "")
+	}
 	w, n := roomFor(buf[:0], mutationBound(m))
 	return printOf(w[:w.mutation(n, m, false, &from)], buf[:0], m.ID())
 }

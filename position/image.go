@@ -34,7 +34,7 @@ type MetaItem struct{ Name, Value string }
 // Terms.Settlement.
 type Position struct {
 	Key   Key
-	Terms *Terms // those of the cycle's opening; shared, never nil
+	Terms *Terms // those of the cycle's opening; shared, never nil but in the zero Position, a flat one
 
 	Cycle   uint64 // 1 for the first, 0 before it; a new one starts when a flat key is opened
 	Version uint64 // changes so far, over all cycles; marks do not count
@@ -59,7 +59,8 @@ type Position struct {
 	Residue Decimal
 
 	// High and Low are the extreme prices, marks and fills, since the cycle's
-	// first fill. Mark is the instrument's mark when the position last changed.
+	// first fill. Mark is the instrument's mark when the position last changed, and
+	// no price where HasMark is false.
 	High, Low, Mark Decimal
 
 	Entries, Exits uint32 // fills and other changes that increased and reduced it in this cycle
@@ -121,6 +122,20 @@ func (p *Position) paid(c *calc, currency string, fee Decimal) {
 		}
 	}
 	p.Totals.Fees = c.plus(p.Totals.Fees, currency, fee)
+}
+
+// unknownTerms are those of the zero [Position] and [Instrument], at which nothing
+// but zero can be valued.
+//
+//nolint:gochecknoglobals // a constant that Go cannot express as one
+var unknownTerms Terms
+
+// terms returns the position's terms, never nil.
+func (p *Position) terms() *Terms {
+	if p.Terms == nil {
+		return &unknownTerms
+	}
+	return p.Terms
 }
 
 // Side is "long", "short" or "flat".

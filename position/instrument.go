@@ -75,3 +75,11 @@ type Instrument struct {
 
 	Seq uint64 // record that last defined it; set by the projector
 }
+
+// terms returns the instrument's terms, never nil.
+func (i *Instrument) terms() *Terms {
+	if i.Terms == nil {
+		return &unknownTerms
+	}
+	return i.Terms
+}

@@ -95,7 +95,7 @@ func (w *jsonWriter) effect(c *Change) {
 		w.raw("}")
 	}
 	w.raw("]")
-	w.lots("opened", c.Opened, c.After.Terms)
+	w.lots("opened", c.Opened, c.After.terms())
 }
 
 // lots writes a list of whole lots.
@@ -125,7 +125,7 @@ func (w *jsonWriter) openLots(p *Position, list bool) {
 	if l == nil || !list || len(l.Open) != l.Count {
 		w.null("lots")
 	} else {
-		w.lots("lots", l.Open, p.Terms)
+		w.lots("lots", l.Open, p.terms())
 	}
 	if l == nil {
 		w.null("lots_digest")
@@ -156,15 +156,15 @@ func (w *jsonWriter) position(p *Position, seq uint64, list bool) {
 	avg, ok = p.AvgExit()
 	w.figure("avg_exit", avg, ok)
 	w.decimal("cost", p.Cost)
-	w.text("settlement", p.Terms.Settlement)
-	w.text("instrument_kind", p.Terms.Kind.String())
-	w.decimal("multiplier", p.Terms.Multiplier)
-	w.text("cost_method", p.Terms.CostMethod.String())
-	w.totals(&p.Totals, p.Terms)
+	w.text("settlement", p.terms().Settlement)
+	w.text("instrument_kind", p.terms().Kind.String())
+	w.decimal("multiplier", p.terms().Multiplier)
+	w.text("cost_method", p.terms().CostMethod.String())
+	w.totals(&p.Totals, p.terms())
 	if total, ok := p.Lifetime(); ok {
 		w.name("lifetime")
 		w.raw("{")
-		w.totals(&total, p.Terms)
+		w.totals(&total, p.terms())
 		w.raw("}")
 	} else {
 		w.null("lifetime")
@@ -255,17 +255,17 @@ func (w *jsonWriter) conditions(c *Conditions) {
 func (w *jsonWriter) instrument(i *Instrument, seq uint64) {
 	w.raw("{")
 	w.text("instrument", i.Name)
-	w.text("kind", i.Terms.Kind.String())
-	w.decimal("multiplier", i.Terms.Multiplier)
-	w.text("base", i.Terms.Base)
-	w.text("quote", i.Terms.Quote)
-	w.text("settlement", i.Terms.Settlement)
+	w.text("kind", i.terms().Kind.String())
+	w.decimal("multiplier", i.terms().Multiplier)
+	w.text("base", i.terms().Base)
+	w.text("quote", i.terms().Quote)
+	w.text("settlement", i.terms().Settlement)
 	w.figure("price_increment", i.PriceIncrement, !i.PriceIncrement.IsZero())
 	w.figure("size_increment", i.SizeIncrement, !i.SizeIncrement.IsZero())
-	w.text("cost_method", i.Terms.CostMethod.String())
-	w.text("over_reduction", i.Terms.OverReduction.String())
-	w.text("base_fee", i.Terms.BaseFee.String())
-	w.profile(&i.Terms.Rounding)
+	w.text("cost_method", i.terms().CostMethod.String())
+	w.text("over_reduction", i.terms().OverReduction.String())
+	w.text("base_fee", i.terms().BaseFee.String())
+	w.profile(&i.terms().Rounding)
 	w.time("split_time", i.SplitTime)
 	w.figure("split_ratio", i.SplitRatio, i.SplitTime != 0)
 	w.figure("split_per", i.SplitPer, i.SplitTime != 0)

@@ -43,6 +43,7 @@ func (w *Window) Kept() int { return w.view.apart }
 // Full reports whether one more entry that is ahead would find as many kept as the
 // window holds, and none of them to be dropped.
 func (w *Window) Full() bool {
+	w.ready()
 	v := &w.view
 	if v.apart < int(w.size) {
 		return false

@@ -188,7 +188,7 @@ func TestValueRoundsOnce(t *testing.T) {
 			exact.Mul(exact, rat(price))
 		}
 		want := rounded(terms.Rounding.Value, exact)
-		p := position.Position{Qty: qty, Cycle: 1, Terms: &terms}
+		p := position.Position{Qty: qty, Cycle: 1, HasMark: true, Terms: &terms}
 		got, ok := p.MarkValue(price)
 		if !ok {
 			require.Positive(t, new(big.Rat).Abs(want).Cmp(rat(dec("170141183460469231731"))))

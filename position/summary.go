@@ -147,17 +147,17 @@ func (g *group) add(p *Position) error {
 	if !ok {
 		return overflow("sum over the cycles")
 	}
-	settlement := p.Terms.Settlement
+	settlement := p.terms().Settlement
 	g.Positions++
 	g.Wins += p.Wins()
 	g.Losses += p.Losses()
 	g.book(&g.realized, settlement, all.Realized)
 	g.book(&g.funding, settlement, all.Funding)
 	g.bookAll(&g.fees, all.Fees)
-	g.bookAll(&g.inCost, p.Terms.FeesInCost(all.Fees))
+	g.bookAll(&g.inCost, p.terms().FeesInCost(all.Fees))
 	g.bookAll(&g.charges, all.Charges)
 	for currency := range all.currencies(settlement) {
-		g.book(&g.net, currency, all.net(&g.calc, p.Terms, currency))
+		g.book(&g.net, currency, all.net(&g.calc, p.terms(), currency))
 	}
 	if p.IsOpen() {
 		g.value(p)
@@ -168,7 +168,7 @@ func (g *group) add(p *Position) error {
 // value adds what an open position is worth, or notes that it is not known.
 func (g *group) value(p *Position) {
 	g.Open++
-	settlement := p.Terms.Settlement
+	settlement := p.terms().Settlement
 	gain, known := p.Unrealized(p.Mark)
 	worth, fits := p.Exposure(p.Mark)
 	if !p.HasMark || !known || !fits {

@@ -128,7 +128,7 @@ func (t *Trades) Add(before *Position, c *Change) ([]Trade, error) {
 	}
 	trades := x.step()
 	for i := range trades {
-		t, terms := &trades[i], c.After.Terms
+		t, terms := &trades[i], c.After.terms()
 		t.FeesInCost = terms.FeesInCost(t.Fees)
 		t.Net = (&Totals{Realized: t.Profit, Fees: t.Fees}).net(&x.calc, terms, terms.Settlement)
 	}
@@ -209,7 +209,7 @@ func (x *tradeStep) fee() Amounts {
 	}
 	currency := f.FeeCurrency
 	if currency == "" {
-		currency = c.After.Terms.Settlement
+		currency = c.After.terms().Settlement
 	}
 	return x.plus(nil, currency, fee)
 }

@@ -93,6 +93,15 @@ func NewWindow(size int) *Window {
 	return w
 }
 
+// ready makes the zero Window an empty one of size 0.
+func (w *Window) ready() {
+	if w.index == nil {
+		horizon := w.view.horizon
+		*w = *NewWindow(0)
+		w.view.horizon = horizon
+	}
+}
+
 // Len returns how many mutations are remembered.
 func (w *Window) Len() int { return w.view.Len() }
 
@@ -129,6 +138,7 @@ func (w *Window) Find(id [16]byte) (WindowEntry, bool) {
 // FindLast is Find among as many as the window holds: it does not look at what is
 // kept for its event time only.
 func (w *Window) FindLast(id [16]byte) (WindowEntry, bool) {
+	w.ready()
 	tag := idTag(id)
 	newest, found := uint64(0), false
 	for i := w.home(tag); w.index[i].ref != 0; i = w.next(i) {
@@ -149,6 +159,7 @@ func (w *Window) FindLast(id [16]byte) (WindowEntry, bool) {
 // as many entries will forget the oldest, so that the processor has that at hand
 // when they come. What it returns means nothing.
 func (w *Window) Warm(prints []Fingerprint) (sum int) {
+	w.ready()
 	v := &w.view
 	for i := range prints {
 		sum += int(w.index[w.home(idTag(prints[i].ID))].ref)
@@ -164,6 +175,7 @@ func (w *Window) Warm(prints []Fingerprint) (sum int) {
 // id that is there already keeps its entry beside the new one; that happens only
 // to a window that is larger than the one through which the id passed twice.
 func (w *Window) Add(e WindowEntry) {
+	w.ready()
 	v := &w.view
 	if v.hi-v.lo == w.size {
 		w.forgetOldest()

@@ -40,6 +40,7 @@ const (
 // WriteTo writes the view as the body of a snapshot, from which [Load] makes a
 // book that cannot be told from this one. The same state gives the same bytes.
 func (v *View) WriteTo(w io.Writer) (int64, error) {
+	v = v.made()
 	b := bodyWriter{w: w, buf: make([]byte, 0, bodyBuffer+bodyBuffer/4), format: bodyFormat}
 	for e := range v.window.All() {
 		if e.Ahead > 0 {

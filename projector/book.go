@@ -83,26 +83,43 @@ type state struct {
 
 // New returns an empty book.
 func New(o Options) *Book {
+	b := new(Book)
+	b.init(o)
+	return b
+}
+
+func (b *Book) init(o Options) {
 	terms := o.Rules.DefaultTerms()
-	b := &Book{
-		rules:       o.Rules,
-		terms:       &terms,
-		history:     o.History,
-		shelf:       newShelf(o.ClosedCycles),
-		window:      position.NewWindow(o.Window),
-		rows:        make(map[string]*openRow),
-		names:       make(map[string]string),
-		positions:   newTable(func(p *position.Position) position.Key { return p.Key }),
-		instruments: newTable(func(in *position.Instrument) string { return in.Name }),
-		accounts:    newTable(func(a *position.Account) string { return a.Name }),
-	}
+	b.rules, b.terms, b.history = o.Rules, &terms, o.History
+	b.shelf = newShelf(o.ClosedCycles)
+	b.rows, b.names = make(map[string]*openRow), make(map[string]string)
+	b.positions = newTable(func(p *position.Position) position.Key { return p.Key })
+	b.instruments = newTable(func(in *position.Instrument) string { return in.Name })
+	b.accounts = newTable(func(a *position.Account) string { return a.Name })
 	b.staging = staging{
 		book:        b,
 		positions:   layer[position.Key, position.Position]{table: &b.positions},
 		instruments: layer[string, position.Instrument]{table: &b.instruments},
 		accounts:    layer[string, position.Account]{table: &b.accounts},
 	}
-	return b
+	b.window = position.NewWindow(o.Window)
+}
+
+// ready makes the zero Book an empty one of the zero Options. It is the writer's.
+func (b *Book) ready() {
+	if b.window == nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.init(Options{})
+	}
+}
+
+// made reports whether the book is one that New or its writer has made: readers
+// of the zero Book see an empty one.
+func (b *Book) made() bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.shelf != nil
 }
 
 // Head returns the seq of the last accepted record. It is the writer's; readers
@@ -112,6 +129,7 @@ func (b *Book) Head() uint64 { return b.head.seq }
 // RecordOf returns the first record of the mutation with an id, 0 where the window
 // does not know it. It is the writer's.
 func (b *Book) RecordOf(id string) uint64 {
+	b.ready()
 	e, _ := b.window.Find(position.FingerprintOf(position.Mark{Meta: position.Meta{Ident: id}}).ID)
 	return e.First
 }

@@ -153,6 +153,9 @@ func (l cycleList) values() []position.Position {
 // Cycles returns the cycles of a key that ended before its current or last one,
 // oldest first, each as its last change left it: as many as the book keeps.
 func (b *Book) Cycles(key position.Key) []position.Position {
+	if !b.made() {
+		return nil
+	}
 	b.mu.RLock()
 	var list cycleList
 	if slot, ok := b.positions.slot(b.positions.pub, key); ok {
@@ -164,6 +167,7 @@ func (b *Book) Cycles(key position.Key) []position.Position {
 
 // Cycles is [Book.Cycles] at the view's moment.
 func (v *View) Cycles(key position.Key) []position.Position {
+	v = v.made()
 	v.book.mu.RLock()
 	slot, ok := v.book.positions.slot(v.positions, key)
 	v.book.mu.RUnlock()

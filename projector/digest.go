@@ -19,7 +19,7 @@ import (
 //	accounts     u64 count, then each as u32 length ‖ position.AppendAccount
 //
 // Numbers are little endian. A position's own mark is that of its last change.
-func (v *View) Digest() [32]byte { return v.digest() }
+func (v *View) Digest() [32]byte { return v.made().digest() }
 
 func (v *View) computeDigest() [32]byte {
 	h := digester{hash: sha256.New()}

@@ -16,6 +16,7 @@ import (
 // folded by the arithmetic that it names; one that this build does not know gives
 // [ErrNotRecomputable].
 func (b *Book) Recompute(records iter.Seq2[Record, error]) error {
+	b.ready()
 	current := b.rules
 	defer func() { b.rules = current }()
 	if err := b.enter(b.head.era, b.head.seq); err != nil {

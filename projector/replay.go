@@ -21,6 +21,7 @@ import (
 // The iterator runs on the caller's goroutine and may reuse a payload after its
 // step.
 func (b *Book) Replay(records iter.Seq2[Record, error], until Until) error {
+	b.ready()
 	r := replayer{book: b, shelf: b.shelf.fork(), trails: make(map[string]*trail)}
 	r.shards = b.shards(r.shelf)
 	b.staging.reset(false, b.head.seq)
@@ -193,6 +194,9 @@ func (r *replayer) extend(shared uint64) {
 // only those that came and went, from the lots before it. A split rescales them
 // all before it takes any.
 func LotsAfter(old *position.Lots, c *position.Change) (*position.Lots, error) {
+	if c.After == nil {
+		return nil, nil //nolint:nilnil // a record of no position has no lots
+	}
 	want := c.After.Lots
 	if split, ok := c.Cause.(position.Split); ok {
 		per := split.Per

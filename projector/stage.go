@@ -73,6 +73,7 @@ func (b *Book) Stage(at position.Time, ms []position.Mutation, insist bool) (*St
 // already, computed on another goroutine perhaps. With prints nil it computes
 // them.
 func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []position.Fingerprint, insist bool) (*Staged, error) {
+	b.ready()
 	s := b.blank()
 	s.At, s.base, s.folded = at, b.head.seq, true
 	s.Changes, s.Outcomes = s.room.changes[:0], s.room.outcomes[:0]

@@ -33,6 +33,9 @@ type Counts struct {
 // View returns the state that was published last. It copies one pointer per
 // position, and holds up Publish for as long.
 func (b *Book) View() *View {
+	if !b.made() {
+		return New(Options{}).View()
+	}
 	v := &View{book: b}
 	b.mu.RLock()
 	v.state = b.pub
@@ -61,6 +64,10 @@ func (b *Book) Counts() (uint64, Counts) {
 // mark of its instrument.
 func (b *Book) Position(key position.Key) (position.Position, bool) {
 	b.mu.RLock()
+	if b.shelf == nil { // the zero Book is an empty one
+		b.mu.RUnlock()
+		return position.Position{}, false
+	}
 	p := b.positions.publishedLocked(key)
 	in := b.instruments.publishedLocked(key.Instrument)
 	b.mu.RUnlock()
@@ -77,6 +84,14 @@ func marked(p *position.Position, in *position.Instrument) position.Position {
 		out.Mark, out.HasMark = in.Mark, true
 	}
 	return out
+}
+
+// made returns the view, or, for the zero View, that of an empty book.
+func (v *View) made() *View {
+	if v.book == nil {
+		return New(Options{}).View()
+	}
+	return v
 }
 
 // Seq returns the record that the view includes as its last, 0 for none.
@@ -108,6 +123,7 @@ func (v *View) Horizon() position.Time { return v.window.Horizon() }
 // Position returns the position of a key, with the current mark of its
 // instrument.
 func (v *View) Position(key position.Key) (position.Position, bool) {
+	v = v.made()
 	v.book.mu.RLock()
 	p := pick(&v.book.positions, v.positions, key)
 	in := pick(&v.book.instruments, v.instruments, key.Instrument)
@@ -127,6 +143,7 @@ func (v *View) Positions() iter.Seq[position.Position] {
 // PositionsAfter yields those of them whose keys come after one. A key that has an
 // account only comes before all positions of the account.
 func (v *View) PositionsAfter(key position.Key) iter.Seq[position.Position] {
+	v = v.made()
 	return func(yield func(position.Position) bool) {
 		instruments := v.byName()
 		order := v.book.positions.order(v.positions, byKey)
@@ -154,6 +171,7 @@ func (v *View) Keys() iter.Seq[*position.Key] {
 
 // Instrument returns an instrument that was defined or marked.
 func (v *View) Instrument(name string) (position.Instrument, bool) {
+	v = v.made()
 	v.book.mu.RLock()
 	in := pick(&v.book.instruments, v.instruments, name)
 	v.book.mu.RUnlock()
@@ -165,6 +183,7 @@ func (v *View) Instrument(name string) (position.Instrument, bool) {
 
 // Instruments yields all instruments that were defined or marked, by name.
 func (v *View) Instruments() iter.Seq[position.Instrument] {
+	v = v.made()
 	return func(yield func(position.Instrument) bool) {
 		for _, slot := range v.book.instruments.order(v.instruments, byInstrument) {
 			if !yield(*v.instruments[slot]) {
@@ -176,6 +195,7 @@ func (v *View) Instruments() iter.Seq[position.Instrument] {
 
 // Account returns the cash side of an account.
 func (v *View) Account(name string) (position.Account, bool) {
+	v = v.made()
 	v.book.mu.RLock()
 	a := pick(&v.book.accounts, v.accounts, name)
 	v.book.mu.RUnlock()
@@ -187,6 +207,7 @@ func (v *View) Account(name string) (position.Account, bool) {
 
 // Accounts yields all accounts that have had a charge of their own, by name.
 func (v *View) Accounts() iter.Seq[position.Account] {
+	v = v.made()
 	return func(yield func(position.Account) bool) {
 		for _, slot := range v.book.accounts.order(v.accounts, byAccount) {
 			if !yield(*v.accounts[slot]) {

@@ -11,6 +11,7 @@ const warmed = 16
 // at the first 16. It is the writer's, who knows what it stages next; Stage does it
 // for the members of a batch.
 func (b *Book) Warm(ms []position.Mutation, prints []position.Fingerprint) {
+	b.ready()
 	var tags [warmed]uint32
 	var images [warmed]*position.Position
 	n := 0

@@ -95,6 +95,9 @@ func Beyond(keep int) func(newestFirst []Snapshot) (doomed []Snapshot) {
 // unreadable header are not in the list: somebody should look at them. It
 // returns what it removed.
 func (s *Snapshotter) Prune(choose func(newestFirst []Snapshot) (doomed []Snapshot)) ([]Snapshot, error) {
+	if err := s.made(); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Phase("prune", true)

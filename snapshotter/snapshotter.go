@@ -46,6 +46,14 @@ type Snapshotter struct {
 	mu sync.Mutex // held by Write and Prune, so that no temporary file in use is pruned
 }
 
+// made refuses a Snapshotter that New did not make.
+func (s *Snapshotter) made() error {
+	if s.dir == "" {
+		return errors.New("snapshotter: it has no directory: it was not made by New")
+	}
+	return nil
+}
+
 // Snapshot is one file and what its header says.
 type Snapshot struct {
 	Name string // without the directory
@@ -80,6 +88,9 @@ func (s *Snapshotter) Dir() string { return s.dir }
 // [Snapshotter.Prune] removes. A done ctx stops it with the context's error at
 // the next write of body or between two steps.
 func (s *Snapshotter) Write(ctx context.Context, m Meta, body func(io.Writer) error) (Snapshot, error) {
+	if err := s.made(); err != nil {
+		return Snapshot{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Phase("snapshot", true)
