@@ -27,51 +27,63 @@ func places(mode position.RoundMode, digits uint8) position.Round {
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	two := []position.Mutation{called("a", purchase("4", "10")), called("b", purchase("4", "20"))}
-	then := func(ms ...position.Mutation) []position.Mutation { return append(append([]position.Mutation(nil), two...), ms...) }
+	then := func(ms ...position.Mutation) []position.Mutation {
+		return append(append([]position.Mutation(nil), two...), ms...)
+	}
 	cent := position.Rounding{Value: places(position.HalfEven, 2)}
 	third := exact("0.333333333333333333")
 	for _, c := range []policy{
 		{
-			"what a transfer takes was never entered", position.Linear, position.Average, position.Rounding{}, then(move("2")),
+			"what a transfer takes was never entered", position.Linear, position.Average,
+			position.Rounding{},
+			then(move("2")),
 			"6 cost 90 avg 15, in 2 6/90, out 1 0/0, peak 8, realized 0, 10..20, cycle 1",
 		},
 		{
-			"nor was what an adjustment takes", position.Linear, position.Average, position.Rounding{},
+			"nor was what an adjustment takes", position.Linear, position.Average,
+			position.Rounding{},
 			then(adjust(func(v *position.Adjust) { v.Qty = exact("-2") })),
 			"6 cost 90 avg 15, in 2 6/90, out 1 0/0, peak 8, realized 0, 10..20, cycle 1",
 		},
 		{
-			"a larger adoption is an entry", position.Linear, position.Average, position.Rounding{},
+			"a larger adoption is an entry", position.Linear, position.Average,
+			position.Rounding{},
 			then(position.Adopt{Key: here, Qty: exact("9"), Price: ptr("16")}),
 			"9 cost 144 avg 16, in 3 9/144, out 0 0/0, peak 9, realized 0, 10..20, cycle 1",
 		},
 		{
-			"a smaller one an exit", position.Linear, position.Average, position.Rounding{},
+			"a smaller one an exit", position.Linear, position.Average,
+			position.Rounding{},
 			then(position.Adopt{Key: here, Qty: exact("7"), Price: ptr("16")}),
 			"7 cost 112 avg 16, in 2 7/112, out 1 0/0, peak 8, realized 0, 10..20, cycle 1",
 		},
 		{
-			"one of the same quantity neither", position.Linear, position.Average, position.Rounding{},
+			"one of the same quantity neither", position.Linear, position.Average,
+			position.Rounding{},
 			then(position.Adopt{Key: here, Qty: exact("8"), Price: ptr("16")}),
 			"8 cost 128 avg 16, in 2 8/128, out 0 0/0, peak 8, realized 0, 10..20, cycle 1",
 		},
 		{
-			"a cycle that an adoption opens saw its price only", position.Linear, position.Average, position.Rounding{},
+			"a cycle that an adoption opens saw its price only", position.Linear, position.Average,
+			position.Rounding{},
 			[]position.Mutation{marked("50"), position.Adopt{Key: here, Qty: exact("8"), Price: ptr("16")}},
 			"8 cost 128 avg 16, in 1 8/128, out 0 0/0, peak 8, realized 0, 16..16, cycle 1",
 		},
 		{
-			"what a split rounds to nothing is lost", position.Linear, position.Average, position.Rounding{},
+			"what a split rounds to nothing is lost", position.Linear, position.Average,
+			position.Rounding{},
 			[]position.Mutation{purchase("0.000000000000000001", "5000000"), position.Split{Instrument: "X", Ratio: exact("1"), Per: exact("10")}},
 			"0 cost 0 avg 50000000, in 1 0/0.000000000005, out 1 0/0, peak 0, realized -0.000000000005, 50000000..50000000, cycle 1",
 		},
 		{
-			"and gained where it was short", position.Linear, position.Average, position.Rounding{},
+			"and gained where it was short", position.Linear, position.Average,
+			position.Rounding{},
 			[]position.Mutation{sale("0.000000000000000001", "5000000"), position.Split{Instrument: "X", Ratio: exact("1"), Per: exact("10")}},
 			"0 cost 0 avg 50000000, in 1 0/0.000000000005, out 1 0/0, peak 0, realized 0.000000000005, 50000000..50000000, cycle 1",
 		},
 		{
-			"a part that a split cuts off without a price left at nothing", position.Linear, position.Average, position.Rounding{},
+			"a part that a split cuts off without a price left at nothing", position.Linear, position.Average,
+			position.Rounding{},
 			[]position.Mutation{purchase("5", "10"), position.Split{Instrument: "X", Ratio: exact("1"), Per: exact("2"), Increment: exact("1")}, sale("2", "30")},
 			"0 cost 0 avg 20, in 1 2.5/50, out 2 2.5/60, peak 2.5, realized 10, 20..30, cycle 1",
 		},
@@ -114,7 +126,8 @@ func TestPolicies(t *testing.T) {
 			"0 cost 0 avg 0, in 1 0.000000000000000001/0, out 1 0.000000000000000001/0.0000000001, peak 0.000000000000000001, realized -0.0000000001, 100..100, cycle 1",
 		},
 		{
-			"dust is adopted by a price, in a lot as well", position.Inverse, position.FIFO, position.Rounding{},
+			"dust is adopted by a price, in a lot as well", position.Inverse, position.FIFO,
+			position.Rounding{},
 			[]position.Mutation{position.Adopt{Key: here, Qty: exact("0.000000000000000001"), Lots: []position.AdoptedLot{
 				{Qty: exact("0.000000000000000001"), Price: ptr("50000"), Label: "l"},
 			}}},
@@ -141,7 +154,7 @@ func TestRoundedOutOfRange(t *testing.T) {
 	const smallest = "0.000000000000000001"
 	for mode := position.HalfEven; mode <= position.Ceiling; mode++ {
 		for _, kind := range []position.InstrumentKind{position.Linear, position.Inverse} {
-			for digits := uint8(0); digits <= 18; digits++ {
+			for digits := range uint8(19) {
 				b := newBook(position.Rules{})
 				d := contract(kind, position.FIFO)
 				d.Terms.Rounding = position.Rounding{Value: places(mode, digits), Average: places(mode, digits), Realized: places(mode, digits)}

@@ -80,8 +80,11 @@ func (w *world) definition(name string) position.DefineInstrument {
 		position.Linear, position.Inverse, position.Spot, position.Quanto, position.Option,
 	}).Draw(w.t, "kind")
 	d := position.DefineInstrument{Meta: w.meta(), Instrument: name, Terms: position.Terms{
-		Kind: kind, Base: "TOK", Quote: "USD", Multiplier: drawDecimal(w.t, "multiplier"), Settlement: "USD",
+		Kind: kind, Base: "TOK", Quote: "USD", Multiplier: drawDecimal(w.t, "multiplier"),
 	}}
+	if kind == position.Quanto {
+		d.Terms.Settlement = "EUR"
+	}
 	if rapid.IntRange(0, 2).Draw(w.t, "rounds") == 0 {
 		mode := func(name string) position.Round {
 			return position.Round{
