@@ -284,6 +284,41 @@ func TestExportsGoInRight(t *testing.T) {
 	}
 }
 
+// With any part of its mapping left out an export goes in right all the same, or is
+// refused.
+func TestExportsWithAPartLeftOut(t *testing.T) {
+	dir := filepath.Join("..", "..", "..", "shared", "exports")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("there is no ../shared/exports beside the checkout")
+	}
+	refused, right := 0, 0
+	for form, mapping := range exportMappings() {
+		file := filepath.Join(dir, form)
+		b, err := os.ReadFile(file + ".expected.json")
+		require.NoError(t, err)
+		var want expected
+		require.NoError(t, json.Unmarshal(b, &want))
+		if want.Refuse != "" {
+			continue
+		}
+		parts := strings.Split(mapping, "\n")
+		if len(parts) == 1 {
+			parts = strings.Split(mapping, ",")
+		}
+		for i := range parts {
+			fewer := strings.Join(slices.Delete(slices.Clone(parts), i, i+1), "\n") + "\n#"
+			ledger := t.TempDir()
+			if code, _, _ := ingested(t, ledger, &want, fewer, file+".csv"); code != 0 {
+				refused++
+				continue
+			}
+			right++
+			samePositions(t, form+" without "+parts[i], ledger, &want)
+		}
+	}
+	t.Logf("%d refused, %d right", refused, right)
+}
+
 // earlierExport is the file without some lines.
 func earlierExport(t *testing.T, file string, drop []int) string {
 	t.Helper()

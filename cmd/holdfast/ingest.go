@@ -78,6 +78,7 @@ a file: --map @FILE. docs/csv.md has examples.
                           rows before have opened, as an expiry does
   value=Amount            what qty x price comes to, in place of price
   net=Cash                the cash that moved, after fee and tax, in its place
+  added=Quantity          of a split (type:=split): the shares that it adds
   kind, multiplier, base, quote, settlement
                           define the instrument; terms:=defined: the ledger does
   fee_2, fee_2_currency, fee_3, fee_3_currency

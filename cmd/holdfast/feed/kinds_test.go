@@ -52,6 +52,8 @@ func toldBy(tb testing.TB, r io.Reader, mapping string) ([]string, error) {
 			out = append(out, strings.TrimSpace(line))
 		case position.Charge:
 			out = append(out, fmt.Sprintf("%s %s %s %s", x.Kind, x.Amount, x.Currency, x.Instrument))
+		case position.Split:
+			out = append(out, fmt.Sprintf("%s %s for %s", x.Instrument, x.Ratio, x.Per))
 		case position.DefineInstrument:
 			settled[x.Instrument] = x.Terms.Settlement
 			out = append(out, fmt.Sprintf("%s is %s x %s in %s", x.Instrument, x.Terms.Kind, x.Terms.Multiplier, x.Terms.Settlement))
@@ -173,6 +175,14 @@ func TestCSVKinds(t *testing.T) {
 		"expiry of what was not opened": {
 			text:    "account,instrument,Type,qty,price,id\nme,X,sell,1,5,a\nme,X,expired,2,0,b\n",
 			mapping: "when=Type:expired,side:=close,when=Type:*,side=Type", refused: "of which the rows before it hold -1",
+		},
+		"a split by what it adds": {
+			text:    "account,instrument,Type,qty,price,id,time\nme,X,buy,2.5,6,a,2026-01-01T00:00:00Z\nme,X,SPLIT,5,,s,2026-01-02T00:00:00Z\nme,X,SPLIT,-5,,r,2026-01-03T00:00:00Z\n",
+			mapping: "when=Type:SPLIT,type:=split,added=qty,when=Type:*,side=Type", want: []string{"me buy 2.5 X @ 6", "X 3 for 1", "X 1 for 3"},
+		},
+		"a split of what is not held": {
+			text:    "account,instrument,Type,qty,price,id,time\nme,X,buy,2.5,6,a,2026-01-01T00:00:00Z\nme,X,SPLIT,0.7,,s,2026-01-02T00:00:00Z\n",
+			mapping: "when=Type:SPLIT,type:=split,added=qty,when=Type:*,side=Type", refused: "is no split that is known",
 		},
 		"a column type that is the side": {
 			text:    "txid,pair,type,price,cost,fee,vol\nT1,X,buy,54054.0,100.00,0.18,0.00185\n",
@@ -436,4 +446,43 @@ func TestCSVPipeInTheOrderOfTheFile(t *testing.T) {
 	require.NoError(t, w.Close())
 	_, err = f.Next()
 	require.ErrorIs(t, err, io.EOF)
+}
+
+// What is too long to be held goes in where it is in order, and is refused before
+// it gives anything, or at the first row that is not.
+func TestCSVTooLongToBeHeld(t *testing.T) {
+	row := func(day int) string {
+		return fmt.Sprintf("me,X,buy,1,5,f%d,2026-01-%02dT00:00:00Z\n", day, day)
+	}
+	file := func(days ...int) string {
+		var b strings.Builder
+		b.WriteString("account,instrument,side,qty,price,id,time\n")
+		for _, d := range days {
+			b.WriteString(row(d))
+		}
+		return b.String()
+	}
+	for _, c := range []struct {
+		days    []int
+		entries int
+		refused bool
+	}{{[]int{1, 2, 3, 4, 5, 6}, 6, false}, {[]int{6, 5, 4, 3, 2, 1}, 0, true}, {[]int{1, 2, 3, 5, 6, 4}, 4, true}, {[]int{3, 1, 2}, 3, false}} {
+		f, err := feed.Open("x.csv", strings.NewReader(file(c.days...)), feed.CSV, feed.Mapping{})
+		require.NoError(t, err)
+		f.HoldAtMost(len("abc"))
+		entries := 0
+		for {
+			_, err = f.Next()
+			if err != nil {
+				break
+			}
+			entries++
+		}
+		require.Equal(t, c.entries, entries, "%v", c.days)
+		if c.refused {
+			require.ErrorContains(t, err, "cannot be put in order: sort the file, or say order=file")
+			continue
+		}
+		require.ErrorIs(t, err, io.EOF)
+	}
 }

@@ -196,7 +196,9 @@ const (
 // moved, after fee and tax), tax, further fees with their currencies (fee_2,
 // fee_2_currency, fee_3 …), and kind, multiplier, base, quote and settlement, which
 // define the instrument before its first fill. side:=sign takes the side from the
-// sign of the quantity; side:=close closes what the file's rows have opened.
+// sign of the quantity; side:=close closes what the file's rows have opened. A split
+// takes added, the shares that it adds to what the rows before it hold, in place of
+// its ratio.
 //
 // A member that is not mapped takes the column of its own name; the first eleven
 // also take one of a usual other name ("symbol", "quantity", "created at"),
@@ -323,7 +325,7 @@ func isMember(name string) bool {
 
 // fillExtras are what the mapping of a fill takes beside its members.
 func fillExtras() []string {
-	return []string{"value", "net", "tax", "fee_2", "fee_2_currency", "fee_3", "fee_3_currency", "asset"}
+	return []string{"value", "net", "tax", "fee_2", "fee_2_currency", "fee_3", "fee_3_currency", "asset", addedMember}
 }
 
 // proceeds reports whether a part goes on with the words of the one before.

@@ -76,7 +76,9 @@ type draft struct {
 	more   []position.Mutation // that go with it
 	terms  *position.DefineInstrument
 	at     position.Time
-	closes bool // the side is that which closes what is held
+	closes bool              // the side is that which closes what is held
+	added  *position.Decimal // by a split, to what is held under key
+	key    position.Key
 }
 
 // newRows finds every member's columns.
@@ -110,9 +112,8 @@ func (r *rows) bindAll(t *table) (err error) {
 	if len(whens) == 0 {
 		whens = []rule{{}}
 	}
-	named := m.named(t)
-	for _, w := range whens {
-		p, planErr := r.bindPlan(w, named)
+	for k, w := range whens {
+		p, planErr := r.bindPlan(w, m.named(t, k))
 		if planErr != nil {
 			return planErr
 		}
@@ -160,37 +161,39 @@ func (r *rows) useTests(tests []test) {
 }
 
 // named returns the columns that the mapping names: true for those of a member, or
-// to be ignored, which are no other member; false for those of ids, filters and the
-// like, which are no type.
-func (m *Mapping) named(t *table) map[int]bool {
+// to be ignored, which are no other member; false for those of ids, filters, other
+// rules and the like, which are no type. at is the rule that is asked for.
+func (m *Mapping) named(t *table, at int) map[int]bool {
 	out := map[int]bool{}
-	add := func(name string, s source) {
+	add := func(name string, s source, here bool) {
 		if b, err := bind(t, name, s); err == nil {
 			for _, i := range b.columns {
-				out[i] = out[i] || isMember(name) && name != "id" || name == "ignore"
+				out[i] = out[i] || here && isMember(name) && name != "id"
 			}
 		}
 	}
 	filters := append([]filter{m.file.only}, m.file.skip...)
-	for _, w := range append([]rule{m.all}, m.rules...) {
+	for k, w := range append([]rule{m.all}, m.rules...) {
 		for name, s := range w.sources {
-			add(name, s)
+			add(name, s, k == 0 || k-1 == at)
 		}
 		filters = append(filters, w.when, w.group.conditions())
 		for _, column := range w.group.key {
-			add("group", source{text: column})
+			add("group", source{text: column}, false)
 		}
 	}
 	for _, f := range filters {
 		for _, c := range f {
-			add("filter", source{text: c.column})
+			add("filter", source{text: c.column}, false)
 		}
 	}
 	if strings.Contains(m.file.zone, "{") {
-		add("time_zone", source{text: m.file.zone})
+		add("time_zone", source{text: m.file.zone}, false)
 	}
 	for _, column := range m.file.ignore {
-		add("ignore", source{text: column})
+		if i, err := t.place(column, "ignore"); err == nil {
+			out[i] = true
+		}
 	}
 	return out
 }
@@ -278,7 +281,7 @@ func mentioned(named map[int]bool, column int) bool {
 func (r *rows) bindMapped(p *plan, i int, s source, here bool) (err error) {
 	name := r.names[i]
 	fits := p.typ == "" || r.forms[p.typ][i] || p.typ == fillType && (slices.Contains(termNames(), name) || slices.Contains(fillExtras(), name)) ||
-		p.group != nil && name == "amount"
+		p.group != nil && name == "amount" || p.typ == splitType && (name == addedMember || i == account || i == strategy || i == leg)
 	switch {
 	case !fits && !here:
 		return nil
@@ -314,7 +317,9 @@ func (r *rows) bindUnmapped(p *plan, i int, named map[int]bool) (err error) {
 	switch {
 	case p.group != nil && (i == side || i == qty || i == price || i == fee || i == feeCurrency):
 		// The rows of a group are legs of a trade: their columns mean other things.
-	case p.typ == "", p.typ != fillType && r.forms[p.typ][i], p.typ == fillType && i < usual:
+	case p.typ != "" && p.typ != fillType && i >= usual && len(p.when) > 0:
+		// Nor does a rule for some rows take a column for what it does not name.
+	case p.typ == "", p.typ != fillType && r.forms[p.typ][i], p.typ == fillType && i < usual, p.typ == splitType && (i == account || i == strategy || i == leg):
 		if slices.Contains(fillExtras(), name) {
 			return nil
 		}
@@ -335,6 +340,8 @@ func (r *rows) bindUnmapped(p *plan, i int, named map[int]bool) (err error) {
 func (r *rows) require(p *plan) error {
 	needed := []int{account, instrument, side, qty, price, ident}
 	switch {
+	case p.typ == splitType && p.member(r, addedMember).bound:
+		needed = []int{account, instrument, ident}
 	case p.typ != fillType:
 		needed = []int{ident}
 	case p.group != nil:
@@ -576,7 +583,7 @@ func (r *rows) passOver(p *plan, cells []string) error {
 	column := r.table.columns[r.only[0].column]
 	said := strings.TrimSpace(cells[r.only[0].column])
 	return fmt.Errorf("only=%s has no %s, but the row has an instrument and a quantity, as a trade has: add the word to only, or say skip=%s:%s",
-		column, clip(said), column, clip(said))
+		column, clip(said), column, said)
 }
 
 // word returns the file's own word for what a row is.
@@ -620,12 +627,15 @@ func (r *rows) draft(p *plan, d *draft, cells []string, rec *record) error {
 	if err != nil {
 		return err
 	}
-	if typ == fillType {
+	switch {
+	case typ == fillType:
 		err = r.fill(p, d, cells, rec)
 		if err == nil && !plainFill {
 			d.m, err = r.full(p, has, d.m, cells)
 		}
-	} else {
+	case p.typ == splitType && p.member(r, addedMember).bound:
+		return r.split(p, d, cells, rec)
+	default:
 		d.m, err = r.other(p, typ, has, cells, rec)
 	}
 	if err != nil {
@@ -639,12 +649,43 @@ func (r *rows) draft(p *plan, d *draft, cells []string, rec *record) error {
 	return d.m.Validate()
 }
 
+// A split may be told by what it adds to what is held.
+const (
+	splitType   = "split"
+	addedMember = "added"
+)
+
+// split reads a row that tells the shares which a split has added. The ratio
+// follows from what the rows before it hold, see [sheet.split].
+func (r *rows) split(p *plan, d *draft, cells []string, rec *record) (err error) {
+	if err = r.key(p, cells, &d.key); err != nil {
+		return err
+	}
+	a, err := r.number(p, r.at(addedMember), cells)
+	if err != nil {
+		return err
+	}
+	if a.value.IsZero() {
+		return bad(addedMember, "is empty")
+	}
+	d.added = &a.value
+	x := position.Split{Instrument: d.key.Instrument, Ratio: position.FromInt(1), Per: position.FromInt(1)}
+	if x.Ident, err = r.id(p, cells, rec); err != nil {
+		return err
+	}
+	if x.Time, err = r.time(p, when, cells); err != nil {
+		return err
+	}
+	d.m, d.at = x, x.Time
+	return x.Validate()
+}
+
 // fits refuses cells that the mutation has no member for, and reports whether it is
 // a fill of the members that every fill has.
 func (r *rows) fits(p *plan, typ string, has []bool, cells []string) (plainFill bool, err error) {
 	plainFill = typ == fillType
 	for _, i := range p.read {
-		if p.typ == fillType && !has[i] || i < usual && has[i] || strings.TrimSpace(cells[p.from[i].columns[0]]) == "" {
+		if p.typ != "" && !has[i] || i < usual && has[i] || strings.TrimSpace(cells[p.from[i].columns[0]]) == "" {
 			continue
 		}
 		if !has[i] {

@@ -87,7 +87,7 @@ func (b *binding) number(cells []string, n numbers) (amount, error) {
 func numeric(name string) bool {
 	return slices.Contains([]string{
 		"qty", "price", "fee", "fee_2", "fee_3", "value", "net", "tax", "amount", "multiplier", "cost", "realized", "funding", "stop", "increment",
-		"cash_price", "price_increment", "size_increment", "high", "low", "ratio", "per",
+		"cash_price", "added", "price_increment", "size_increment", "high", "low", "ratio", "per",
 	}, name)
 }
 
