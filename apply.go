@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
-
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -103,13 +101,8 @@ func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Resu
 	if err := l.begin(ctx); err != nil {
 		return nil, err
 	}
-	switch {
-	case len(ms) == 0:
-		return nil, nil
-	case len(ms) > MaxBatch:
-		return nil, fmt.Errorf("%w: %d mutations, at most %d are allowed", ErrTooMany, len(ms), MaxBatch)
-	case len(ms) > l.id.Window:
-		return nil, fmt.Errorf("%w: %d mutations, and the ledger remembers %d: a retry of them could not be told from new ones", ErrTooMany, len(ms), l.id.Window)
+	if err := batchBounds(len(ms), l.id.Window); err != nil || len(ms) == 0 {
+		return nil, err
 	}
 	req := &request{
 		ms: make([]position.Mutation, len(ms)), prints: make([]position.Fingerprint, len(ms)), done: make(chan struct{}),
@@ -201,18 +194,7 @@ func (l *Ledger) enqueue(ctx context.Context, req *request) error {
 
 // identify gives a mutation an id and a time where it has none.
 func (l *Ledger) identify(m position.Mutation) (position.Mutation, error) {
-	if m.ID() != "" && m.EventTime() != 0 {
-		return m, nil
-	}
-	at, err := position.At(l.opts.Now())
-	if err != nil {
-		return nil, fmt.Errorf("holdfast: clock: %w", err)
-	}
-	u, err := uuid.NewV7FromReader(l.opts.Rand)
-	if err != nil {
-		return nil, fmt.Errorf("holdfast: make mutation id: %w", err)
-	}
-	return m.Identified(u.String(), at), nil
+	return identified(m, &l.opts)
 }
 
 // memberError says which member of a batch an error belongs to.

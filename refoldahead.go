@@ -90,7 +90,11 @@ func (l *Ledger) catchUp(read func(head uint64) error, upTo *uint64) error {
 
 // search looks for the fill among the records behind upTo, up to record head.
 func (a *ahead) search(ctx context.Context, r *Reader, head uint64) error {
-	found, err := r.recordOf(ctx, a.key, a.fill, a.upTo+1, head)
+	from := a.upTo + 1
+	if a.upTo == 0 {
+		from = 0 // the oldest kept: the journal may be trimmed
+	}
+	found, err := r.recordOf(ctx, a.key, a.fill, from, head)
 	switch {
 	case err == nil:
 		a.first = found

@@ -51,8 +51,9 @@ already; they are counted. With --skip-invalid all bad lines are reported on
 standard error and counted as rejected, and the exit code is 0.
 
 --dry-run reads every line, checks its form, and folds it on a copy of the
-ledger's state in memory, duplicates included: it counts what a real run would,
-and writes nothing. It works while a daemon holds the ledger.
+ledger's state in memory, duplicates, busts and corrections included: it counts
+and says what a real run would, and writes nothing. It works while a daemon holds
+the ledger.
 
 --ack prints {"id":…,"seq":…} for each mutation once it is durable, in order.
 With -o json each bad line is a line {"file","line","reason"} of output as well,
@@ -189,12 +190,12 @@ func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfas
 		if err := a.here("ingest --dry-run"); err != nil {
 			return nil, err
 		}
-		to, err := a.rehearsal(ctx, o, f.insist)
+		to, err := holdfast.Rehearse(ctx, a.dir, o)
 		if err != nil {
 			return nil, err
 		}
-		run.to = to
-		return closer(func() error { return nil }), run.begin(to.book.View())
+		run.to = &rehearsalTarget{to, f.insist}
+		return closer(func() error { return nil }), run.begin(to.View())
 	case a.server != "":
 		if f.insist {
 			return nil, usagef("--insist works on the directory: use --dir instead of --server")

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/position"
-	"github.com/moneyprinter/holdfast/projector"
 )
 
 // localTarget applies to a ledger that this process has open.
@@ -33,52 +30,18 @@ type settledResult struct{ res holdfast.Result }
 // Wait returns the result.
 func (s settledResult) Wait(context.Context) (holdfast.Result, error) { return s.res, nil }
 
-// rehearsalTarget folds on a copy of the state in memory.
+// rehearsalTarget answers as the ledger would, and writes nothing.
 type rehearsalTarget struct {
-	book   *projector.Book
+	to     *holdfast.Rehearsal
 	insist bool
 }
 
-// rehearsal copies the state of the directory, or begins an empty one.
-func (a *app) rehearsal(ctx context.Context, o holdfast.Options, insist bool) (*rehearsalTarget, error) {
-	r, err := a.reader()
-	if errors.Is(err, holdfast.ErrNotLedger) {
-		return &rehearsalTarget{projector.New(projector.Options{Rules: o.Rules}), insist}, nil
-	}
+func (t *rehearsalTarget) begin(ctx context.Context, m position.Mutation) (pending, error) {
+	res, err := t.to.ApplyWith(ctx, m, holdfast.ApplyOptions{Insist: t.insist})
 	if err != nil {
 		return nil, err
 	}
-	v, err := r.AsOf(ctx, holdfast.Moment{})
-	if err != nil {
-		return nil, err
-	}
-	var body bytes.Buffer
-	if _, err = v.WriteTo(&body); err != nil {
-		return nil, fmt.Errorf("holdfast: copy the state: %w", err)
-	}
-	book, err := projector.Load(&body, projector.Options{Rules: r.Identity().Rules()})
-	if err != nil {
-		return nil, fmt.Errorf("holdfast: copy the state: %w", err)
-	}
-	return &rehearsalTarget{book, insist}, nil
-}
-
-func (t *rehearsalTarget) begin(_ context.Context, m position.Mutation) (pending, error) {
-	if err := m.Validate(); err != nil {
-		return nil, err
-	}
-	at, err := position.At(time.Now())
-	if err != nil {
-		return nil, err
-	}
-	s, err := t.book.Stage(max(at, t.book.HeadTime()), []position.Mutation{m}, t.insist)
-	if err != nil {
-		return nil, err
-	}
-	t.book.Accept(s)
-	t.book.Publish(s)
-	o := s.Outcomes[0]
-	return settledResult{holdfast.Result{First: o.First, Last: o.Last, Duplicate: o.Duplicate}}, nil
+	return settledResult{res}, nil
 }
 
 // remoteTarget sends mutations to a daemon, one request each. The daemon works

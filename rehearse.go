@@ -1,0 +1,328 @@
+package holdfast
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// Rehearsal answers as a ledger would, and writes nothing. What it was given
+// before is what it answers on, busts and corrections included: they are folded on
+// the records that the ledger holds and on those that the rehearsal has made, which
+// are kept in memory. It is for one goroutine.
+type Rehearsal struct {
+	r    *Reader // nil where there is no ledger yet
+	opts Options
+	id   Identity
+	book *projector.Book
+
+	base    *projector.View // the state that it began with
+	epoch   uint64
+	began   bool // the epoch's record is made
+	clock   recordClock
+	last    position.Time
+	records []journal.Record // made so far; the first is the one after base
+	replay  *projector.Book  // lags behind, for states in between
+	body    []byte           // of base, once it was needed
+}
+
+// Rehearse begins a rehearsal on what dir holds, or, where there is no ledger, on
+// the one that [Open] would make of it with these options. It refuses what Open
+// refuses because of the options or the name of dir, and works while another
+// process holds the ledger.
+func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
+	o = o.withDefaults()
+	exists, err := Exists(dir)
+	if err != nil {
+		return nil, err
+	}
+	x := &Rehearsal{opts: o, epoch: 1}
+	opts := projector.Options{ClosedCycles: o.ClosedCycles, History: x.history}
+	if !exists {
+		if x.id, err = newIdentity(o); err != nil {
+			return nil, err
+		}
+		opts.Rules, opts.Window = x.id.Rules(), x.id.Window
+		x.book = projector.New(opts)
+		x.base = x.book.View()
+		return x, nil
+	}
+	r, err := OpenReader(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err = r.id.matches(o); err != nil {
+		return nil, err
+	}
+	if o.Keys != nil {
+		r = r.WithKeys(o.Keys)
+	}
+	x.r, x.id = r, r.id
+	own := *r
+	own.opts.ClosedCycles, own.opts.History = o.ClosedCycles, x.history
+	if x.book, err = own.bookAt(ctx, Moment{}); err != nil {
+		return nil, err
+	}
+	x.base, x.last = x.book.View(), x.book.HeadTime()
+	epoch, _ := x.base.Epoch()
+	x.epoch += epoch
+	return x, nil
+}
+
+// View is the state that the rehearsal began with.
+func (x *Rehearsal) View() *projector.View { return x.base }
+
+// Identity is that of the ledger, or of the one that would be made.
+func (x *Rehearsal) Identity() Identity { return x.id }
+
+// ApplyWith answers as [Ledger.ApplyWith] would.
+func (x *Rehearsal) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
+	rs, err := x.apply(ctx, []position.Mutation{m}, o)
+	if err != nil {
+		return Result{}, err
+	}
+	return rs[0], nil
+}
+
+// ApplyBatch answers as [Ledger.ApplyBatch] would.
+func (x *Rehearsal) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
+	if err := batchBounds(len(ms), x.id.Window); err != nil || len(ms) == 0 {
+		return nil, err
+	}
+	return x.apply(ctx, slices.Clone(ms), ApplyOptions{})
+}
+
+func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOptions) ([]Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("holdfast: apply: %w", err)
+	}
+	for i, m := range ms {
+		if m = position.Own(m); m == nil {
+			return nil, fmt.Errorf("%w: mutation %d is nil", ErrInvalid, i)
+		}
+		err := m.Validate()
+		if err != nil {
+			return nil, memberError(i, len(ms), err)
+		}
+		if ms[i], err = identified(m, &x.opts); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if x.last, err = x.clock.read(x.opts.Now(), x.last); err != nil {
+		return nil, err
+	}
+	s, err := x.stage(ms, o)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Result, len(ms))
+	for i, m := range ms {
+		out[i] = Result{ID: m.ID(), First: s.Outcomes[i].First, Last: s.Outcomes[i].Last, Duplicate: s.Outcomes[i].Duplicate}
+	}
+	return out, nil
+}
+
+// stage does what the stager of a ledger does with a request.
+func (x *Rehearsal) stage(ms []position.Mutation, o ApplyOptions) (*projector.Staged, error) {
+	s, err := x.book.Stage(x.last, ms, o.Insist)
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	if len(s.Changes) == 0 {
+		return s, nil
+	}
+	if _, err = sizeOf(s.Changes, len(ms)); err != nil {
+		return nil, err
+	}
+	if !x.began {
+		e := position.Epoch{Build: Version(), Arithmetic: position.ArithmeticVersion}
+		x.accept(x.book.StageEpoch(x.last, x.epoch, e))
+		x.began = true
+		if s, err = x.book.Stage(x.last, ms, o.Insist); err != nil {
+			return nil, fmt.Errorf("holdfast: %w", err)
+		}
+	}
+	x.accept(s)
+	return s, nil
+}
+
+// accept makes records of what was staged.
+func (x *Rehearsal) accept(s *projector.Staged) {
+	head := x.book.Head()
+	for i := range s.Changes {
+		rec := journal.Record{
+			Seq: head + 1 + uint64(i), Epoch: x.epoch, Time: int64(s.At), Payload: position.AppendChange(nil, &s.Changes[i]),
+		}
+		if i < len(s.Changes)-1 {
+			rec.Flags |= journal.More
+		}
+		x.records = append(x.records, rec)
+	}
+	x.book.Accept(s)
+	x.book.Publish(s)
+}
+
+// made yields the rehearsal's own records from a seq on.
+func (x *Rehearsal) made(from uint64) iter.Seq2[journal.Record, error] {
+	return func(yield func(journal.Record, error) bool) {
+		for _, rec := range x.records[min(len(x.records), int(max(from, x.base.Seq()+1)-x.base.Seq()-1)):] {
+			if !yield(rec, nil) {
+				return
+			}
+		}
+	}
+}
+
+// history is the projector's callback: see historian.history.
+func (x *Rehearsal) history(key position.Key, fill string, first, head uint64) (*position.History, error) {
+	ctx := context.Background()
+	if first == 0 {
+		var err error
+		if first, err = x.recordOf(ctx, key, fill); err != nil {
+			return nil, err
+		}
+	}
+	for start := first; ; {
+		p := &past{key: key, first: first, start: start, upTo: start - 1}
+		var back *earlierError
+		err := x.extend(ctx, p, head)
+		if errors.As(err, &back) {
+			start = back.start
+			continue
+		}
+		if err == nil {
+			p.before, err = x.stateAt(ctx, key, start)
+		}
+		if errors.Is(err, ErrTrimmed) {
+			return nil, x.r.trimmedHistory(start)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return p.history(), nil
+	}
+}
+
+// recordOf is [Reader.recordOf] among the rehearsal's records as well.
+func (x *Rehearsal) recordOf(ctx context.Context, key position.Key, fill string) (uint64, error) {
+	var d position.Decoder
+	for i := len(x.records) - 1; i >= 0; i-- {
+		rec := &x.records[i]
+		if !bytes.Contains(rec.Payload, []byte(fill)) {
+			continue
+		}
+		c, err := d.Change(rec.Payload)
+		if err != nil {
+			return 0, fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+		}
+		if f, ok := c.Cause.(position.Fill); ok && f.Ident == fill && f.Key == key {
+			return rec.Seq - uint64(c.Part), nil
+		}
+	}
+	if x.r == nil {
+		return 0, fmt.Errorf("%w: no fill of %s has the id %q", position.ErrUnknownFill, key, fill)
+	}
+	return x.r.recordOf(ctx, key, fill, 0, x.base.Seq())
+}
+
+// extend reads what followed, in the journal and then here.
+func (x *Rehearsal) extend(ctx context.Context, p *past, head uint64) error {
+	if base := x.base.Seq(); x.r != nil && p.upTo < base {
+		if err := p.extend(ctx, x.r, base); err != nil {
+			return err
+		}
+	}
+	name := []byte(p.key.Instrument)
+	for rec := range x.made(p.upTo + 1) {
+		if rec.Seq > head {
+			break
+		}
+		if bytes.Contains(rec.Payload, name) {
+			if err := p.take(rec); err != nil {
+				return err
+			}
+		}
+		p.upTo = rec.Seq
+	}
+	return nil
+}
+
+// stateAt is [Reader.stateAt] among the rehearsal's records as well. A book that
+// follows them is kept: fills are mostly busted in the order in which they came.
+func (x *Rehearsal) stateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error) {
+	base := x.base.Seq()
+	if start <= base+1 {
+		if start == base+1 {
+			return stateOf(x.base, key), nil
+		}
+		return x.r.stateAt(ctx, key, start)
+	}
+	if x.replay == nil || x.replay.Head() >= start {
+		if err := x.rewind(); err != nil {
+			return stateBefore{}, err
+		}
+	}
+	if from := x.replay.Head() + 1; from < start {
+		if err := x.replay.Replay(cut(project(ctx, x.made(from)), start-1), projector.Until{}); err != nil {
+			return stateBefore{}, fmt.Errorf("holdfast: %w", err)
+		}
+	}
+	return stateOf(x.replay.View(), key), nil
+}
+
+// rewind puts the book that follows back to the beginning.
+func (x *Rehearsal) rewind() (err error) {
+	o := projector.Options{Rules: x.id.Rules(), Window: 1, ClosedCycles: x.opts.ClosedCycles}
+	if x.base.Seq() == 0 {
+		x.replay = projector.New(o)
+		return nil
+	}
+	if x.body == nil {
+		var buf bytes.Buffer
+		if _, err = x.base.WriteTo(&buf); err != nil {
+			return fmt.Errorf("holdfast: copy the state: %w", err)
+		}
+		x.body = buf.Bytes()
+	}
+	if x.replay, err = projector.Load(bytes.NewReader(x.body), o); err != nil {
+		return fmt.Errorf("holdfast: copy the state: %w", err)
+	}
+	return nil
+}
+
+// identified gives a mutation an id and a time where it has none.
+func identified(m position.Mutation, o *Options) (position.Mutation, error) {
+	if m.ID() != "" && m.EventTime() != 0 {
+		return m, nil
+	}
+	at, err := position.At(o.Now())
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: clock: %w", err)
+	}
+	u, err := uuid.NewV7FromReader(o.Rand)
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: make mutation id: %w", err)
+	}
+	return m.Identified(u.String(), at), nil
+}
+
+// batchBounds refuses a batch of too many members.
+func batchBounds(n, window int) error {
+	switch {
+	case n > MaxBatch:
+		return fmt.Errorf("%w: %d mutations, at most %d are allowed", ErrTooMany, n, MaxBatch)
+	case n > window:
+		return fmt.Errorf("%w: %d mutations, and the ledger remembers %d: a retry of them could not be told from new ones", ErrTooMany, n, window)
+	}
+	return nil
+}
