@@ -197,3 +197,34 @@ func TestHTTPHeavyAnswersAreFew(t *testing.T) {
 		require.Equal(t, want, askWeb(t, h, url, "").StatusCode, url)
 	}
 }
+
+// TestServerShowsAllThatTheDirectoryShows asks a daemon for lists that do not fit into
+// one answer.
+func TestServerShowsAllThatTheDirectoryShows(t *testing.T) {
+	const accounts = 3500
+	var lines strings.Builder
+	for i := range accounts {
+		line := strings.Replace(fillLine(fmt.Sprint(i), "1"), `"A"`, fmt.Sprintf(`"account-%s-%d"`, strings.Repeat("x", 40), i), 1)
+		lines.WriteString(line + "\n")
+	}
+	file := filepath.Join(t.TempDir(), "fills.ndjson")
+	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o600))
+	dir := filepath.Join(t.TempDir(), "ledger")
+	require.NoError(t, self(t, "ingest", "--quiet", "--dir", dir, file).Run())
+	s := startServe(t, "--dir", dir, "--http", "none")
+	for _, verb := range [][]string{{"positions"}, {"positions", "--as-of", "3000"}, {"positions", "--accounts"}, {"history"}, {"backup", "list"}} {
+		verb = append(verb, "-o", "ndjson")
+		here, err := self(t, append(verb, "--dir", dir)...).Output()
+		require.NoError(t, err, verb)
+		there, err := self(t, append(verb, "--server", s.Nats, "--creds", s.Credentials["reader"])...).Output()
+		require.NoError(t, err, verb)
+		require.Equal(t, strings.Count(string(here), "\n"), strings.Count(string(there), "\n"), verb)
+		require.True(t, string(here) == string(there), verb) //nolint:testifylint // Equal would print both
+	}
+	var st holdfast.Status
+	out, err := self(t, "status", "-o", "json", "--server", s.Nats, "--creds", s.Credentials["reader"]).Output()
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(out, &st))
+	require.Equal(t, accounts, len(st.Accounts)) //nolint:testifylint // Len would print them
+	s.stop(t)
+}
