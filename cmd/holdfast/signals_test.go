@@ -200,11 +200,11 @@ func TestSignalsEndVerbs(t *testing.T) {
 			cmd.Stdin = r
 			c := begin(t, cmd)
 			return c, func() {
-				for i := 0; ; i++ { // until it takes no more at once, so that it has begun to read
-					require.NoError(t, w.SetWriteDeadline(time.Now().Add(50*time.Millisecond)))
-					if _, err := io.WriteString(w, fillLine(fmt.Sprint("r", i), "1")+"\n"); err != nil || i > 10000 {
-						return
-					}
+				require.NoError(t, w.SetWriteDeadline(time.Now().Add(time.Minute)))
+				for i, n := 0, 0; n < 256<<10; i++ { // more than a pipe holds: so it has begun to read
+					m, err := io.WriteString(w, fillLine(fmt.Sprint("r", i), "1")+"\n")
+					require.NoError(t, err)
+					n += m
 				}
 			}
 		}
@@ -382,7 +382,7 @@ func TestSignalsWhileServing(t *testing.T) {
 			code, last := c.end()
 			require.Equal(t, exitError, code, last)
 			require.Equal(t, "holdfast: interrupted by "+name+": ingest: 2 lines, 2 applied, 0 duplicates, 0 rejected", last)
-			require.Contains(t, c.out.whole(), `{"read":2,"applied":2,"duplicates":0,"rejected":0,"last_seq":3}`)
+			require.Contains(t, c.out.whole(), `{"read":2,"applied":2,"duplicates":0,"rejected":0,`)
 		})
 	}
 	t.Run("draining", func(t *testing.T) {
