@@ -78,6 +78,9 @@ type Summary struct {
 	Unmarked        int    // open ones that are not valued: they have no mark, or none that fits
 	Wins, Losses    uint64 // cycles that ended so
 	Sums            Sums   // per currency
+	// Settlements are the currencies, sorted, that the positions settle in, also
+	// where they came to nothing.
+	Settlements []string
 
 	// Converted is Sums in one currency, Currency. What has no rate stays in its
 	// own, and MissingRates names those.
@@ -125,6 +128,7 @@ type group struct {
 
 	realized, fees, inCost, funding, charges, net, unrealized, exposure tally
 
+	settlements      map[string]bool
 	valued, unvalued map[string]bool // settlement currencies of open positions
 }
 
@@ -149,6 +153,7 @@ func (g *group) add(p *Position) error {
 	}
 	settlement := p.terms().Settlement
 	g.Positions++
+	note(&g.settlements, settlement)
 	g.Wins += p.Wins()
 	g.Losses += p.Losses()
 	g.book(&g.realized, settlement, all.Realized)
@@ -191,7 +196,7 @@ func note(set *map[string]bool, currency string) {
 // summary returns the sums, converted where there are rates.
 func (g *group) summary(in string, rates Rates) (Summary, error) {
 	s := g.Summary
-	s.Currency = in
+	s.Currency, s.Settlements = in, slices.Sorted(maps.Keys(g.settlements))
 	missing := make(map[string]bool)
 	for _, part := range [...]struct {
 		from      tally

@@ -198,6 +198,10 @@ func totalRows(x *position.Summary, by position.Dimension) []totalRow {
 	currencies := make(map[string]bool)
 	if x.Currency != "" {
 		currencies[x.Currency] = true
+	} else {
+		for _, ccy := range x.Settlements {
+			currencies[ccy] = true
+		}
 	}
 	for _, part := range append(parts, worth...) {
 		for _, m := range part {
