@@ -17,6 +17,7 @@ type guard struct {
 	ignored map[int]bool
 	doubts  []string
 	ids     map[string]seenID
+	said    map[int]bool   // columns in doubt
 	words   map[int]string // what columns of kinds say, of the rows that became fills
 	money   string         // a currency that stands above the table
 }
@@ -50,7 +51,7 @@ const (
 func (g *guard) bind(r *rows) error {
 	t := r.table
 	if g.ids == nil {
-		g.ids, g.words = map[string]seenID{}, map[int]string{}
+		g.ids, g.words, g.said = map[string]seenID{}, map[int]string{}, map[int]bool{}
 	}
 	g.ignored = map[int]bool{}
 	for _, column := range r.mapping.file.ignore {
@@ -229,6 +230,10 @@ func (g *guard) row(r *rows, p *plan, d *draft, x *position.Fill, cells []string
 
 // cell looks at a cell that nothing is read from.
 func (g *guard) cell(r *rows, p *plan, i int, cell string, settled bool, currency string) {
+	if g.said[i] {
+		return
+	}
+	defer func(doubts int) { g.said[i] = len(g.doubts) > doubts }(len(g.doubts))
 	name, l := r.columnName(i), p.looks[i]
 	stated := func(member string) bool {
 		return r.mapping.file.defined || p.group != nil || p.member(r, member).bound

@@ -232,11 +232,14 @@ func (s *sheet) arrange(more bool) error {
 		slices.Reverse(s.drafts)
 	}
 	slices.SortStableFunc(s.drafts, inOrder)
-	what := "times run backwards (%d times): its rows are put in the order of their times, those of one time as they stand"
-	if reversed {
-		what = "newest first (times run backwards, %d times): its rows are put in the order of their times, those of one time in the reverse of the file"
+	note := fmt.Sprintf("times run backwards (%d times): its rows are put in the order of their times, those of one time as they stand", down)
+	switch {
+	case reversed && down > 0:
+		note = fmt.Sprintf("newest first (times run backwards, %d times): its rows are put in the order of their times, those of one time in the reverse of the file", down)
+	case reversed:
+		note = "newest first, as the mapping says: rows of one time are taken in the reverse of the file"
 	}
-	s.notes = append(s.notes, fmt.Sprintf(what, down))
+	s.notes = append(s.notes, note)
 	return nil
 }
 

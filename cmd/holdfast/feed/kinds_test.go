@@ -210,6 +210,10 @@ func TestCSVKinds(t *testing.T) {
 			text:    "S,Header,account,instrument,side,qty,price,id\nS,Data,me,X,buy,1,5,a\nS,Total,,,,1,,\nT,Data,me,X,buy,1,5,z\nS,Header,account,instrument,qty,side,price,id\nS,Data,me,X,2,sell,5,b\n",
 			mapping: "section=S", want: []string{"me buy 1 X @ 5", "me sell 2 X @ 5"},
 		},
+		"a section whose fees are negative under one of its headers": {
+			text:    "S,Header,account,instrument,side,qty,price,id,fee\nS,Data,me,X,buy,1,5,a,-1\nS,Data,me,X,buy,1,5,b,-1\nS,Header,account,instrument,side,qty,price,id,fee\nS,Data,me,Y,buy,1,5,c,0\n",
+			mapping: "section=S", refused: "2 of 2 fees are negative",
+		},
 		"a value in place of a price": {
 			text:    "account,instrument,side,qty,cash,fee,tax,id\nme,X,buy,2,-11,1,0,a\nme,X,sell,2,-12,1,2,b\n",
 			mapping: "net=cash,tax=tax", want: []string{"me buy 2 X @ 5 fee 1", "me sell 2 X @ 7.5 fee 1"},

@@ -102,7 +102,8 @@ func newRows(t *table, m Mapping) (*rows, error) {
 // bindAll finds the columns in a header: the first, or that of a further part of
 // the section.
 func (r *rows) bindAll(t *table) (err error) {
-	m := &r.mapping
+	m, before := &r.mapping, r.plans
+	r.sumUp() // trades do not go on below another header
 	r.table, r.plans, r.used, r.skip = t, nil, nil, nil
 	if err = r.bindFile(t); err != nil {
 		return err
@@ -118,6 +119,9 @@ func (r *rows) bindAll(t *table) (err error) {
 			return planErr
 		}
 		r.plans = append(r.plans, p)
+	}
+	for k := range before {
+		copy(r.plans[k].signs, before[k].signs) // fees are counted on
 	}
 	slices.Sort(r.used)
 	r.used = slices.Compact(r.used)
