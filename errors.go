@@ -80,6 +80,12 @@ var (
 	ErrAhead = projector.ErrAhead
 	// ErrInUse: another process holds the ledger; see [journal.InUseError].
 	ErrInUse = journal.ErrInUse
+	// ErrMoved: the directory was moved, removed or replaced under the writer, which
+	// writes no more. Open the ledger where it is now.
+	ErrMoved = journal.ErrMoved
+	// ErrLockLost: LOCK was removed or replaced under the writer, which writes no
+	// more.
+	ErrLockLost = journal.ErrLockLost
 	// ErrTrimmed: before the oldest record that is kept.
 	ErrTrimmed = journal.ErrTrimmed
 	// ErrDamaged: bytes are not what was written; see [journal.DamageError].

@@ -77,8 +77,9 @@ func (l *Ledger) refuseFailed() error {
 }
 
 // FaultKind names what a disk or the system refused, for metrics and events:
-// fsync, no_space, quota, file_too_large, read_only, too_many_files, io or
-// other. Nil is "".
+// fsync, damage (a file of the ledger was removed, replaced or cut while it was
+// open), moved (the directory was), lock_lost, no_space, quota, file_too_large,
+// read_only, too_many_files, io or other. Nil is "".
 func FaultKind(err error) string {
 	if err == nil {
 		return ""
@@ -87,9 +88,12 @@ func FaultKind(err error) string {
 		return "fsync"
 	}
 	for _, k := range []struct {
-		errno syscall.Errno
-		name  string
+		target error
+		name   string
 	}{
+		{ErrDamaged, "damage"},
+		{ErrMoved, "moved"},
+		{ErrLockLost, "lock_lost"},
 		{syscall.ENOSPC, "no_space"},
 		{syscall.EDQUOT, "quota"},
 		{syscall.EFBIG, "file_too_large"},
@@ -98,7 +102,7 @@ func FaultKind(err error) string {
 		{syscall.ENFILE, "too_many_files"},
 		{syscall.EIO, "io"},
 	} {
-		if errors.Is(err, k.errno) {
+		if errors.Is(err, k.target) {
 			return k.name
 		}
 	}
@@ -107,7 +111,7 @@ func FaultKind(err error) string {
 
 // FaultKinds are the values of [FaultKind].
 func FaultKinds() []string {
-	return []string{"fsync", "no_space", "quota", "file_too_large", "read_only", "too_many_files", "io", "other"}
+	return []string{"fsync", "damage", "moved", "lock_lost", "no_space", "quota", "file_too_large", "read_only", "too_many_files", "io", "other"}
 }
 
 // Faults counts what failed beside the appends since Open, none of which ends
@@ -191,8 +195,8 @@ func (l *Ledger) well(op string) {
 	delete(l.faults.told, op)
 }
 
-// whileOpen returns a context that ends as well when a ledger that has failed is
-// closed, so that nothing long holds up who wants to open it again.
+// whileOpen returns a context that ends as well when the ledger is closed, so that
+// nothing long holds up who wants to stop, or to open it again.
 func (l *Ledger) whileOpen(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(l.life, func() { cancel(ErrClosed) })
@@ -200,6 +204,14 @@ func (l *Ledger) whileOpen(ctx context.Context) (context.Context, context.Cancel
 		stop()
 		cancel(nil)
 	}
+}
+
+// closing gives what a context of whileOpen has broken off the reason.
+func closing(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), ErrClosed) {
+		return fmt.Errorf("holdfast: broken off: %w", ErrClosed)
+	}
+	return err
 }
 
 // ServeFailed offers the request API of a ledger that has failed, closed or not,

@@ -15,8 +15,8 @@ import (
 // markEvery is how often MARK follows the journal while it runs.
 const markEvery = time.Second
 
-// keep makes snapshots when they are due, prunes and trims after each, and lets
-// MARK follow the journal. It ends with its context.
+// keep makes snapshots when they are due, prunes and trims after each. It ends with
+// its context.
 func (l *Ledger) keep(ctx context.Context) {
 	var tick <-chan time.Time
 	if l.opts.SnapshotInterval > 0 {
@@ -24,16 +24,10 @@ func (l *Ledger) keep(ctx context.Context) {
 		defer t.Stop()
 		tick = t.C
 	}
-	mark := time.NewTicker(markEvery)
-	defer mark.Stop()
-	saved := l.wal.Durable()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-mark.C:
-			saved = l.second(saved)
-			continue
 		case <-tick:
 		case <-l.due:
 		}
@@ -44,6 +38,23 @@ func (l *Ledger) keep(ctx context.Context) {
 			continue // a new ledger has nothing to back up
 		}
 		_, _ = l.Snapshot(ctx) // it tells its failures itself
+	}
+}
+
+// follow lets MARK follow the journal. It is a goroutine of its own and takes no lock
+// that anything long holds: a tail that was lost is told from a torn one only up to
+// MARK, also while a snapshot or a verification takes its time.
+func (l *Ledger) follow(ctx context.Context) {
+	mark := time.NewTicker(markEvery)
+	defer mark.Stop()
+	saved := l.wal.Durable()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-mark.C:
+			saved = l.second(saved)
+		}
 	}
 }
 
@@ -90,9 +101,14 @@ func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	if l.gone {
 		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: %w", ErrClosed)
 	}
+	if err := l.wal.Watch(); err != nil { // a directory that was moved is not made anew around a snapshot
+		l.trouble(opSnapshot, "backup.failed", err)
+		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: %w", err)
+	}
 	l.attempted.Store(l.wal.Durable())
 	s, err := l.snapshot(ctx)
 	if err != nil {
+		err = closing(ctx, err)
 		if ctx.Err() == nil && !errors.Is(err, ErrInvalid) {
 			l.trouble(opSnapshot, "backup.failed", err)
 		}

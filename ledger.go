@@ -19,10 +19,11 @@ import (
 // Ledger is an open ledger: the only writer of its directory. All methods may be
 // called from any goroutine.
 //
-// Four goroutines work behind it, started by [Open] and waited for by Close: the
+// Five goroutines work behind it, started by [Open] and waited for by Close: the
 // stager owns the head of the book; the encoder owns the batch being filled; the
 // syncer owns the journal's write side and publishes what became durable; the
-// keeper makes snapshots, prunes and trims. With a bus there is the relay as
+// keeper makes snapshots, prunes and trims; the follower lets MARK follow the journal
+// and sees that the files are still the ledger's. With a bus there is the relay as
 // well.
 type Ledger struct {
 	*Reader
@@ -74,7 +75,7 @@ type Ledger struct {
 	serving sync.Mutex
 	unserve func()
 
-	// life ends when a ledger that has failed is closed.
+	// life ends when the ledger is about to be closed.
 	life    context.Context //nolint:containedctx // made by Open, ended by Close
 	abandon context.CancelFunc
 
@@ -130,6 +131,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	l.workers.Go(l.encodeLoop)
 	l.workers.Go(l.syncLoop)
 	l.workers.Go(func() { l.keep(bg) })
+	l.workers.Go(func() { l.follow(bg) })
 	if l.relay != nil {
 		l.workers.Go(func() { l.runRelay(bg) })
 	}
@@ -166,16 +168,15 @@ func (l *Ledger) Counts() (seq uint64, n projector.Counts) { return l.book.Count
 // Close finishes what was handed over, makes it durable, marks the journal as
 // cleanly closed and releases the lock. It may be called twice.
 //
-// A ledger that has failed is closed without waiting for the disk: nothing is
-// written or synced, and a verification or snapshot at work is broken off.
+// A verification or snapshot at work is broken off; it returns [ErrClosed]. A ledger
+// that has failed is closed without waiting for the disk: nothing is written or
+// synced.
 func (l *Ledger) Close() error {
 	if l.Reader == nil {
 		return nil // no Open made it
 	}
 	l.close.Do(func() {
-		if l.Err() != nil {
-			l.abandon()
-		}
+		l.abandon()
 		l.stopServing() // while there is a connection to answer on
 		l.sending.Lock()
 		l.closed = true
@@ -184,14 +185,13 @@ func (l *Ledger) Close() error {
 		l.stop()
 		l.workers.Wait()
 		l.stopServing() // what a connection that was just made offers
-		// A snapshot that a caller is making ends before the lock is released.
+		// A snapshot that a caller was making has ended before the lock is released.
 		l.snapshotting.Lock()
 		l.gone = true
 		l.snapshotting.Unlock()
 		if err := l.wal.Close(); err != nil {
 			l.closeErr = fmt.Errorf("holdfast: %w", marked(err))
 		}
-		l.abandon()
 	})
 	return l.closeErr
 }

@@ -3,6 +3,7 @@ package holdfast
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -197,7 +198,9 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 		defer l.snapshotting.Unlock()
 	}
 	rep, err := l.Reader.Verify(ctx, o)
+	err = closing(ctx, err)
 	switch {
+	case errors.Is(err, ErrClosed): // says nothing about the ledger
 	case err != nil:
 		l.announce("error", map[string]string{"error": err.Error()})
 	case rep.OK():

@@ -110,7 +110,7 @@ func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 	if _, err := readIdentity(r.dir); err != nil {
 		rep.find(err)
 	}
-	j, err := journal.Check(r.dir)
+	j, err := journal.CheckContext(ctx, r.dir)
 	if errors.Is(err, fs.ErrNotExist) { // see anyLog
 		j, err = journal.Report{Damages: []*journal.DamageError{journal.Missing()}}, nil
 	}

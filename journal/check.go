@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -43,7 +44,11 @@ type Notice struct {
 // MARK, and reports everything that it finds. It takes no lock and changes
 // nothing. The error says that the ledger could not be read; damage is in the
 // report.
-func Check(dir string) (Report, error) {
+func Check(dir string) (Report, error) { return CheckContext(context.Background(), dir) }
+
+// CheckContext is [Check] until a context ends, which gives its error. It is asked
+// between segments.
+func CheckContext(ctx context.Context, dir string) (Report, error) {
 	var last *DamageError
 	for try := 1; ; try++ {
 		before, found, err := readMark(dir)
@@ -52,13 +57,16 @@ func Check(dir string) (Report, error) {
 				return Report{}, fmt.Errorf("journal: check: %w", statErr)
 			}
 		}
-		rep, err := check(dir)
+		rep, err := check(ctx, dir)
 		if err == nil && len(rep.Damages) == 0 {
 			return rep, nil
 		}
 		// A writer that opens, trims or closes meanwhile changes MARK first. One
 		// that appends to what was sized in advance does not, and can be caught
 		// in the middle of it, but not twice at the same place.
+		if ctx.Err() != nil {
+			return rep, err
+		}
 		after, _, markErr := readMark(dir)
 		if markErr != nil || try == checkTries || before == after && (err != nil || before.clean || again(last, rep.Damages[0])) {
 			return rep, err
@@ -74,8 +82,8 @@ func again(a, b *DamageError) bool {
 	return a != nil && a.File == b.File && a.Offset == b.Offset && a.Seq == b.Seq
 }
 
-func check(dir string) (Report, error) {
-	s, err := surveyLedger(dir, testimony{begun: true}, false)
+func check(ctx context.Context, dir string) (Report, error) {
+	s, err := surveyLedger(ctx, dir, testimony{begun: true}, false)
 	if err == nil {
 		return s.report()
 	}
@@ -88,7 +96,7 @@ func check(dir string) (Report, error) {
 		return rep, nil
 	}
 	// Without MARK the rest can still be looked at.
-	if s, err = surveyLedger(dir, testimony{begun: true}, true); err != nil {
+	if s, err = surveyLedger(ctx, dir, testimony{begun: true}, true); err != nil {
 		if errors.As(err, &damage) {
 			if *damage != *rep.Damages[0] {
 				rep.Damages = append(rep.Damages, damage)

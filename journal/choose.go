@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ func (w *work) attempt(pieces []piece, m mark) (a attempt, err error) {
 		}
 	}
 	a.s = &survey{dir: w.dir, mark: m, hasMark: true}
-	if err = a.s.look(segs, testimony{durable: known}); err != nil {
+	if err = a.s.look(context.Background(), segs, testimony{durable: known}); err != nil {
 		return a, err
 	}
 	a.bad, a.tail, err = a.s.findings()

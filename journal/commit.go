@@ -150,7 +150,8 @@ func (b *Batch) Len() int { return len(b.entries) }
 func (b *Batch) Size() int { return b.size }
 
 // Commit writes the batch and returns when it is durable, and with it the name
-// of every segment that it began, in the directory and in MARK. Batches are committed in the order in which they
+// of every segment that it began, in the directory and in MARK, and when these
+// names were found to be still those of the files that were written. Batches are committed in the order in which they
 // were filled, by one goroutine; the next one may be filled meanwhile. The
 // first error is final: the outcome of this batch is unknown, and this and
 // every later call returns it. The batch must not be used again.
@@ -177,6 +178,9 @@ func (j *Journal) Commit(b *Batch) error {
 		defer j.o.Phase("segment", false)
 	}
 	last := b.entries[len(b.entries)-1].head
+	if reason := j.watch.cut(); reason != "" {
+		return j.fail("watch", j.astray(j.tail.first, reason))
+	}
 	if err := j.write(b); err != nil {
 		return err
 	}
@@ -189,6 +193,9 @@ func (j *Journal) Commit(b *Batch) error {
 			return j.fail("directory", err)
 		}
 	}
+	if err := j.confirm(&next, full); err != nil {
+		return j.fail("watch", err)
+	}
 	j.tail = next
 	j.mu.Lock()
 	j.head, j.active, j.lapse = last, next.first, next.lapse
@@ -196,7 +203,7 @@ func (j *Journal) Commit(b *Batch) error {
 	j.mu.Unlock()
 	if len(full) > 0 {
 		// Nothing but MARK could tell later that the new segment is missing.
-		if err := j.SaveMark(); err != nil {
+		if err := j.saveMarkNow(); err != nil {
 			return j.fail("mark", err)
 		}
 	}
@@ -278,7 +285,7 @@ func (t *tail) add(before Head, entries []entry) (full []sealed) {
 
 // seal ends the segment with its last record.
 func (t *tail) seal(last Head) sealed {
-	s := sealed{first: t.first, last: last, lapse: t.lapse}
+	s := sealed{first: t.first, last: last, lapse: t.lapse, bytes: int64(t.bytes)}
 	t.first, t.bytes, t.lapse = last.Seq+1, 0, t.lapse.following()
 	return s
 }

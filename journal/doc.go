@@ -26,7 +26,8 @@
 //
 // Inside the directory of a ledger, which holds other things besides:
 //
-//	LOCK             flocked for life by the writer; its text says who that is
+//	LOCK             flocked for life by the writer, as is the directory itself; its
+//	                 text says who that is
 //	MARK             what is known to be durable, see below
 //	journal/%020d    segments of github.com/tidwall/wal, named by their first seq
 //	quarantine/      what recoveries have cut; nothing here is ever deleted
@@ -141,6 +142,23 @@
 // cuts at the same place, so a crash in any of them is just one more. The last
 // segment is rewritten after every end that was not clean, because the page
 // cache may hold, and read back, pages that an fsync failed to write.
+//
+// All of this is about files, and what is acknowledged must be found by name. The
+// writer goes on with descriptors, and no system call fails where a file has lost its
+// name, was replaced, or stands in a directory that was moved. So a commit, when its
+// sync has returned and before it does, looks whether the names of the segments that
+// hold it are those of the files that it wrote, and before it writes whether the file
+// was cut; every MARK looks at the directory, LOCK and the sealed segments as well,
+// and nothing is removed by name in a directory that is not the one that was opened.
+// What is found is final, like an error of the disk. Close leaves no clean MARK then.
+// The newest segment is copied to quarantine/ from its descriptor where no name of it
+// is left. A crash before that loses what a deletion would have lost anyway.
+//
+// One writer: whoever holds LOCK holds the directory as well, which cannot be taken
+// from under its files, so that a second writer is refused whatever became of LOCK
+// and by whichever path it comes. Where a file system cannot lock a directory (NFS),
+// a LOCK that was replaced lets a second writer in; the first one ends with its next
+// MARK.
 //
 // # Torn or rotten
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/moneyprinter/holdfast/internal/claim"
 	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
@@ -26,6 +27,12 @@ var (
 	// directory, which the next commit may have to sync; their other errors
 	// leave the journal as it is.
 	ErrFailed = errors.New("journal: failed, the outcome of the last commit is unknown")
+	// ErrMoved is among the causes of a journal's failure when its directory is not
+	// where it was opened: it was moved or removed, or another one is in its place.
+	ErrMoved = claim.ErrMoved
+	// ErrLockLost is among the causes of a journal's failure when LOCK was removed or
+	// replaced while it was held.
+	ErrLockLost = claim.ErrLost
 	// ErrClosed is returned after [Journal.Close].
 	ErrClosed = errors.New("journal: closed")
 	// ErrPayload is returned by [Journal.Commit] for a batch that was given an
@@ -42,6 +49,7 @@ var (
 
 // InUseError says who holds the ledger. It matches [ErrInUse].
 type InUseError struct {
+	Dir    string // as it was given
 	Holder Holder // zero when the holder has not written its name yet
 }
 
@@ -95,7 +103,7 @@ func (e *DamageError) Is(target error) bool { return target == ErrDamaged }
 // FailedError is the first error of a journal's write side and its last word.
 // It matches [ErrFailed] and the cause.
 type FailedError struct {
-	Op  string // "write", "sync", "directory", "mark", "trim" or "order"
+	Op  string // "write", "sync", "directory", "mark", "trim", "order" or "watch"
 	Err error
 }
 

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -115,7 +116,7 @@ func (r *repairer) lose(p *RepairPlan) (*RepairPlan, error) {
 
 // check holds the outcome against the rule of Open.
 func (r *repairer) check(p *RepairPlan) error {
-	s, err := surveyLedger(r.dir, testimony{durable: min(r.o.Durable, p.keptLast())}, false)
+	s, err := surveyLedger(context.Background(), r.dir, testimony{durable: min(r.o.Durable, p.keptLast())}, false)
 	if err == nil {
 		err = s.judge()
 	}

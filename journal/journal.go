@@ -101,6 +101,8 @@ type sealed struct {
 	first uint64
 	last  Head
 	lapse lapse
+	id    ident
+	bytes int64 // of the file
 }
 
 // Journal is the write side of a ledger's records. One goroutine fills batches
@@ -132,6 +134,8 @@ type Journal struct {
 	// is held for nothing else. Lock order: commitMu, trimMu, markMu, mu.
 	markMu sync.Mutex
 	saved  mark // the MARK on disk; guarded by markMu
+
+	watch watch // what the names of the segments stand for; its mu comes last in the lock order
 
 	// mu guards what follows, which any goroutine may look at.
 	mu     sync.Mutex
@@ -168,12 +172,11 @@ func Open(dir string, o Options) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j, err := open(dir, o)
+	j, err := open(dir, o, l)
 	if err != nil {
 		_ = l.release() // the kernel gives the lock free in any case
 		return nil, err
 	}
-	j.lock = l
 	if o.Now != nil {
 		j.recovery.Duration = o.Now().Sub(began)
 	}
@@ -182,9 +185,9 @@ func Open(dir string, o Options) (*Journal, error) {
 }
 
 // open does the work of Open under the lock.
-func open(dir string, o Options) (*Journal, error) {
+func open(dir string, o Options, l *lock) (*Journal, error) {
 	written := writtenAt(dir)
-	s, err := surveyLedger(dir, testimony{durable: o.Durable, by: o.DurableBy, begun: o.Begun}, o.TrustJournal)
+	s, err := surveyLedger(context.Background(), dir, testimony{durable: o.Durable, by: o.DurableBy, begun: o.Begun}, o.TrustJournal)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +210,7 @@ func open(dir string, o Options) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{
-		dir: dir, o: o, epoch: r.epoch, recovery: r.out, free: make(chan *Batch, freeBatches),
+		dir: dir, o: o, lock: l, epoch: r.epoch, recovery: r.out, free: make(chan *Batch, freeBatches),
 		enc: encoder{head: s.keep, seal: sealer{keys: o.Keys, salt: o.salt}}, tail: tail{limit: o.SegmentSize, first: 1},
 		head: s.keep, first: s.mark.first, base: s.mark.base, noBase: s.mark.noBase, saved: s.mark,
 	}
@@ -216,9 +219,14 @@ func open(dir string, o Options) (*Journal, error) {
 		seg := &s.segs[i]
 		seg.lapse.behind(&j.tail.lapse)
 		j.tail.first, j.tail.bytes, j.tail.lapse = seg.first, int(seg.size), seg.lapse
-		if i < len(s.segs)-1 {
-			j.sealed = append(j.sealed, sealed{first: seg.first, last: seg.head, lapse: seg.lapse})
+		if i == len(s.segs)-1 {
+			break
 		}
+		id, size, lookErr := look(seg.path)
+		if lookErr != nil {
+			return nil, fmt.Errorf("journal: open: %w", lookErr)
+		}
+		j.sealed = append(j.sealed, sealed{first: seg.first, last: seg.head, lapse: seg.lapse, id: id, bytes: size})
 	}
 	j.tail.lapse.cut(s.keep.Time)
 	j.active, j.lapse = j.tail.first, j.tail.lapse
@@ -258,6 +266,9 @@ func (j *Journal) openLog() error {
 	last, err := log.LastIndex()
 	if err == nil && last != j.head.Seq {
 		err = fmt.Errorf("it ends with entry %d, the journal with seq %d", last, j.head.Seq)
+	}
+	if err == nil {
+		err = j.watch.follow(j.dir, j.active, int64(j.tail.bytes))
 	}
 	if err == nil {
 		err = j.o.step("open")
@@ -355,16 +366,23 @@ func (j *Journal) Close() error {
 	defer j.markMu.Unlock()
 	j.mu.Lock()
 	closed, failed := j.closed, j.failed
-	j.closed = true
 	j.mu.Unlock()
 	if closed {
 		return nil
 	}
+	var strays error
+	if failed == nil {
+		strays = j.Watch() // a journal whose files are gone is not called cleanly closed
+	}
+	j.mu.Lock()
+	j.closed = true
+	j.mu.Unlock()
 	log := j.log
 	j.log = nil
-	if failed != nil {
+	defer j.watch.end()
+	if failed != nil || strays != nil {
 		j.ahead.drop()
-		return j.lock.release()
+		return errors.Join(strays, j.lock.release())
 	}
 	err := j.ahead.cut(&j.tail)
 	j.ahead.drop()

@@ -6,21 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 	"unicode"
 
-	"golang.org/x/sys/unix"
+	"github.com/moneyprinter/holdfast/internal/claim"
 )
 
 const (
 	lockName = "LOCK"
 	maxLock  = 4096
-	// probeTries bounds how long Open waits for others that only ask whether
-	// the ledger is held, which takes them microseconds.
-	probeTries = 10_000
 )
 
 // Holder says who holds a ledger. It is written into LOCK as JSON.
@@ -31,60 +26,35 @@ type Holder struct {
 	Since time.Time `json:"since"`
 }
 
-// lock is the flock on LOCK. The kernel releases it when the process ends in
-// whatever way, so that a file left behind is no obstacle.
+// lock is the claim on the ledger's directory, with LOCK for its file. The kernel
+// releases it when the process ends in whatever way, so that a file left behind is
+// no obstacle.
 type lock struct {
-	f      *os.File
+	*claim.Claim
+
 	holder Holder
 }
 
-// takeLock takes the lock or says who has it. [ReadHolder] asks with a shared
-// lock for a moment; whoever finds only shared locks tries again.
+// takeLock takes the lock or says who has it.
 func takeLock(dir string, h Holder) (*lock, error) {
-	f, err := openRegular(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE)
-	if misplaced(err) {
+	c, err := claim.Take(dir, lockName)
+	switch {
+	case misplaced(err):
 		return nil, &DamageError{
 			File: lockName, Reason: "not a regular file", Plan: "nothing was changed; move it away: the next open makes a new one",
 		}
+	case errors.Is(err, claim.ErrHeld):
+		held, _ := ReadHolder(dir)
+		return nil, &InUseError{Dir: dir, Holder: held}
+	case err != nil:
+		return nil, fmt.Errorf("journal: lock %s: %w", dir, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("journal: open %s: %w", lockName, err)
+	l := &lock{Claim: c, holder: h}
+	if err = l.write(); err != nil {
+		_ = c.Release() // nothing was done under it
+		return nil, fmt.Errorf("journal: write %s: %w", lockName, err)
 	}
-	for range probeTries {
-		if err = flock(f, unix.LOCK_EX); err == nil {
-			break
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			break
-		}
-		if shared := flock(f, unix.LOCK_SH); shared != nil {
-			break // held for writing: there is an owner
-		}
-		_ = flock(f, unix.LOCK_UN)
-		runtime.Gosched()
-	}
-	l := &lock{f: f, holder: h}
-	if err == nil {
-		if err = l.write(); err == nil {
-			return l, nil
-		}
-		err = fmt.Errorf("journal: write %s: %w", lockName, err)
-	} else if errors.Is(err, unix.EWOULDBLOCK) {
-		err = &InUseError{Holder: readHolder(f)}
-	} else {
-		err = fmt.Errorf("journal: lock %s: %w", lockName, err)
-	}
-	_ = f.Close()
-	return nil, err
-}
-
-func flock(f *os.File, how int) error {
-	for {
-		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB) //nolint:gosec // a file descriptor fits an int
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	return l, nil
 }
 
 // write puts the holder into the file: the new text first, then the cut, so
@@ -95,18 +65,16 @@ func (l *lock) write() error {
 		return err
 	}
 	b = append(b, '\n')
-	if _, err = l.f.WriteAt(b, 0); err != nil {
+	if _, err = l.File().WriteAt(b, 0); err != nil {
 		return err
 	}
-	return l.f.Truncate(int64(len(b)))
+	return l.File().Truncate(int64(len(b)))
 }
 
-// release gives the lock free by name: closing alone would leave it to a process
-// that is being forked at this moment, until that has closed its copy.
+// release gives the directory free.
 func (l *lock) release() error {
-	_ = l.f.Truncate(0) // the lock counts, not the text
-	_ = flock(l.f, unix.LOCK_UN)
-	return l.f.Close()
+	_ = l.File().Truncate(0) // the lock counts, not the text
+	return l.Release()
 }
 
 func readHolder(f *os.File) Holder {
@@ -135,15 +103,7 @@ func parseHolder(b []byte) Holder {
 
 // ReadHolder reports whether the ledger in dir is held now, and by whom. It
 // never waits and creates nothing.
-func ReadHolder(dir string) (Holder, bool) {
-	f, err := openRegular(filepath.Join(dir, lockName), os.O_RDONLY)
-	if err != nil {
-		return Holder{}, false
-	}
-	defer func() { _ = f.Close() }()
-	if err = flock(f, unix.LOCK_SH); err == nil {
-		_ = flock(f, unix.LOCK_UN)
-		return Holder{}, false
-	}
-	return readHolder(f), true
+func ReadHolder(dir string) (h Holder, held bool) {
+	held = claim.Held(dir, lockName, func(f *os.File) { h = readHolder(f) })
+	return h, held
 }

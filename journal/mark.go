@@ -171,8 +171,17 @@ func readSmall(path string, limit int64) ([]byte, error) {
 
 // SaveMark makes MARK say what is durable now, so that the loss of it cannot
 // pass for a torn tail. It costs two fsyncs and does not hold up commits; call
-// it now and then. A MARK that would say the same again is not written.
+// it now and then. A MARK that would say the same again is not written. First it
+// sees whether the writer's files still bear their names, see [Journal.Watch].
 func (j *Journal) SaveMark() error {
+	if err := j.Watch(); err != nil {
+		return err
+	}
+	return j.saveMarkNow()
+}
+
+// saveMarkNow is SaveMark for a commit, which has looked at its own files.
+func (j *Journal) saveMarkNow() error {
 	j.markMu.Lock()
 	defer j.markMu.Unlock()
 	if err := j.usable(); err != nil {

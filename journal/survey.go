@@ -2,6 +2,7 @@ package journal
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"runtime"
 	"sync"
@@ -34,7 +35,7 @@ type testimony struct {
 // surveyLedger looks at the ledger in dir. w is what the caller knows from
 // elsewhere; trust lets the journal speak for itself when MARK is missing
 // or damaged.
-func surveyLedger(dir string, w testimony, trust bool) (*survey, error) {
+func surveyLedger(ctx context.Context, dir string, w testimony, trust bool) (*survey, error) {
 	s := &survey{dir: dir}
 	var err error
 	s.mark, s.hasMark, err = readMark(dir)
@@ -49,16 +50,16 @@ func surveyLedger(dir string, w testimony, trust bool) (*survey, error) {
 	if err = s.base(segs, w.begun, trust); err != nil {
 		return nil, err
 	}
-	return s, s.look(segs, w)
+	return s, s.look(ctx, segs, w)
 }
 
 // look verifies segments, oldest first, and holds the pieces against each other.
-func (s *survey) look(segs []segmentFile, w testimony) (err error) {
+func (s *survey) look(ctx context.Context, segs []segmentFile, w testimony) (err error) {
 	for len(segs) > 0 && segs[0].first < s.mark.first {
 		s.leftovers = append(s.leftovers, segs[0])
 		segs = segs[1:]
 	}
-	if s.segs, err = scanAll(segs, s.mark.last, !s.mark.clean); err != nil {
+	if s.segs, err = scanAll(ctx, segs, s.mark.last, !s.mark.clean); err != nil {
 		return err
 	}
 	s.known, s.knownBy = s.mark.last, "MARK says so"
@@ -90,7 +91,7 @@ func (s *survey) base(segs []segmentFile, begun, trust bool) error {
 
 // scanAll verifies segments side by side. Zeros behind the last record are legal
 // in the newest one, and if the ledger is open: see ahead.
-func scanAll(segs []segmentFile, asked uint64, open bool) ([]segmentScan, error) {
+func scanAll(ctx context.Context, segs []segmentFile, asked uint64, open bool) ([]segmentScan, error) {
 	var (
 		out  = make([]segmentScan, len(segs))
 		errs = make([]error, len(segs))
@@ -100,6 +101,9 @@ func scanAll(segs []segmentFile, asked uint64, open bool) ([]segmentScan, error)
 	for range min(runtime.GOMAXPROCS(0), len(segs)) {
 		wg.Go(func() {
 			for i := range next {
+				if errs[i] = ctx.Err(); errs[i] != nil {
+					continue
+				}
 				out[i], errs[i] = scanFile(segs[i], asked, open && i == len(segs)-1)
 			}
 		})

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -96,7 +97,7 @@ func (w *work) judge(p *RepairPlan) (err error) {
 		}
 	}
 	w.now = &survey{dir: w.dir, mark: w.mark, hasMark: w.hasMark}
-	if err = w.now.look(segs, testimony{durable: w.o.Durable}); err != nil {
+	if err = w.now.look(context.Background(), segs, testimony{durable: w.o.Durable}); err != nil {
 		return err
 	}
 	bad, tail, err := w.now.findings()

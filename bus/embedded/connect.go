@@ -58,7 +58,7 @@ func (s *Server) Close() error {
 	s.closed = done
 	s.mu.Unlock()
 	s.shutDown()
-	s.err = s.lock.Close()
+	s.err = s.unlock()
 	close(done)
 	return s.err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/internal/claim"
 )
 
 // DefaultListen is where the server listens when Options.Listen is empty.
@@ -59,9 +60,11 @@ type Server struct {
 	creds []Credential
 	dir   string
 	core  string // secret of the core user
-	lock  *os.File
-	log   *slog.Logger
-	lines *bridge // the server's own log
+	// around is what the store's directory was in when it was locked.
+	around os.FileInfo
+	lock   *claim.Claim // nil when it was lost; the guard's while that runs
+	log    *slog.Logger
+	lines  *bridge // the server's own log
 
 	gate      *gate  // nil before it is open
 	stopGuard func() // nil before the guard runs
@@ -93,9 +96,13 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: o.Dir, lock: lock, log: o.Logger, core: rand.Text() + rand.Text(), conns: make(map[*nats.Conn]struct{})}
+	around, err := os.Stat(filepath.Dir(o.Dir))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("bus/embedded: %w", err), lock.Release())
+	}
+	s := &Server{dir: o.Dir, lock: lock, around: around, log: o.Logger, core: rand.Text() + rand.Text(), conns: make(map[*nats.Conn]struct{})}
 	if err = s.start(&o, host, port); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, s.unlock())
 	}
 	return s, nil
 }

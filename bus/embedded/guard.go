@@ -40,6 +40,7 @@ type guard struct {
 	dir    string // of the stream
 	config server.JetStreamConfig
 	done   chan struct{}
+	told   bool // that the store is not this server's was logged
 }
 
 // openGuard starts the guard; shutDown ends it.
@@ -74,6 +75,9 @@ func (g *guard) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		if !g.held() {
+			continue
+		}
 		if skip > 0 {
 			skip--
 			continue
@@ -92,6 +96,27 @@ func (g *guard) watch(ctx context.Context) {
 		pause = min(2*pause+1, maxGuardPause)
 		skip = pause - 1
 	}
+}
+
+// held sees that the store is still this server's. While it is not, JetStream is
+// shut down: another server may write to the store, and what JetStream makes anew
+// would stand in the way of a directory that was moved.
+func (g *guard) held() bool {
+	err := g.s.holds()
+	if err == nil {
+		g.told = false
+		return true
+	}
+	if !g.told {
+		g.s.log.Error("bus/embedded: the store is not this server's any more: JetStream is shut down until it is", "dir", g.s.dir, "err", err)
+	}
+	g.told = true
+	if g.s.ns.JetStreamEnabled() {
+		if err = g.s.ns.DisableJetStream(); err != nil {
+			g.s.log.Error("bus/embedded: shut down JetStream", "err", err)
+		}
+	}
+	return false
 }
 
 func (g *guard) missing() bool {

@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"github.com/moneyprinter/holdfast/internal/claim"
 )
+
+const lockName = "LOCK"
 
 // ErrInUse is matched by the *InUseError that Start returns when another server
 // holds the store.
@@ -25,25 +27,48 @@ func (e *InUseError) Error() string {
 func (e *InUseError) Is(target error) bool { return target == ErrInUse }
 
 // lockStore takes the lock of a store without waiting. The lock belongs to the
-// open file and ends with it, also when the process is killed.
-func lockStore(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
+// open files and ends with them, also when the process is killed.
+func lockStore(dir string) (*claim.Claim, error) {
+	c, err := claim.Take(dir, lockName)
+	if errors.Is(err, claim.ErrHeld) {
+		return nil, &InUseError{Dir: dir}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("bus/embedded: lock: %w", err)
 	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
+	return c, nil
+}
+
+// holds makes sure that the store is this server's, and takes it again where its
+// names were removed: nobody else can have it then, or has it now and keeps it. A
+// directory around it that was moved away is not made anew: what is there now is
+// another ledger's, or nobody's.
+func (s *Server) holds() error {
+	if s.lock != nil && s.lock.Check() == nil {
+		return nil
 	}
-	switch {
-	case err == nil:
-		return f, nil
-	case errors.Is(err, unix.EWOULDBLOCK):
-		err = &InUseError{Dir: dir}
-	default:
-		err = fmt.Errorf("bus/embedded: lock %s: %w", f.Name(), err)
+	around, err := os.Stat(filepath.Dir(s.dir))
+	if err != nil {
+		return fmt.Errorf("bus/embedded: %w", err)
 	}
-	return nil, errors.Join(err, f.Close())
+	if !os.SameFile(around, s.around) {
+		return fmt.Errorf("bus/embedded: %s: %w", filepath.Dir(s.dir), claim.ErrMoved)
+	}
+	if err = os.Mkdir(s.dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("bus/embedded: %w", err)
+	}
+	if s.lock != nil {
+		_ = s.lock.Release() // it is worth nothing by itself
+		s.lock = nil
+	}
+	s.lock, err = lockStore(s.dir)
+	return err
+}
+
+// unlock gives the store free once the guard has ended.
+func (s *Server) unlock() error {
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Release()
 }

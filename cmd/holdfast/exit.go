@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,9 +76,10 @@ func (a *app) complain(ctx context.Context, cmd *cobra.Command, err error, code 
 	var held *journal.InUseError
 	switch {
 	case errors.As(err, &held):
-		text = a.inUse(cmd, held.Holder)
+		text = a.inUse(cmd, held)
 	case code == exitUsage:
 		text += fmt.Sprintf("\nRun '%s --help' for usage.", cmd.CommandPath())
+	case code == exitDamage && errors.Is(err, holdfast.ErrFailed): // found by a writer, which says what it kept
 	case code == exitDamage && cmd.CommandPath() != "holdfast verify" && cmd.Name() != "repair":
 		text += fmt.Sprintf("\nNothing was changed. Run 'holdfast verify --dir %[1]s' for every finding, 'holdfast repair --plan --dir %[1]s' for what to do.", quoted(a.dir))
 	case errors.Is(err, holdfast.ErrNoKey) || errors.Is(err, embedded.ErrStoreKey):
@@ -89,11 +91,12 @@ func (a *app) complain(ctx context.Context, cmd *cobra.Command, err error, code 
 }
 
 // inUse says who holds the ledger and how to reach it.
-func (a *app) inUse(cmd *cobra.Command, h journal.Holder) string {
+func (a *app) inUse(cmd *cobra.Command, e *journal.InUseError) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "holdfast: the ledger in %s is in use", a.dir)
+	h, dir := e.Holder, cmp.Or(e.Dir, a.dir)
+	fmt.Fprintf(&b, "holdfast: the ledger in %s is in use", dir)
 	if h.PID == 0 {
-		b.WriteString(" by another process that is just starting; try again")
+		b.WriteString(" by another process, which is just starting or whose LOCK was removed; try again")
 		return b.String()
 	}
 	fmt.Fprintf(&b, " by '%s' (pid %d", h.Verb, h.PID)
@@ -103,6 +106,9 @@ func (a *app) inUse(cmd *cobra.Command, h journal.Holder) string {
 	b.WriteString(")")
 	if h.Reach != "" {
 		fmt.Fprintf(&b, ", which answers at %s", h.Reach)
+	}
+	if dir != a.dir {
+		return b.String()
 	}
 	if h.Reach != "" && remoteVerb(cmd) {
 		fmt.Fprintf(&b, "\nSend the verb to it: %s --server %s --creds %s …",

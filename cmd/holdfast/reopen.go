@@ -40,7 +40,8 @@ func (r *reopening) note(change func(*reopening)) {
 
 // supervise keeps the ledger writable until ctx ends, which gives nil. A ledger
 // that failed is closed and opened again, in this process, as often as it takes.
-// What opening again cannot mend ends it: a failed fsync, damage.
+// What opening again cannot mend ends it: a failed fsync, damage, a directory
+// that was moved.
 func (d *daemon) supervise(ctx context.Context) error {
 	pause := time.Duration(0)
 	for {
@@ -67,6 +68,9 @@ func (d *daemon) supervise(ctx context.Context) error {
 		d.reopening.note(func(r *reopening) { r.active, r.last, r.at = true, err, time.Now() })
 		if errors.Is(err, holdfast.ErrSync) {
 			return fmt.Errorf("holdfast: %w: nothing may be tried again; restart to repair and go on", err)
+		}
+		if lasting(err) {
+			return err
 		}
 		if pause, err = d.reopen(ctx, l, pause); err != nil {
 			return err
@@ -116,11 +120,18 @@ func (d *daemon) reopen(ctx context.Context, old *holdfast.Ledger, pause time.Du
 			return 0, nil
 		case errors.Is(err, holdfast.ErrSync):
 			return 0, fmt.Errorf("holdfast: %w: nothing may be tried again; restart to repair and go on", err)
-		case holdfast.FaultKind(err) == "other" && !errors.Is(err, holdfast.ErrInUse):
-			return 0, err // time mends no damage
+		case lasting(err) || holdfast.FaultKind(err) == "other" && !errors.Is(err, holdfast.ErrInUse):
+			return 0, err
 		}
 		d.app.log.Error("ledger not opened again yet", "kind", holdfast.FaultKind(err), "err", err, "next_try_in", pause)
 	}
+}
+
+// lasting reports whether time does not mend an error. Damage is for a repair, and
+// a directory that was moved is to be opened where it is: to open it here would make
+// another one in its place.
+func lasting(err error) bool {
+	return errors.Is(err, holdfast.ErrDamaged) || errors.Is(err, holdfast.ErrMoved)
 }
 
 // replace puts the new ledger in the place of the old one.

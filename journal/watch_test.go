@@ -1,0 +1,206 @@
+package journal_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/journal"
+)
+
+// Whatever becomes of LOCK, a ledger has one writer: a second one is refused, and
+// the first one, whose lock nobody sees any more, ends before it would acknowledge
+// for long.
+func TestLockThatIsTakenAway(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, lock string){
+		"removed": func(t *testing.T, lock string) {
+			t.Helper()
+			require.NoError(t, os.Remove(lock))
+		},
+		"renamed": func(t *testing.T, lock string) {
+			t.Helper()
+			require.NoError(t, os.Rename(lock, lock+".old"))
+		},
+		"replaced": func(t *testing.T, lock string) {
+			t.Helper()
+			require.NoError(t, os.WriteFile(lock+".new", nil, 0o600))
+			require.NoError(t, os.Rename(lock+".new", lock))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir, journal.Options{})
+			add(t, j, 3)
+			spoil(t, filepath.Join(dir, "LOCK"))
+			_, err := journal.Open(dir, journal.Options{})
+			require.ErrorIs(t, err, journal.ErrInUse)
+			_, held := journal.ReadHolder(dir)
+			require.True(t, held)
+			require.ErrorIs(t, j.SaveMark(), journal.ErrLockLost)
+			b := j.NewBatch()
+			b.Append([]byte("x"), 0, 0)
+			require.ErrorIs(t, j.Commit(b), journal.ErrFailed)
+			require.NoError(t, j.Close())
+			j = open(t, dir, journal.Options{})
+			require.EqualValues(t, 3, j.Durable())
+			add(t, j, 1)
+			require.NoError(t, j.SaveMark())
+		})
+	}
+}
+
+// A directory that is moved away while it is written to is noticed by the next
+// commit, and nothing is made in its place.
+func TestDirectoryThatIsMoved(t *testing.T) {
+	for name, instead := range map[string]func(t *testing.T, dir string){
+		"nothing in its place": func(*testing.T, string) {},
+		"another ledger in its place": func(t *testing.T, dir string) {
+			t.Helper()
+			j := open(t, dir, journal.Options{})
+			add(t, j, 7)
+			require.NoError(t, j.Close())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "here")
+			j := open(t, dir, journal.Options{SegmentSize: 500})
+			add(t, j, 9)
+			require.NoError(t, os.Rename(dir, dir+"-moved"))
+			instead(t, dir)
+			before := below(t, filepath.Dir(dir))
+			_, err := j.Trim(9, 0)
+			require.ErrorIs(t, err, journal.ErrMoved, "what bears the names of our segments is not ours")
+			b := j.NewBatch()
+			b.Append([]byte("x"), 0, 0)
+			require.ErrorIs(t, j.Commit(b), journal.ErrMoved)
+			require.ErrorIs(t, j.SaveMark(), journal.ErrMoved)
+			require.NoError(t, j.Close())
+			require.Equal(t, before, below(t, filepath.Dir(dir)))
+			j = open(t, dir+"-moved", journal.Options{})
+			require.EqualValues(t, 9, j.Durable())
+		})
+	}
+}
+
+// below lists the names below a directory.
+func below(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		names = append(names, path)
+		return err
+	}))
+	return names
+}
+
+// The segment that is appended to: what is committed to a file without a name is
+// not acknowledged, and what that file holds is kept.
+func TestNewestSegmentThatIsTakenAway(t *testing.T) {
+	for name, spoil := range spoilings() {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir, journal.Options{})
+			add(t, j, 5, 4)
+			path := segments(t, dir)[0]
+			spoil(t, path)
+			b := j.NewBatch()
+			b.Append(payload(10), 0, 10)
+			err := j.Commit(b)
+			require.ErrorIs(t, err, journal.ErrDamaged)
+			require.ErrorIs(t, err, journal.ErrFailed)
+			var bad *journal.DamageError
+			require.ErrorAs(t, err, &bad)
+			require.Equal(t, "journal/00000000000000000001", bad.File)
+			require.EqualValues(t, 9, bad.Durable)
+			require.ErrorIs(t, j.SaveMark(), journal.ErrDamaged)
+			require.NoError(t, j.Close())
+			kept, err := filepath.Glob(filepath.Join(dir, "quarantine", "*-removed-epoch-*"))
+			require.NoError(t, err)
+			if name == "cut" {
+				require.Empty(t, kept)
+				return
+			}
+			require.Len(t, kept, 1)
+			require.NoError(t, os.Rename(kept[0], path))
+			j = open(t, dir, journal.Options{})
+			require.GreaterOrEqual(t, j.Durable(), uint64(9), "all that was acknowledged")
+			require.Len(t, read(t, dir, 1), int(j.Durable()))
+		})
+	}
+}
+
+func spoilings() map[string]func(t *testing.T, path string) {
+	return map[string]func(t *testing.T, path string){
+		"removed": func(t *testing.T, path string) {
+			t.Helper()
+			require.NoError(t, os.Remove(path))
+		},
+		"renamed": func(t *testing.T, path string) {
+			t.Helper()
+			require.NoError(t, os.Rename(path, filepath.Join(filepath.Dir(filepath.Dir(path)), "elsewhere")))
+		},
+		"replaced": func(t *testing.T, path string) {
+			t.Helper()
+			b, err := os.ReadFile(path)
+			require.NoError(t, err)
+			b[len(b)/8] ^= 1
+			require.NoError(t, os.WriteFile(path+"-new", b, 0o600))
+			require.NoError(t, os.Rename(path+"-new", path))
+		},
+		"cut": func(t *testing.T, path string) {
+			t.Helper()
+			require.NoError(t, os.Truncate(path, 100))
+		},
+	}
+}
+
+// A sealed segment is not written to any more: it is missed by the next MARK, and by
+// Close, which leaves no MARK that calls the ledger cleanly closed.
+func TestSealedSegmentThatIsTakenAway(t *testing.T) {
+	for name, spoil := range spoilings() {
+		for _, by := range []string{"SaveMark", "Close"} {
+			t.Run(name+", noticed by "+by, func(t *testing.T) {
+				dir := t.TempDir()
+				j := open(t, dir, journal.Options{SegmentSize: 500})
+				add(t, j, 5, 5, 5, 5)
+				list := segments(t, dir)
+				require.Greater(t, len(list), 3)
+				require.NoError(t, j.SaveMark())
+				spoil(t, list[1])
+				mark, err := os.ReadFile(filepath.Join(dir, "MARK"))
+				require.NoError(t, err)
+				if by == "Close" {
+					require.ErrorIs(t, j.Close(), journal.ErrDamaged)
+				} else {
+					require.ErrorIs(t, j.SaveMark(), journal.ErrDamaged)
+					b := j.NewBatch()
+					b.Append([]byte("x"), 0, 0)
+					require.ErrorIs(t, j.Commit(b), journal.ErrFailed)
+					require.NoError(t, j.Close())
+				}
+				after, err := os.ReadFile(filepath.Join(dir, "MARK"))
+				require.NoError(t, err)
+				require.Equal(t, mark, after)
+			})
+		}
+	}
+}
+
+// Another file with the same records is as good, and told of.
+func TestSealedSegmentThatWasCopied(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Options{SegmentSize: 500})
+	add(t, j, 5, 5, 5)
+	path := segments(t, dir)[0]
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path+"-new", b, 0o600))
+	require.NoError(t, os.Rename(path+"-new", path))
+	for range 3 {
+		require.NoError(t, j.SaveMark())
+		add(t, j, 1)
+	}
+	require.NoError(t, j.Close())
+	open(t, dir, journal.Options{})
+}
