@@ -40,7 +40,11 @@ type Identity struct {
 	StrictIncrements  bool      `json:"strict_increments"`
 	Window            int       `json:"window"`            // mutation ids remembered for duplicates
 	Parents           []Parent  `json:"parents,omitempty"` // newest first
-	Sum               string    `json:"sum"`               // SHA-256 of this object without the member
+	// Encrypted says that the ledger was meant to be encrypted from its first record
+	// on: it is opened for writing with keys only. One that went on encrypted later
+	// does not have it; its records tell.
+	Encrypted bool   `json:"encrypted,omitempty"`
+	Sum       string `json:"sum"` // SHA-256 of this object without the member
 }
 
 // Parent is where a ledger came from that was restored, or whose loss was
@@ -142,6 +146,7 @@ func newIdentity(o Options) (Identity, error) {
 		Format: identityFormat, ID: u, Name: name, CreatedAt: at.String(),
 		CostMethod: rules.CostMethod.String(), OverReduction: rules.OverReduction.String(), DefaultCurrency: rules.DefaultCurrency,
 		StrictInstruments: rules.StrictInstruments, StrictIncrements: rules.StrictIncrements, Window: window,
+		Encrypted: o.Keys != nil,
 	}, nil
 }
 
@@ -258,6 +263,11 @@ func Exists(dir string) (bool, error) {
 // notADirectory is the error for a file where a ledger should be.
 func notADirectory(dir string) error {
 	return fmt.Errorf("holdfast: %s is no place for a ledger: %w: name another --dir", dir, unix.ENOTDIR)
+}
+
+// keyless refuses to write plainly to a ledger that was made to be encrypted.
+func (id Identity) keyless() error {
+	return fmt.Errorf("%w: ledger %s was created to be encrypted, and no key was given", ErrNoKey, id.Name)
 }
 
 // matches compares what the options ask for with what the ledger is. A zero

@@ -166,7 +166,7 @@ func (l *Ledger) newest() (snapshotter.Snapshot, bool) {
 		return snapshotter.Snapshot{}, false
 	}
 	for _, s := range list {
-		if l.own(s) {
+		if l.mine(s) {
 			s, err = l.snaps.Verify(s.Name)
 			return s, err == nil
 		}

@@ -20,12 +20,16 @@ func (r *Reader) WithKeys(keys *keyring.Ring) *Reader {
 	return own
 }
 
-// CheckKeys reports by [ErrNoKey] whether the key of the newest record is missing.
+// CheckKeys reports by [ErrNoKey] whether the key of the newest record is missing, or
+// any key for a ledger that was created to be encrypted.
 // It is a quick look before work is begun; Open asks for every key. A directory
 // whose journal cannot be read gives nil: that is for Open to say.
 func (r *Reader) CheckKeys() error {
 	if err := r.made(); err != nil {
 		return err
+	}
+	if r.id.Encrypted && r.keys == nil {
+		return r.id.keyless()
 	}
 	log, err := r.openLog()
 	if err != nil {

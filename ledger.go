@@ -53,8 +53,9 @@ type Ledger struct {
 	// snapshotting serialises what reads, writes and removes snapshots and
 	// trims the journal.
 	snapshotting sync.Mutex
-	gone         bool          // closed; guarded by snapshotting
-	attempted    atomic.Uint64 // durable seq when a snapshot was last tried
+	gone         bool            // closed; guarded by snapshotting
+	judged       map[judged]bool // which snapshots are of this history; guarded by snapshotting
+	attempted    atomic.Uint64   // durable seq when a snapshot was last tried
 	// signed is the newest checkpoint made since Open; guarded by snapshotting.
 	signed *checkpoint.Checkpoint
 
@@ -113,7 +114,8 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		Reader: r, opts: o, log: o.Logger, book: book, past: past, wal: wal,
 		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelQueue), groups: make(chan *group), synced: make(chan struct{}, 1),
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1), failure: failure{done: make(chan struct{})},
-		views: make(places, max(2, runtime.GOMAXPROCS(0))),
+		views:  make(places, max(2, runtime.GOMAXPROCS(0))),
+		judged: make(map[judged]bool),
 	}
 	l.life, l.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	r.bound = wal.Durable

@@ -146,7 +146,15 @@ func (r *Reader) AsOf(ctx context.Context, at Moment) (*projector.View, error) {
 
 // bookAt builds the state at a moment from the nearest usable snapshot and the
 // records after it.
-func (r *Reader) bookAt(ctx context.Context, at Moment) (*projector.Book, error) {
+func (r *Reader) bookAt(ctx context.Context, at Moment) (book *projector.Book, err error) {
+	err = r.untrimmed(ctx, func() error {
+		book, err = r.bookOnce(ctx, at)
+		return err
+	})
+	return book, err
+}
+
+func (r *Reader) bookOnce(ctx context.Context, at Moment) (*projector.Book, error) {
 	log, err := r.openLog()
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
@@ -169,6 +177,7 @@ func (r *Reader) bookAt(ctx context.Context, at Moment) (*projector.Book, error)
 // verifies and fits the journal, else an empty one, and where it stands. A
 // damaged snapshot is passed over for an older one.
 func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, error) {
+	began := log.First()
 	list, err := r.Snapshots()
 	if err != nil {
 		return nil, anchor{}, err
@@ -203,6 +212,7 @@ func (r *Reader) base(log *journal.Reader, at Moment) (*projector.Book, anchor, 
 	switch {
 	case passed != nil && !errors.Is(passed, ErrDamaged) && FaultKind(passed) != "other":
 		err = errors.Join(err, passed) // they could not be read now; that says nothing about them
+	case first != began || errors.Is(passed, fs.ErrNotExist): // trimmed or pruned since the list was taken: no damage
 	case mine == 0 || passed != nil:
 		err = errors.Join(baseless(first, passed), err)
 	}

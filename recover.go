@@ -97,6 +97,9 @@ func (p *opening) claim(last uint64) error {
 		if err = id.matches(p.o); err != nil {
 			return err
 		}
+		if id.Encrypted && p.o.Keys == nil { // here, where damage has been told apart
+			return id.keyless()
+		}
 		p.r = newReader(p.dir, id, p.o)
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):

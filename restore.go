@@ -1,6 +1,7 @@
 package holdfast
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,31 +55,37 @@ func (e *UnlinkedError) Unwrap() error { return e.Err }
 
 // Restore makes a new ledger in another, empty directory with the state of this
 // one at a moment: a new lineage, whose journal continues at the next seq and
-// whose identity names its parent. Nothing is written before the state was
-// derived and verified. The source is not changed: history is never rewound.
+// whose identity names its parent. The directory is locked first; nothing else is
+// written before the state was derived and verified. The source is not changed: history is never rewound.
 //
 // The new ledger is encrypted if this one is, or if the options have keys: under
 // those of the options, else under this one's.
 //
 // name is the new ledger's name, "" derives one from the parent's, so that it
 // gets a stream of its own.
-func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Options) (Restored, error) {
+func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Options) (made Restored, err error) {
 	if err := r.begin(ctx); err != nil {
 		return Restored{}, err
 	}
-	if err := vacant(to); err != nil {
+	place, err := claimVacant(to, o)
+	if err != nil {
 		return Restored{}, err
 	}
-	v, err := r.AsOf(ctx, at)
+	defer func() { err = place.done(err) }()
+	var v *projector.View
+	var head journal.Record
+	err = r.untrimmed(ctx, func() error {
+		if v, err = r.AsOf(ctx, at); err != nil || v.Seq() == 0 {
+			return err
+		}
+		head, err = r.chainAt(v.Seq())
+		return err
+	})
 	if err != nil {
 		return Restored{}, err
 	}
 	if v.Seq() == 0 {
 		return Restored{}, fmt.Errorf("%w: there is no record at or before that moment; the oldest kept is seq %d", ErrInvalid, r.firstKept())
-	}
-	head, err := r.chainAt(v.Seq())
-	if err != nil {
-		return Restored{}, err
 	}
 	return r.restore(ctx, v, head, to, name, o)
 }
@@ -86,35 +93,67 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 // RestoreSnapshot is [Reader.Restore] with the state of one snapshot, which is
 // verified whole. A journal that contradicts it refuses it; one that cannot tell,
 // because it is damaged or gone, does not: that is what backups are for.
-func (r *Reader) RestoreSnapshot(ctx context.Context, snapshot, to, name string, o Options) (Restored, error) {
+func (r *Reader) RestoreSnapshot(ctx context.Context, snapshot, to, name string, o Options) (made Restored, err error) {
 	if err := r.begin(ctx); err != nil {
 		return Restored{}, err
 	}
-	if err := vacant(to); err != nil {
+	place, err := claimVacant(to, o)
+	if err != nil {
 		return Restored{}, err
 	}
+	defer func() { err = place.done(err) }()
 	s, book, err := r.sound(snapshot)
 	var apart *UnlinkedError
 	if err != nil && !errors.As(err, &apart) {
 		return Restored{}, err
 	}
-	made, err := r.restore(ctx, book.View(), headOf(s), to, name, o)
+	made, err = r.restore(ctx, book.View(), headOf(s), to, name, o)
 	if apart != nil {
 		made.Unlinked = apart.Why()
 	}
 	return made, err
 }
 
-// vacant refuses a directory in which something is; a missing one is fine.
-func vacant(to string) error {
+// vacancy is a directory that is held until a ledger stands in it.
+type vacancy struct{ *journal.Reservation }
+
+// claimVacant holds a directory and then sees that nothing is in it, so that of two
+// restores into it one is refused and named the other. A missing directory is made.
+func claimVacant(to string, o Options) (*vacancy, error) {
 	exists, err := Exists(to)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if entries, _ := os.ReadDir(to); exists || len(entries) > 0 {
-		return fmt.Errorf("%w: %s is not empty: a restore never overwrites, name a new directory", ErrInvalid, to)
+	if exists {
+		return nil, occupied(to)
 	}
-	return nil
+	held, err := journal.Reserve(to, journal.Holder{Verb: cmp.Or(o.Verb, "restore"), Since: o.withDefaults().Now().UTC()})
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	v := &vacancy{held}
+	entries, err := os.ReadDir(to)
+	if err != nil {
+		return nil, v.done(fmt.Errorf("holdfast: %w", err))
+	}
+	for _, e := range entries {
+		if e.Name() != "LOCK" {
+			return nil, v.done(occupied(to))
+		}
+	}
+	return v, nil
+}
+
+func occupied(to string) error {
+	return fmt.Errorf("%w: %s is not empty: a restore never overwrites, name a new directory", ErrInvalid, to)
+}
+
+// done gives the directory free, after an error as it was.
+func (v *vacancy) done(err error) error {
+	if err != nil {
+		return errors.Join(err, v.Abandon())
+	}
+	return v.Release()
 }
 
 // restore makes the new ledger, of a state that was verified and the record that

@@ -26,6 +26,37 @@ func (r *Reader) own(s snapshotter.Snapshot) bool {
 	return s.Err == nil && r.id.owns(s.Ledger, s.Seq) && s.Seq <= r.newestShown()
 }
 
+// mine reports whether a snapshot is the ledger's own and not of another history: one
+// of the same ledger and seq can be, where an older image was put back beside newer
+// backups. Such a one is never counted among those that are kept, used or removed. It
+// needs snapshotting, or is called before there is another goroutine.
+func (l *Ledger) mine(s snapshotter.Snapshot) bool {
+	if !l.own(s) {
+		return false
+	}
+	if s.Seq < l.wal.First() || s.Seq > l.wal.Durable() {
+		return true // the record is not there to contradict it
+	}
+	who := judged{s.Name, s.Chain}
+	good, known := l.judged[who]
+	if !known {
+		rec, err := l.headAt(s.Seq)
+		if good = err != nil || rec.Chain == s.Chain; !good {
+			l.log.Warn("a snapshot is of another history than the journal: it is neither used nor removed", "file", s.Name, "seq", s.Seq)
+		}
+		if err == nil {
+			l.judged[who] = good
+		}
+	}
+	return good
+}
+
+// judged is a snapshot whose chain was held against the journal.
+type judged struct {
+	name  string
+	chain [32]byte
+}
+
 // Prune removes the snapshots that need not be kept and trims the journal. See
 // [Options.SnapshotKeep] and [Options.Retain].
 func (l *Ledger) Prune() error {
@@ -54,13 +85,13 @@ func (l *Ledger) retire() error {
 	if err != nil {
 		return err
 	}
-	base, err := l.trim(slices.DeleteFunc(list, func(s snapshotter.Snapshot) bool { return !l.own(s) }))
+	others := func(s snapshotter.Snapshot) bool { return !l.mine(s) }
+	base, err := l.trim(slices.DeleteFunc(list, others))
 	if err != nil {
 		return err
 	}
 	gone, err := l.snaps.Prune(func(list []snapshotter.Snapshot) []snapshotter.Snapshot {
-		mine := slices.DeleteFunc(list, func(s snapshotter.Snapshot) bool { return !l.own(s) })
-		return expendable(mine, l.opts.SnapshotKeep, base, l.spacing())
+		return expendable(slices.DeleteFunc(list, others), l.opts.SnapshotKeep, base, l.spacing())
 	})
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)

@@ -13,26 +13,29 @@ import (
 
 // Status describes a ledger at one moment.
 type Status struct {
-	Dir       string          `json:"dir"`
-	Name      string          `json:"name"`
-	ID        string          `json:"id"`
-	Created   string          `json:"created_at"`
-	Parents   []Parent        `json:"parents,omitempty"` // newest first; see [Parent]
-	First     uint64          `json:"first"`             // oldest kept record
-	Last      uint64          `json:"last"`              // newest durable record
-	Epoch     uint64          `json:"epoch"`             // of the newest record
-	Time      string          `json:"time"`              // of the newest record
-	Bytes     int64           `json:"journal_bytes"`
-	Open      uint64          `json:"open"`      // positions that are not flat
-	Positions uint64          `json:"positions"` // keys that ever had a fill
-	Digest    string          `json:"digest"`
-	Encrypted string          `json:"encrypted,omitempty"` // id of the key of the newest record, or of the one that an open ledger writes with
-	Snapshots int             `json:"snapshots"`
-	Newest    string          `json:"newest_snapshot,omitempty"`
-	Snapshot  uint64          `json:"newest_snapshot_seq,omitempty"`
-	Holder    *journal.Holder `json:"holder,omitempty"` // the process that writes
-	Bus       *bus.Status     `json:"bus,omitempty"`
-	Accounts  []AccountStatus `json:"accounts"`
+	Dir       string   `json:"dir"`
+	Name      string   `json:"name"`
+	ID        string   `json:"id"`
+	Created   string   `json:"created_at"`
+	Parents   []Parent `json:"parents,omitempty"` // newest first; see [Parent]
+	First     uint64   `json:"first"`             // oldest kept record
+	Last      uint64   `json:"last"`              // newest durable record
+	Epoch     uint64   `json:"epoch"`             // of the newest record
+	Time      string   `json:"time"`              // of the newest record
+	Bytes     int64    `json:"journal_bytes"`
+	Open      uint64   `json:"open"`      // positions that are not flat
+	Positions uint64   `json:"positions"` // keys that ever had a fill
+	Digest    string   `json:"digest"`
+	Encrypted string   `json:"encrypted,omitempty"` // id of the key of the newest record, or of the one that an open ledger writes with
+	// EncryptedAlways says that the ledger was created to be encrypted: it takes
+	// nothing without a key.
+	EncryptedAlways bool            `json:"encrypted_from_creation,omitempty"`
+	Snapshots       int             `json:"snapshots"`
+	Newest          string          `json:"newest_snapshot,omitempty"`
+	Snapshot        uint64          `json:"newest_snapshot_seq,omitempty"`
+	Holder          *journal.Holder `json:"holder,omitempty"` // the process that writes
+	Bus             *bus.Status     `json:"bus,omitempty"`
+	Accounts        []AccountStatus `json:"accounts"`
 	// AccountsLeftOut is how many accounts an answer by request had no room for:
 	// all of them or none. The endpoint account.list lists them in pages.
 	AccountsLeftOut int `json:"accounts_left_out,omitempty"`
@@ -68,6 +71,7 @@ func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 		First: log.First(), Last: v.Seq(), Bytes: log.Size(),
 		Open: n.Open, Positions: n.Positions, Digest: fmt.Sprintf("%x", v.Digest()),
 		Snapshots: len(list), Time: v.Time().String(), Accounts: accounts,
+		EncryptedAlways: r.id.Encrypted,
 	}
 	s.ClockAhead = secondsAhead(v.Time(), time.Now()) //nolint:forbidigo // a Reader has no options
 	if len(list) > 0 {

@@ -72,28 +72,38 @@ func (r *VerifyReport) Add(a *Against) {
 // OK reports whether nothing is damaged.
 func (r *VerifyReport) OK() bool { return len(r.Findings) == 0 }
 
-// verifyTries bounds how often a verification begins anew because a writer
-// trimmed the journal under it.
-const verifyTries = 3
-
 // Verify checks every byte of the ledger without changing any: identity,
 // segment names, frames, checksums, seqs, chain and MARK of the journal, each
 // snapshot and its place in the chain; with Deep the arithmetic as well. Damage
 // is in the report; the error is for what kept the check from being made. Of an
 // encrypted ledger without keys everything is checked but what payloads say; with
-// keys of which one is missing the error is [ErrNoKey].
+// keys of which one is missing the error is [ErrNoKey]. Beside a writer that trims,
+// the check begins anew from the new base; where it is outrun every time, the error is
+// [ErrTrimmed].
 func (r *Reader) Verify(ctx context.Context, o VerifyOptions) (rep *VerifyReport, err error) {
 	if err = r.begin(ctx); err != nil {
 		return nil, err
 	}
-	for range verifyTries {
-		before := r.firstKept()
+	var last *VerifyReport
+	for range trimTries {
+		before := r.standing()
 		rep, err = r.verify(ctx, o)
-		if err == nil && rep.OK() || r.firstKept() == before {
-			break
+		switch {
+		case err == nil && rep.OK(), err != nil && !vanished(err), ctx.Err() != nil, !r.moved(before):
+			return rep, err
+		case err != nil:
+			continue
 		}
+		if same := rep.repeated(last); len(same) > 0 {
+			rep.Findings = same
+			return rep, nil
+		}
+		last = rep
 	}
-	return rep, err
+	if err == nil {
+		err = errors.New(rep.Findings[0].Reason)
+	}
+	return nil, meanwhile(err)
 }
 
 // firstKept is the oldest kept seq, 0 when it cannot be read.

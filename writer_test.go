@@ -1,16 +1,23 @@
 package holdfast_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -18,7 +25,7 @@ import (
 func oneFill(n int) position.Mutation {
 	return position.Fill{
 		Meta: position.Meta{Ident: fmt.Sprintf("w%d", n)}, Key: position.Key{Account: "A", Instrument: "I"},
-		Side: position.Buy, Qty: *dec("1"), Price: *dec("10"),
+		Side: position.Buy, Qty: position.FromInt(int64(n)), Price: *dec("10"),
 	}
 }
 
@@ -141,4 +148,211 @@ func TestFilesThatAreTakenAway(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A snapshot of the same ledger and seq, but of another history, does not stand for
+// the state: an older image went on beside newer backups.
+func TestSameSeqOfAnotherHistoryIsNoSnapshotOfOurs(t *testing.T) {
+	one, other := filepath.Join(t.TempDir(), "one"), filepath.Join(t.TempDir(), "other")
+	l := open(t, one, quiet())
+	applyAll(t, l, randomFills(7, 10))
+	require.NoError(t, l.Close())
+	require.NoError(t, os.CopyFS(other, os.DirFS(one)))
+	snapshot := func(dir string, fill int) (*holdfast.Ledger, string) {
+		l := open(t, dir, quiet())
+		_, err := l.Apply(t.Context(), oneFill(fill))
+		require.NoError(t, err)
+		s, err := l.Snapshot(t.Context())
+		require.NoError(t, err)
+		return l, s.Name
+	}
+	l, name := snapshot(one, 1)
+	digest := l.View().Digest()
+	require.NoError(t, l.Close())
+	l = open(t, other, quiet())
+	_, err := l.Apply(t.Context(), oneFill(2))
+	require.NoError(t, err)
+	require.NoError(t, os.CopyFS(filepath.Join(other, "backups"), os.DirFS(filepath.Join(one, "backups"))))
+	s, err := l.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.NotEqual(t, name, s.Name, "that one is of the other history")
+	require.NotEqual(t, digest, s.Digest)
+	require.Equal(t, l.View().Digest(), s.Digest)
+	require.NoError(t, l.Prune())
+	require.FileExists(t, filepath.Join(other, "backups", name), "nor is it removed")
+}
+
+// What was created with keys takes nothing without one, from before its first record.
+func TestEncryptedFromCreation(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ledger")
+	o := quiet()
+	o.Keys = keyring.New(masterKey(t, 1))
+	l := open(t, dir, o)
+	require.NoError(t, l.Close())
+	require.True(t, l.Identity().Encrypted)
+	_, err := holdfast.Open(t.Context(), dir, quiet())
+	require.ErrorIs(t, err, holdfast.ErrNoKey)
+	require.ErrorContains(t, err, "created to be encrypted")
+	r, err := holdfast.OpenReader(dir)
+	require.NoError(t, err)
+	require.ErrorIs(t, r.CheckKeys(), holdfast.ErrNoKey)
+	l = open(t, dir, o)
+	applyAll(t, l, randomFills(1, 5))
+	to := filepath.Join(t.TempDir(), "restored")
+	_, err = l.Restore(t.Context(), holdfast.Moment{}, to, "", quiet())
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	_, err = holdfast.Open(t.Context(), to, quiet())
+	require.ErrorIs(t, err, holdfast.ErrNoKey)
+	require.NoError(t, open(t, to, o).Close())
+
+	plain := filepath.Join(t.TempDir(), "plain") // as those of earlier builds: it says nothing
+	require.NoError(t, open(t, plain, quiet()).Close())
+	text, err := os.ReadFile(filepath.Join(plain, "ledger.json"))
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "encrypted")
+	require.NoError(t, open(t, plain, o).Close())
+	require.NoError(t, open(t, plain, quiet()).Close())
+}
+
+// Of two restores into one directory one is made, and the other is told by whom.
+func TestRestoresIntoOneDirectory(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, quiet())
+	applyAll(t, l, randomFills(2, 50))
+	for range 20 {
+		to := filepath.Join(t.TempDir(), "restored")
+		var won atomic.Int32
+		var both sync.WaitGroup
+		for _, at := range []uint64{20, 40} {
+			both.Go(func() {
+				_, err := l.Restore(t.Context(), holdfast.Moment{Seq: at}, to, "", quiet())
+				switch {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, holdfast.ErrInUse) && !errors.Is(err, holdfast.ErrInvalid):
+					t.Errorf("an error of another kind: %v", err)
+				}
+			})
+		}
+		both.Wait()
+		require.EqualValues(t, 1, won.Load())
+		restored := open(t, to, quiet())
+		require.Contains(t, []uint64{20, 40}, restored.View().Seq())
+		require.NoError(t, restored.Close())
+	}
+	// While one is under way, the other says who it is; one that fails leaves nothing.
+	to := filepath.Join(t.TempDir(), "restored")
+	held, err := journal.Reserve(to, journal.Holder{Verb: "restore"})
+	require.NoError(t, err)
+	_, err = l.Restore(t.Context(), holdfast.Moment{}, to, "", quiet())
+	require.ErrorIs(t, err, holdfast.ErrInUse)
+	require.ErrorContains(t, err, "by restore (pid")
+	require.NoError(t, held.Abandon())
+	require.NoDirExists(t, to)
+	_, err = l.Restore(t.Context(), holdfast.Moment{Seq: 9999}, to, "", quiet())
+	require.ErrorIs(t, err, holdfast.ErrInvalid)
+	require.NoDirExists(t, to)
+}
+
+// Readers beside a writer that trims with every snapshot, at full speed: whatever
+// vanishes under them is never damage. HOLDFAST_TRIM_SNAPSHOTS=n sets how long.
+func TestReadersBesideTrims(t *testing.T) {
+	snapshots := 60
+	if text := os.Getenv("HOLDFAST_TRIM_SNAPSHOTS"); text != "" {
+		n, err := strconv.Atoi(text)
+		require.NoError(t, err)
+		snapshots = n
+	}
+	dir := t.TempDir()
+	o := quiet()
+	o.SegmentSize, o.SnapshotEvery, o.SnapshotKeep, o.Retain = 8<<10, 150, 2, -1
+	l := open(t, dir, o)
+	applyAll(t, l, randomFills(1, 400))
+	ctx, cancel := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	t.Cleanup(func() { cancel(); readers.Wait() })
+	var reads, outrun atomic.Int64
+	judge := func(what string, err error) {
+		reads.Add(1)
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case errors.Is(err, holdfast.ErrDamaged):
+			t.Errorf("%s calls a healthy ledger damaged: %v", what, err)
+		case errors.Is(err, holdfast.ErrTrimmed), errors.Is(err, fs.ErrNotExist):
+			outrun.Add(1)
+		default:
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	scratch := t.TempDir()
+	for what, read := range map[string]func(r *holdfast.Reader, n int) error{
+		"verify":      func(r *holdfast.Reader, _ int) error { return soundBeside(ctx, r, false) },
+		"deep verify": func(r *holdfast.Reader, _ int) error { return soundBeside(ctx, r, true) },
+		"as of": func(r *holdfast.Reader, _ int) error {
+			_, err := r.AsOf(ctx, holdfast.Moment{})
+			return err
+		},
+		"restore": func(r *holdfast.Reader, n int) error {
+			_, err := r.Restore(ctx, holdfast.Moment{}, filepath.Join(scratch, "r"+strconv.Itoa(n)), "", quiet())
+			return err
+		},
+		"restore of a snapshot": func(r *holdfast.Reader, n int) error {
+			list, err := r.Snapshots()
+			if err != nil || len(list) == 0 {
+				return err
+			}
+			_, err = r.RestoreSnapshot(ctx, list[len(list)-1].Name, filepath.Join(scratch, "s"+strconv.Itoa(n)), "", quiet())
+			return err
+		},
+		"history": func(r *holdfast.Reader, _ int) error {
+			for _, err := range r.History(ctx, holdfast.Filter{}) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		readers.Go(func() {
+			r, err := holdfast.OpenReader(dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for n := 0; ctx.Err() == nil; n++ {
+				judge(what, read(r, n))
+			}
+		})
+	}
+	for n := 1; l.Faults().Snapshots == 0; n++ {
+		applyAll(t, l, manyFills(n*1000, 200))
+		list, err := l.Snapshots()
+		require.NoError(t, err)
+		require.NoError(t, l.Err())
+		if len(list) > 0 && list[0].Seq > uint64(snapshots)*150 {
+			break
+		}
+	}
+	cancel()
+	readers.Wait()
+	require.Greater(t, l.View().Seq(), uint64(400))
+	t.Logf("%d readings, %d of them outrun by trims", reads.Load(), outrun.Load())
+}
+
+func manyFills(from, n int) []position.Mutation {
+	out := make([]position.Mutation, n)
+	for i := range out {
+		out[i] = oneFill(from + i)
+	}
+	return out
+}
+
+// soundBeside is a verification whose findings are errors.
+func soundBeside(ctx context.Context, r *holdfast.Reader, deep bool) error {
+	rep, err := r.Verify(ctx, holdfast.VerifyOptions{Deep: deep})
+	if err == nil && !rep.OK() && ctx.Err() == nil {
+		return fmt.Errorf("%w: %+v", holdfast.ErrDamaged, rep.Findings)
+	}
+	return err
 }

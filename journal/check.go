@@ -43,7 +43,7 @@ type Notice struct {
 // Check verifies every record of the ledger in dir, the names of its files and
 // MARK, and reports everything that it finds. It takes no lock and changes
 // nothing. The error says that the ledger could not be read; damage is in the
-// report.
+// report. A writer that trims faster than the check reads gives a [TrimmedError].
 func Check(dir string) (Report, error) { return CheckContext(context.Background(), dir) }
 
 // CheckContext is [Check] until a context ends, which gives its error. It is asked
@@ -68,7 +68,13 @@ func CheckContext(ctx context.Context, dir string) (Report, error) {
 			return rep, err
 		}
 		after, _, markErr := readMark(dir)
-		if markErr != nil || try == checkTries || before == after && (err != nil || before.clean || again(last, rep.Damages[0])) {
+		same := len(rep.Damages) > 0 && again(last, rep.Damages[0])
+		switch {
+		case markErr != nil, before == after && (err != nil || before.clean || same):
+			return rep, err
+		case try == checkTries && before.first != after.first && !same:
+			return Report{}, &TrimmedError{Seq: before.first, Earliest: after.first} // under every look
+		case try == checkTries:
 			return rep, err
 		}
 		if last = nil; len(rep.Damages) > 0 {

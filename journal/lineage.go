@@ -1,12 +1,55 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
 )
+
+// Reservation is a directory that is held for a ledger that is about to be made in
+// it.
+type Reservation struct {
+	l    *lock
+	dir  string
+	made bool // the directory was
+}
+
+// Reserve holds a directory, which is made if it is missing, for a ledger that is
+// about to be made in it. Whoever holds it already gives an [InUseError].
+func Reserve(dir string, h Holder) (*Reservation, error) {
+	if h.PID == 0 {
+		h.PID = os.Getpid()
+	}
+	_, err := os.Lstat(dir)
+	made := errors.Is(err, fs.ErrNotExist)
+	if err = makeDirs(dir); err != nil {
+		return nil, fmt.Errorf("journal: make ledger directory: %w", err)
+	}
+	l, err := takeLock(dir, h)
+	if err != nil {
+		return nil, err
+	}
+	return &Reservation{l: l, dir: dir, made: made}, nil
+}
+
+// Release gives the directory free.
+func (r *Reservation) Release() error { return r.l.release() }
+
+// Abandon gives the directory free and takes away what Reserve has made, if nothing
+// else was made there.
+func (r *Reservation) Abandon() error {
+	_, err := os.Lstat(filepath.Join(r.dir, markName))
+	if _, other := os.Lstat(filepath.Join(r.dir, journalDir)); r.made && errors.Is(err, fs.ErrNotExist) && errors.Is(other, fs.ErrNotExist) {
+		_ = os.Remove(filepath.Join(r.dir, lockName)) // under the lock of the directory; one that stays is no obstacle
+		_ = os.Remove(r.dir)                          // fails where something is in it, which is as well
+	}
+	return r.l.release()
+}
 
 // Create makes the journal of a new lineage in dir, a directory without one: it
 // holds no record yet, and its first will be the one behind base, on base's

@@ -97,9 +97,14 @@ func (a *app) create(ctx context.Context, f *creationFlags) error {
 	if a.output != asTable {
 		return a.printJSON(id)
 	}
+	encrypted := "no"
+	if id.Encrypted {
+		encrypted = "yes, from the first record on; key " + keys.Current().String()
+	}
 	return describe(a.stdout, append([]pair{
 		{"ledger", fmt.Sprintf("%s (%s), created %s", id.Name, id.ID, id.CreatedAt)},
 		{"directory", a.dir},
+		{"encrypted", encrypted},
 	}, rulePairs(id)...))
 }
 

@@ -81,7 +81,7 @@ func statusPairs(s holdfast.Status) []pair {
 		{"newest", newestText(&s)},
 		{"positions", fmt.Sprintf("%d open of %d", s.Open, s.Positions)},
 		{"digest", s.Digest},
-		{"encrypted", encryptedText(s.Encrypted)},
+		{"encrypted", encryptedText(&s)},
 		{"snapshots", strconv.Itoa(s.Snapshots)},
 	}...)
 	if s.Newest != "" {
@@ -120,11 +120,14 @@ func newestText(s *holdfast.Status) string {
 }
 
 // encryptedText names the key of the newest record.
-func encryptedText(id string) string {
-	if id == "" {
-		return "no"
+func encryptedText(s *holdfast.Status) string {
+	switch {
+	case s.Encrypted != "":
+		return "key " + s.Encrypted
+	case s.EncryptedAlways:
+		return "from the first record on; there is none yet"
 	}
-	return "key " + id
+	return "no"
 }
 
 // accountText tells an account in one line: what its charges sum to, and what it
