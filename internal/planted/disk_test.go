@@ -34,7 +34,7 @@ func disk() []bug {
 			by(atJournal, traced),
 		},
 		{"no MARK for a new segment", in("journal/commit.go",
-			"if err := j.SaveMark(); err != nil {", "if err := error(nil); err != nil {"), by(atJournal, recovery+"|"+traced+"|^TestMarkNamesANewSegment$")},
+			"if err := j.saveMarkNow(); err != nil {", "if err := error(nil); err != nil {"), by(atJournal, recovery+"|"+traced+"|^TestMarkNamesANewSegment$")},
 		{"try a failed fsync again", in("journal/commit.go",
 			"if err := j.log.Sync(); err != nil {", "if err := j.log.Sync(); err != nil && j.log.Sync() != nil {"), by(atJournal, firstErr)},
 		{"swallow a write error", in("journal/commit.go",
@@ -44,7 +44,7 @@ func disk() []bug {
 		{"an error is not final", in("journal/commit.go",
 			"	j.failed = failed\n", ""), by(atJournal, firstErr)},
 		{"a clean MARK after a failure", in("journal/journal.go",
-			"	if failed != nil {\n		j.ahead.drop()\n		return j.lock.release()\n	}\n	err := j.ahead.cut", "	_ = failed\n	err := j.ahead.cut"), by(atJournal, firstErr)},
+			"	if failed != nil || strays != nil {\n		j.ahead.drop()\n		return errors.Join(strays, j.lock.release())\n	}\n	err := j.ahead.cut", "	_, _ = failed, strays\n	err := j.ahead.cut"), by(atJournal, firstErr)},
 		{
 			"believe that a MARK was written that was not", in("journal/mark.go",
 				"	err := writeMark(j.dir, &m)\n", "	j.saved = m\n	err := writeMark(j.dir, &m)\n"),
