@@ -249,7 +249,7 @@ func Exists(dir string) (bool, error) {
 			return true, nil
 		case "LOCK", "MARK", "journal", "quarantine", "backups", notesDir, "nats":
 		default:
-			if !durable.IsTemp(name) {
+			if !durable.IsTemp(name) && !durable.Litter(name) {
 				foreign = name
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -137,7 +138,7 @@ func claimVacant(to string, o Options) (*vacancy, error) {
 		return nil, v.done(fmt.Errorf("holdfast: %w", err))
 	}
 	for _, e := range entries {
-		if e.Name() != "LOCK" {
+		if e.Name() != "LOCK" && !durable.Litter(e.Name()) {
 			return nil, v.done(occupied(to))
 		}
 	}

@@ -356,3 +356,35 @@ func soundBeside(ctx context.Context, r *holdfast.Reader, deep bool) error {
 	}
 	return err
 }
+
+// A ledger is made, and restored, at the root of a new volume.
+func TestVolumeRoot(t *testing.T) {
+	root := func() string {
+		dir := t.TempDir()
+		require.NoError(t, os.Mkdir(filepath.Join(dir, "lost+found"), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, ".DS_Store"), nil, 0o600))
+		return dir
+	}
+	l := open(t, root(), quiet())
+	applyAll(t, l, randomFills(1, 5))
+	to := root()
+	_, err := l.Restore(t.Context(), holdfast.Moment{}, to, "", quiet())
+	require.NoError(t, err)
+	for _, sub := range []string{"", "backups", "checkpoints"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(to, sub), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(to, sub, "x.bak"), nil, 0o600))
+	}
+	l = open(t, to, quiet())
+	applyAll(t, l, manyFills(1, 5))
+	_, err = l.Snapshot(t.Context())
+	require.NoError(t, err)
+	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	require.NoError(t, err)
+	require.True(t, rep.OK())
+	_, err = holdfast.Exists(filepath.Dir(filepath.Join(to, "journal")))
+	require.NoError(t, err)
+	other := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(other, "letter.txt"), nil, 0o600))
+	_, err = holdfast.Open(t.Context(), other, quiet())
+	require.ErrorIs(t, err, holdfast.ErrNotLedger)
+}

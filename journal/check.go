@@ -147,6 +147,11 @@ func (s *survey) notices(damaged bool) []Notice {
 			out = append(out, Notice{File: journalDir + "/" + name, Text: "left by an interrupted recovery, removed by the next open"})
 		}
 	}
+	if names, err := litter(s.dir); err == nil {
+		for _, name := range names {
+			out = append(out, Notice{File: journalDir + "/" + name, Text: "not a file of the ledger, passed over"})
+		}
+	}
 	if damaged {
 		return out
 	}

@@ -289,7 +289,7 @@ func fileDamages() []damage {
 	out = append(out, mark("longer", "117 bytes instead of 116", func(p string) error { return os.Truncate(p, 1<<30) })...)
 	for _, name := range []string{
 		"notes", "00000000000000000000", "18446744073709551615", "99999999999999999999", "0000000000000000000x",
-		"00000000000000000001.START", "00000000000000000002.END", "00000000000000000001.START.TEMP", "-0000000000000000001", ".hidden",
+		"00000000000000000001.START", "00000000000000000002.END", "00000000000000000001.START.TEMP", "-0000000000000000001", "hidden",
 	} {
 		out = append(out, foreign(name, write)...)
 	}

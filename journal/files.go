@@ -54,8 +54,9 @@ func segmentBase(first uint64) string { return fmt.Sprintf("%0*d", nameDigits, f
 
 func segmentPath(first uint64) string { return journalDir + "/" + segmentBase(first) }
 
-// listSegments lists the segments of a ledger, oldest first. A name that we
-// never make is refused: to ignore it could be to ignore a segment.
+// listSegments lists the segments of a ledger, oldest first. A name that neither we
+// nor the tools around us make is refused: to ignore it could be to ignore a segment.
+// Litter cannot hide one: a segment that is not under its name is missed.
 func listSegments(dir string) ([]segmentFile, error) {
 	entries, err := os.ReadDir(filepath.Join(dir, journalDir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -70,7 +71,7 @@ func listSegments(dir string) ([]segmentFile, error) {
 	var segs []segmentFile
 	for _, e := range entries {
 		name := e.Name()
-		if durable.IsTemp(name) {
+		if durable.IsTemp(name) || durable.Litter(name) {
 			continue
 		}
 		first, bad := parseSegmentName(name)
@@ -197,14 +198,21 @@ func makeDirs(path string) error {
 }
 
 // leftTemps lists what interrupted replacements have left among the segments.
-func leftTemps(dir string) ([]string, error) {
+func leftTemps(dir string) ([]string, error) { return listOthers(dir, durable.IsTemp) }
+
+// litter lists what is passed over among the segments.
+func litter(dir string) ([]string, error) {
+	return listOthers(dir, func(name string) bool { return durable.Litter(name) && !durable.IsTemp(name) })
+}
+
+func listOthers(dir string, is func(string) bool) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(dir, journalDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var names []string
 	for _, e := range entries {
-		if durable.IsTemp(e.Name()) {
+		if is(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

@@ -288,7 +288,7 @@ func (w *work) doomed(last uint64) (paths []string, err error) {
 		first, bad := parseSegmentName(e.Name())
 		kept := bad == "" && slices.ContainsFunc(w.targets, func(t target) bool { return t.first == first && first < last })
 		switch {
-		case durable.IsTemp(e.Name()) || kept || bad == "" && (first == last || first < w.mark.first):
+		case durable.IsTemp(e.Name()) || durable.Litter(e.Name()) || kept || bad == "" && (first == last || first < w.mark.first):
 		case !e.Type().IsRegular():
 			return nil, fmt.Errorf("%w: %s/%s is not a regular file: move it out of the ledger first", ErrRefused, journalDir, e.Name())
 		default:

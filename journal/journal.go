@@ -281,6 +281,9 @@ func (j *Journal) openLog() error {
 }
 
 func (j *Journal) logRecovery() {
+	if names, err := litter(j.dir); err == nil && len(names) > 0 {
+		j.o.Logger.Warn("not files of the ledger, passed over", "in", journalDir, "names", names)
+	}
 	r := &j.recovery
 	level := slog.LevelInfo
 	if r.CutFrom != 0 {

@@ -85,6 +85,9 @@ func indexDir(dir string, copied bool) (out []*source, obstacles []string, err e
 		if durable.IsTemp(base) && !kept {
 			continue
 		}
+		if !e.Type().IsRegular() && durable.Litter(base) {
+			continue
+		}
 		if !e.Type().IsRegular() {
 			obstacles = append(obstacles, journalDir+"/"+base)
 			continue
@@ -95,7 +98,11 @@ func indexDir(dir string, copied bool) (out []*source, obstacles []string, err e
 		}
 		out = append(out, s)
 	}
-	return out, obstacles, indexAll(out)
+	err = indexAll(out)
+	// What is litter by its name may be a segment that somebody has put away; without
+	// records it is litter.
+	out = slices.DeleteFunc(out, func(s *source) bool { return durable.Litter(s.base) && len(s.extents) == 0 })
+	return out, obstacles, err
 }
 
 // indexAll reads files side by side. One that is gone by then was trimmed by

@@ -204,3 +204,50 @@ func TestSealedSegmentThatWasCopied(t *testing.T) {
 	require.NoError(t, j.Close())
 	open(t, dir, journal.Options{})
 }
+
+// What file systems, editors and tools leave in a directory is passed over, at rest
+// and under a writer; what could be a segment under another name is not.
+func TestLitter(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "lost+found"), 0o700))
+	j := open(t, dir, journal.Options{SegmentSize: 500})
+	add(t, j, 5, 5)
+	in := filepath.Join(dir, "journal")
+	require.NoError(t, os.Mkdir(filepath.Join(in, "lost+found"), 0o700))
+	names := []string{
+		".DS_Store", ".nfs000000000123", ".00000000000000000001.swp", "00000000000000000001.bak", "00000000000000000001~",
+		".syncthing.00000000000000000001.tmp", "notes.swp",
+	}
+	for _, name := range names {
+		require.NoError(t, os.WriteFile(filepath.Join(in, name), []byte("x"), 0o600))
+	}
+	add(t, j, 5)
+	require.Len(t, read(t, dir, 1), 15)
+	require.NoError(t, j.Close())
+	rep, err := journal.Check(dir)
+	require.NoError(t, err)
+	require.Empty(t, rep.Damages)
+	require.Len(t, rep.Notices, len(names)+1)
+	for _, n := range rep.Notices {
+		require.Contains(t, n.Text, "passed over")
+	}
+	p, err := journal.PlanRepair(dir, journal.RepairOptions{})
+	require.NoError(t, err)
+	require.True(t, p.Sound())
+	j = open(t, dir, journal.Options{})
+	require.EqualValues(t, 15, j.Durable())
+	require.NoError(t, j.Close())
+
+	for _, name := range []string{"0000000000000000001", "00000000000000000001.copy", "00000000000000000001x", "1", "segment"} {
+		path := filepath.Join(in, name)
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+		_, err = journal.Open(dir, journal.Options{})
+		require.ErrorIs(t, err, journal.ErrDamaged, name)
+		require.NoError(t, os.Remove(path))
+	}
+	// A segment that goes by such a name is missed.
+	path := filepath.Join(in, "00000000000000000001")
+	require.NoError(t, os.Rename(path, path+".bak"))
+	_, err = journal.Open(dir, journal.Options{})
+	require.ErrorIs(t, err, journal.ErrDamaged)
+}
