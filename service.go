@@ -64,7 +64,7 @@ func reading(endpoint string, a answer) handler {
 			return bus.Reply{}, err
 		}
 		b, err := a(ctx, &q)
-		return bus.Reply{Body: b, Header: q.header}, err
+		return bus.Reply{Body: b, Header: q.header, Short: q.short}, err
 	}
 }
 
@@ -308,15 +308,16 @@ func (l *Ledger) applyRequest(ctx context.Context, body []byte) ([]byte, error) 
 	return reply(out, err)
 }
 
-// serveStatus replies with the status. Where the accounts would not fit, it says how
-// many are left out; account.list lists them.
-func (l *Ledger) serveStatus(context.Context, *query) ([]byte, error) {
+// serveStatus replies with the status. Where the accounts would not fit into a
+// message of the server, it says how many are left out; account.list lists them.
+func (l *Ledger) serveStatus(_ context.Context, q *query) ([]byte, error) {
 	st, err := l.Status()
 	b, err := reply(st, err)
-	if len(b) > maxReply {
-		st.AccountsLeftOut, st.Accounts = len(st.Accounts), []AccountStatus{}
-		return reply(st, nil)
+	if len(b) <= maxReply {
+		return b, err
 	}
+	st.AccountsLeftOut, st.Accounts = len(st.Accounts), []AccountStatus{}
+	q.short, err = reply(st, nil)
 	return b, err
 }
 

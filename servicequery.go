@@ -44,6 +44,7 @@ type query struct {
 	Rates map[string]string // what one unit of another currency is worth in it
 
 	header nats.Header // of the answer
+	short  []byte      // see [bus.Reply]
 }
 
 // endpointsWithMembers are the endpoints whose requests have members, in the

@@ -56,6 +56,9 @@ type Endpoint struct {
 type Reply struct {
 	Body   []byte
 	Header nats.Header // may be nil
+	// Short is the body where Body is larger than the server takes; nil: that is an
+	// error then.
+	Short []byte
 }
 
 // Headers of the answer to a request for a list. A list without them is of a
@@ -222,14 +225,17 @@ func (s *service) answer(reply string, body []byte, handle func(context.Context,
 // deliver publishes a result. One that the server would not take is an error for
 // who asked, who would wait for it in vain.
 func (s *service) deliver(reply string, r Reply) {
-	size := int64(len(r.Body))
+	room := s.nc.MaxPayload() - headerRoom
 	for name, values := range r.Header {
 		for _, v := range values {
-			size += int64(len(name) + len(v) + len(": \r\n"))
+			room -= int64(len(name) + len(v) + len(": \r\n"))
 		}
 	}
-	if limit := s.nc.MaxPayload(); limit > 0 && size+headerRoom > limit {
-		s.refuse(reply, CodeTooLarge, fmt.Sprintf("the answer has %d bytes, the server takes %d with headers: ask for less, or raise its max_payload", size, limit))
+	if int64(len(r.Body)) > room && r.Short != nil {
+		r.Body = r.Short
+	}
+	if int64(len(r.Body)) > room {
+		s.refuse(reply, CodeTooLarge, fmt.Sprintf("the answer has %d bytes, the server takes %d with headers: ask for less, or raise its max_payload", len(r.Body), s.nc.MaxPayload()))
 		return
 	}
 	s.send(&nats.Msg{Subject: reply, Data: r.Body, Header: r.Header})

@@ -208,3 +208,28 @@ func TestServeStopEndsContext(t *testing.T) {
 	<-entered
 	stop()
 }
+
+// TestAnswersThatTheServerDoesNotTake are replaced by a shorter one or by an error:
+// who asked is never left to wait.
+func TestAnswersThatTheServerDoesNotTake(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	nc := h.core()
+	whole := make([]byte, nc.MaxPayload()+1)
+	stop, err := bus.Serve(nc, testLedger, "1.0.0", []bus.Endpoint{
+		{Name: "status", Answer: func(context.Context, []byte) (bus.Reply, error) {
+			return bus.Reply{Body: whole, Short: []byte("short"), Header: nats.Header{bus.HeaderComplete: {"false"}}}, nil
+		}},
+		{Name: "verify", Handle: func(context.Context, []byte) ([]byte, error) { return whole, nil }},
+	})
+	require.NoError(t, err)
+	defer stop()
+	r, err := bus.Ask(t.Context(), nc, testLedger, "status", nil)
+	require.NoError(t, err)
+	require.Equal(t, "short", string(r.Body))
+	require.Equal(t, "false", r.Header.Get("Holdfast-Complete"))
+	_, err = bus.Request(t.Context(), nc, testLedger, "verify", nil)
+	var refused *bus.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, bus.CodeTooLarge, refused.Code)
+}

@@ -205,6 +205,7 @@ func TestServerShowsAllThatTheDirectoryShows(t *testing.T) {
 	var lines strings.Builder
 	for i := range accounts {
 		line := strings.Replace(fillLine(fmt.Sprint(i), "1"), `"A"`, fmt.Sprintf(`"account-%s-%d"`, strings.Repeat("x", 40), i), 1)
+		line = strings.Replace(line, `"price"`, `"fee":"1","price"`, 1)
 		lines.WriteString(line + "\n")
 	}
 	file := filepath.Join(t.TempDir(), "fills.ndjson")
