@@ -59,11 +59,16 @@ func limit(resource int, to func() uint64) provocation {
 			if err := unix.Getrlimit(resource, &was); err != nil {
 				return err
 			}
-			return unix.Setrlimit(resource, &unix.Rlimit{Cur: to(), Max: was.Max})
+			lower := was
+			setLimit(&lower.Cur, to())
+			return unix.Setrlimit(resource, &lower)
 		},
 		end: func() error { return unix.Setrlimit(resource, &was) },
 	}
 }
+
+// setLimit sets a member of [unix.Rlimit], whose sign depends on the system.
+func setLimit[T int64 | uint64](member *T, limit uint64) { *member = T(limit) }
 
 // nextFile is the number of the next descriptor: a limit of it allows no more.
 func nextFile() uint64 {
