@@ -88,6 +88,9 @@ func (r *bookingRun) run() error {
 	if err != nil {
 		return r.refused(err)
 	}
+	for i, m := range batch {
+		batch[i] = position.Stated(m)
+	}
 	results, err := r.ledger.ApplyBatch(r.ledger.tb.Context(), batch)
 	if err != nil {
 		if err = r.refused(err); err != nil {

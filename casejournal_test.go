@@ -340,6 +340,9 @@ func (r *journalRun) move(at position.Time, out, in, spent []*journalPosting) er
 			}
 		}
 	}
+	for i, m := range batch {
+		batch[i] = position.Stated(m)
+	}
 	_, err := r.ledger.ApplyBatch(r.ledger.tb.Context(), batch)
 	return err
 }

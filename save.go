@@ -316,7 +316,7 @@ func (s *saving) mark(step *saveStep, t *Target, p *position.Position, marks map
 	if !unseen && (marked || in != nil && in.MarkTime != 0 && in.Mark == *t.Mark) {
 		return nil
 	}
-	m, err := s.identified(position.Mark{Meta: position.Meta{Time: s.o.Time}, Instrument: t.Key.Instrument, Price: *t.Mark})
+	m, err := s.identified(position.Stated(position.Mark{Meta: position.Meta{Time: s.o.Time}, Instrument: t.Key.Instrument, Price: *t.Mark}))
 	if err == nil {
 		step.ms = append(step.ms, m)
 	}

@@ -47,6 +47,7 @@ type Correct struct {
 	Price       Decimal
 	Fee         Decimal
 	FeeCurrency string
+	ZeroPrice   bool   // as that of a Fill
 	Reason      string // at most MaxReason bytes
 }
 
@@ -73,5 +74,6 @@ func (c Correct) Validate() error {
 // replacement returns the fill that stands in the place of f.
 func (c Correct) replacement(f Fill) Fill {
 	f.Key, f.Side, f.Qty, f.Price, f.Fee, f.FeeCurrency = c.Key, c.Side, c.Qty, c.Price, c.Fee, c.FeeCurrency
+	f.ZeroPrice = c.ZeroPrice
 	return f
 }

@@ -45,7 +45,8 @@ func ParseChargeKind(s string) (ChargeKind, error) {
 	return 0, invalid("kind", "%q is none of other, fee, funding, interest, dividend, cash, realized", clip(s))
 }
 
-// Charge is money received (positive) or paid (negative) beside a fill. With an
+// Charge is money RECEIVED (positive) or paid (negative) beside a fill: a fee is a
+// negative amount, where the Fee of a [Fill] is positive for what was paid. With an
 // instrument it belongs to that position: to its cycle or, while it is flat, to
 // the last one; a key without any fill gets a position that was never open.
 // Without an instrument it belongs to the account.
@@ -53,7 +54,7 @@ type Charge struct {
 	Meta
 	Key      // Instrument may be empty
 	Kind     ChargeKind
-	Amount   Decimal
+	Amount   Decimal // received is positive, paid negative
 	Currency string
 	// InCost says of a fee that it is in the cost of the position already: it is
 	// told among the fees and not subtracted; see [Terms.FeesInCost]. It is how a

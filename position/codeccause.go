@@ -103,12 +103,14 @@ func (d *Decoder) fill(r *reader, from *origin) Fill {
 		f.Lot = r.lotRef(9)
 	}
 	f.ReduceOnly = r.at(10<<3|varintType) && r.flag()
+	f.ZeroPrice = f.Price.IsZero() // a record holds nothing that was forgotten
 	return f
 }
 
 func (d *Decoder) mark(r *reader, from *origin) Mark {
 	m := Mark{Meta: d.meta(r, from), Instrument: d.nameAt(r, 4<<3|bytesType)}
 	r.decimal(5<<3|bytesType, &m.Price)
+	m.ZeroPrice = m.Price.IsZero()
 	return m
 }
 

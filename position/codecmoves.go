@@ -15,6 +15,7 @@ func (d *Decoder) settle(r *reader, from *origin) Settle {
 	if r.at(6<<3 | varintType) {
 		s.Reason = SettleReason(r.number(uint64(WriteOff)))
 	}
+	s.ZeroPrice = s.Price.IsZero() && s.Reason != WriteOff
 	return s
 }
 
@@ -92,5 +93,6 @@ func (d *Decoder) correct(r *reader, from *origin) Correct {
 	r.decimal(8<<3|bytesType, &c.Fee)
 	c.FeeCurrency = d.nameAt(r, 9<<3|bytesType)
 	c.Reason = r.textAt(10<<3|bytesType, MaxReason)
+	c.ZeroPrice = c.Price.IsZero()
 	return c
 }

@@ -195,7 +195,7 @@ func (s valueSource) mark() position.Mark {
 }
 
 // mutation draws one of every type.
-func (s valueSource) mutation() position.Mutation { return s.mutationOf(s.IntN(13)) }
+func (s valueSource) mutation() position.Mutation { return position.Stated(s.mutationOf(s.IntN(13))) }
 
 func (s valueSource) mutationOf(n int) position.Mutation {
 	switch n {
@@ -333,7 +333,7 @@ func (s valueSource) change() position.Change {
 	case position.Defined:
 		c.Cause, c.Instrument = s.define(), s.instrument()
 	case position.Marked:
-		c.Cause = s.mark()
+		c.Cause = position.Stated(s.mark())
 	case position.AccountSet:
 		c.Cause, c.Account = s.accountCharge(), s.account()
 	case position.EpochBegun:
@@ -362,6 +362,7 @@ func (s valueSource) positionChange(c *position.Change) {
 	default:
 		c.Cause = s.fill()
 	}
+	c.Cause = position.Stated(c.Cause)
 	if (c.Kind == position.SplitChange || c.Kind == position.Settled) && s.IntN(2) == 0 {
 		c.Instrument = s.instrument()
 		return
@@ -375,6 +376,7 @@ func (s valueSource) positionChange(c *position.Change) {
 		c.Fill = s.Uint64()
 	}
 	// Mostly the image is that of the cause's key and time.
+	c.Cause = position.Stated(c.Cause)
 	if k, ok := keyOf(c.Cause); ok && s.IntN(3) > 0 {
 		c.After.Key = k
 	}

@@ -77,7 +77,8 @@ func (r SettleReason) String() string {
 type Settle struct {
 	Meta
 	Instrument string
-	Price      Decimal // zero for a write-off
+	Price      Decimal // none for a write-off; zero: see ZeroPrice
+	ZeroPrice  bool    // a Price of zero is meant, that of an option that expires worthless; without it such a price is refused
 	Reason     SettleReason
 }
 
@@ -100,8 +101,13 @@ func (s Settle) Validate() error {
 		return invalid("expect_version", "has no meaning for a settlement")
 	case s.Reason > WriteOff:
 		return invalid("reason", "is unknown")
-	case s.Reason == WriteOff && !s.Price.IsZero():
+	case s.Reason == WriteOff && (!s.Price.IsZero() || s.ZeroPrice):
 		return invalid("price", "has no meaning for a write-off")
+	}
+	if s.Reason != WriteOff {
+		if err := checkZero(s.Price, s.ZeroPrice); err != nil {
+			return err
+		}
 	}
 	return checkName("instrument", s.Instrument, false)
 }

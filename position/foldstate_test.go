@@ -101,6 +101,7 @@ func (s *memory) Position(key position.Key) (position.Position, bool) {
 
 // Apply folds one mutation and takes its changes over.
 func (s *memory) Apply(m position.Mutation) error {
+	m = position.Stated(m)
 	if err := position.ValidateRecorded(m); err != nil {
 		return err
 	}

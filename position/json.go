@@ -202,7 +202,7 @@ func (d *draft) finish() (Mutation, error) {
 			return nil, err
 		}
 	}
-	mutation := d.form.build(d)
+	mutation := Stated(d.form.build(d)) // what is missing was refused above
 	if err := mutation.Validate(); err != nil {
 		return nil, err
 	}

@@ -96,6 +96,7 @@ func isMarkOf(m position.Mutation, instrument string) bool {
 
 // apply folds one mutation, checks its changes and takes them over.
 func (l *book) apply(t require.TestingT, m position.Mutation) error {
+	m = position.Stated(m)
 	if err := position.ValidateRecorded(m); err != nil {
 		return err
 	}

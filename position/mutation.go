@@ -89,12 +89,15 @@ type Fill struct {
 	Key
 	Side        Side
 	Qty         Decimal // positive, in units or contracts
-	Price       Decimal // in quote currency; may be zero or negative except for inverse
-	Fee         Decimal // paid is positive, a rebate negative
+	Price       Decimal // in quote currency; may be negative except for inverse; zero: see ZeroPrice
+	Fee         Decimal // what was PAID is positive, a rebate negative; of a [Charge] it is the other way round
 	FeeCurrency string  // empty: the settlement currency
 	// ReduceOnly refuses the fill, with [ErrOverReduction], where it would open,
 	// increase or flip the position.
 	ReduceOnly bool
+	// ZeroPrice says that a Price of zero is meant; without it such a price is
+	// refused, since it is what a forgotten one looks like.
+	ZeroPrice bool
 	// Lot, under a cost method with lots, selects those that a reduction
 	// consumes; the part that opens a lot gives it the Label. Nil: the method
 	// chooses, and the new lot's label is the fill's id.
@@ -124,6 +127,9 @@ func (f Fill) Validate() error {
 	if f.Qty.Sign() <= 0 {
 		return invalid("qty", "must be positive")
 	}
+	if err := checkZero(f.Price, f.ZeroPrice); err != nil {
+		return err
+	}
 	if err := f.Lot.validate(); err != nil {
 		return err
 	}
@@ -136,6 +142,7 @@ type Mark struct {
 	Meta
 	Instrument string
 	Price      Decimal
+	ZeroPrice  bool // a Price of zero is meant; without it such a price is refused
 }
 
 // Type returns "mark".
@@ -155,5 +162,43 @@ func (m Mark) Validate() error {
 	if m.ExpectVersion != nil {
 		return invalid("expect_version", "has no meaning for a mark")
 	}
+	if err := checkZero(m.Price, m.ZeroPrice); err != nil {
+		return err
+	}
 	return checkName("instrument", m.Instrument, false)
+}
+
+// Stated returns a mutation that was read from where what is absent is told from
+// what is zero, a file or a message: its price of zero is meant.
+func Stated(m Mutation) Mutation {
+	switch v := m.(type) {
+	case Fill:
+		if v.ZeroPrice = v.Price.IsZero(); v.ZeroPrice {
+			return v
+		}
+	case Correct:
+		if v.ZeroPrice = v.Price.IsZero(); v.ZeroPrice {
+			return v
+		}
+	case Mark:
+		if v.ZeroPrice = v.Price.IsZero(); v.ZeroPrice {
+			return v
+		}
+	case Settle:
+		if v.ZeroPrice = v.Price.IsZero() && v.Reason != WriteOff; v.ZeroPrice {
+			return v
+		}
+	}
+	return m
+}
+
+// checkZero refuses a price of zero that may be one that was forgotten.
+func checkZero(price Decimal, meant bool) error {
+	switch {
+	case price.IsZero() && !meant:
+		return invalid("price", "is missing: a price of zero is said by ZeroPrice")
+	case !price.IsZero() && meant:
+		return invalid("price", "is %s, and ZeroPrice says that it is zero", price)
+	}
+	return nil
 }

@@ -216,7 +216,7 @@ func ownMutations(p *position.Position) ([]position.Mutation, error) {
 		ms = append(ms, position.Charge{Meta: meta("charge", c.Currency), Key: p.Key, Kind: position.OtherCharge, Amount: c.Value, Currency: c.Currency})
 	}
 	if p.HasMark {
-		ms = append(ms, position.Mark{Meta: meta("mark", p.Mark.String(), p.UpdatedAt.String()), Instrument: p.Key.Instrument, Price: p.Mark})
+		ms = append(ms, position.Stated(position.Mark{Meta: meta("mark", p.Mark.String(), p.UpdatedAt.String()), Instrument: p.Key.Instrument, Price: p.Mark}))
 	}
 	if c := p.Conditions; c != nil {
 		a := position.Amend{Key: p.Key, NoStop: !c.HasStop, Targets: append([]position.Decimal{}, c.Targets...), Tags: append([]string{}, c.Tags...), Metadata: map[string]string{}}

@@ -456,6 +456,7 @@ func (f *Feed) readRow(r *record) error {
 		return err
 	}
 	for i := range entries {
+		entries[i].Mutation = position.Stated(entries[i].Mutation)
 		if err = entries[i].Mutation.Validate(); err != nil {
 			return err
 		}

@@ -75,6 +75,7 @@ func (g *gdax) read(l *record) ([]Entry, error) {
 	}
 	// Both sides of a trade have its number, and an account may trade with itself.
 	x.Ident = idOf("gdax/fill", x.Account, x.Instrument, x.Side.String(), get(gdaxID))
+	x.ZeroPrice = x.Price.IsZero() // its column is required
 	if err = x.Validate(); err != nil {
 		return nil, err
 	}

@@ -204,6 +204,7 @@ func (r *rows) trade(g *group) (err error) {
 		return err
 	}
 	terms.Time = x.Time
+	x.ZeroPrice = x.Price.IsZero() // its columns are required
 	d.terms, d.m, d.at = terms, x, x.Time
 	if err = x.Validate(); err != nil {
 		return err

@@ -81,6 +81,7 @@ func (s *sheet) entries(d *draft) ([]Entry, error) {
 	}
 	for i := range out {
 		out[i].Line = d.line
+		out[i].Mutation = position.Stated(out[i].Mutation)
 		if err := out[i].Mutation.Validate(); err != nil {
 			return nil, err
 		}

@@ -85,6 +85,7 @@ func (h *hyperliquid) read(l *record) ([]Entry, error) {
 			x.FeeCurrency = d.Terms.Base
 		}
 	}
+	x.ZeroPrice = x.Price.IsZero() // its column is required
 	if err = x.Validate(); err != nil {
 		return nil, err
 	}

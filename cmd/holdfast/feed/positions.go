@@ -321,6 +321,7 @@ func (im *importer) one(name, side string, o map[string]any) error {
 	}
 	im.out.Positions++
 	for _, m := range ms {
+		m = position.Stated(m)
 		if err = m.Validate(); err != nil {
 			im.out.Positions--
 			return im.refuse(h.instrument, err)

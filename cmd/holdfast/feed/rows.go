@@ -650,6 +650,7 @@ func (r *rows) draft(p *plan, d *draft, cells []string, rec *record) error {
 		d.m = nil // nothing was paid
 		return nil
 	}
+	d.m = position.Stated(d.m)
 	return d.m.Validate()
 }
 
