@@ -194,9 +194,8 @@ func (x *Rehearsal) history(key position.Key, fill string, first, head uint64) (
 	}
 	for start := first; ; {
 		p := &past{key: key, first: first, start: start, upTo: start - 1}
-		var back *earlierError
 		err := x.extend(ctx, p, head)
-		if errors.As(err, &back) {
+		if back, ok := errors.AsType[*earlierError](err); ok {
 			start = back.start
 			continue
 		}
@@ -243,7 +242,10 @@ func (x *Rehearsal) extend(ctx context.Context, p *past, head uint64) error {
 		}
 	}
 	name := []byte(p.key.Instrument)
-	for rec := range x.made(p.upTo + 1) {
+	for rec, err := range x.made(p.upTo + 1) {
+		if err != nil {
+			return err
+		}
 		if rec.Seq > head {
 			break
 		}

@@ -170,8 +170,8 @@ func (w *work) scan(t *target, f func(rec *Record, end int64) bool) error {
 // first damage. Encrypted payloads need [RepairOptions].Keys.
 func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		if p == nil || p.w == nil || p.w.after == nil {
-			return // no PlanRepair made it
+		if p.zero() {
+			return
 		}
 		last := p.w.after.unbroken().Seq
 		if p.Loss != nil {
@@ -203,6 +203,9 @@ func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
 		}
 	}
 }
+
+// zero reports that no PlanRepair made the plan.
+func (p *RepairPlan) zero() bool { return p == nil || p.w == nil || p.w.after == nil }
 
 // kept are the segments as they will be.
 func (p *RepairPlan) kept() []target {

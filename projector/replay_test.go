@@ -29,7 +29,7 @@ func record(t *testing.T, o projector.Options, n int) *history {
 	h.ends = slices.Clone(h.scribe.records)
 	seen := len(h.ends)
 	refused, duplicates := 0, 0
-	h.scribe.work(newRand(t), n, func(_ []position.Mutation, s *projector.Staged, err error) {
+	note := func(_ []position.Mutation, s *projector.Staged, err error) {
 		if err != nil {
 			refused++
 		} else if len(s.Changes) == 0 {
@@ -49,9 +49,10 @@ func record(t *testing.T, o projector.Options, n int) *history {
 			h.bodies = append(h.bodies, body(t, h.scribe.book))
 			h.digest = append(h.digest, h.scribe.book.View().Digest())
 		}
-	})
-	require.NotZero(t, refused)
-	require.NotZero(t, duplicates)
+	}
+	for r := newRand(t); refused == 0 || duplicates == 0; { // a short draw may have none
+		h.scribe.work(r, n, note)
+	}
 	t.Logf("%d records, %d batches, %d refused, %d duplicates", seen, len(h.ends), refused, duplicates)
 	return h
 }
