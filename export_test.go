@@ -117,14 +117,14 @@ func (l *Ledger) TakeViews() (free func()) {
 }
 
 // ShortStatus is the answer to status where the whole does not fit into a message.
-func (l *Ledger) ShortStatus(ctx context.Context) ([]byte, error) {
+func ShortStatus(ctx context.Context, l *Ledger) ([]byte, error) {
 	var q query
 	_, err := l.serveStatus(ctx, &q)
 	return q.short, err
 }
 
 // AskServed answers a request with the bounds of the service and a bus that is there.
-func (l *Ledger) AskServed(ctx context.Context, endpoint string, body []byte) ([]byte, error) {
+func AskServed(ctx context.Context, l *Ledger, endpoint string, body []byte) ([]byte, error) {
 	for _, e := range l.endpoints() {
 		if e.Name == endpoint {
 			r, err := e.Answer(ctx, body)

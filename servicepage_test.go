@@ -179,7 +179,7 @@ func TestListsAreWholeOrSayThatTheyAreNot(t *testing.T) {
 	var st holdfast.Status
 	require.NoError(t, json.Unmarshal(m.Data, &st))
 	require.Equal(t, many, len(st.Accounts)) //nolint:testifylint // Len would print them
-	short, err := l.ShortStatus(t.Context())
+	short, err := holdfast.ShortStatus(t.Context(), l)
 	require.NoError(t, err)
 	require.Less(t, len(short), 10_000, "for a server that takes no larger message")
 	require.Contains(t, string(short), fmt.Sprintf(`"accounts_left_out":%d`, many))
@@ -243,15 +243,15 @@ func TestViewsAreCopiedByAFew(t *testing.T) {
 	for endpoint, members := range map[string]string{
 		"position.list": "", "summary": "", "account.list": "", "status": "", "position.get": `{"account":"A","instrument":"Y"}`,
 	} {
-		_, err = l.AskServed(ended, endpoint, []byte(members))
+		_, err = holdfast.AskServed(ended, l, endpoint, []byte(members))
 		require.ErrorContains(t, err, context.Canceled.Error(), endpoint)
 	}
 	for _, endpoint := range []string{"position.get", "position.cycles", "position.lots"} {
-		_, err = l.AskServed(ended, endpoint, []byte(`{"account":"A","instrument":"X"}`))
+		_, err = holdfast.AskServed(ended, l, endpoint, []byte(`{"account":"A","instrument":"X"}`))
 		require.NoError(t, err, endpoint)
 	}
 	free()
-	_, err = l.AskServed(t.Context(), "position.list", nil)
+	_, err = holdfast.AskServed(t.Context(), l, "position.list", nil)
 	require.NoError(t, err)
 	seq, n := l.Counts()
 	require.Equal(t, l.View().Seq(), seq)
