@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,7 +62,9 @@ func TestSystemCallsKeepTheOrder(t *testing.T) {
 			require.Empty(t, disk.Dirty(backups))
 			met[what]++
 		case what == "restored":
-			require.Empty(t, disk.Dirty(restored))
+			require.Empty(t, slices.DeleteFunc(disk.Dirty(restored), func(what string) bool {
+				return what == "bytes of LOCK" // the lock counts, not its text
+			}))
 			met[what]++
 		case op.Call == systrace.Rename && filepath.Base(op.To) == "ledger.json":
 			require.Empty(t, disk.Dirty(filepath.Dir(op.To)+"/journal"))

@@ -28,9 +28,6 @@ func (r *Reader) CheckKeys() error {
 	if err := r.made(); err != nil {
 		return err
 	}
-	if r.id.Encrypted && r.keys == nil {
-		return r.id.keyless()
-	}
 	log, err := r.openLog()
 	if err != nil {
 		return nil //nolint:nilerr // see above
@@ -40,7 +37,10 @@ func (r *Reader) CheckKeys() error {
 		return nil //nolint:nilerr // see above
 	}
 	id, ok := r.keyOf(log, last.Seq)
-	if !ok {
+	switch {
+	case !ok && r.id.Encrypted && r.keys == nil: // nothing is there yet that names a key
+		return r.id.keyless()
+	case !ok:
 		return nil
 	}
 	if err = r.keys.Has(id); err != nil {
