@@ -65,7 +65,7 @@ func (e *UnlinkedError) Unwrap() error { return e.Err }
 // name is the new ledger's name, "" derives one from the parent's, so that it
 // gets a stream of its own.
 func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Options) (made Restored, err error) {
-	if err := r.begin(ctx); err != nil {
+	if err = r.begin(ctx); err != nil {
 		return Restored{}, err
 	}
 	place, err := claimVacant(to, o)
@@ -95,7 +95,7 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 // verified whole. A journal that contradicts it refuses it; one that cannot tell,
 // because it is damaged or gone, does not: that is what backups are for.
 func (r *Reader) RestoreSnapshot(ctx context.Context, snapshot, to, name string, o Options) (made Restored, err error) {
-	if err := r.begin(ctx); err != nil {
+	if err = r.begin(ctx); err != nil {
 		return Restored{}, err
 	}
 	place, err := claimVacant(to, o)

@@ -159,12 +159,12 @@ func TestSameSeqOfAnotherHistoryIsNoSnapshotOfOurs(t *testing.T) {
 	require.NoError(t, l.Close())
 	require.NoError(t, os.CopyFS(other, os.DirFS(one)))
 	snapshot := func(dir string, fill int) (*holdfast.Ledger, string) {
-		l := open(t, dir, quiet())
-		_, err := l.Apply(t.Context(), oneFill(fill))
+		again := open(t, dir, quiet())
+		_, err := again.Apply(t.Context(), oneFill(fill))
 		require.NoError(t, err)
-		s, err := l.Snapshot(t.Context())
+		s, err := again.Snapshot(t.Context())
 		require.NoError(t, err)
-		return l, s.Name
+		return again, s.Name
 	}
 	l, name := snapshot(one, 1)
 	digest := l.View().Digest()

@@ -173,10 +173,7 @@ func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
 		if p.zero() {
 			return
 		}
-		last := p.w.after.unbroken().Seq
-		if p.Loss != nil {
-			last = p.Loss.From - 1
-		}
+		last := p.last()
 		// The record before the first one is read as well: its chain value
 		// decrypts the one behind it.
 		o, prev := opener{vault: newVault(p.w.o.Keys)}, p.w.after.mark.base
@@ -206,6 +203,14 @@ func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
 
 // zero reports that no PlanRepair made the plan.
 func (p *RepairPlan) zero() bool { return p == nil || p.w == nil || p.w.after == nil }
+
+// last is the newest record that the ledger will keep.
+func (p *RepairPlan) last() uint64 {
+	if p.Loss != nil {
+		return p.Loss.From - 1
+	}
+	return p.w.after.unbroken().Seq
+}
 
 // kept are the segments as they will be.
 func (p *RepairPlan) kept() []target {
