@@ -55,6 +55,8 @@ type ingestion struct {
 	given map[string]bool
 
 	ahead aheadRows // of settle
+
+	cut bool // rows were left out because ctx had ended; of readAll until it closes them
 }
 
 // row is a line of the input on its way.
@@ -120,6 +122,9 @@ func (g *ingestion) submit(ctx context.Context, rows <-chan row, flights chan<- 
 			return context.Cause(ctx)
 		}
 		if !ok {
+			if g.cut { // the end of the rows and that of ctx may be seen in either order
+				return context.Cause(ctx)
+			}
 			return nil
 		}
 		var broken *inputError
@@ -296,6 +301,7 @@ func (g *ingestion) readAll(ctx context.Context, rows chan<- row) {
 		select {
 		case rows <- r:
 		case <-ctx.Done():
+			g.cut = true
 			return
 		}
 	}
@@ -314,6 +320,7 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 		case rows <- r:
 			return true
 		case <-ctx.Done():
+			g.cut = true
 			return false
 		}
 	}
