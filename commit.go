@@ -58,6 +58,7 @@ type stager struct {
 	began bool          // this epoch's record was staged
 	last  position.Time // newest record time; never decreases
 	clock recordClock
+	read  bool       // the clock, since requests were taken from the queue
 	ahead []*request // taken from the queue and not staged yet, oldest first; backed by room
 	room  [readAhead]*request
 }
@@ -141,7 +142,7 @@ func (l *Ledger) drain(g *group) {
 // take makes a request the next one, and takes more that are queued with it, so
 // that the book can get ready for all of them.
 func (s *stager) take(req *request) {
-	s.ahead = append(s.room[:0], req)
+	s.ahead, s.read = append(s.room[:0], req), false
 	for len(s.ahead) < readAhead {
 		select {
 		case req, ok := <-s.l.queue:
@@ -211,8 +212,10 @@ func (s *stager) tryAdd(g *group, req *request) error {
 	if err := s.time(g, req); err != nil {
 		return err
 	}
-	s.l.past.known = req.known
-	defer func() { s.l.past.known = nil }()
+	if req.refold { // nothing else asks for the past
+		s.l.past.known = req.known
+		defer func() { s.l.past.known = nil }()
+	}
 	staged, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist)
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)

@@ -174,3 +174,9 @@ func ClockJump() func(wall, monotonic time.Duration) time.Duration {
 		return w.jumped(at, passed)
 	}
 }
+
+// Break has the ledger fail as a disk would, between two requests of the stager.
+func (l *Ledger) Break(err error) { l.fail(err) }
+
+// Queued is how many requests wait for the stager.
+func (l *Ledger) Queued() int { return len(l.queue) }

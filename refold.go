@@ -155,7 +155,9 @@ func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("holdfast: apply: %w", context.Cause(ctx))
 	}
-	if !look.look.asked {
+	// What a look saw may have been lost with its group. The request itself is then
+	// answered with why.
+	if look.err != nil || !look.look.asked {
 		return nil, nil //nolint:nilnil // nothing to give back
 	}
 	of := refoldings(req.ms)

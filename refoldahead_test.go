@@ -2,8 +2,10 @@ package holdfast_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -230,4 +232,43 @@ func (s stalledAfterBegin) Err() error {
 		s.armed.Store(true)
 	}
 	return s.stalled.Err()
+}
+
+// TestLookThatIsLost busts a fill that is staged with it and never gets durable: the
+// bust is not to blame, whatever its history looked like.
+func TestLookThatIsLost(t *testing.T) {
+	o, arm := onStaging(quiet())
+	l := open(t, t.TempDir(), o)
+	applyAll(t, l, []position.Mutation{fill("before", "A", "I", position.Buy, "1", "100")})
+	staging, resume := make(chan struct{}), make(chan struct{})
+	arm(func() {
+		close(staging)
+		<-resume
+	})
+	_, err := l.ApplyAsync(t.Context(), fill("first", "A", "I", position.Buy, "1", "100"))
+	require.NoError(t, err)
+	<-staging
+	lost, err := l.ApplyAsync(t.Context(), fill("lost", "A", "I", position.Buy, "1", "100"))
+	require.NoError(t, err)
+	busted := make(chan error, 1)
+	go func() {
+		_, err := l.Apply(t.Context(), position.Bust{
+			Meta: position.Meta{Ident: "bust"}, Key: position.Key{Account: "A", Instrument: "I"}, Fill: "lost",
+		})
+		busted <- err
+	}()
+	for l.Queued() < 2 {
+		runtime.Gosched()
+	}
+	arm(func() { l.Break(errors.New("the disk is gone")) })
+	last := fill("last", "A", "I", position.Buy, "1", "100")
+	last.Time = position.Time(time.Now().Add(time.Hour).UnixNano()) // so that the clock is read for it
+	_, err = l.ApplyAsync(t.Context(), last)
+	require.NoError(t, err)
+	close(resume)
+	_, err = lost.Wait(t.Context())
+	require.ErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+	err = <-busted
+	require.ErrorIs(t, err, holdfast.ErrFailed)
+	require.NotErrorIs(t, err, holdfast.ErrInvalid)
 }
