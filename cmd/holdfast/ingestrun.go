@@ -54,6 +54,8 @@ type ingestion struct {
 	known func(instrument string) bool
 	given map[string]bool
 
+	before fileTimes // of readAll: the file before
+
 	ahead aheadRows // of settle
 
 	cut bool // rows were left out because ctx had ended; of readAll until it closes them
@@ -333,6 +335,8 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 		g.app.noteUnused(f)
 	}
 	defer g.noteRead(f)
+	times := fileTimes{file: s.name}
+	defer func() { g.noteOrder(times) }()
 	base := g.bytes.Load()
 	for {
 		e, err := f.Next()
@@ -346,6 +350,7 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 		}
 		r := row{line: e.Line, m: e.Mutation, err: err, free: e.Implied}
 		if err == nil {
+			times.note(e.Mutation)
 			r.m, r.err = identified(g.in.venue.apply(e.Mutation))
 			r.err = errors.Join(r.err, g.undefined(f, &e))
 		}

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -43,6 +44,7 @@ const (
 	likeKind
 	likeTime
 	likeZone
+	likeUndone
 	unusedColumn
 	readElsewhere
 )
@@ -64,6 +66,7 @@ func (g *guard) bind(r *rows) error {
 	for k := range r.plans {
 		g.look(t, &r.plans[k])
 	}
+	g.heading(r)
 	g.money = moneyAbove(t)
 	if r.mapping.file.zone == "" && !strings.Contains(r.clock.layout, "07") && !strings.HasPrefix(r.clock.layout, "unix") {
 		for _, l := range t.above {
@@ -122,8 +125,11 @@ func lookOf(name string) (l look) {
 	if has("putcall", "strike", "callorput", "optiontype") {
 		l |= likeOption
 	}
-	if has("type", "action", "operation", "status", "discriminator", "transcode", "kind", "category", "assetclass") && !has("order", "ordt") {
+	if has("type", "action", "operation", "status", "discriminator", "transcode", "kind", "category", "assetclass") && !has("order", "ordt") && !endsAny(name, "volume", "amount", "quantity", "qty", "size", "price", "value", "cost", "total", "id", "hash", "number", "time", "date") {
 		l |= likeKind
+	}
+	if has("cancel", "storno", "makuler") && !endsAny(name, "volume", "amount", "quantity", "qty", "size") {
+		l |= likeUndone
 	}
 	if has("date", "time", "datum") {
 		l |= likeTime
@@ -132,6 +138,42 @@ func lookOf(name string) (l look) {
 		l |= likeZone
 	}
 	return l
+}
+
+func endsAny(name string, ends ...string) bool {
+	return slices.ContainsFunc(ends, func(e string) bool { return strings.HasSuffix(name, e) })
+}
+
+// heading doubts times under a heading that tells their offset, such as
+// Time(UTC+8), where neither they nor the mapping do.
+func (g *guard) heading(r *rows) {
+	layout := r.clock.layout
+	if r.mapping.file.zone != "" || layout == "" || strings.Contains(layout, "07") || strings.Contains(layout, "MST") || strings.HasPrefix(layout, "unix") {
+		return
+	}
+	for k := range r.plans {
+		for _, i := range r.plans[k].from[when].columns {
+			if offset := offsetIn(r.table.columns[i]); offset != "" {
+				g.doubt("%s names the offset of its times: say time_zone=%s, or time_zone=UTC if they are in UTC all the same", r.columnName(i), offset)
+			}
+		}
+	}
+}
+
+// offsetIn returns the offset from UTC that the name of a column tells, "" for none.
+func offsetIn(column string) string {
+	name := strings.ToUpper(strings.ReplaceAll(column, " ", ""))
+	for _, prefix := range []string{"UTC", "GMT"} {
+		_, rest, found := strings.Cut(name, prefix)
+		if !found {
+			continue
+		}
+		offset := rest[:len(rest)-len(strings.TrimLeft(rest, "+-:0123456789"))]
+		if zone, err := parseZone(offset); err == nil && zone != time.UTC && strings.Trim(offset, "+-:0") != "" {
+			return offset
+		}
+	}
+	return ""
 }
 
 // doubt notes what the mapping has to say, once.
@@ -244,7 +286,7 @@ func (g *guard) cell(r *rows, p *plan, i int, cell string, settled bool, currenc
 		g.doubt("%s says %s and nothing uses it, while the price would be booked in the ledger's default currency: map it, such as settlement=%s, or say ignore=%s",
 			name, clip(cell), r.columnText(i), r.columnText(i))
 	case isCurrency(cell) && currency != "" && cell != currency:
-		g.doubt("%s says %s and nothing uses it, while the price is in %s: map it, such as fee_currency=%s, or say ignore=%s", name, clip(cell), currency, r.columnText(i), r.columnText(i))
+		g.doubt("%s says %s and nothing uses it, while the price is booked in %s: say settlement=%s if it is the price's, fee_currency=%s if it is the fee's, else ignore=%s", name, clip(cell), currency, r.columnText(i), r.columnText(i), r.columnText(i))
 	case !settled && !r.mapping.IsZero() && isISIN(cell) && !strings.HasPrefix(cell, "US"):
 		g.doubt("%s says %s, which is no share of the United States, and its price would be booked in the ledger's default currency: say settlement:=EUR or the like", name, clip(cell))
 	case isContract(cell) && !stated(multiplierMember):
@@ -255,6 +297,8 @@ func (g *guard) cell(r *rows, p *plan, i int, cell string, settled bool, currenc
 		g.doubt("%s says %s, as of an option: say which rows are with kind=COLUMN:option=WORD,linear=WORD, or say ignore=%s", name, clip(cell), r.columnText(i))
 	case l&likeZone != 0 && r.mapping.file.zone == "":
 		g.doubt("%s says %s and nothing uses it: map it with time_zone={%s}", name, clip(cell), r.columnText(i))
+	case l&likeUndone != 0 && (isDate(cell) || isYes(cell)):
+		g.doubt("%s says %s, as of a trade that was taken back, and nothing uses it: leave such rows out of the file, or say ignore=%s", name, clip(cell), r.columnText(i))
 	case !p.from[when].bound && (l&likeTime != 0 && l&likeFee == 0 || isDate(cell)):
 		g.doubt("%s looks like a time, and rows have none without it: map time=%s, or say ignore=%s", name, r.columnText(i), r.columnText(i))
 	case l&likeKind != 0:
@@ -415,6 +459,10 @@ func isDate(cell string) bool {
 		return r
 	}, cell[:min(len(cell), len("2006-01-02"))])
 	return slices.ContainsFunc([]string{"0000-00-00", "00-00-0000", "0-0-0000", "00-0-0000", "0-00-0000"}, func(form string) bool { return strings.HasPrefix(shape, form) })
+}
+
+func isYes(cell string) bool {
+	return slices.Contains([]string{"yes", "y", "true", "x", "cancelled", "canceled", "storno"}, strings.ToLower(cell))
 }
 
 func isContract(cell string) bool {

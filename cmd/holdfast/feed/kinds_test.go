@@ -162,6 +162,24 @@ func TestCSVKinds(t *testing.T) {
 		"kinds of rows that nothing uses": {
 			text: "account,instrument,side,qty,price,id,Row Kind\nme,X,buy,2,5,b,Trade\nme,X,buy,2,5,c,Order\n", refused: `says "Trade" and "Order" and nothing uses it`,
 		},
+		"the size of a transaction is no kind": {
+			text: "account,instrument,side,qty,price,id,Transaction volume,Transaction ID\nme,X,buy,2,5,b,10,u\nme,X,buy,2,6,c,12,v\n", want: []string{"me buy 2 X @ 5", "me buy 2 X @ 6"},
+		},
+		"a trade that was taken back": {
+			text: "account,instrument,side,qty,price,id,Makuleringsdatum\nme,X,buy,2,5,b,\nme,X,buy,2,6,c,2024-02-07\n", refused: `says "2024-02-07", as of a trade that was taken back`,
+		},
+		"a heading with an offset": {
+			text: "account,instrument,side,qty,price,id,Filled Time(UTC+02:00)\nme,X,buy,2,5,b,2024-02-07 10:00:00\n", mapping: "time=Filled Time(UTC+02:00),time_format=2006-01-02 15:04:05",
+			refused: "names the offset of its times: say time_zone=+02:00",
+		},
+		"a heading with an offset and the zone": {
+			text: "account,instrument,side,qty,price,id,Time(GMT+8)\nme,X,buy,2,5,b,2024-02-07 10:00:00\n", mapping: "time=Time(GMT+8),time_format=2006-01-02 15:04:05,time_zone=+8",
+			want: []string{"me buy 2 X @ 5"},
+		},
+		"a heading of UTC": {
+			text: "account,instrument,side,qty,price,id,Time(UTC+0)\nme,X,buy,2,5,b,2024-02-07 10:00:00\n", mapping: "time=Time(UTC+0),time_format=2006-01-02 15:04:05",
+			want: []string{"me buy 2 X @ 5"},
+		},
 		"the sign as side": {
 			text: "account,instrument,qty,price,id\nme,X,2,5,b\nme,X,-2,6,c\n", mapping: "side:=sign", want: []string{"me buy 2 X @ 5", "me sell 2 X @ 6"},
 		},
@@ -272,6 +290,9 @@ func TestCSVZones(t *testing.T) {
 	for _, c := range []struct{ mapping, text, want, refused string }{
 		{named, "2025-05-30 12:29:35 UTC", "2025-05-30T12:29:35Z", ""},
 		{named, "2025-05-30 12:29:35 GMT", "2025-05-30T12:29:35Z", ""},
+		{named, "2025-05-30 12:29:35 GMT+2", "2025-05-30T10:29:35Z", ""},
+		{named, "2025-05-30 12:29:35 GMT-11", "2025-05-30T23:29:35Z", ""},
+		{named + ",time_zone=America/New_York", "2025-05-30 12:29:35 GMT+2", "2025-05-30T10:29:35Z", ""},
 		{named, "2025-05-30 12:29:35 EDT", "", `names the zone "EDT"`},
 		{named, "2025-05-30 12:29:35 CET", "", `names the zone "CET"`},
 		{named + ",time_zone=America/New_York", "2025-05-30 12:29:35 EDT", "2025-05-30T16:29:35Z", ""},

@@ -72,17 +72,20 @@ func (c clock) parse(text string) (position.Time, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s is not of the form %s", clip(text), c.layout)
 	}
-	name, offset := t.Zone()
+	name, _ := t.Zone()
 	switch {
-	case offset != 0 || strings.Contains(c.layout, "07"):
+	case strings.Contains(c.layout, "07"):
 		return instant(t)
 	case !strings.Contains(c.layout, "MST"):
 		return c.resolve(t, "")
-	case name == "UTC" || name == "GMT" || name == "Z":
-		return instant(t)
 	}
-	// The name of a zone says nothing by itself: time.Parse takes any for UTC.
-	return c.resolve(t, name)
+	// The name of a zone says nothing by itself: time.Parse takes any for UTC, also
+	// one that tells its offset, such as GMT+2.
+	wall := t.UTC()
+	if zone, err := parseZone(name); err == nil {
+		return clock{zone: zone}.resolve(wall, "")
+	}
+	return c.resolve(wall, name)
 }
 
 // wallTime reads what the ISO form looks like without a zone.
