@@ -47,7 +47,7 @@ func (t *rehearsalTarget) begin(ctx context.Context, m position.Mutation) (pendi
 // remoteTarget sends mutations to a daemon, one request each. The daemon works
 // on several requests at once, so only what cannot disturb each other is in
 // flight together: mutations of one instrument, or of one account's cash, wait
-// for the one before.
+// for the one before, and are not sent behind one whose outcome is unknown.
 type remoteTarget struct {
 	r     *remote
 	lanes map[string]*remoteFlight // the last one of each lane
@@ -97,6 +97,12 @@ func (t *remoteTarget) begin(_ context.Context, m position.Mutation) (pending, e
 		defer close(f.done)
 		if before != nil {
 			<-before.done
+			// What became of it is not known, and applied behind it this one would be
+			// the earlier of the two when the file is repeated.
+			if before.err != nil && !refusal(before.err) {
+				f.err = before.err
+				return
+			}
 		}
 		// What was begun is carried through, also after an interrupt, unless nobody
 		// answers: repeating the file settles what became of it.
