@@ -45,6 +45,7 @@ const (
 	likeTime
 	likeZone
 	likeUndone
+	likeStatus
 	unusedColumn
 	readElsewhere
 )
@@ -67,6 +68,7 @@ func (g *guard) bind(r *rows) error {
 		g.look(t, &r.plans[k])
 	}
 	g.heading(r)
+	g.legs(r)
 	g.money = moneyAbove(t)
 	if r.mapping.file.zone == "" && !strings.Contains(r.clock.layout, "07") && !strings.HasPrefix(r.clock.layout, "unix") {
 		for _, l := range t.above {
@@ -125,7 +127,10 @@ func lookOf(name string) (l look) {
 	if has("putcall", "strike", "callorput", "optiontype") {
 		l |= likeOption
 	}
-	if has("type", "action", "operation", "status", "discriminator", "transcode", "kind", "category", "assetclass") && !has("order", "ordt") && !endsAny(name, "volume", "amount", "quantity", "qty", "size", "price", "value", "cost", "total", "id", "hash", "number", "time", "date") {
+	if has("status") || name == "state" || name == "orderstate" {
+		l |= likeKind | likeStatus
+	}
+	if has("type", "action", "operation", "discriminator", "transcode", "kind", "category", "assetclass") && !has("order", "ordt") && !endsAny(name, "volume", "amount", "quantity", "qty", "size", "price", "value", "cost", "total", "id", "hash", "number", "time", "date") {
 		l |= likeKind
 	}
 	if has("cancel", "storno", "makuler") && !endsAny(name, "volume", "amount", "quantity", "qty", "size") {
@@ -158,6 +163,37 @@ func (g *guard) heading(r *rows) {
 			}
 		}
 	}
+}
+
+// legs doubts a mapping that reads one price of rows with two: of a position that
+// was opened and closed, which would stay open.
+func (g *guard) legs(r *rows) {
+	for k := range r.plans {
+		for _, i := range r.plans[k].from[price].columns {
+			side := legOf(r.table.columns[i])
+			for j, c := range r.table.columns {
+				if other := legOf(c); side != 0 && other == -side && !g.ignored[j] && !slices.Contains(r.plans[k].used, j) {
+					g.doubt("%s stands beside %s: a row is a position that was opened and closed, and no trade; take an export of the trades, or say ignore=%s to read one half", r.columnName(j), r.columnName(i), r.columnText(j))
+				}
+			}
+		}
+	}
+}
+
+// legOf returns 1 for the price at which a position was opened, -1 for that at which
+// it was closed, 0 for others.
+func legOf(column string) int {
+	name := plain(column)
+	if !endsAny(name, "price", "rate") {
+		return 0
+	}
+	switch {
+	case strings.HasPrefix(name, "open"), strings.HasPrefix(name, "entry"):
+		return 1
+	case strings.HasPrefix(name, "clos"), strings.HasPrefix(name, "exit"):
+		return -1
+	}
+	return 0
 }
 
 // offsetIn returns the offset from UTC that the name of a column tells, "" for none.
@@ -297,7 +333,9 @@ func (g *guard) cell(r *rows, p *plan, i int, cell string, settled bool, currenc
 		g.doubt("%s says %s, as of an option: say which rows are with kind=COLUMN:option=WORD,linear=WORD, or say ignore=%s", name, clip(cell), r.columnText(i))
 	case l&likeZone != 0 && r.mapping.file.zone == "":
 		g.doubt("%s says %s and nothing uses it: map it with time_zone={%s}", name, clip(cell), r.columnText(i))
-	case l&likeUndone != 0 && (isDate(cell) || isYes(cell)):
+	case l&likeStatus != 0 && isUndone(cell):
+		g.doubt("%s says %s, as of what came to nothing, and nothing uses it: say skip=%s:%s, or say ignore=%s", name, clip(cell), r.columnText(i), cell, r.columnText(i))
+	case l&likeUndone != 0 && (isDate(cell) || isYes(cell) || isUndone(cell)):
 		g.doubt("%s says %s, as of a trade that was taken back, and nothing uses it: leave such rows out of the file, or say ignore=%s", name, clip(cell), r.columnText(i))
 	case !p.from[when].bound && (l&likeTime != 0 && l&likeFee == 0 || isDate(cell)):
 		g.doubt("%s looks like a time, and rows have none without it: map time=%s, or say ignore=%s", name, r.columnText(i), r.columnText(i))
@@ -462,7 +500,11 @@ func isDate(cell string) bool {
 }
 
 func isYes(cell string) bool {
-	return slices.Contains([]string{"yes", "y", "true", "x", "cancelled", "canceled", "storno"}, strings.ToLower(cell))
+	return slices.Contains([]string{"yes", "y", "true", "x", "storno"}, strings.ToLower(cell))
+}
+
+func isUndone(cell string) bool {
+	return slices.Contains([]string{"cancelled", "canceled", "rejected", "failed", "reverted", "declined", "expired"}, strings.ToLower(cell))
 }
 
 func isContract(cell string) bool {

@@ -168,6 +168,19 @@ func TestCSVKinds(t *testing.T) {
 		"a trade that was taken back": {
 			text: "account,instrument,side,qty,price,id,Makuleringsdatum\nme,X,buy,2,5,b,\nme,X,buy,2,6,c,2024-02-07\n", refused: `says "2024-02-07", as of a trade that was taken back`,
 		},
+		"orders that came to nothing": {
+			text: "account,instrument,side,qty,price,id,Order Status\nme,X,buy,2,5,b,CANCELED\n", refused: `says "CANCELED", as of what came to nothing, and nothing uses it: say skip=Order Status:CANCELED`,
+		},
+		"orders of several states": {
+			text: "account,instrument,side,qty,price,id,State\nme,X,buy,2,5,b,FILLED\nme,X,buy,2,5,c,NEW\n", refused: `says "FILLED" and "NEW" and nothing uses it`,
+		},
+		"closed positions": {
+			text: "account,instrument,side,qty,Open price,Close price,id\nme,X,buy,2,5,6,b\n", mapping: "price=Open price",
+			refused: `"Close price" stands beside the column "Open price": a row is a position that was opened and closed`,
+		},
+		"trades beside the price of the day": {
+			text: "account,instrument,side,qty,Trade price,Close price,id\nme,X,buy,2,5,6,b\n", mapping: "price=Trade price", want: []string{"me buy 2 X @ 5"},
+		},
 		"a heading with an offset": {
 			text: "account,instrument,side,qty,price,id,Filled Time(UTC+02:00)\nme,X,buy,2,5,b,2024-02-07 10:00:00\n", mapping: "time=Filled Time(UTC+02:00),time_format=2006-01-02 15:04:05",
 			refused: "names the offset of its times: say time_zone=+02:00",
