@@ -333,10 +333,8 @@ func (g *guard) cell(r *rows, p *plan, i int, cell string, settled bool, currenc
 		g.doubt("%s says %s, as of an option: say which rows are with kind=COLUMN:option=WORD,linear=WORD, or say ignore=%s", name, clip(cell), r.columnText(i))
 	case l&likeZone != 0 && r.mapping.file.zone == "":
 		g.doubt("%s says %s and nothing uses it: map it with time_zone={%s}", name, clip(cell), r.columnText(i))
-	case l&likeStatus != 0 && isUndone(cell):
-		g.doubt("%s says %s, as of what came to nothing, and nothing uses it: say skip=%s:%s, or say ignore=%s", name, clip(cell), r.columnText(i), cell, r.columnText(i))
-	case l&likeUndone != 0 && (isDate(cell) || isYes(cell) || isUndone(cell)):
-		g.doubt("%s says %s, as of a trade that was taken back, and nothing uses it: leave such rows out of the file, or say ignore=%s", name, clip(cell), r.columnText(i))
+	case undone(l, cell):
+		g.doubt("%s says %s, as of what was taken back or came to nothing, and nothing uses it: leave such rows out with skip=%s:%s, or say ignore=%s", name, clip(cell), r.columnText(i), cell, r.columnText(i))
 	case !p.from[when].bound && (l&likeTime != 0 && l&likeFee == 0 || isDate(cell)):
 		g.doubt("%s looks like a time, and rows have none without it: map time=%s, or say ignore=%s", name, r.columnText(i), r.columnText(i))
 	case l&likeKind != 0:
@@ -499,12 +497,16 @@ func isDate(cell string) bool {
 	return slices.ContainsFunc([]string{"0000-00-00", "00-00-0000", "0-0-0000", "00-0-0000", "0-00-0000"}, func(form string) bool { return strings.HasPrefix(shape, form) })
 }
 
-func isYes(cell string) bool {
-	return slices.Contains([]string{"yes", "y", "true", "x", "storno"}, strings.ToLower(cell))
-}
-
-func isUndone(cell string) bool {
-	return slices.Contains([]string{"cancelled", "canceled", "rejected", "failed", "reverted", "declined", "expired"}, strings.ToLower(cell))
+// undone reports whether a cell says that its row is no trade, or no longer.
+func undone(l look, cell string) bool {
+	said := strings.ToLower(cell)
+	switch {
+	case l&(likeStatus|likeUndone) == 0:
+		return false
+	case slices.Contains([]string{"cancelled", "canceled", "rejected", "failed", "reverted", "declined", "expired"}, said):
+		return true
+	}
+	return l&likeUndone != 0 && (isDate(cell) || slices.Contains([]string{"yes", "y", "true", "x", "storno"}, said))
 }
 
 func isContract(cell string) bool {

@@ -166,10 +166,10 @@ func TestCSVKinds(t *testing.T) {
 			text: "account,instrument,side,qty,price,id,Transaction volume,Transaction ID\nme,X,buy,2,5,b,10,u\nme,X,buy,2,6,c,12,v\n", want: []string{"me buy 2 X @ 5", "me buy 2 X @ 6"},
 		},
 		"a trade that was taken back": {
-			text: "account,instrument,side,qty,price,id,Makuleringsdatum\nme,X,buy,2,5,b,\nme,X,buy,2,6,c,2024-02-07\n", refused: `says "2024-02-07", as of a trade that was taken back`,
+			text: "account,instrument,side,qty,price,id,Makuleringsdatum\nme,X,buy,2,5,b,\nme,X,buy,2,6,c,2024-02-07\n", refused: `says "2024-02-07", as of what was taken back or came to nothing`,
 		},
 		"orders that came to nothing": {
-			text: "account,instrument,side,qty,price,id,Order Status\nme,X,buy,2,5,b,CANCELED\n", refused: `says "CANCELED", as of what came to nothing, and nothing uses it: say skip=Order Status:CANCELED`,
+			text: "account,instrument,side,qty,price,id,Order Status\nme,X,buy,2,5,b,CANCELED\n", refused: `says "CANCELED", as of what was taken back or came to nothing, and nothing uses it: leave such rows out with skip=Order Status:CANCELED`,
 		},
 		"orders of several states": {
 			text: "account,instrument,side,qty,price,id,State\nme,X,buy,2,5,b,FILLED\nme,X,buy,2,5,c,NEW\n", refused: `says "FILLED" and "NEW" and nothing uses it`,
