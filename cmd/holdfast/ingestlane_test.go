@@ -28,10 +28,10 @@ func TestNothingIsSentBehindAnUnknownOutcome(t *testing.T) {
 	var mu sync.Mutex
 	var applied []string
 	stop, err := bus.Serve(nc, "main", "1.0.0", []bus.Endpoint{{Name: "apply", Handle: func(_ context.Context, body []byte) ([]byte, error) {
-		m, err := position.UnmarshalMutation(body)
+		m, bad := position.UnmarshalMutation(body)
 		switch {
-		case err != nil:
-			return nil, err
+		case bad != nil:
+			return nil, bad
 		case strings.HasPrefix(m.ID(), "away"):
 			return nil, &bus.Error{Code: "503", Text: "away"}
 		case strings.HasPrefix(m.ID(), "refused"):
