@@ -181,6 +181,12 @@ func TestCSVKinds(t *testing.T) {
 		"trades beside the price of the day": {
 			text: "account,instrument,side,qty,Trade price,Close price,id\nme,X,buy,2,5,6,b\n", mapping: "price=Trade price", want: []string{"me buy 2 X @ 5"},
 		},
+		"no side": {
+			text: "account,instrument,qty,price,id\nme,X,-2,5,b\n", refused: "side:=sign where the sign of the quantity says it",
+		},
+		"a group of no instrument": {
+			text: "account,id,coin,change,trade\nme,a,BTC,1,7\nme,b,EUR,-5,7\n", mapping: "group=trade,asset=coin,amount=change,quotes=EUR", refused: "instrument={base}/{quote} of the coins of a trade",
+		},
 		"a heading with an offset": {
 			text: "account,instrument,side,qty,price,id,Filled Time(UTC+02:00)\nme,X,buy,2,5,b,2024-02-07 10:00:00\n", mapping: "time=Filled Time(UTC+02:00),time_format=2006-01-02 15:04:05",
 			refused: "names the offset of its times: say time_zone=+02:00",

@@ -359,7 +359,7 @@ func (r *rows) require(p *plan) error {
 		missing = append(missing, r.names[i])
 	}
 	if len(missing) > 0 {
-		return missingError(r.table, missing)
+		return missingError(r.table, missing, p.group != nil)
 	}
 	if f := &r.mapping.file; (f.layout != "" || f.zone != "") && p.typ == fillType && !p.from[when].bound {
 		return fmt.Errorf("time_format or time_zone is stated, and no column is known to give time; map one with time=COLUMN; the columns are %s", r.table.listed())
@@ -373,12 +373,19 @@ func (r *rows) require(p *plan) error {
 }
 
 // missingError explains what can be done about members without a column.
-func missingError(t *table, names []string) error {
+func missingError(t *table, names []string, grouped bool) error {
 	var each []string
 	for _, name := range names {
 		way := name + "=COLUMN, or " + name + ":=VALUE for all lines"
-		if name == "id" {
+		switch name {
+		case "id":
 			way = "id=COLUMN+COLUMN, or id:=row for ids made of the rows, or id:=line for ids that only this very file has"
+		case "side":
+			way = "side=COLUMN, or side:=sign where the sign of the quantity says it"
+		case "instrument":
+			if grouped {
+				way = "instrument=COLUMN, or instrument={base}/{quote} of the coins of a trade"
+			}
 		}
 		each = append(each, way)
 	}
