@@ -158,7 +158,7 @@ func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err
 	// What a look saw may have been lost with its group. The request itself is then
 	// answered with why.
 	if look.err != nil || !look.look.asked {
-		return nil, nil //nolint:nilnil // nothing to give back
+		return nil, nil //nolint:nilnil,nilerr // nothing to give back
 	}
 	of := refoldings(req.ms)
 	if leave, err = l.refolds.enter(ctx, of); err != nil {

@@ -252,10 +252,10 @@ func TestLookThatIsLost(t *testing.T) {
 	require.NoError(t, err)
 	busted := make(chan error, 1)
 	go func() {
-		_, err := l.Apply(t.Context(), position.Bust{
+		_, given := l.Apply(t.Context(), position.Bust{
 			Meta: position.Meta{Ident: "bust"}, Key: position.Key{Account: "A", Instrument: "I"}, Fill: "lost",
 		})
-		busted <- err
+		busted <- given
 	}()
 	for l.Queued() < 2 {
 		runtime.Gosched()

@@ -1,9 +1,13 @@
 package holdfast_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,4 +194,41 @@ func TestAheadIsTold(t *testing.T) {
 	} {
 		require.Equal(t, step.want, jumped(step.wall, step.monotonic))
 	}
+}
+
+// TestOneReadingForWhatIsTakenTogether counts how often the stager looks at the
+// clock for fills that are dated ahead of it and come together.
+func TestOneReadingForWhatIsTakenTogether(t *testing.T) {
+	o, readings := quiet(), atomic.Int32{}
+	now := o.Now
+	o.Now = func() time.Time {
+		if strings.Contains(string(debug.Stack()), "stageLoop") {
+			readings.Add(1)
+		}
+		return now()
+	}
+	o, arm := onStaging(o)
+	l := open(t, t.TempDir(), o)
+	staging, resume := make(chan struct{}), make(chan struct{})
+	arm(func() {
+		close(staging)
+		<-resume
+	})
+	futures := make([]*holdfast.Future, 11)
+	for i := range futures {
+		m := fill(fmt.Sprintf("f-%d", i), "A", "I", position.Buy, "1", "100")
+		m.Time = position.Time(now().Add(time.Minute).UnixNano())
+		var err error
+		futures[i], err = l.ApplyAsync(t.Context(), m)
+		require.NoError(t, err)
+		if i == 0 {
+			<-staging
+		}
+	}
+	close(resume)
+	for _, f := range futures {
+		_, err := f.Wait(t.Context())
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, 2, readings.Load(), "one for the first, one for the others")
 }
