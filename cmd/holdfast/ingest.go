@@ -320,7 +320,7 @@ func (a *app) openFiles(f *inputFlags, files []string) (*input, error) {
 			in.close()
 			return nil, fmt.Errorf("holdfast: %w", err)
 		}
-		a.noteUnused(last.feed)
+		noteUnused(last.feed, a.notef)
 	}
 	if !known {
 		in.total = 0
@@ -350,9 +350,9 @@ func readMapping(text string) (feed.Mapping, error) {
 
 // noteUnused names the columns of a CSV that nothing is read from: one of them
 // may be misspelt.
-func (a *app) noteUnused(f *feed.Feed) {
+func noteUnused(f *feed.Feed, notef func(format string, args ...any)) {
 	if list := f.Unused(); len(list) > 0 {
-		a.notef("holdfast: %s: not used: %s %s", f.Name(), noun(len(list), "column"), strings.Join(list, ", "))
+		notef("holdfast: %s: not used: %s %s", f.Name(), noun(len(list), "column"), strings.Join(list, ", "))
 	}
 }
 

@@ -26,7 +26,7 @@ func (g *ingestion) noteOrder(s fileTimes) {
 		return
 	}
 	if b := g.before; s.last < b.first {
-		g.app.notef("holdfast: %s is older than %s, which stands before it: files are applied as they are given, and positions folded in that order; give the older first", s.file, b.file)
+		g.notef("holdfast: %s is older than %s, which stands before it: files are applied as they are given, and positions folded in that order; give the older first", s.file, b.file)
 	}
 	g.before = s
 }

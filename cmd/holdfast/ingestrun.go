@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +60,26 @@ type ingestion struct {
 	ahead aheadRows // of settle
 
 	cut bool // rows were left out because ctx had ended; of readAll until it closes them
+
+	// telling guards over, which is set when the run has ended: a reader that is
+	// still in its file, or waits for input, has nothing to say any more.
+	telling sync.Mutex
+	over    bool
+}
+
+// notef is [app.notef] for the reader of the sources, which may outlive the run.
+func (g *ingestion) notef(format string, args ...any) {
+	g.telling.Lock()
+	defer g.telling.Unlock()
+	if !g.over {
+		g.app.notef(format, args...)
+	}
+}
+
+func (g *ingestion) finish() {
+	g.telling.Lock()
+	defer g.telling.Unlock()
+	g.over = true
 }
 
 // row is a line of the input on its way.
@@ -89,6 +110,7 @@ func (g *ingestion) run(ctx context.Context) error {
 		return int64(g.bytes.Load()), g.in.total, fmt.Sprintf("%d lines, %d applied, %d duplicates, %d rejected", c.Read, c.Applied, c.Duplicates, c.Rejected)
 	})
 	defer show.stop()
+	defer g.finish()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	rows := make(chan row, window)
@@ -332,7 +354,7 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 		if f, err = feed.Open(s.name, s.r, g.in.format, g.in.mapping); err != nil {
 			return send(row{err: &inputError{err}}) && false
 		}
-		g.app.noteUnused(f)
+		noteUnused(f, g.notef)
 	}
 	defer g.noteRead(f)
 	times := fileTimes{file: s.name}
@@ -364,14 +386,14 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 func (g *ingestion) noteRead(f *feed.Feed) {
 	g.skipped.Add(uint64(f.Skipped())) //nolint:gosec // a count
 	for _, note := range f.Notes() {
-		g.app.notef("holdfast: %s: %s", f.Name(), note)
+		g.notef("holdfast: %s: %s", f.Name(), note)
 	}
 	var kinds []string
 	for _, k := range f.SkippedKinds() {
 		kinds = append(kinds, fmt.Sprintf("%d %s", k.Rows, k.Word))
 	}
 	if len(kinds) > 0 {
-		g.app.notef("holdfast: %s: skipped: %s", f.Name(), plain(strings.Join(kinds, ", ")))
+		g.notef("holdfast: %s: skipped: %s", f.Name(), plain(strings.Join(kinds, ", ")))
 	}
 }
 

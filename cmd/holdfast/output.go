@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -258,4 +260,29 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	}
 	*t = text(b)
 	return nil
+}
+
+// serialized is a writer for goroutines that share what stands behind it.
+type serialized struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (s serialized) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(b)
+}
+
+// oneAtATime lets several goroutines of a verb write. Files take that as they are;
+// anything else is given one lock for both, which may be one and the same.
+func oneAtATime(stdout, stderr io.Writer) (out, errs io.Writer) {
+	var mu sync.Mutex
+	guard := func(w io.Writer) io.Writer {
+		if _, file := w.(*os.File); file || w == nil {
+			return w
+		}
+		return serialized{&mu, w}
+	}
+	return guard(stdout), guard(stderr)
 }

@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,6 +27,11 @@ import (
 // The verbs are tested as scripts: each runs the real command in processes of
 // its own. TestMain makes this test binary stand in for it.
 func TestMain(m *testing.M) {
+	if strings.HasSuffix(os.Args[0], ".test") && signal.Ignored(syscall.SIGHUP) {
+		// Whoever started the tests under nohup meant the tests, not the commands
+		// that they signal: what is caught here has its usual meaning in a child.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	testscript.Main(m, map[string]func(){
 		"holdfast": func() { os.Exit(mainCode()) },
 		"bigline":  bigLine,
