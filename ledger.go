@@ -165,7 +165,12 @@ func (l *Ledger) present() *projector.Book {
 
 // Counts returns the newest durable seq and how much the ledger holds there, at the
 // cost of neither.
-func (l *Ledger) Counts() (seq uint64, n projector.Counts) { return l.book.Counts() }
+func (l *Ledger) Counts() (seq uint64, n projector.Counts) {
+	if l.Reader == nil {
+		return 0, n
+	}
+	return l.book.Counts()
+}
 
 // Close finishes what was handed over, makes it durable, marks the journal as
 // cleanly closed and releases the lock. It may be called twice.

@@ -94,6 +94,9 @@ func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 // ClockAhead is by how many whole seconds the newest record is ahead of the clock:
 // it was written under a clock that was ahead. 0 is as it should be.
 func (l *Ledger) ClockAhead() uint64 {
+	if l.Reader == nil {
+		return 0
+	}
 	return secondsAhead(position.Time(l.wal.Last().Time), l.opts.Now())
 }
 

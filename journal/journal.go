@@ -344,7 +344,7 @@ func (j *Journal) usable() error {
 	switch {
 	case j.failed != nil:
 		return j.failed
-	case j.closed:
+	case j.closed, j.lock == nil: // or no Open made it
 		return ErrClosed
 	}
 	return nil

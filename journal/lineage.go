@@ -38,11 +38,19 @@ func Reserve(dir string, h Holder) (*Reservation, error) {
 }
 
 // Release gives the directory free.
-func (r *Reservation) Release() error { return r.l.release() }
+func (r *Reservation) Release() error {
+	if r.l == nil {
+		return ErrClosed
+	}
+	return r.l.release()
+}
 
 // Abandon gives the directory free and takes away what Reserve has made, if nothing
 // else was made there.
 func (r *Reservation) Abandon() error {
+	if r.l == nil {
+		return ErrClosed
+	}
 	_, err := os.Lstat(filepath.Join(r.dir, markName))
 	if _, other := os.Lstat(filepath.Join(r.dir, journalDir)); r.made && errors.Is(err, fs.ErrNotExist) && errors.Is(other, fs.ErrNotExist) {
 		_ = os.Remove(filepath.Join(r.dir, lockName)) // under the lock of the directory; one that stays is no obstacle

@@ -54,6 +54,9 @@ func (b *Book) View() *View {
 func (b *Book) Counts() (uint64, Counts) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
+	if b.shelf == nil { // the zero Book is an empty one
+		return 0, Counts{}
+	}
 	return b.pub.seq, Counts{
 		Positions: uint64(len(b.positions.pub)), Open: uint64(b.pub.open), Instruments: uint64(len(b.instruments.pub)),
 		Accounts: uint64(len(b.accounts.pub)), Window: uint64(b.pub.window.Len()), Cycles: uint64(b.shelf.count),
