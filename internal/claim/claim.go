@@ -76,7 +76,7 @@ func Take(dir, name string) (*Claim, error) {
 }
 
 func take(path, name string) (*Claim, error) {
-	dir, err := os.Open(path) //nolint:gosec // the caller names the directory
+	dir, err := openDir(path)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func Held(dir, name string, read func(*os.File)) bool {
 		defer func() { _ = f.Close() }() // opened for reading
 		held = taken(f)
 	}
-	if d, derr := os.Open(dir); derr == nil { //nolint:gosec // the caller names the directory
+	if d, derr := openDir(dir); derr == nil {
 		held = taken(d) || held
 		_ = d.Close() // the same
 	}
@@ -195,6 +195,11 @@ func flock(f *os.File, how int) error {
 			return err
 		}
 	}
+}
+
+// openDir opens a directory. A pipe in its place is refused, not waited for.
+func openDir(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY, 0) //nolint:gosec // the caller names the directory
 }
 
 // open opens a file that must not be a link, a pipe or a directory.
