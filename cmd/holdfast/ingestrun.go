@@ -356,19 +356,20 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 		}
 		noteUnused(f, g.notef)
 	}
-	defer g.noteRead(f)
+	told := 0
 	times := fileTimes{file: s.name}
-	defer func() { g.noteOrder(times) }()
 	base := g.bytes.Load()
 	for {
 		e, err := f.Next()
 		g.bytes.Store(base + uint64(max(f.Offset(), 0)))
-		if errors.Is(err, io.EOF) {
-			return true
+		for notes := f.Notes(); told < len(notes); told++ {
+			g.notef("holdfast: %s: %s", f.Name(), notes[told])
 		}
 		var bad *feed.LineError
-		if err != nil && !errors.As(err, &bad) {
-			return send(row{line: e.Line, err: &inputError{err}}) && false
+		if err != nil && !errors.As(err, &bad) { // said before the row that may end the run
+			g.noteSkipped(f)
+			g.noteOrder(times)
+			return errors.Is(err, io.EOF) || send(row{line: e.Line, err: &inputError{err}}) && false
 		}
 		r := row{line: e.Line, m: e.Mutation, err: err, free: e.Implied}
 		if err == nil {
@@ -382,12 +383,9 @@ func (g *ingestion) readOne(ctx context.Context, s source, rows chan<- row) bool
 	}
 }
 
-// noteRead says how a file was read, and which rows of it were passed over.
-func (g *ingestion) noteRead(f *feed.Feed) {
+// noteSkipped counts and names the rows of a file that were passed over.
+func (g *ingestion) noteSkipped(f *feed.Feed) {
 	g.skipped.Add(uint64(f.Skipped())) //nolint:gosec // a count
-	for _, note := range f.Notes() {
-		g.notef("holdfast: %s: %s", f.Name(), note)
-	}
 	var kinds []string
 	for _, k := range f.SkippedKinds() {
 		kinds = append(kinds, fmt.Sprintf("%d %s", k.Rows, k.Word))
