@@ -24,19 +24,30 @@ type ident struct{ dev, ino uint64 }
 
 // look asks what a name stands for, without following a link.
 func look(path string) (id ident, size int64, err error) {
-	var st unix.Stat_t
+	var mode uint32
 	for {
-		if err = unix.Lstat(path, &st); !errors.Is(err, unix.EINTR) {
+		if id, size, mode, err = inode(unix.AT_FDCWD, path); !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}
-	switch {
-	case err != nil:
-		return id, 0, &fs.PathError{Op: "lstat", Path: path, Err: err}
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return id, 0, &fs.PathError{Op: "lstat", Path: path, Err: unix.ENXIO}
+	if err == nil && mode&unix.S_IFMT != unix.S_IFREG {
+		err = unix.ENXIO
 	}
-	return ident{uint64(st.Dev), st.Ino}, st.Size, nil //nolint:gosec,unconvert // its sign and width differ between systems
+	if err != nil {
+		return ident{}, 0, &fs.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	return id, size, nil
+}
+
+// inodeByStat is inode by the calls that every system has.
+func inodeByStat(fd int, path string) (id ident, size int64, mode uint32, err error) {
+	var st unix.Stat_t
+	if path == "" {
+		err = unix.Fstat(fd, &st)
+	} else {
+		err = unix.Lstat(path, &st)
+	}
+	return ident{uint64(st.Dev), st.Ino}, st.Size, uint32(st.Mode), err //nolint:gosec,unconvert // signs and widths differ between systems
 }
 
 // watch knows what the names of the segments stand for. The writer goes on with
@@ -106,11 +117,14 @@ func (w *watch) newest(dir string) (reason string, err error) {
 func (w *watch) cut() (reason string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var st unix.Stat_t
-	if w.f == nil || unix.Fstat(int(w.f.Fd()), &st) != nil || st.Size >= w.bytes { //nolint:gosec // a file descriptor fits an int
+	if w.f == nil {
 		return ""
 	}
-	return cutTo(st.Size, w.bytes)
+	_, size, _, err := inode(int(w.f.Fd()), "") //nolint:gosec // a file descriptor fits an int
+	if err != nil || size >= w.bytes {
+		return ""
+	}
+	return cutTo(size, w.bytes)
 }
 
 func cutTo(size, committed int64) string {
