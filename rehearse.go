@@ -81,9 +81,6 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 // View is the state that the rehearsal began with.
 func (x *Rehearsal) View() *projector.View { return x.base }
 
-// Identity is that of the ledger, or of the one that would be made.
-func (x *Rehearsal) Identity() Identity { return x.id }
-
 // ApplyWith answers as [Ledger.ApplyWith] would.
 func (x *Rehearsal) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
 	rs, err := x.apply(ctx, []position.Mutation{m}, o)

@@ -36,10 +36,6 @@ type keptTime struct {
 	i  int // index into kept
 }
 
-// Kept returns how many entries are remembered beyond the size of the window,
-// because they were dated ahead of their records.
-func (w *Window) Kept() int { return w.view.apart }
-
 // Full reports whether one more entry that is ahead would find as many kept as the
 // window holds, and none of them to be dropped.
 func (w *Window) Full() bool {

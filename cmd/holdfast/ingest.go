@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -338,6 +339,9 @@ func readMapping(text string) (feed.Mapping, error) {
 		b, err := os.ReadFile(name) //nolint:gosec // the user names it
 		if err != nil {
 			return feed.Mapping{}, fmt.Errorf("holdfast: --map: %w", err)
+		}
+		if len(bytes.TrimSpace(b)) == 0 {
+			return feed.Mapping{}, usagef("--map: %s is empty: it holds one part a line, such as account=Account", name)
 		}
 		text = string(b) + "\n#" // of several lines, whatever it holds
 	}
