@@ -159,10 +159,6 @@ func (c *Cursor) seek() error {
 	c.mark = m
 	c.next = max(c.next, m.first)
 	if len(segs) == 0 {
-		if m.last >= m.first {
-			s := survey{mark: m, known: m.last}
-			return s.damaged(segmentPath(m.first), 0, m.first, "every segment is missing")
-		}
 		return io.EOF
 	}
 	return c.open(segs[0].first)

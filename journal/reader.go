@@ -83,18 +83,21 @@ func (r *Reader) list() ([]segmentFile, mark, error) {
 	for len(segs) > 0 && segs[0].first < m.first {
 		segs = segs[1:]
 	}
-	if len(segs) == 0 && m.last >= m.first {
-		s := survey{mark: m, known: m.last}
-		return nil, m, s.damaged(segmentPath(m.first), 0, m.first, "every segment is missing")
+	gap := ""
+	switch {
+	case len(segs) == 0 && m.last >= m.first:
+		gap = "every segment is missing"
+	case len(segs) > 0 && segs[0].first > m.first:
+		gap = "the first segment that MARK knows of is missing"
 	}
-	if len(segs) > 0 && segs[0].first > m.first {
+	if gap != "" {
 		// Trimmed between the two looks, or lost; a second MARK tells.
 		again, _, markErr := readMark(r.dir)
 		if markErr == nil && again.first > m.first {
 			return r.list()
 		}
 		s := survey{mark: m, known: m.last}
-		return nil, m, s.damaged(segmentPath(m.first), 0, m.first, "the first segment that MARK knows of is missing")
+		return nil, m, s.damaged(segmentPath(m.first), 0, m.first, gap)
 	}
 	return segs, m, nil
 }

@@ -322,3 +322,44 @@ func TestReadingAnEmptiedSegmentEnds(t *testing.T) {
 		require.NoError(t, c.Close())
 	}
 }
+
+// TestReaderBesideTrims looks for the end of a journal of which every segment is
+// trimmed as soon as it has a successor, also between a listing of the directory and
+// the look at what was listed.
+func TestReaderBesideTrims(t *testing.T) {
+	dir := fastDir(t)
+	j := open(t, dir, journal.Options{SegmentSize: 1})
+	add(t, j, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 3000 {
+			b := j.NewBatch()
+			b.Append([]byte("x"), 0, 1)
+			if err := j.Commit(b); err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := j.Trim(j.Durable()+1, 0); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	defer func() { <-done }()
+	r, err := journal.OpenReader(dir)
+	require.NoError(t, err)
+	for before := uint64(0); ; {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		last, err := r.Last()
+		require.NotErrorIs(t, err, journal.ErrDamaged)
+		if err == nil {
+			require.GreaterOrEqual(t, last.Seq, before)
+			before = last.Seq
+		}
+	}
+}
