@@ -11,6 +11,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
 // The request API: what a program in any language asks over NATS, on
@@ -118,21 +119,23 @@ func (l *Ledger) serveSnapshots(_ context.Context, q *query) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	var seq uint64
+	if after != nil {
+		if seq, err = strconv.ParseUint(after[0], 10, 64); err != nil {
+			return nil, q.badAfter()
+		}
+	}
 	list, err := l.Snapshots()
 	if err != nil {
 		return nil, coded(err)
 	}
 	// Newest first: what comes after has a lower seq or, of one seq, an older name.
-	past := func(seq uint64, name string) bool {
-		if after == nil {
-			return true
-		}
-		from, err := strconv.ParseUint(after[0], 10, 64)
-		return err == nil && (seq < from || seq == from && name < after[1])
+	past := func(s *snapshotter.Snapshot) bool {
+		return after == nil || s.Seq < seq || s.Seq == seq && s.Name < after[1]
 	}
 	out := newPage(q)
 	for _, s := range list {
-		if past(s.Seq, s.Name) && !out.addValue(BackupOf(s), func() string { return cursor(strconv.FormatUint(s.Seq, 10), s.Name) }) {
+		if past(&s) && !out.addValue(BackupOf(s), func() string { return cursor(strconv.FormatUint(s.Seq, 10), s.Name) }) {
 			break
 		}
 	}
@@ -168,6 +171,7 @@ func CodeOf(err error) string {
 		err  error
 		code string
 	}{
+		{ErrOutcomeUnknown, "504"}, // whatever it is because of: a 4xx says that nothing was done
 		{ErrInvalid, "400"},
 		{ErrTooMany, "400"},
 		{ErrTooLarge, "400"},
@@ -190,7 +194,6 @@ func CodeOf(err error) string {
 		{ErrAhead, "409"},
 		{ErrInstrumentInUse, "409"},
 		{ErrSplitTwice, "409"},
-		{ErrOutcomeUnknown, "504"},
 		{ErrFailed, "503"},
 		{ErrClosed, "503"},
 		{bus.ErrNotRunning, "503"},

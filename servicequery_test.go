@@ -1,6 +1,7 @@
 package holdfast_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -139,6 +140,7 @@ func TestRequestsTakeWhatTheyUseOnly(t *testing.T) {
 		{"summary", `{"after":"a.b"}`, `after "a.b" is no place in this list`},
 		{"account.list", `{"after":"."}`, `after "." is no place in this list`},
 		{"backup.list", `{"after":"7"}`, `after "7" is no place in this list`},
+		{"backup.list", `{"after":"x.y"}`, `after "x.y" is no place in this list`},
 		{"position.at", `{}`, `at or event is missing: at is a seq or an RFC 3339 time such as 2026-01-02T03:04:05Z, event such a time`},
 		{"position.at", `{"event":"position: x"}`, `event "position: x" is no RFC 3339 time such as "2006-01-02T15:04:05Z": a year has 4 digits`},
 		{"position.at", `{"event":"9999-12-31T23:59:59Z"}`, `event 9999-12-31T23:59:59Z is outside 1970 to 2261`},
@@ -239,5 +241,16 @@ func TestNullSelectsKeysWithoutAPart(t *testing.T) {
 		require.Empty(t, code, "%s", b)
 		require.NoError(t, json.Unmarshal(b, &groups))
 		require.Equal(t, len(row.want), groups[0].Positions, row.members)
+	}
+}
+
+// TestCodeOfAnUnknownOutcome gives it every reason that there is: a code of 4xx would
+// say that nothing was done.
+func TestCodeOfAnUnknownOutcome(t *testing.T) {
+	for _, why := range []error{
+		holdfast.ErrInvalid, holdfast.ErrTooLarge, holdfast.ErrUnknownFill, holdfast.ErrTrimmed, holdfast.ErrVersionConflict,
+		holdfast.ErrTooOld, holdfast.ErrDamaged, holdfast.ErrFailed, holdfast.ErrClosed, context.Canceled, nil,
+	} {
+		require.Equal(t, "504", holdfast.CodeOf(&holdfast.UnknownOutcomeError{IDs: []string{"a"}, Err: why}), "%v", why)
 	}
 }
