@@ -86,18 +86,27 @@ func (r *Reader) trimmedHistory(start uint64) error {
 }
 
 // recordOf returns the record of a fill whose id the duplicate window has
-// forgotten: the newest from one record, 0 for the oldest kept, up to head, all of
-// which are read for it.
-func (r *Reader) recordOf(ctx context.Context, key position.Key, fill string, from, head uint64) (uint64, error) {
+// forgotten: the newest from one record, 0 for the oldest kept, up to another, all
+// of which are read for it. What is trimmed under the search cannot be it.
+func (r *Reader) recordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (found uint64, err error) {
+	for range trimTries {
+		if found, err = r.recordAmong(ctx, key, fill, from, to); !errors.Is(err, ErrTrimmed) {
+			return found, err
+		}
+		from = 0
+	}
+	return 0, meanwhile(err)
+}
+
+func (r *Reader) recordAmong(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
 	log, err := r.openLog()
 	if err != nil {
 		return 0, fmt.Errorf("holdfast: %w", err)
 	}
-	var d position.Decoder
 	var found uint64
-	id := []byte(fill)
+	f := fillFinder{key: key, fill: fill}
 	for rec, err := range log.Records(from) {
-		if from > head {
+		if from > to {
 			break
 		}
 		if err == nil {
@@ -106,18 +115,15 @@ func (r *Reader) recordOf(ctx context.Context, key position.Key, fill string, fr
 		if err != nil {
 			return 0, fmt.Errorf("holdfast: %w", err)
 		}
-		if rec.Seq > head {
+		if rec.Seq > to {
 			break
 		}
-		if !bytes.Contains(rec.Payload, id) {
-			continue
-		}
-		c, err := d.Change(rec.Payload)
+		seq, err := f.in(rec)
 		if err != nil {
-			return 0, fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+			return 0, err
 		}
-		if f, ok := c.Cause.(position.Fill); ok && f.Ident == fill && f.Key == key {
-			found = rec.Seq - uint64(c.Part)
+		if seq > 0 {
+			found = seq
 		}
 	}
 	switch {
@@ -127,7 +133,33 @@ func (r *Reader) recordOf(ctx context.Context, key position.Key, fill string, fr
 		return 0, fmt.Errorf("%w: no kept record is the fill %q of %s, and the oldest kept record is %d: adjust or adopt the position instead",
 			ErrTrimmedHistory, fill, key, log.First())
 	}
-	return 0, fmt.Errorf("%w: no fill of %s has the id %q", position.ErrUnknownFill, key, fill)
+	return 0, noFill(key, fill)
+}
+
+func noFill(key position.Key, fill string) error {
+	return fmt.Errorf("%w: no fill of %s has the id %q", position.ErrUnknownFill, key, fill)
+}
+
+// fillFinder looks for the record of a fill.
+type fillFinder struct {
+	key    position.Key
+	fill   string
+	decode position.Decoder
+}
+
+// in returns the first record of the fill where a record is of it, else 0.
+func (f *fillFinder) in(rec journal.Record) (uint64, error) {
+	if !bytes.Contains(rec.Payload, []byte(f.fill)) {
+		return 0, nil
+	}
+	c, err := f.decode.Change(rec.Payload)
+	if err != nil {
+		return 0, fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+	}
+	if v, ok := c.Cause.(position.Fill); ok && v.Ident == f.fill && v.Key == f.key {
+		return rec.Seq - uint64(c.Part), nil
+	}
+	return 0, nil
 }
 
 // extend reads what followed upTo, up to record head.
@@ -236,10 +268,18 @@ type stateAt struct {
 // stateAt derives the state of a key and its instrument just before a record,
 // from the nearest snapshot and the records after it. It does not round down to
 // the end of a batch: the record may lie within one.
-func (r *Reader) stateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error) {
+func (r *Reader) stateAt(ctx context.Context, key position.Key, start uint64) (s stateBefore, err error) {
 	if start <= 1 {
 		return stateBefore{}, nil
 	}
+	err = r.untrimmed(ctx, func() error {
+		s, err = r.stateOnce(ctx, key, start)
+		return err
+	})
+	return s, err
+}
+
+func (r *Reader) stateOnce(ctx context.Context, key position.Key, start uint64) (stateBefore, error) {
 	log, err := r.openLog()
 	if err != nil {
 		return stateBefore{}, fmt.Errorf("holdfast: %w", err)

@@ -170,7 +170,7 @@ func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err
 		if req.known[id] != nil {
 			continue // of two about one fill the second is refused
 		}
-		a, err := l.foldAhead(ctx, revision(req.ms, id), id, look.look.first[id], most)
+		a, err := foldAhead(ctx, l.Reader, l.id.Rules(), revision(req.ms, id), id, look.look.first[id], most)
 		if err != nil {
 			leave()
 			return nil, err

@@ -42,35 +42,49 @@ func (a *ahead) cycles() int {
 	return a.fold.Cycles()
 }
 
-// foldAhead finds a fill, unless its record is known already, and folds what
-// followed it again, up to what is durable now. A refusal is part of what it
-// returns; the error is for what kept it from reading.
-func (l *Ledger) foldAhead(ctx context.Context, m position.Mutation, id fillOf, first uint64, most int) (*ahead, error) {
+// annals are what a refold reads: records, and the states between them.
+type annals interface {
+	// newestShown is the newest record that may be read.
+	newestShown() uint64
+	// recordOf is the newest record of a fill from one record to another.
+	recordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error)
+	// concerning calls f with the records from one to another in which the name of an
+	// instrument occurs: nothing else can concern it or its positions.
+	concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error
+	stateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error)
+	// trimmedHistory says that the state before a record is not kept any more.
+	trimmedHistory(start uint64) error
+}
+
+// foldAhead finds the fill of a bust or correction, unless its record is known
+// already, and folds what followed it again, up to the newest record. A refusal is
+// part of what it returns; the error is for what kept it from reading.
+func foldAhead(ctx context.Context, from annals, rules position.Rules, m position.Mutation, id fillOf, first uint64, most int) (*ahead, error) {
 	a := &ahead{fillOf: id, first: first}
 	if first == 0 {
-		if err := l.catchUp(func(head uint64) error { return a.search(ctx, l.Reader, head) }, &a.upTo); err != nil || a.first == 0 {
+		if err := catchUp(ctx, from, a.search, &a.upTo); err != nil || a.first == 0 {
 			return a, err
 		}
 	}
-	head := l.wal.Durable()
-	start, revised, err := l.revisions(ctx, id.key, a.first, head)
+	head := from.newestShown()
+	start, revised, err := revisions(ctx, from, id.key, a.first, head)
 	var before stateBefore
 	if err == nil {
-		before, err = l.stateAt(ctx, id.key, start)
+		before, err = from.stateAt(ctx, id.key, start)
 	}
 	if errors.Is(err, ErrTrimmed) {
-		a.refused = l.trimmedHistory(start)
+		a.refused = from.trimmedHistory(start)
 		return a, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	from := &position.History{Seq: a.first, Position: before.position, Instrument: before.instrument}
-	if a.fold, err = l.id.Rules().NewRefold(m, from, revised, most); err != nil {
+	origin := &position.History{Seq: a.first, Position: before.position, Instrument: before.instrument}
+	if a.fold, err = rules.NewRefold(m, origin, revised, most); err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
 	a.upTo, a.revised, a.refused = start-1, head, nil
-	return a, l.catchUp(func(head uint64) error { return a.extend(ctx, l.Reader, head) }, &a.upTo)
+	return a, catchUp(ctx, from, a.extend, &a.upTo)
 }
 
 // lag is how many records a caller leaves to the stager, which waits for them to
@@ -78,10 +92,10 @@ func (l *Ledger) foldAhead(ctx context.Context, m position.Mutation, id fillOf, 
 const lag = 4096
 
 // catchUp lets a caller read until little is left of what is appended meanwhile.
-func (l *Ledger) catchUp(read func(head uint64) error, upTo *uint64) error {
+func catchUp(ctx context.Context, from annals, read func(ctx context.Context, from annals, head uint64) error, upTo *uint64) error {
 	for range restages {
-		before, head := *upTo, l.wal.Durable()
-		if err := read(head); err != nil || *upTo == before || l.wal.Durable()-head < lag {
+		before, head := *upTo, from.newestShown()
+		if err := read(ctx, from, head); err != nil || *upTo == before || from.newestShown()-head < lag {
 			return err
 		}
 	}
@@ -89,12 +103,12 @@ func (l *Ledger) catchUp(read func(head uint64) error, upTo *uint64) error {
 }
 
 // search looks for the fill among the records behind upTo, up to record head.
-func (a *ahead) search(ctx context.Context, r *Reader, head uint64) error {
+func (a *ahead) search(ctx context.Context, in annals, head uint64) error {
 	from := a.upTo + 1
 	if a.upTo == 0 {
 		from = 0 // the oldest kept: the journal may be trimmed
 	}
-	found, err := r.recordOf(ctx, a.key, a.fill, from, head)
+	found, err := in.recordOf(ctx, a.key, a.fill, from, head)
 	switch {
 	case err == nil:
 		a.first = found
@@ -109,12 +123,12 @@ func (a *ahead) search(ctx context.Context, r *Reader, head uint64) error {
 // revisions finds where a refold of the fill at a record has to begin, and the last
 // bust or correction of each fill from there on. One that concerns a fill before
 // moves the beginning back, because the image before the fill still has that in it.
-func (r *Reader) revisions(ctx context.Context, key position.Key, first, head uint64) (start uint64, of map[uint64]position.Mutation, err error) {
+func revisions(ctx context.Context, from annals, key position.Key, first, head uint64) (start uint64, of map[uint64]position.Mutation, err error) {
 	for start = first; ; {
 		again := false
 		of = make(map[uint64]position.Mutation)
 		var d position.Decoder
-		err = r.concerning(ctx, key.Instrument, start, head, func(rec journal.Record) error {
+		err = from.concerning(ctx, key.Instrument, start, head, func(rec journal.Record) error {
 			c, derr := d.Change(rec.Payload)
 			if derr != nil {
 				return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, derr)
@@ -134,8 +148,7 @@ func (r *Reader) revisions(ctx context.Context, key position.Key, first, head ui
 	}
 }
 
-// concerning calls f with the records from one to another in which the name of an
-// instrument occurs: nothing else can concern it or its positions.
+// concerning implements [annals].
 func (r *Reader) concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
 	if from > to {
 		return nil
@@ -168,13 +181,16 @@ func (r *Reader) concerning(ctx context.Context, instrument string, from, to uin
 }
 
 // extend folds what followed upTo, up to record head, which ends a batch.
-func (a *ahead) extend(ctx context.Context, r *Reader, head uint64) error {
-	err := r.concerning(ctx, a.key.Instrument, a.upTo+1, head, a.take)
+func (a *ahead) extend(ctx context.Context, from annals, head uint64) error {
+	err := from.concerning(ctx, a.key.Instrument, a.upTo+1, head, a.take)
 	if err == nil {
 		err = a.flush()
 	}
 	if err == nil {
 		a.upTo = max(a.upTo, head)
+	}
+	if errors.Is(err, ErrTrimmed) { // under the reading
+		a.refused = from.trimmedHistory(a.first)
 	}
 	if a.refused != nil { // that is the answer, not a failure to read
 		err = nil
@@ -250,10 +266,10 @@ func (a *ahead) refuse(err error) error {
 
 // history is the answer to the projector once all records up to head are folded.
 // It is the stager's, and reads nothing but what followed upTo.
-func (a *ahead) history(ctx context.Context, r *Reader, head uint64) (*position.History, error) {
+func (a *ahead) history(ctx context.Context, from annals, head uint64) (*position.History, error) {
 	if a.first == 0 {
 		// What was found out holds for the records up to upTo.
-		if err := a.search(ctx, r, head); err != nil {
+		if err := a.search(ctx, from, head); err != nil {
 			return nil, err
 		}
 		if a.first != 0 {
@@ -262,7 +278,7 @@ func (a *ahead) history(ctx context.Context, r *Reader, head uint64) (*position.
 		return nil, a.refused
 	}
 	if a.refused == nil {
-		if err := a.extend(ctx, r, head); err != nil {
+		if err := a.extend(ctx, from, head); err != nil {
 			return nil, err
 		}
 	}

@@ -3,7 +3,6 @@ package holdfast
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -30,9 +29,24 @@ type Rehearsal struct {
 	began   bool // the epoch's record is made
 	clock   recordClock
 	last    position.Time
-	records []journal.Record // made so far; the first is the one after base
-	replay  *projector.Book  // lags behind, for states in between
-	body    []byte           // of base, once it was needed
+	records []rehearsedRecord // made so far; the first is the one after base
+	encoded []byte            // room for one
+	replay  *projector.Book   // lags behind, for states in between
+	body    []byte            // of base, once it was needed
+
+	// Of the request that is staged.
+	ctx   context.Context //nolint:containedctx // that of the call
+	ms    []position.Mutation
+	known map[fillOf]*ahead
+	most  int // cycles that it may still fold again
+}
+
+// rehearsedRecord is what a record has beside its seq and the epoch, which is one
+// for all: a dry run may make many.
+type rehearsedRecord struct {
+	payload []byte
+	at      position.Time
+	more    bool
 }
 
 // Rehearse begins a rehearsal on what dir holds, or, where there is no ledger, on
@@ -65,6 +79,8 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 	}
 	if o.Keys != nil {
 		r = r.WithKeys(o.Keys)
+	} else if r.id.Encrypted {
+		return nil, r.id.keyless()
 	}
 	x.r, x.id = r, r.id
 	own := *r
@@ -118,6 +134,7 @@ func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOp
 	if x.last, err = x.clock.read(x.opts.Now(), x.last); err != nil {
 		return nil, err
 	}
+	x.ctx, x.ms, x.known, x.most = ctx, ms, nil, position.MaxRefoldCycles
 	s, err := x.stage(ms, o)
 	if err != nil {
 		return nil, err
@@ -155,103 +172,91 @@ func (x *Rehearsal) stage(ms []position.Mutation, o ApplyOptions) (*projector.St
 
 // accept makes records of what was staged.
 func (x *Rehearsal) accept(s *projector.Staged) {
-	head := x.book.Head()
 	for i := range s.Changes {
-		rec := journal.Record{
-			Seq: head + 1 + uint64(i), Epoch: x.epoch, Time: int64(s.At), Payload: position.AppendChange(nil, &s.Changes[i]),
-		}
-		if i < len(s.Changes)-1 {
-			rec.Flags |= journal.More
-		}
-		x.records = append(x.records, rec)
+		x.encoded = position.AppendChange(x.encoded[:0], &s.Changes[i])
+		x.records = append(x.records, rehearsedRecord{payload: bytes.Clone(x.encoded), at: s.At, more: i < len(s.Changes)-1})
 	}
 	x.book.Accept(s)
 	x.book.Publish(s)
 }
 
-// made yields the rehearsal's own records from a seq on.
-func (x *Rehearsal) made(from uint64) iter.Seq2[journal.Record, error] {
-	return func(yield func(journal.Record, error) bool) {
-		for _, rec := range x.records[min(len(x.records), int(max(from, x.base.Seq()+1)-x.base.Seq()-1)):] {
-			if !yield(rec, nil) {
+// made yields the rehearsal's own records from one to another.
+func (x *Rehearsal) made(from, to uint64) iter.Seq[journal.Record] {
+	return func(yield func(journal.Record) bool) {
+		base := x.base.Seq()
+		for seq := max(from, base+1); seq <= min(to, x.newestShown()); seq++ {
+			r := &x.records[seq-base-1]
+			rec := journal.Record{Seq: seq, Epoch: x.epoch, Time: int64(r.at), Payload: r.payload}
+			if r.more {
+				rec.Flags = journal.More
+			}
+			if !yield(rec) {
 				return
 			}
 		}
 	}
 }
 
-// history is the projector's callback: see historian.history.
+// history is the projector's callback: it folds what a call of [Ledger.Apply]
+// reads ahead.
 func (x *Rehearsal) history(key position.Key, fill string, first, head uint64) (*position.History, error) {
-	ctx := context.Background()
-	if first == 0 {
+	id := fillOf{key, fill}
+	a := x.known[id]
+	if a == nil {
 		var err error
-		if first, err = x.recordOf(ctx, key, fill); err != nil {
+		if a, err = foldAhead(x.ctx, x, x.id.Rules(), revision(x.ms, id), id, first, x.most); err != nil {
 			return nil, err
 		}
+		x.most -= a.cycles()
+		if x.known == nil {
+			x.known = make(map[fillOf]*ahead)
+		}
+		x.known[id] = a
 	}
-	for start := first; ; {
-		p := &past{key: key, first: first, start: start, upTo: start - 1}
-		err := x.extend(ctx, p, head)
-		if back, ok := errors.AsType[*earlierError](err); ok {
-			start = back.start
-			continue
-		}
-		if err == nil {
-			p.before, err = x.stateAt(ctx, key, start)
-		}
-		if errors.Is(err, ErrTrimmed) {
-			return nil, x.r.trimmedHistory(start)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return p.history(), nil
-	}
+	return a.history(x.ctx, x, head)
 }
+
+// newestShown implements [annals].
+func (x *Rehearsal) newestShown() uint64 { return x.base.Seq() + uint64(len(x.records)) }
+
+// trimmedHistory implements [annals].
+func (x *Rehearsal) trimmedHistory(start uint64) error { return x.r.trimmedHistory(start) }
 
 // recordOf is [Reader.recordOf] among the rehearsal's records as well.
-func (x *Rehearsal) recordOf(ctx context.Context, key position.Key, fill string) (uint64, error) {
-	var d position.Decoder
-	for i := len(x.records) - 1; i >= 0; i-- {
-		rec := &x.records[i]
-		if !bytes.Contains(rec.Payload, []byte(fill)) {
-			continue
-		}
-		c, err := d.Change(rec.Payload)
+func (x *Rehearsal) recordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (found uint64, err error) {
+	f := fillFinder{key: key, fill: fill}
+	for rec := range x.made(from, to) {
+		seq, err := f.in(rec)
 		if err != nil {
-			return 0, fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+			return 0, err
 		}
-		if f, ok := c.Cause.(position.Fill); ok && f.Ident == fill && f.Key == key {
-			return rec.Seq - uint64(c.Part), nil
+		if seq > 0 {
+			found = seq
 		}
 	}
-	if x.r == nil {
-		return 0, fmt.Errorf("%w: no fill of %s has the id %q", position.ErrUnknownFill, key, fill)
+	switch {
+	case found > 0:
+		return found, nil
+	case x.r == nil:
+		return 0, noFill(key, fill)
 	}
-	return x.r.recordOf(ctx, key, fill, 0, x.base.Seq())
+	return x.r.recordOf(ctx, key, fill, from, min(to, x.base.Seq()))
 }
 
-// extend reads what followed, in the journal and then here.
-func (x *Rehearsal) extend(ctx context.Context, p *past, head uint64) error {
-	if base := x.base.Seq(); x.r != nil && p.upTo < base {
-		if err := p.extend(ctx, x.r, base); err != nil {
+// concerning is [Reader.concerning] among the rehearsal's records as well.
+func (x *Rehearsal) concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
+	if x.r != nil {
+		if err := x.r.concerning(ctx, instrument, from, min(to, x.base.Seq()), f); err != nil {
 			return err
 		}
 	}
-	name := []byte(p.key.Instrument)
-	for rec, err := range x.made(p.upTo + 1) {
-		if err != nil {
-			return err
-		}
-		if rec.Seq > head {
-			break
-		}
+	name := []byte(instrument)
+	for rec := range x.made(from, to) {
 		if bytes.Contains(rec.Payload, name) {
-			if err := p.take(rec); err != nil {
+			if err := f(rec); err != nil {
 				return err
 			}
 		}
-		p.upTo = rec.Seq
 	}
 	return nil
 }
@@ -272,7 +277,14 @@ func (x *Rehearsal) stateAt(ctx context.Context, key position.Key, start uint64)
 		}
 	}
 	if from := x.replay.Head() + 1; from < start {
-		if err := x.replay.Replay(cut(project(ctx, x.made(from)), start-1), projector.Until{}); err != nil {
+		records := func(yield func(projector.Record, error) bool) {
+			for rec := range x.made(from, start-1) {
+				if !yield(projected(rec), ctx.Err()) {
+					return
+				}
+			}
+		}
+		if err := x.replay.Replay(cut(records, start-1), projector.Until{}); err != nil {
 			return stateBefore{}, fmt.Errorf("holdfast: %w", err)
 		}
 	}

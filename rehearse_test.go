@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -175,4 +176,38 @@ func TestRehearsalAnswersAsTheLedger(t *testing.T) {
 	}
 	t.Logf("%d worlds: %d requests taken, %d refused, 0 differences", worlds, applied, refused)
 	require.Positive(t, refused)
+}
+
+// TestRehearsalIsBoundedAsTheLedger busts the first of more fills than may be folded
+// again at once.
+func TestRehearsalIsBoundedAsTheLedger(t *testing.T) {
+	x, err := holdfast.Rehearse(t.Context(), t.TempDir(), quiet())
+	require.NoError(t, err)
+	first := fill("first", "A", "I", position.Buy, "1", "100")
+	_, err = x.ApplyWith(t.Context(), first, holdfast.ApplyOptions{})
+	require.NoError(t, err)
+	sides := []position.Side{position.Sell, position.Buy} // without the first fill each buy ends a cycle
+	for n := range 2 * (position.MaxRefoldCycles + 1) {
+		_, err = x.ApplyWith(t.Context(), fill(strconv.Itoa(n), "A", "I", sides[n%2], "2", "100"), holdfast.ApplyOptions{})
+		require.NoError(t, err)
+	}
+	_, err = x.ApplyWith(t.Context(), bust("b", first), holdfast.ApplyOptions{})
+	require.ErrorIs(t, err, holdfast.ErrTooLarge)
+	require.ErrorContains(t, err, "more cycles than 65536")
+}
+
+// A dry run of a large file keeps of each record what a bust may ask for, and no more.
+func TestRehearsalKeepsLittle(t *testing.T) {
+	const fills = 30_000
+	x, err := holdfast.Rehearse(t.Context(), t.TempDir(), quiet())
+	require.NoError(t, err)
+	before := heap()
+	for i := range fills {
+		_, err = x.ApplyWith(t.Context(), fill(strconv.Itoa(i), "A", "I", position.Buy, "1", "100"), holdfast.ApplyOptions{})
+		require.NoError(t, err)
+	}
+	held := (int64(heap()) - int64(before)) / fills
+	t.Logf("%d bytes for each fill", held)
+	require.Less(t, held, int64(700))
+	runtime.KeepAlive(x)
 }

@@ -193,6 +193,8 @@ func TestEncryptedFromCreation(t *testing.T) {
 	_, err := holdfast.Open(t.Context(), dir, quiet())
 	require.ErrorIs(t, err, holdfast.ErrNoKey)
 	require.ErrorContains(t, err, "created to be encrypted")
+	_, rehearsal := holdfast.Rehearse(t.Context(), dir, quiet())
+	require.EqualError(t, rehearsal, err.Error())
 	r, err := holdfast.OpenReader(dir)
 	require.NoError(t, err)
 	require.ErrorIs(t, r.CheckKeys(), holdfast.ErrNoKey)
