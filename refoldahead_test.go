@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -271,4 +272,47 @@ func TestLookThatIsLost(t *testing.T) {
 	err = <-busted
 	require.ErrorIs(t, err, holdfast.ErrFailed)
 	require.NotErrorIs(t, err, holdfast.ErrInvalid)
+}
+
+// TestWaitingBustsHoldUpNoRequest has more busts wait for their turn than requests to
+// apply are handled at once: a fill is applied beside them.
+func TestWaitingBustsHoldUpNoRequest(t *testing.T) {
+	s := startServer(t, t.TempDir())
+	o := quiet()
+	o.Window = 16
+	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	l := open(t, t.TempDir(), o)
+	applyAll(t, l, inOrder(randomFills(1, 100)))
+	caughtUp(t, l)
+	gate := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	release := sync.OnceFunc(func() { close(gate) })
+	defer release()
+	for i := range 2 {
+		ctx := stalled{t.Context(), new(atomic.Bool), new(atomic.Bool), gate}
+		m := bust("b"+strconv.Itoa(i), fill("nosuch", "A"+strconv.Itoa(i), "I1", position.Buy, "1", "1"))
+		wg.Go(func() {
+			_, err := l.Apply(stalledAfterBegin{stalled: ctx, asked: new(atomic.Bool)}, anHourOn(m))
+			if !errors.Is(err, holdfast.ErrUnknownFill) {
+				t.Error(err)
+			}
+		})
+		require.Eventually(t, ctx.reached.Load, time.Minute, time.Millisecond)
+	}
+	nc, err := s.Connect(t.Context())
+	require.NoError(t, err)
+	defer nc.Close()
+	for i := range 300 {
+		body, merr := position.MarshalMutation(anHourOn(bust("w"+strconv.Itoa(i), fill("nosuch", "A2", "I1", position.Buy, "1", "1"))))
+		require.NoError(t, merr)
+		require.NoError(t, nc.PublishRequest(bus.RequestSubject("main", "apply"), nc.NewInbox(), body))
+	}
+	next := fill("", "A0", "I1", position.Buy, "1", "1")
+	next.Time = 0
+	body, err := position.MarshalMutation(next)
+	require.NoError(t, err)
+	m, err := nc.Request(bus.RequestSubject("main", "apply"), body, time.Minute)
+	require.NoError(t, err)
+	require.Contains(t, string(m.Data), `"duplicate":false`)
 }

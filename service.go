@@ -38,7 +38,7 @@ func (l *Ledger) endpoints() []bus.Endpoint {
 		return bus.Endpoint{Name: name, Answer: l.ours(reading(name, a))}
 	}
 	return []bus.Endpoint{
-		{Name: "apply", Answer: l.ours(l.serveApply)},
+		{Name: "apply", Answer: l.ours(l.serveApply), Apart: mayRefold},
 		asked("position.get", l.serveGet),
 		asked("position.list", viewing(l.serveList)),
 		asked("position.at", heavy(l.serveAt)),
@@ -262,6 +262,12 @@ type applied struct {
 	Seq       uint64 `json:"seq"` // last record of the mutation
 	First     uint64 `json:"first"`
 	Duplicate bool   `json:"duplicate"`
+}
+
+// mayRefold reports whether a request may hold a bust or correction, which waits for
+// its turn to read the history of a fill.
+func mayRefold(body []byte) bool {
+	return bytes.Contains(body, []byte(`"bust"`)) || bytes.Contains(body, []byte(`"correct"`))
 }
 
 // serveApply takes one mutation, or an array of them as an atomic batch.

@@ -32,6 +32,8 @@ const (
 	defaultMaxRequest  = 1 << 20
 	pendingRequests    = 4096     // per endpoint, waiting for a free handler
 	pendingBytes       = 64 << 20 // the same, in bytes
+	apartRequests      = 4096     // see Endpoint.Apart
+	apartBytes         = 4 << 10  // of one of them
 	stopPatience       = 5 * time.Second
 	maxErrorText       = 4096
 )
@@ -47,6 +49,11 @@ type Endpoint struct {
 
 	// Answer is Handle for answers that have headers; it is used where it is set.
 	Answer func(ctx context.Context, body []byte) (Reply, error)
+
+	// Apart picks, of the short ones, requests that mostly wait, such as for one
+	// another: they take no place of those that Concurrency counts, where they would
+	// hold up the rest. It may be nil.
+	Apart func(body []byte) bool
 
 	Concurrency int // requests handled at once; 0 is 128. More wait in order, some thousands at most
 	MaxRequest  int // bytes of a request; 0 is 1 MiB
@@ -152,7 +159,7 @@ func (s *service) dispatcher(e *Endpoint) micro.HandlerFunc {
 	if largest <= 0 {
 		largest = defaultMaxRequest
 	}
-	slots := make(chan struct{}, limit)
+	slots, apart := make(chan struct{}, limit), make(chan struct{}, apartRequests)
 	handle := e.Answer
 	if handle == nil {
 		handle = func(ctx context.Context, body []byte) (Reply, error) {
@@ -168,14 +175,18 @@ func (s *service) dispatcher(e *Endpoint) micro.HandlerFunc {
 			s.refuse(req.Reply(), CodeTooLarge, fmt.Sprintf("request has %d bytes, at most %d are taken", len(req.Data()), largest))
 			return
 		}
-		slots <- struct{}{}
+		place := slots
+		if e.Apart != nil && len(req.Data()) <= apartBytes && e.Apart(req.Data()) {
+			place = apart
+		}
+		place <- struct{}{}
 		if !s.enter() {
-			<-slots
+			<-place
 			s.refuse(req.Reply(), CodeStopping, "the ledger is being closed")
 			return
 		}
 		go func() {
-			defer func() { <-slots; s.wg.Done() }()
+			defer func() { <-place; s.wg.Done() }()
 			s.answer(req.Reply(), req.Data(), handle)
 		}()
 	}
