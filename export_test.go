@@ -180,3 +180,20 @@ func (l *Ledger) Break(err error) { l.fail(err) }
 
 // Queued is how many requests wait for the stager.
 func (l *Ledger) Queued() int { return len(l.queue) }
+
+// WaitsToReadAhead reports whether somebody waits for a turn to read ahead.
+func (l *Ledger) WaitsToReadAhead() bool {
+	l.refolds.mu.Lock()
+	defer l.refolds.mu.Unlock()
+	return l.refolds.changed != nil
+}
+
+// ForgetWaiting makes WaitsToReadAhead tell of those only who come from now on.
+func (l *Ledger) ForgetWaiting() {
+	l.refolds.mu.Lock()
+	defer l.refolds.mu.Unlock()
+	if l.refolds.changed != nil {
+		close(l.refolds.changed)
+		l.refolds.changed = nil
+	}
+}

@@ -186,15 +186,34 @@ func TestASearchThatStandsStillHoldsUpNobody(t *testing.T) {
 	defer release()
 	var wg sync.WaitGroup
 	errs := make([]error, slots)
+	missing := func(account string) position.Mutation {
+		return anHourOn(bust("of "+account, fill("nosuch", account, "I1", position.Buy, "1", "1")))
+	}
+	waits := func(m position.Mutation) {
+		ctx, cancel := context.WithCancel(t.Context())
+		given := make(chan error, 1)
+		go func() {
+			_, err := l.Apply(ctx, m)
+			given <- err
+		}()
+		require.Eventually(t, l.WaitsToReadAhead, time.Minute, time.Millisecond)
+		cancel()
+		err := <-given
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
+		l.ForgetWaiting()
+	}
 	for i := range slots {
 		ctx := stalled{t.Context(), new(atomic.Bool), new(atomic.Bool), gate}
-		m := bust("b"+strconv.Itoa(i), fill("nosuch", "A"+strconv.Itoa(i), "I1", position.Buy, "1", "1"))
+		m := missing("A" + strconv.Itoa(i))
 		wg.Go(func() {
 			armed := stalledAfterBegin{stalled: ctx, asked: new(atomic.Bool)}
-			_, errs[i] = l.Apply(armed, anHourOn(m))
+			_, errs[i] = l.Apply(armed, m)
 		})
 		require.Eventually(t, ctx.reached.Load, time.Minute, time.Millisecond)
+		waits(missing("A0")) // the key that is read first
 	}
+	waits(missing("A2"))
 	for range 3 {
 		next := fill("", "A0", "I1", position.Buy, "1", "1")
 		next.Time = 0
@@ -203,16 +222,6 @@ func TestASearchThatStandsStillHoldsUpNobody(t *testing.T) {
 	}
 	_, err := l.Apply(t.Context(), anHourOn(bust("same", fill("f-99", "none", "I1", position.Buy, "1", "1"))))
 	require.ErrorIs(t, err, holdfast.ErrUnknownFill, "no position: refused without reading")
-	ctx, cancel := context.WithCancel(t.Context())
-	third := make(chan error, 1)
-	go func() {
-		_, aerr := l.Apply(ctx, anHourOn(bust("third", fill("nosuch", "A2", "I1", position.Buy, "1", "1"))))
-		third <- aerr
-	}()
-	cancel()
-	err = <-third
-	require.ErrorIs(t, err, context.Canceled)
-	require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
 	release()
 	wg.Wait()
 	for _, err := range errs {
@@ -315,4 +324,43 @@ func TestWaitingBustsHoldUpNoRequest(t *testing.T) {
 	m, err := nc.Request(bus.RequestSubject("main", "apply"), body, time.Minute)
 	require.NoError(t, err)
 	require.Contains(t, string(m.Data), `"duplicate":false`)
+}
+
+// overtaken is a context that does something the first time that somebody begins to
+// wait with it: for the look, which is queued by then.
+type overtaken struct {
+	context.Context
+
+	then func()
+}
+
+func (o overtaken) Done() <-chan struct{} {
+	o.then()
+	return o.Context.Done()
+}
+
+// TestABustThatItsFillOvertakes applies the fill between the look of its bust, which
+// finds nothing to read, and the bust.
+func TestABustThatItsFillOvertakes(t *testing.T) {
+	l := open(t, t.TempDir(), quiet())
+	applyAll(t, l, []position.Mutation{fill("before", "A", "I", position.Buy, "1", "100")})
+	overtake := func(id string) (overtaken, position.Bust) {
+		f := fill(id, "A", "I", position.Buy, "1", "100")
+		return overtaken{t.Context(), sync.OnceFunc(func() { applyAll(t, l, []position.Mutation{f}) })}, bust("bust of "+id, f)
+	}
+	ctx, b := overtake("one")
+	_, err := l.Apply(ctx, b)
+	require.NoError(t, err)
+	ctx, b = overtake("two")
+	_, err = l.ApplyBatch(ctx, []position.Mutation{b, fill("with it", "A", "J", position.Buy, "1", "100")})
+	require.NoError(t, err)
+	ctx, b = overtake("three")
+	f, err := l.ApplyAsync(ctx, b)
+	require.NoError(t, err)
+	_, err = f.Wait(t.Context())
+	require.ErrorIs(t, err, holdfast.ErrVersionConflict)
+	_, err = l.Apply(t.Context(), b)
+	require.NoError(t, err)
+	p, _ := l.Position(b.Key)
+	require.Equal(t, "1", p.Qty.String())
 }

@@ -95,10 +95,18 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 }
 
 // View is the state that the rehearsal began with.
-func (x *Rehearsal) View() *projector.View { return x.base }
+func (x *Rehearsal) View() *projector.View {
+	if x == nil || x.base == nil {
+		return new(projector.View)
+	}
+	return x.base
+}
 
 // ApplyWith answers as [Ledger.ApplyWith] would.
 func (x *Rehearsal) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
+	if err := x.begin(ctx); err != nil {
+		return Result{}, err
+	}
 	rs, err := x.apply(ctx, []position.Mutation{m}, o)
 	if err != nil {
 		return Result{}, err
@@ -108,16 +116,24 @@ func (x *Rehearsal) ApplyWith(ctx context.Context, m position.Mutation, o ApplyO
 
 // ApplyBatch answers as [Ledger.ApplyBatch] would.
 func (x *Rehearsal) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
+	if err := x.begin(ctx); err != nil {
+		return nil, err
+	}
 	if err := batchBounds(len(ms), x.id.Window); err != nil || len(ms) == 0 {
 		return nil, err
 	}
 	return x.apply(ctx, slices.Clone(ms), ApplyOptions{})
 }
 
-func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOptions) ([]Result, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("holdfast: apply: %w", err)
+// begin is [Ledger.begin] of a Rehearsal.
+func (x *Rehearsal) begin(ctx context.Context) error {
+	if x == nil || x.book == nil {
+		return fmt.Errorf("%w: the Rehearsal was not made by Rehearse", ErrInvalid)
 	}
+	return ended(ctx)
+}
+
+func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOptions) ([]Result, error) {
 	for i, m := range ms {
 		if m = position.Own(m); m == nil {
 			return nil, fmt.Errorf("%w: mutation %d is nil", ErrInvalid, i)

@@ -211,3 +211,14 @@ func TestRehearsalKeepsLittle(t *testing.T) {
 	require.Less(t, held, int64(700))
 	runtime.KeepAlive(x)
 }
+
+func TestRehearsalThatNobodyMade(t *testing.T) {
+	f := fill("a", "A", "I", position.Buy, "1", "100")
+	for _, x := range []*holdfast.Rehearsal{nil, new(holdfast.Rehearsal)} {
+		_, err := x.ApplyWith(t.Context(), f, holdfast.ApplyOptions{})
+		require.ErrorIs(t, err, holdfast.ErrInvalid)
+		_, err = x.ApplyBatch(t.Context(), []position.Mutation{f})
+		require.ErrorIs(t, err, holdfast.ErrInvalid)
+		require.Zero(t, x.View().Seq())
+	}
+}
