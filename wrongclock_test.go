@@ -1,6 +1,7 @@
 package holdfast_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -91,7 +92,8 @@ func TestWrongClockRemovesNothing(t *testing.T) {
 	in2100 := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).Sub(begin.Add(5 * day))
 	for name, c := range map[string]struct {
 		off   time.Duration
-		under int // sessions under the wrong clock
+		under int           // sessions under the wrong clock
+		step  time.Duration // between those after it, 0: 20 hours
 	}{
 		"never wrong":           {},
 		"a month for a record":  {off: 31 * day, under: 1},
@@ -101,6 +103,7 @@ func TestWrongClockRemovesNothing(t *testing.T) {
 		"nine hours for a day":  {off: -9 * time.Hour, under: 6},
 		"1970 for a record":     {off: -56 * 365 * day, under: 1},
 		"a month back, for one": {off: -31 * day, under: 1},
+		"hours for a record":    {off: 15 * time.Hour, under: 1, step: 4 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,13 +122,31 @@ func TestWrongClockRemovesNothing(t *testing.T) {
 			}
 			first := uint64(1)
 			for range 20 {
-				at = at.Add(20 * time.Hour)
+				at = at.Add(cmp.Or(c.step, 20*time.Hour))
 				d.session(at, 0, 8)
 				first = d.kept(at)
 			}
 			require.Greater(t, first, uint64(50), "what is due is trimmed")
 		})
 	}
+}
+
+// TestShutLedgerAgesByADay opens a ledger under a clock that is behind its newest
+// record, a month after it was closed as the file system tells.
+func TestShutLedgerAgesByADay(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Date(2026, 11, 5, 8, 0, 0, 0, time.UTC)
+	newest := now
+	o := holdfast.Options{SnapshotInterval: -1, Now: func() time.Time { return now }}
+	l := open(t, dir, o)
+	buys(t, l, "A", 1)
+	require.NoError(t, l.Close())
+	now = now.Add(-time.Hour)
+	closed := now.Add(-30 * 24 * time.Hour)
+	require.NoError(t, os.Chtimes(filepath.Join(dir, "MARK"), closed, closed))
+	l = open(t, dir, o)
+	buys(t, l, "B", 1)
+	require.Equal(t, 24*time.Hour, l.View().Time().Std().Sub(newest), "two days at half speed")
 }
 
 // TestRecordTimeGoesOn asks for moments while the clock is behind the newest

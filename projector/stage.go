@@ -99,7 +99,7 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []p
 		}
 		err = b.member(s, i, m, prints[i], insist)
 		if known >= 0 && (err != nil || !s.Outcomes[i].Duplicate) {
-			err = b.partlyKnown(m, err, ms[known], s.Outcomes[known].First)
+			err = partlyKnown(m, err, ms[known], s.Outcomes[known].First)
 		}
 		if err != nil {
 			return nil, memberError(i, len(ms), err)
@@ -111,12 +111,9 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []p
 // partlyKnown says why a batch is refused of which another member is known: m is
 // new, or may be known as well and forgotten, which who sends it must not take for
 // new.
-func (b *Book) partlyKnown(m position.Mutation, err error, known position.Mutation, seq uint64) error {
-	switch {
-	case errors.Is(err, ErrTooOld):
+func partlyKnown(m position.Mutation, err error, known position.Mutation, seq uint64) error {
+	if errors.Is(err, ErrTooOld) {
 		return fmt.Errorf("%w; %q was applied as record %d", err, known.ID(), seq)
-	case b.window.Forgotten(m.EventTime()):
-		return fmt.Errorf("%w: %q may have been applied and forgotten, %q was applied as record %d", ErrPartlyKnown, m.ID(), known.ID(), seq)
 	}
 	return fmt.Errorf("%w: %q is new, %q was applied as record %d", ErrPartlyKnown, m.ID(), known.ID(), seq)
 }
