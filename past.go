@@ -103,7 +103,6 @@ func (r *Reader) recordAmong(ctx context.Context, key position.Key, fill string,
 	if err != nil {
 		return 0, fmt.Errorf("holdfast: %w", err)
 	}
-	var found uint64
 	f := fillFinder{key: key, fill: fill}
 	for rec, err := range log.Records(from) {
 		if from > to {
@@ -118,17 +117,13 @@ func (r *Reader) recordAmong(ctx context.Context, key position.Key, fill string,
 		if rec.Seq > to {
 			break
 		}
-		seq, err := f.in(rec)
-		if err != nil {
+		if err = f.look(rec); err != nil {
 			return 0, err
-		}
-		if seq > 0 {
-			found = seq
 		}
 	}
 	switch {
-	case found > 0:
-		return found, nil
+	case f.found > 0:
+		return f.found, nil
 	case log.First() > 1:
 		return 0, fmt.Errorf("%w: no kept record is the fill %q of %s, and the oldest kept record is %d: adjust or adopt the position instead",
 			ErrTrimmedHistory, fill, key, log.First())
@@ -140,26 +135,26 @@ func noFill(key position.Key, fill string) error {
 	return fmt.Errorf("%w: no fill of %s has the id %q", position.ErrUnknownFill, key, fill)
 }
 
-// fillFinder looks for the record of a fill.
+// fillFinder looks for the newest record of a fill.
 type fillFinder struct {
 	key    position.Key
 	fill   string
+	found  uint64 // 0: no record that it looked at is of the fill
 	decode position.Decoder
 }
 
-// in returns the first record of the fill where a record is of it, else 0.
-func (f *fillFinder) in(rec journal.Record) (uint64, error) {
+func (f *fillFinder) look(rec journal.Record) error {
 	if !bytes.Contains(rec.Payload, []byte(f.fill)) {
-		return 0, nil
+		return nil
 	}
 	c, err := f.decode.Change(rec.Payload)
 	if err != nil {
-		return 0, fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+		return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
 	}
 	if v, ok := c.Cause.(position.Fill); ok && v.Ident == f.fill && v.Key == f.key {
-		return rec.Seq - uint64(c.Part), nil
+		f.found = rec.Seq - uint64(c.Part)
 	}
-	return 0, nil
+	return nil
 }
 
 // extend reads what followed upTo, up to record head.

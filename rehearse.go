@@ -239,20 +239,16 @@ func (x *Rehearsal) newestShown() uint64 { return x.base.Seq() + uint64(len(x.re
 func (x *Rehearsal) trimmedHistory(start uint64) error { return x.r.trimmedHistory(start) }
 
 // recordOf is [Reader.recordOf] among the rehearsal's records as well.
-func (x *Rehearsal) recordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (found uint64, err error) {
+func (x *Rehearsal) recordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
 	f := fillFinder{key: key, fill: fill}
 	for rec := range x.made(from, to) {
-		seq, err := f.in(rec)
-		if err != nil {
+		if err := f.look(rec); err != nil {
 			return 0, err
-		}
-		if seq > 0 {
-			found = seq
 		}
 	}
 	switch {
-	case found > 0:
-		return found, nil
+	case f.found > 0:
+		return f.found, nil
 	case x.r == nil:
 		return 0, noFill(key, fill)
 	}
