@@ -3,13 +3,13 @@ package position
 import "time"
 
 // Time is an instant in nanoseconds since 1970-01-01 UTC. Zero means unset. The
-// range of accepted event times is 1970 to 2262, what 63 bits hold.
+// range of accepted event times is 1970 to 2261, the whole years that 63 bits hold.
 type Time int64
 
 // endOfTime is 2262-01-01 in seconds; 63 bits of nanoseconds end in that year.
 const endOfTime = 9_214_646_400
 
-// At converts a [time.Time]. An instant before 1970 or after 2262 gives an
+// At converts a [time.Time]. An instant before 1970 or after 2261 gives an
 // error that matches [ErrInvalid].
 func At(t time.Time) (Time, error) {
 	if s := t.Unix(); s < 0 || s >= endOfTime {

@@ -28,7 +28,7 @@ func ParseTime(s string) (Time, error) {
 		return 0, invalid("time", "%q is no RFC 3339 time such as %q: %s", clip(s), form, p.bad)
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
-	if month < 1 || t.Month() != time.Month(month) || t.Day() != day || hour > 23 || minute > 59 || second > 59 {
+	if t.Month() != time.Month(month) || t.Day() != day || minute > 59 || second > 59 {
 		return 0, invalid("time", "%q names a day or an hour that does not exist", clip(s))
 	}
 	at, err := At(t.Add(-offset))
@@ -108,7 +108,7 @@ func (p *timeText) zone() time.Duration {
 	}
 	minus := p.s[0] == '-'
 	p.s = p.s[1:]
-	hours, minutes := p.number(2, ':', "the hours of a zone"), p.number(2, 0, "the minutes of a zone")
+	hours, minutes := p.number(2, ':', "the hour of a zone"), p.number(2, 0, "the minute of a zone")
 	if hours > 23 || minutes > 59 {
 		p.refuse("a zone is less than 24:00 and its minutes are below 60")
 	}

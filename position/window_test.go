@@ -5,25 +5,53 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// plainWindow is what a Window must be: a list, searched from its end.
+// plainWindow is what a Window must be: a list, searched from its end, of which the
+// last size entries are the window and those before it are what is kept apart.
 type plainWindow struct {
 	size    int
+	apart   int
 	entries []position.WindowEntry
 	horizon position.Time
 }
 
 func (p *plainWindow) add(e position.WindowEntry) {
-	if len(p.entries) == p.size {
-		p.horizon = max(p.horizon, p.entries[0].Time)
-		p.entries = p.entries[1:]
+	if len(p.entries)-p.apart == p.size {
+		p.leave(p.entries[p.apart])
 	}
 	p.entries = append(p.entries, e)
+}
+
+// leave moves the horizon as far as the oldest entry of the window may, and drops
+// what it has passed.
+func (p *plainWindow) leave(oldest position.WindowEntry) {
+	switch {
+	case oldest.Ahead == 0:
+		p.horizon = max(p.horizon, oldest.Time)
+	case oldest.Ahead <= time.Minute || p.apart >= p.size:
+		p.horizon = max(p.horizon, oldest.Time-position.Time(oldest.Ahead))
+	}
+	kept := p.entries[:p.apart+1]
+	p.entries = p.entries[p.apart+1:]
+	kept = slices.DeleteFunc(slices.Clone(kept), func(e position.WindowEntry) bool { return e.Time <= p.horizon })
+	p.apart = len(kept)
+	p.entries = append(kept, p.entries...)
+}
+
+// full says whether an entry that leaves the window next finds no room.
+func (p *plainWindow) full() bool {
+	if p.apart < p.size {
+		return false
+	}
+	oldest := p.entries[p.apart]
+	horizon := max(p.horizon, oldest.Time-position.Time(oldest.Ahead))
+	return !slices.ContainsFunc(p.entries[:p.apart], func(e position.WindowEntry) bool { return e.Time <= horizon })
 }
 
 func (p *plainWindow) find(id [16]byte) (position.WindowEntry, bool) {
@@ -95,6 +123,58 @@ func TestWindowAgainstList(t *testing.T) {
 			require.Equal(t, len(f.entries), i)
 		}
 	}
+}
+
+// TestWindowKeepsWhatIsAhead: entries that are dated ahead of their records, by what
+// clocks may differ or by more, among others.
+func TestWindowKeepsWhatIsAhead(t *testing.T) {
+	for _, size := range []int{1, 2, 3, 100, 1500} {
+		rnd := seeded(t)
+		w, plain := position.NewWindow(size), &plainWindow{size: size}
+		var view position.WindowView
+		var then []position.WindowEntry
+		clock, most, full := position.Time(1_000_000_000_000), 0, 0
+		for seq := range uint64(12_000) {
+			clock += position.Time(rnd.Int64N(int64(time.Second)))
+			e := position.WindowEntry{First: seq + 1, Count: 1, Time: clock}
+			binary.BigEndian.PutUint64(e.ID[:], rnd.Uint64())
+			if seq%4000 < 3000 && rnd.IntN(4) > 0 {
+				e.Ahead = []time.Duration{time.Second, time.Hour, 24 * time.Hour}[rnd.IntN(3)]
+				e.Time += position.Time(e.Ahead)
+			}
+			require.Equal(t, plain.full(), w.Full(), "full before record %d", e.First)
+			if plain.full() && e.Ahead > 0 {
+				full++
+				continue // as whoever is asked to add it does
+			}
+			w.Add(e)
+			plain.add(e)
+			most = max(most, plain.apart)
+			require.Equal(t, plain.horizon, w.Horizon())
+			require.Equal(t, len(plain.entries), w.Len())
+			for _, at := range []int{0, plain.apart, rnd.IntN(len(plain.entries))} {
+				want := plain.entries[min(at, len(plain.entries)-1)]
+				got, ok := w.Find(want.ID)
+				require.True(t, ok)
+				require.Equal(t, want, got)
+			}
+			if seq == 6000 {
+				view, then = w.Freeze(), slices.Clone(plain.entries)
+			}
+		}
+		require.LessOrEqual(t, most, 2*size)
+		require.GreaterOrEqual(t, most, size)
+		require.NotZero(t, full)
+		require.Equal(t, then, entriesOf(view), "the window has moved on, the view has not")
+		require.Equal(t, plain.entries, entriesOf(w.Freeze()))
+	}
+}
+
+func entriesOf(v position.WindowView) (all []position.WindowEntry) {
+	for e := range v.All() {
+		all = append(all, *e)
+	}
+	return all
 }
 
 func TestWindowForgotten(t *testing.T) {
