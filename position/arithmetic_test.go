@@ -20,56 +20,39 @@ func first(method position.CostMethod) position.Rules {
 // not seen here; it comes along only with what stays open.
 func TestTransferMeetsAtItsCost(t *testing.T) {
 	t.Parallel()
+	swung := []position.Mutation{purchase("5", "10"), marked("50"), marked("10")}
 	for name, c := range map[string]struct {
-		kind       position.InstrumentKind
-		here, over []position.Mutation // what here holds, and what is open there
-		move       string
-		want, was  string // low..high there, now and by arithmetic 1
-		mae, mfe   string
-		cycle      uint64
+		kind      position.InstrumentKind
+		here      []position.Mutation // what is there to be moved
+		over      position.Fill       // what is open where it goes
+		move      string
+		want, was string // low..high there, now and by arithmetic 1
+		mae, mfe  string
+		cycle     uint64
 	}{
-		"reduced": {
-			position.Linear,
-			[]position.Mutation{purchase("5", "10"), marked("50"), marked("10")},
-			[]position.Mutation{on(there, sale("2", "10"))},
-			"1",
-			"10..10", "10..50", "0", "0", 1,
-		},
+		"reduced": {position.Linear, swung, sale("2", "10"), "1", "10..10", "10..50", "0", "0", 1},
 		"closed": {
 			position.Linear,
-			[]position.Mutation{purchase("5", "10"), marked("50"), marked("9")},
-			[]position.Mutation{on(there, sale("2", "9"))},
-			"2",
-			"9..10", "9..50", "2", "0", 1,
+			[]position.Mutation{purchase("5", "10"), marked("50"), marked("9")}, sale("2", "9"),
+			"2", "9..10", "9..50", "2", "0", 1,
 		},
 		"at a better price": {
 			position.Linear,
-			[]position.Mutation{purchase("5", "3"), marked("50")},
-			[]position.Mutation{on(there, sale("2", "50"))},
-			"1",
-			"3..50", "3..50", "0", "47", 1,
+			[]position.Mutation{purchase("5", "3"), marked("50")}, sale("2", "50"),
+			"1", "3..50", "3..50", "0", "47", 1,
 		},
 		"inverse": {
 			position.Inverse,
-			[]position.Mutation{purchase("500", "100"), marked("800"), marked("125")},
-			[]position.Mutation{on(there, sale("200", "125"))},
-			"100",
-			"100..125", "100..800", "0", "0.2", 1,
+			[]position.Mutation{purchase("500", "100"), marked("800"), marked("125")}, sale("200", "125"),
+			"100", "100..125", "100..800", "0", "0.2", 1,
 		},
-		"flipped, and the rest brings its extremes": {
-			position.Linear,
-			[]position.Mutation{purchase("5", "10"), marked("50"), marked("10")},
-			[]position.Mutation{on(there, sale("2", "10"))},
-			"5",
-			"10..50", "10..50", "0", "120", 2,
+		"dust, at no price that there could be": {
+			position.Inverse,
+			[]position.Mutation{purchase("0.000000000000000001", "100"), marked("125")}, sale("200", "125"),
+			"0.000000000000000001", "125..125", "100..125", "0", "0", 1,
 		},
-		"increased, and brings its extremes": {
-			position.Linear,
-			[]position.Mutation{purchase("5", "10"), marked("50"), marked("10")},
-			[]position.Mutation{on(there, purchase("2", "10"))},
-			"1",
-			"10..50", "10..50", "0", "120", 1,
-		},
+		"flipped, and the rest brings its extremes": {position.Linear, swung, sale("2", "10"), "5", "10..50", "10..50", "0", "120", 2},
+		"increased, and what comes brings extremes": {position.Linear, swung, purchase("2", "10"), "1", "10..50", "10..50", "0", "120", 1},
 	} {
 		for _, method := range []position.CostMethod{position.Average, position.FIFO} {
 			t.Run(name+" "+method.String(), func(t *testing.T) {
@@ -78,8 +61,7 @@ func TestTransferMeetsAtItsCost(t *testing.T) {
 					b := newBook(rules)
 					b.must(t, contract(c.kind, method))
 					b.must(t, c.here...)
-					b.must(t, c.over...)
-					b.must(t, move(c.move))
+					b.must(t, on(there, c.over), move(c.move))
 					return b.Position(there)
 				}
 				p := extremes(by(method))

@@ -3,8 +3,9 @@ package position
 // Split rescales an instrument: every open position's quantity by Ratio/Per,
 // prices by the reverse, stop and targets as well, cost not at all. Prices of an
 // inverse instrument go with the quantity, so that the value at a price stays
-// there too. It is one record of the instrument and one change per open position. The same split, by event time and ratio, is
-// refused under another id with [ErrSplitTwice], and so is one before the last.
+// there too. It is one record of the instrument and one change per open position.
+// The same split, by event time and ratio, is refused under another id with
+// [ErrSplitTwice], and so is one before the last.
 type Split struct {
 	Meta
 	Instrument string

@@ -202,6 +202,12 @@ func TestPoliciesOfBusts(t *testing.T) {
 	b.must(t, called("a", purchase("1", "10")), adjust(func(v *position.Adjust) { v.Cost = exact("1") }))
 	require.ErrorIs(t, b.apply(t, undone), position.ErrRefold, "an adjustment is not")
 
+	// What a transfer took along stays where it went, the extremes as well.
+	b = newBook(by(position.FIFO))
+	b.must(t, called("x", purchase("1", "10")), called("a", purchase("1", "90")), move("1"), undone)
+	require.Equal(t, "10", b.Position(here).LastEntry.String())
+	require.Equal(t, "90", b.Position(there).High.String())
+
 	// Lots that come back are new ones.
 	b = newBook(by(position.FIFO))
 	b.must(t, called("x", purchase("1", "10")), called("a", sale("1", "12")), undone)

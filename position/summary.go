@@ -174,9 +174,9 @@ func (g *group) add(p *Position) error {
 func (g *group) value(p *Position) {
 	g.Open++
 	settlement := p.terms().Settlement
-	gain, known := p.Unrealized(p.Mark)
+	gain, known := p.UnrealizedAtMark()
 	worth, fits := p.Exposure(p.Mark)
-	if !p.HasMark || !known || !fits {
+	if !known || !fits {
 		g.Unmarked++
 		note(&g.unvalued, settlement)
 		return

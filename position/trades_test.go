@@ -274,3 +274,20 @@ func TestTradesAgainstAnotherBuilder(t *testing.T) {
 		}
 	})
 }
+
+// TestTradesBearNoChargeThatIsNoFee: a fee that is charged in a currency whose fees
+// are in the cost is among the charges of the position, and of no trade.
+func TestTradesBearNoChargeThatIsNoFee(t *testing.T) {
+	s := newMemory(position.Rules{})
+	charge := position.Charge{Key: key, Kind: position.FeeCharge, Amount: dec("-0.5"), Currency: "BTC"}
+	inCost := charge
+	inCost.Amount, inCost.InCost = dec("-0.25"), true
+	usd := charge
+	usd.Currency = "USD"
+	trades := reported(t, s, position.NewTrades(position.TradeOptions{Grouping: position.FlatToFlat}),
+		define(position.Spot, "", "BTC", "USD", "USD"), minute(1, "buy 10 1 0"), charge, inCost, usd, minute(2, "sell 10 2 1"))
+	require.Len(t, trades, 1)
+	require.Equal(t, position.Amounts{{Currency: "BTC", Value: dec("0.25")}, {Currency: "USD", Value: dec("1.5")}}, trades[0].Fees)
+	require.Equal(t, position.Amounts{{Currency: "BTC", Value: dec("0.25")}}, trades[0].FeesInCost)
+	require.Equal(t, "8.5", trades[0].Net.String())
+}

@@ -171,9 +171,9 @@ func (w *Window) Warm(prints []Fingerprint) (sum int) {
 }
 
 // Add remembers an entry, and forgets the oldest one, or keeps it apart, if the
-// window is full. An
-// id that is there already keeps its entry beside the new one; that happens only
-// to a window that is larger than the one through which the id passed twice.
+// window is full. An id that is there already keeps its entry beside the new one;
+// that happens only to a window that is larger than the one through which the id
+// passed twice.
 func (w *Window) Add(e WindowEntry) {
 	w.ready()
 	v := &w.view
