@@ -29,7 +29,7 @@ func (f *inputFlags) flags(cmd *cobra.Command) {
 	p.StringVar(&f.mapping, "map", "", "csv: how it is read, such as account=Account,instrument=Coin,price=Execution Price, or @FILE")
 	p.StringVar(&f.rounding, "rounding", "", "hyperliquid: define the venue's instruments with its rounding, so that its own profits are met")
 	p.BoolVar(&f.skipInvalid, "skip-invalid", false, "report bad lines and go on, instead of stopping at the first")
-	p.BoolVar(&f.insist, "insist", false, "apply mutations that are older than the remembered ids; you vouch that they are new")
+	p.BoolVar(&f.insist, "insist", false, "apply mutations that are older than the remembered ids, or ahead of the clock with no room to remember them; you vouch that they are new")
 }
 
 type ingestFlags struct {

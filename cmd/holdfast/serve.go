@@ -75,10 +75,11 @@ published (--bus-evidence): a journal that ends before that is refused.
 
 GET /metrics tells, besides what is there: holdfast_failed (1 while nothing can be
 written), holdfast_reopened_total and holdfast_reopen_failures_total,
-holdfast_last_error{kind} (1 for the kind of the newest error: fsync, no_space,
-quota, file_too_large, read_only, too_many_files, io, other), and the
-failures beside the appends: holdfast_snapshot_failures_total,
-holdfast_mark_failures_total, holdfast_trim_failures_total.`,
+holdfast_last_error{kind} (1 for the kind of the newest error: fsync, damage,
+moved, lock_lost, no_space, quota, file_too_large, read_only, too_many_files, io,
+other), the failures beside the appends: holdfast_snapshot_failures_total,
+holdfast_mark_failures_total, holdfast_trim_failures_total; and what is ahead of
+the clock: holdfast_clock_ahead_seconds, holdfast_dated_ahead_total.`,
 		Example: `  holdfast serve --ingest testdata/market.ndjson
   holdfast serve --dir /var/lib/holdfast --nats nats://nats-1:4222,nats://nats-2:4222 --nats-creds daemon.creds
   nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.v1.main.>'`,

@@ -22,8 +22,8 @@ func (a *app) statusCmd() *cobra.Command {
 		Use:   "status",
 		Short: "Describe the ledger",
 		Long: `Prints what the ledger holds: its first and last record, open positions, digest,
-snapshots, the totals of accounts, and who holds it. With --server the daemon's own view, bus
-included.`,
+snapshots, the totals of accounts, and who holds it. With --server the daemon's
+own view, bus included.`,
 		Example: `  holdfast status
   holdfast status --server nats://127.0.0.1:4222 -o json`,
 		Args: cobra.NoArgs,
