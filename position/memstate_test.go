@@ -130,6 +130,83 @@ func (l *book) again(t require.TestingT, m position.Mutation, changes []position
 	again, againErr := l.rules.Fold(l, m)
 	require.Equal(t, err, againErr, "the same state and mutation give the same")
 	require.Equal(t, changes, again, "the same state and mutation give the same")
+	switch m.(type) {
+	case position.Bust, position.Correct:
+		ahead, aheadErr := l.rules.Fold(foldedAhead{l, m}, m)
+		require.Equal(t, err == nil, aheadErr == nil, "folded ahead: %v, with the history: %v", aheadErr, err)
+		require.Equal(t, changes, ahead, "folded ahead it is the same")
+	}
+}
+
+// foldedAhead is a book that gives no history to a bust or correction, but what a
+// [position.Refold] has made of it, as a writer does; the book alone gives it as a
+// verification does.
+type foldedAhead struct {
+	*book
+
+	m position.Mutation
+}
+
+func (l foldedAhead) History(key position.Key, fill string) (*position.History, error) {
+	h, err := l.book.History(key, fill)
+	if err != nil {
+		return nil, err
+	}
+	from, revised, err := l.begins(key, h)
+	if err != nil {
+		return nil, err
+	}
+	start := position.History{Seq: h.Seq, Position: from.Position, Instrument: from.Instrument}
+	fold, err := l.rules.NewRefold(l.m, &start, revised, position.MaxRefoldCycles)
+	if err != nil {
+		return nil, err
+	}
+	for next, i := 0, 0; next < len(from.Mutations); i++ {
+		e := &l.log[i]
+		if e.seq < from.Seq || e.mutation.ID() != from.Mutations[next].ID() {
+			continue
+		}
+		next++
+		var made []position.Change
+		if t, ok := e.mutation.(position.Transfer); ok && t.To() == key {
+			made = e.changes
+		}
+		_ = fold.Fold(e.seq, e.mutation, made) // the first error is that of the whole refold
+	}
+	return &position.History{Seq: h.Seq, Refold: fold}, nil
+}
+
+// begins returns the history from the earliest fill on that is revised since, and
+// the last revision of each fill by its record.
+func (l foldedAhead) begins(key position.Key, from *position.History) (*position.History, map[uint64]position.Mutation, error) {
+	revised := map[uint64]position.Mutation{}
+	for i := len(l.log) - 1; i >= 0 && l.log[i].seq >= from.Seq; i-- {
+		of := ""
+		switch v := l.log[i].mutation.(type) {
+		case position.Bust:
+			if v.Key == key {
+				of = v.Fill
+			}
+		case position.Correct:
+			if v.Key == key {
+				of = v.Fill
+			}
+		}
+		if of == "" {
+			continue
+		}
+		h, err := l.book.History(key, of)
+		if err != nil {
+			return nil, nil, err
+		}
+		if h.Seq < from.Seq {
+			from = h
+		}
+		if revised[h.Seq] == nil {
+			revised[h.Seq] = l.log[i].mutation
+		}
+	}
+	return from, revised, nil
 }
 
 // must applies mutations that are not refused.
