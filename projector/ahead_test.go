@@ -2,6 +2,7 @@ package projector_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -197,4 +198,25 @@ func TestRecomputeWhatWasAppliedTwice(t *testing.T) {
 	require.NoError(t, b.Recompute(stream(l.records)))
 	p, _ := b.Position(k)
 	require.Equal(t, "7", p.Qty.String())
+}
+
+// TestLoadOfWhatIsAhead: a body of format 3 has an entry that is dated ahead of a
+// record that has a time, or no view has written it.
+func TestLoadOfWhatIsAhead(t *testing.T) {
+	o := projector.Options{}
+	l := newScribe(o)
+	l.clock = 1_700_000_000_000_000_000
+	l.apply(t, fill("ahead", key("A", "X"), position.Buy, "1", "10", l.clock+1_000_000_000))
+	good := body(t, l.book)
+	_, err := projector.Load(bytes.NewReader(good), l.options(o))
+	require.NoError(t, err)
+	for ahead, want := range map[uint64]string{
+		0: "format 3 without an entry that is dated ahead", 1 << 62: "out of order", 1 << 63: "out of order",
+	} {
+		bad := bytes.Clone(good)
+		binary.LittleEndian.PutUint64(bad[len(bad)-2-8:], ahead) // the end is two bytes
+		_, err = projector.Load(bytes.NewReader(bad), l.options(o))
+		require.ErrorIs(t, err, projector.ErrBody)
+		require.ErrorContains(t, err, want)
+	}
 }
