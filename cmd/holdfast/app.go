@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/moneyprinter/holdfast/keyring"
 )
@@ -94,7 +95,7 @@ Reading verbs work on the directory even while a daemon holds it.
 Exit codes:
   0    done; a daemon that was told to stop by SIGINT or SIGTERM
   1    an error, or cut short by a signal: the last line says how far it came
-  2    a mistake in the command line, or in a file that it names
+  2    a mistake in the command line, or in a key, certificate or mapping of it
   3    damage found: starting again does not help
   5    another process holds the ledger
   128+ ended at once by a signal: a second SIGINT or SIGTERM, or SIGPIPE`,
@@ -107,7 +108,7 @@ Exit codes:
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cmd.Help()
 		},
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.prepare() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
@@ -160,7 +161,7 @@ func (a *app) helpKnown(root *cobra.Command) {
 }
 
 // prepare checks the persistent flags and makes the logger.
-func (a *app) prepare() error {
+func (a *app) prepare(cmd *cobra.Command) error {
 	if !slices.Contains([]string{asTable, asJSON, asNDJSON, asCSV}, a.output) {
 		return usagef("--output %q: choose table, json, ndjson or csv", a.output)
 	}
@@ -174,7 +175,21 @@ func (a *app) prepare() error {
 	if a.dir == "" {
 		return usagef("--dir is empty: name the directory of a ledger")
 	}
-	return nil
+	return noEmptyFlag(cmd)
+}
+
+// noEmptyFlag refuses a flag that was given without a value, as a script does whose
+// variable is not set. Taken as left out, it would give another answer than was
+// asked for: a ledger in plain text, the state of now, a check against nothing.
+func noEmptyFlag(cmd *cobra.Command) (err error) {
+	// "" is a value of the first two; the others are refused with a reason of their own.
+	passed := []string{"strategy", "leg", "account", "instrument", "to"}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if err == nil && f.Value.Type() == "string" && f.Value.String() == "" && !slices.Contains(passed, f.Name) {
+			err = usagef("--%s is empty: give it a value, or leave the flag out", f.Name)
+		}
+	})
+	return err
 }
 
 // setLog makes the logger; --quiet leaves only errors.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,8 +52,8 @@ standard error and counted as rejected, and the exit code is 0.
 
 --dry-run reads every line, checks its form, and folds it on a copy of the
 ledger's state in memory, duplicates, busts and corrections included: it counts
-and says what a real run would, and writes nothing. It works while a daemon holds
-the ledger.
+and says what a real run would, and writes nothing; of lines in flight behind the
+one that ends it there are none. It works while a daemon holds the ledger.
 
 --ack prints {"id":…,"seq":…} for each mutation once it is durable, in order.
 With -o json each bad line is a line {"file","line","reason"} of output as well,
@@ -335,19 +334,20 @@ func (a *app) openFiles(f *inputFlags, files []string) (*input, error) {
 
 // readMapping reads the value of --map, or the file that it names after @.
 func readMapping(text string) (feed.Mapping, error) {
-	if name, file := strings.CutPrefix(text, "@"); file {
-		b, err := os.ReadFile(name) //nolint:gosec // the user names it
+	name, file := strings.CutPrefix(text, "@")
+	if file {
+		b, err := readNamed("--map", name)
 		if err != nil {
-			return feed.Mapping{}, fmt.Errorf("holdfast: --map: %w", err)
+			return feed.Mapping{}, err
 		}
-		if len(bytes.TrimSpace(b)) == 0 {
-			return feed.Mapping{}, usagef("--map: %s is empty: it holds one part a line, such as account=Account", name)
-		}
-		text = string(b) + "\n#" // of several lines, whatever it holds
+		text = "#\n" + string(b) + "\n#" // of several lines, whatever it holds
 	}
 	m, err := feed.ParseMapping(text)
-	if err != nil {
+	switch {
+	case err != nil:
 		return m, usagef("--map: %v", err)
+	case m.IsZero() && file:
+		return m, usagef("--map %s: it holds no mapping: one part a line, such as account=Account", name)
 	}
 	return m, nil
 }

@@ -31,7 +31,7 @@ import (
 func drillFlags() []string {
 	return []string{
 		"--phase-log", "--quiet", "--segment-size", "16384", "--backup-every", "150", "--backup-max", "2",
-		"--backup-interval", "1h", "--journal-retain", "-1s",
+		"--backup-interval", "1h", "--journal-retain", "0",
 	}
 }
 

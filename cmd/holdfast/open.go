@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func (f *openFlags) running(cmd *cobra.Command) {
 func (a *app) options(f *openFlags, verb string) (holdfast.Options, error) {
 	o := holdfast.Options{
 		Name: f.name, Verb: verb, Logger: a.log, SnapshotEvery: f.every, SnapshotKeep: f.keep,
-		SnapshotInterval: f.interval, Retain: f.retain, ClosedCycles: f.cycles,
+		SnapshotInterval: cmp.Or(f.interval, -1), Retain: cmp.Or(f.retain, -1), ClosedCycles: f.cycles,
 	}
 	var err error
 	if o.Keys, err = a.keys(); err != nil {
@@ -69,11 +70,11 @@ func (a *app) options(f *openFlags, verb string) (holdfast.Options, error) {
 	if f.keep < 1 {
 		return o, usagef("--backup-max %d: at least the newest snapshot is kept", f.keep)
 	}
-	if f.interval <= 0 {
-		o.SnapshotInterval = -1
+	if f.interval < 0 {
+		return o, negative("backup-interval", f.interval)
 	}
-	if f.retain <= 0 {
-		o.Retain = -1
+	if f.retain < 0 {
+		return o, negative("journal-retain", f.retain)
 	}
 	if f.segment != "" {
 		n, err := parseSize(f.segment)
@@ -86,6 +87,10 @@ func (a *app) options(f *openFlags, verb string) (holdfast.Options, error) {
 		o.Phase = phaseLog(a.stderr)
 	}
 	return o, nil
+}
+
+func negative(flag string, d time.Duration) error {
+	return usagef("--%s %s: give 0 or a positive duration", flag, d)
 }
 
 // phaseLog writes one line as each phase begins and ends.

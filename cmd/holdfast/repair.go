@@ -58,8 +58,6 @@ there is any), 5 when the ledger is in use.`,
 		switch {
 		case given.Changed("accept-loss-from") && f.loss == 0:
 			return usagef("--accept-loss-from 0: the first record has seq 1")
-		case given.Changed("from") && f.from == "":
-			return usagef("--from is empty: name the directory of a copy")
 		}
 		return a.repair(ctx, &f)
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,12 +97,19 @@ the clock: holdfast_clock_ahead_seconds, holdfast_dated_ahead_total.`,
 	p.StringArrayVar(&f.ingest, "ingest", nil, "file to apply after the start; may be repeated")
 	f.inputFlags.flags(cmd)
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
-		if err := errors.Join(f.natsFlags.check(cmd), f.httpFlags.check()); err != nil {
+		if err := f.check(cmd); err != nil {
 			return err
 		}
 		a.infoByDefault()
 		return a.serve(ctx, &f)
 	})
+}
+
+func (f *serveFlags) check(cmd *cobra.Command) error {
+	if f.evidence < 0 {
+		return negative("bus-evidence", f.evidence)
+	}
+	return errors.Join(f.natsFlags.check(cmd), f.httpFlags.check())
 }
 
 // daemon is what serve runs.
@@ -236,9 +244,7 @@ func (d *daemon) start(ctx context.Context, f *serveFlags) error {
 			return errors.Join(err, closeListener(web))
 		}
 		o.Bus, o.Reach = d.bus.options(&f.natsFlags), d.bus.reach
-		if o.Bus.Evidence = f.evidence; f.evidence <= 0 {
-			o.Bus.Evidence = -1
-		}
+		o.Bus.Evidence = cmp.Or(f.evidence, -1)
 	}
 	d.options = o
 	l, err := holdfast.Open(ctx, a.dir, o)
