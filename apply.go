@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -95,8 +97,9 @@ func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o Appl
 }
 
 // ApplyBatch makes a batch durable, all of it or nothing, at most [MaxBatch]
-// mutations and [MaxBatchBytes], or the changes of one mutation. A batch that was applied before gives its first
-// results; one that is partly known is refused with [ErrPartlyKnown].
+// mutations and [MaxBatchBytes], or the changes of one mutation. A batch that was
+// applied before gives its first results; one that is partly known is refused with
+// [ErrPartlyKnown].
 func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
 	if err := l.begin(ctx); err != nil {
 		return nil, err
@@ -123,18 +126,11 @@ func (l *Ledger) submit(ctx context.Context, req *request) error {
 	if err := l.refuseFailed(); err != nil {
 		return err
 	}
+	if err := ready(req.ms, &l.opts); err != nil {
+		return err
+	}
 	for i, m := range req.ms {
-		if m = position.Own(m); m == nil {
-			return fmt.Errorf("%w: mutation %d is nil", ErrInvalid, i)
-		}
-		err := m.Validate()
-		if err != nil {
-			return memberError(i, len(req.ms), err)
-		}
-		if req.ms[i], err = l.identify(m); err != nil {
-			return err
-		}
-		req.prints[i] = position.FingerprintOf(req.ms[i])
+		req.prints[i] = position.FingerprintOf(m)
 	}
 	if req.refold = len(refoldings(req.ms)) > 0; req.refold {
 		leave, err := l.readAhead(ctx, req)
@@ -192,9 +188,49 @@ func (l *Ledger) enqueue(ctx context.Context, req *request) error {
 	}
 }
 
-// identify gives a mutation an id and a time where it has none.
-func (l *Ledger) identify(m position.Mutation) (position.Mutation, error) {
-	return identified(m, &l.opts)
+// ready checks the form of mutations, makes them the ledger's own, and gives an id
+// and a time to those that have none, in place.
+func ready(ms []position.Mutation, o *Options) error {
+	for i, m := range ms {
+		if m = position.Own(m); m == nil {
+			return fmt.Errorf("%w: mutation %d is nil", ErrInvalid, i)
+		}
+		err := m.Validate()
+		if err != nil {
+			return memberError(i, len(ms), err)
+		}
+		if ms[i], err = identified(m, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// identified gives a mutation an id and a time where it has none.
+func identified(m position.Mutation, o *Options) (position.Mutation, error) {
+	if m.ID() != "" && m.EventTime() != 0 {
+		return m, nil
+	}
+	at, err := position.At(o.Now())
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: clock: %w", err)
+	}
+	u, err := uuid.NewV7FromReader(o.Rand)
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: make mutation id: %w", err)
+	}
+	return m.Identified(u.String(), at), nil
+}
+
+// batchBounds refuses a batch of too many members.
+func batchBounds(n, window int) error {
+	switch {
+	case n > MaxBatch:
+		return fmt.Errorf("%w: %d mutations, at most %d are allowed", ErrTooMany, n, MaxBatch)
+	case n > window:
+		return fmt.Errorf("%w: %d mutations, and the ledger remembers %d: a retry of them could not be told from new ones", ErrTooMany, n, window)
+	}
+	return nil
 }
 
 // memberError says which member of a batch an error belongs to.

@@ -7,8 +7,6 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -134,17 +132,8 @@ func (x *Rehearsal) begin(ctx context.Context) error {
 }
 
 func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOptions) ([]Result, error) {
-	for i, m := range ms {
-		if m = position.Own(m); m == nil {
-			return nil, fmt.Errorf("%w: mutation %d is nil", ErrInvalid, i)
-		}
-		err := m.Validate()
-		if err != nil {
-			return nil, memberError(i, len(ms), err)
-		}
-		if ms[i], err = identified(m, &x.opts); err != nil {
-			return nil, err
-		}
+	if err := ready(ms, &x.opts); err != nil {
+		return nil, err
 	}
 	var err error
 	if x.last, err = x.clock.read(x.opts.Now(), x.last); err != nil {
@@ -319,33 +308,6 @@ func (x *Rehearsal) rewind() (err error) {
 	}
 	if x.replay, err = projector.Load(bytes.NewReader(x.body), o); err != nil {
 		return fmt.Errorf("holdfast: copy the state: %w", err)
-	}
-	return nil
-}
-
-// identified gives a mutation an id and a time where it has none.
-func identified(m position.Mutation, o *Options) (position.Mutation, error) {
-	if m.ID() != "" && m.EventTime() != 0 {
-		return m, nil
-	}
-	at, err := position.At(o.Now())
-	if err != nil {
-		return nil, fmt.Errorf("holdfast: clock: %w", err)
-	}
-	u, err := uuid.NewV7FromReader(o.Rand)
-	if err != nil {
-		return nil, fmt.Errorf("holdfast: make mutation id: %w", err)
-	}
-	return m.Identified(u.String(), at), nil
-}
-
-// batchBounds refuses a batch of too many members.
-func batchBounds(n, window int) error {
-	switch {
-	case n > MaxBatch:
-		return fmt.Errorf("%w: %d mutations, at most %d are allowed", ErrTooMany, n, MaxBatch)
-	case n > window:
-		return fmt.Errorf("%w: %d mutations, and the ledger remembers %d: a retry of them could not be told from new ones", ErrTooMany, n, window)
 	}
 	return nil
 }

@@ -283,7 +283,7 @@ func (l *Ledger) applyRequest(ctx context.Context, body []byte) ([]byte, error) 
 		if err != nil {
 			return nil, coded(err)
 		}
-		m, err = l.identify(m)
+		m, err = identified(m, &l.opts)
 		if err != nil {
 			return nil, coded(err)
 		}
@@ -302,7 +302,7 @@ func (l *Ledger) applyRequest(ctx context.Context, body []byte) ([]byte, error) 
 	for i, b := range raw {
 		m, err := position.UnmarshalMutation(b)
 		if err == nil {
-			m, err = l.identify(m)
+			m, err = identified(m, &l.opts)
 		}
 		if err != nil {
 			return nil, coded(memberError(i, len(raw), err))
