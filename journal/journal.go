@@ -135,7 +135,7 @@ type Journal struct {
 	markMu sync.Mutex
 	saved  mark // the MARK on disk; guarded by markMu
 
-	watch watch // what the names of the segments stand for; its mu comes last in the lock order
+	watch watch // what the names of the segments stand for; no lock is taken under its mu
 
 	// mu guards what follows, which any goroutine may look at.
 	mu     sync.Mutex
@@ -148,6 +148,8 @@ type Journal struct {
 	lapse  lapse    // of that segment
 	failed *FailedError
 	closed bool
+
+	watched uint64 // sealed segments that begin before it had their turn to be looked at
 }
 
 // Open locks the ledger in dir, which is made if it is missing, verifies every

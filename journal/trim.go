@@ -26,8 +26,10 @@ func (j *Journal) Trim(before uint64, age time.Duration) (removed []string, err 
 	if len(old) == 0 {
 		return nil, nil
 	}
-	if err = j.watchPlace(); err != nil { // what is removed by its name is to be ours
-		return nil, err
+	if j.lock.Check() != nil { // what is removed by its name is to be ours
+		if err = j.Watch(); err != nil {
+			return nil, err
+		}
 	}
 	j.o.Phase("trim", true)
 	defer j.o.Phase("trim", false)

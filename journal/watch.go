@@ -59,7 +59,6 @@ type watch struct {
 	id    ident      // of its file
 	bytes int64      // committed to it
 	f     *os.File   // open for as long as it is the newest, for what only it has; nil: cannot be opened
-	turn  uint64     // first seq of the sealed segment that is looked at next
 	kept  bool       // what only f has was kept
 }
 
@@ -179,18 +178,19 @@ func (j *Journal) Watch() error {
 	if err := j.usable(); err != nil {
 		return err
 	}
-	if err := j.watchPlace(); err != nil {
-		return err
+	place := j.lock.Check()
+	if place != nil && !errors.Is(place, ErrLockLost) {
+		return j.noticed(place)
 	}
 	err := j.watchNewest()
 	if err == nil {
 		err = j.watchSealed()
 	}
+	if err == nil {
+		err = place // a lost LOCK comes last: the segments may have gone with it
+	}
 	return j.noticed(err)
 }
-
-// watchPlace holds the directory and LOCK against their names.
-func (j *Journal) watchPlace() error { return j.noticed(j.lock.Check()) }
 
 // noticed ends the journal where a look has found something. Where it could not be
 // had, nobody can tell now, and the next one may.
@@ -243,11 +243,8 @@ func (j *Journal) watchSealed() error {
 func (j *Journal) turn() []sealed {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	w := &j.watch
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	from := 0
-	for from < len(j.sealed) && j.sealed[from].first < w.turn {
+	for from < len(j.sealed) && j.sealed[from].first < j.watched {
 		from++
 	}
 	if from == len(j.sealed) {
@@ -255,7 +252,7 @@ func (j *Journal) turn() []sealed {
 	}
 	some := append([]sealed(nil), j.sealed[from:min(from+watchedAtOnce, len(j.sealed))]...)
 	if n := len(some); n > 0 {
-		w.turn = some[n-1].first + 1
+		j.watched = some[n-1].first + 1
 	}
 	return some
 }
@@ -286,10 +283,10 @@ func (j *Journal) adopt(s *sealed, id ident) error {
 }
 
 // astray makes the error of a segment whose name is not that of its file. If the
-// whole directory has gone, that is the error. What only an open descriptor has is
-// kept, once.
+// whole directory has gone, that is the error; a LOCK that has gone as well changes
+// nothing. What only an open descriptor has is kept, once.
 func (j *Journal) astray(first uint64, reason string) error {
-	if err := j.lock.Check(); err != nil {
+	if err := j.lock.Check(); err != nil && !errors.Is(err, ErrLockLost) {
 		return err
 	}
 	d := &DamageError{
@@ -323,6 +320,9 @@ func (j *Journal) rescue(first uint64) (name string, err error) {
 	}
 	info, err := w.f.Stat()
 	if err != nil {
+		return "", err
+	}
+	if err = makeDir(filepath.Join(j.dir, quarantineDir)); err != nil {
 		return "", err
 	}
 	w.kept = true

@@ -130,6 +130,39 @@ func TestNewestSegmentThatIsTakenAway(t *testing.T) {
 	}
 }
 
+// LOCK that has gone with the segment, as by a deletion of all files, hides nothing:
+// what only the descriptor has is kept all the same, and it is damage.
+func TestNewestSegmentThatIsTakenAwayWithLock(t *testing.T) {
+	for name, notice := range map[string]func(j *journal.Journal) error{
+		"Commit": func(j *journal.Journal) error {
+			b := j.NewBatch()
+			b.Append(payload(10), 0, 10)
+			return j.Commit(b)
+		},
+		"SaveMark": (*journal.Journal).SaveMark,
+		"Close":    (*journal.Journal).Close,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir, journal.Options{})
+			add(t, j, 5, 4)
+			path := segments(t, dir)[0]
+			for _, gone := range []string{"LOCK", "journal", "quarantine"} {
+				require.NoError(t, os.RemoveAll(filepath.Join(dir, gone)))
+			}
+			require.ErrorIs(t, notice(j), journal.ErrDamaged)
+			require.NoError(t, j.Close())
+			kept, err := filepath.Glob(filepath.Join(dir, "quarantine", "*-removed-epoch-*"))
+			require.NoError(t, err)
+			require.Len(t, kept, 1)
+			require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
+			require.NoError(t, os.Rename(kept[0], path))
+			j = open(t, dir, journal.Options{})
+			require.GreaterOrEqual(t, j.Durable(), uint64(9), "all that was acknowledged")
+		})
+	}
+}
+
 func spoilings() map[string]func(t *testing.T, path string) {
 	return map[string]func(t *testing.T, path string){
 		"removed": func(t *testing.T, path string) {
