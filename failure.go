@@ -158,7 +158,9 @@ func (l *Ledger) trouble(op, event string, err error) {
 	if !l.faults.note(op, kind, err.Error(), l.opts.Now) {
 		return
 	}
-	l.log.Error("failed beside the appends; it is tried again later", "op", op, "kind", kind, "err", err)
+	if l.Err() == nil { // else it was told as what ended the writing
+		l.log.Error("failed beside the appends; it is tried again later", "op", op, "kind", kind, "err", err)
+	}
 	l.announce(event, map[string]string{"op": op, "error": err.Error(), "kind": kind})
 }
 

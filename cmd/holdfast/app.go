@@ -96,7 +96,8 @@ Exit codes:
   0    done; a daemon that was told to stop by SIGINT or SIGTERM
   1    an error, or cut short by a signal: the last line says how far it came
   2    a mistake in the command line, or in a key, certificate or mapping of it
-  3    damage found: starting again does not help
+  3    damage found, or the directory moved away under a writer: starting again
+       does not help
   5    another process holds the ledger
   128+ ended at once by a signal: a second SIGINT or SIGTERM, or SIGPIPE`,
 		Example: `  holdfast serve --ingest fills.ndjson

@@ -51,7 +51,7 @@ func (a *app) exitCode(err error) int {
 		return exitUsage // a file or a variable; what a command cannot do now it may later
 	case errors.Is(err, holdfast.ErrInUse) || errors.Is(err, embedded.ErrInUse):
 		return exitInUse
-	case isDamage(err):
+	case isDamage(err) || lasting(err):
 		return exitDamage
 	}
 	return exitError

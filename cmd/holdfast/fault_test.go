@@ -224,3 +224,19 @@ func TestServeAsksTheBus(t *testing.T) {
 	s.stop(t)
 	require.Contains(t, s.stderr.String(), "cut_from")
 }
+
+// TestServeWhoseDirectoryIsMoved: a daemon that sees its directory moved ends with the
+// code at which a supervisor does not start it again, which would make another ledger
+// in its place.
+func TestServeWhoseDirectoryIsMoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ledger")
+	s := startServe(t, "--dir", dir)
+	require.NoError(t, os.Rename(dir, dir+"-moved"))
+	<-s.rest
+	var ended *exec.ExitError
+	require.ErrorAs(t, s.cmd.Wait(), &ended, "%s", s.stderr)
+	require.Equal(t, exitDamage, ended.ExitCode(), "%s", s.stderr)
+	require.Contains(t, s.stderr.String(), "the directory was moved")
+	require.NotContains(t, s.stderr.String(), "tried again")
+	require.NoDirExists(t, dir)
+}

@@ -5,7 +5,7 @@
 // standard output, logs and progress to standard error. The exit code is 0 when
 // all is well, 1 for an error or what a signal has cut short, 2 for a mistake in
 // the command line or in a key, certificate or mapping that it names, 3 when damage
-// was found, 5 when another process holds the ledger.
+// was found or the directory was moved away, 5 when another process holds the ledger.
 package main
 
 import (

@@ -127,9 +127,9 @@ func (d *daemon) reopen(ctx context.Context, old *holdfast.Ledger, pause time.Du
 	}
 }
 
-// lasting reports whether time does not mend an error. Damage is for a repair, and
-// a directory that was moved is to be opened where it is: to open it here would make
-// another one in its place.
+// lasting reports whether neither time nor another start mends an error. Damage is
+// for a repair, and a directory that was moved is to be opened where it is: to open
+// it here would make another one in its place.
 func lasting(err error) bool {
 	return errors.Is(err, holdfast.ErrDamaged) || errors.Is(err, holdfast.ErrMoved)
 }

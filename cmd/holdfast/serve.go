@@ -70,17 +70,19 @@ again in the same process, with full verification, as soon as that succeeds.
 /healthz, /status and /metrics say so meanwhile. A failed fsync ends the process
 with exit code 1 and is never tried again: restart it, the next opening repairs
 what a crash can leave. So does any failure while files of --ingest are applied.
+Segments that were removed or replaced, and a directory that was moved away, end
+it with exit code 3: another start would not help, or make another ledger there.
 
 Before the journal's end is judged, the stream is asked up to where it was
 published (--bus-evidence): a journal that ends before that is refused.
 
 GET /metrics tells, besides what is there: holdfast_failed (1 while nothing can be
 written), holdfast_reopened_total and holdfast_reopen_failures_total,
-holdfast_last_error{kind} (1 for the kind of the newest error: fsync, damage,
-moved, lock_lost, no_space, quota, file_too_large, read_only, too_many_files, io,
-other), the failures beside the appends: holdfast_snapshot_failures_total,
+holdfast_last_error{kind} (1 for the kind of the newest error), the failures
+beside the appends: holdfast_snapshot_failures_total,
 holdfast_mark_failures_total, holdfast_trim_failures_total; and what is ahead of
-the clock: holdfast_clock_ahead_seconds, holdfast_dated_ahead_total.`,
+the clock: holdfast_clock_ahead_seconds, holdfast_dated_ahead_total. The kinds are
+` + strings.Join(holdfast.FaultKinds(), ", ") + `.`,
 		Example: `  holdfast serve --ingest testdata/market.ndjson
   holdfast serve --dir /var/lib/holdfast --nats nats://nats-1:4222,nats://nats-2:4222 --nats-creds daemon.creds
   nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.v1.main.>'`,
