@@ -107,8 +107,9 @@ func (w *web) viewing(h func(http.ResponseWriter, *http.Request, url.Values)) fu
 	}
 }
 
-// unhurried lets an answer take as long as it takes to make; the client's going
-// away ends it through the request's context.
+// unhurried lets an answer take as long as it takes to make, by no deadline; the
+// client's going away ends it through the request's context. What is made is written
+// by a deadline again, or a client that reads nothing would keep its place for ever.
 func (w *web) unhurried(rw http.ResponseWriter, deadline time.Time) {
 	if err := http.NewResponseController(rw).SetWriteDeadline(deadline); err != nil {
 		w.d.app.log.Debug("no write deadline", "err", err)
@@ -213,5 +214,6 @@ func (w *web) verify(rw http.ResponseWriter, r *http.Request, q url.Values) {
 	defer done()
 	w.unhurried(rw, time.Time{})
 	rep, err := w.d.ledger().Verify(r.Context(), holdfast.VerifyOptions{Deep: deep})
+	w.unhurried(rw, time.Now().Add(writePatience))
 	answer(rw, r, rep, err)
 }

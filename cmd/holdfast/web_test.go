@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -195,6 +196,33 @@ func TestHTTPHeavyAnswersAreFew(t *testing.T) {
 	}
 	for url, want := range map[string]int{"/positions": 429, "/accounts": 429, "/status": 429, "/metrics": 200, "/healthz": 200} {
 		require.Equal(t, want, askWeb(t, h, url, "").StatusCode, url)
+	}
+}
+
+// deadlines notes the deadlines that an answer is given.
+type deadlines struct {
+	*httptest.ResponseRecorder
+
+	set []time.Time
+}
+
+// SetWriteDeadline is what [http.ResponseController] looks for.
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+// TestHTTPHeavyAnswersAreWrittenByADeadline: an answer is made without one, and a
+// client that does not read it keeps its place no longer than others do.
+func TestHTTPHeavyAnswersAreWrittenByADeadline(t *testing.T) {
+	_, h := webOf(t)
+	for _, url := range []string{"/positions?as_of=1", "/verify", "/verify?deep=1"} {
+		rec := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, url, nil))
+		require.Equal(t, http.StatusOK, rec.Code, url)
+		require.Len(t, rec.set, 2, url)
+		require.True(t, rec.set[0].IsZero(), url)
+		require.False(t, rec.set[1].IsZero(), url)
 	}
 }
 
