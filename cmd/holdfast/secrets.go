@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -27,8 +28,9 @@ var secretForms = regexp.MustCompile(strings.Join([]string{
 	`-----BEGIN [^-]+-----[\s\S]*?(-----END [^-]+-----|$)`, // PEM, and the seed in a .creds file
 }, "|"))
 
-// userInfo matches what stands before the host of a URL.
-var userInfo = regexp.MustCompile(`://[^\s/@"']+@`)
+// userInfo matches what stands before the host of a URL, up to the last @, since a
+// password may hold one.
+var userInfo = regexp.MustCompile(`://[^\s/]+@`)
 
 // redact takes secrets out of a text.
 func redact(text string) string {
@@ -47,12 +49,21 @@ func redacted(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// opaque matches what is rather a secret than a name: long, with digits, without
-// a dot or a directory.
-var opaque = regexp.MustCompile(`^[A-Za-z+=_-]*[0-9][A-Za-z0-9+=_-]*$`)
+// opaque matches what may be base64 or another random text: it has a digit and no dot.
+var opaque = regexp.MustCompile(`^[A-Za-z+/=_-]*[0-9][A-Za-z0-9+/=_-]*$`)
 
+// maySecret reports whether a text is rather a secret than the name of a file that is
+// missing: long and opaque, and in no directory that is there but the root.
 func maySecret(text string) bool {
-	return len(text) >= 16 && opaque.MatchString(text) || redact(text) != text
+	if redact(text) != text {
+		return true
+	}
+	if len(text) < minToken || !opaque.MatchString(text) {
+		return false
+	}
+	dir, _ := filepath.Split(text)
+	_, err := os.Lstat(dir)
+	return dir == "" || dir == "/" || err != nil
 }
 
 // fileOf is how the file of a flag is called in errors. What may be a secret that

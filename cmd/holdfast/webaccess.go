@@ -70,7 +70,7 @@ const (
 )
 
 // readBearer reads the token of --http-token-file; without a file it is nil. The
-// error repeats nothing of the flag's value, which may be the token itself.
+// error does not repeat a value of the flag that may be the token itself.
 func readBearer(file string) (*bearer, error) {
 	if file == "" {
 		return nil, nil //nolint:nilnil // no token is what was asked for
