@@ -87,6 +87,23 @@ func (j *Journal) Sealed() (out [][2]uint64) {
 	return out
 }
 
+// Turns returns, for some looks at a journal of n sealed segments, the first seqs of
+// those that each of them looks at.
+func Turns(n, looks int) (out [][]uint64) {
+	j := &Journal{}
+	for i := range n {
+		j.sealed = append(j.sealed, sealed{first: uint64(10*i + 1)})
+	}
+	for range looks {
+		var firsts []uint64
+		for _, s := range j.turn() {
+			firsts = append(firsts, s.first)
+		}
+		out = append(out, firsts)
+	}
+	return out
+}
+
 // EncodeFrame returns the frame of r behind the chain value prev.
 func EncodeFrame(r *Record, prev [32]byte) []byte {
 	var c chainer

@@ -219,6 +219,9 @@ func open(dir string, o Options, l *lock) (*Journal, error) {
 	j.recovery.Written = written
 	for i := range s.segs {
 		seg := &s.segs[i]
+		if i == len(s.segs)-1 {
+			seg.lapse = seg.wholeLapse // what was cut behind it has no time
+		}
 		seg.lapse.behind(&j.tail.lapse)
 		j.tail.first, j.tail.bytes, j.tail.lapse = seg.first, int(seg.size), seg.lapse
 		if i == len(s.segs)-1 {
@@ -230,7 +233,6 @@ func open(dir string, o Options, l *lock) (*Journal, error) {
 		}
 		j.sealed = append(j.sealed, sealed{first: seg.first, last: seg.head, lapse: seg.lapse, id: id, bytes: size})
 	}
-	j.tail.lapse.cut(s.keep.Time)
 	j.active, j.lapse = j.tail.first, j.tail.lapse
 	j.ahead = ahead{dir: filepath.Join(dir, journalDir), limit: o.SegmentSize, logger: o.Logger}
 	if err = j.openLog(); err != nil {

@@ -55,12 +55,6 @@ func (p *lapse) behind(before *lapse) {
 	p.from, p.upTo = p.from+from, p.upTo+from
 }
 
-// cut leaves what is before a record time.
-func (p *lapse) cut(at int64) {
-	p.upTo = p.at(at)
-	p.last = min(p.last, at)
-}
-
 // at is the latest place that a record of the segment with this time can have.
 func (p *lapse) at(t int64) time.Duration {
 	return min(p.upTo, p.from+time.Duration(max(0, t-p.began)))

@@ -155,15 +155,16 @@ type segmentScan struct {
 	end     int64 // offset behind it
 	// used is where the zeros begin that end the file; size if it may not end
 	// with zeros.
-	used int64
-	// whole and wholeEnd are the same for the last record that ends an atomic
-	// batch; whole.Seq is 0 when the segment has none.
-	whole    Head
-	wholeEnd int64
-	opening  []byte // the first frame, for its link to the segment before
-	epoch    uint64 // highest epoch seen
-	lapse    lapse  // as if the segment were the first
-	flaw     *flaw
+	used  int64
+	lapse lapse // up to head, as if the segment were the first
+	// whole, wholeEnd and wholeLapse are the same for the last record that ends an
+	// atomic batch; whole.Seq is 0 when the segment has none.
+	whole      Head
+	wholeEnd   int64
+	wholeLapse lapse
+	opening    []byte // the first frame, for its link to the segment before
+	epoch      uint64 // highest epoch seen
+	flaw       *flaw
 	// marked is the record asked for, if it is here, between two offsets.
 	marked              Head
 	seals               seals
@@ -190,7 +191,7 @@ func scanSegment(r io.ReaderAt, f segmentFile, asked uint64, open bool) (segment
 		out.seals.note(&rec, at, s)
 		out.head, out.end, out.epoch = s.prev, s.off, s.prev.Epoch
 		if rec.Flags&More == 0 {
-			out.whole, out.wholeEnd = s.prev, s.off
+			out.whole, out.wholeEnd, out.wholeLapse = s.prev, s.off, out.lapse
 		}
 		if rec.Seq == asked {
 			out.marked, out.markedAt, out.markedEnd = s.prev, at, s.off

@@ -220,6 +220,46 @@ func TestSealedSegmentThatIsTakenAway(t *testing.T) {
 	}
 }
 
+// A segment that a commit fills and leaves is looked for before the commit returns.
+func TestSegmentThatIsTakenAwayWhileItIsFilled(t *testing.T) {
+	for name, spoil := range spoilings() {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir, journal.Options{SegmentSize: 500})
+			add(t, j, 3)
+			path := segments(t, dir)[0]
+			j.Interpose().OnSync = func() { spoil(t, path) }
+			b := j.NewBatch()
+			for seq := range uint64(6) {
+				b.Append(payload(seq+4), 0, int64(seq+4))
+			}
+			require.ErrorIs(t, j.Commit(b), journal.ErrDamaged)
+			left := segments(t, dir)
+			require.NotEqual(t, path, left[len(left)-1], "another one was begun")
+			require.NoError(t, j.Close())
+		})
+	}
+}
+
+// However many sealed segments there are, each has its turn.
+func TestSealedSegmentsHaveTheirTurns(t *testing.T) {
+	const n, looks = 10_000, 3
+	seen := make(map[uint64]int)
+	for _, firsts := range journal.Turns(n, 2*looks) {
+		require.NotEmpty(t, firsts)
+		require.LessOrEqual(t, len(firsts), 4096)
+		for _, first := range firsts {
+			seen[first]++
+		}
+	}
+	require.Len(t, seen, n)
+	for first, times := range seen {
+		require.Equal(t, 2, times, first)
+	}
+	require.Len(t, journal.Turns(5, 1)[0], 5)
+	require.Empty(t, journal.Turns(0, 1)[0])
+}
+
 // Another file with the same records is as good, and told of.
 func TestSealedSegmentThatWasCopied(t *testing.T) {
 	dir := t.TempDir()
