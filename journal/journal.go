@@ -288,6 +288,9 @@ func (j *Journal) logRecovery() {
 	if names, err := litter(j.dir); err == nil && len(names) > 0 {
 		j.o.Logger.Warn("not files of the ledger, passed over", "in", journalDir, "names", names)
 	}
+	if !j.lock.Sole() {
+		j.o.Logger.Warn("directories cannot be locked here: LOCK alone keeps a second writer out, leave it in place", "dir", j.dir)
+	}
 	r := &j.recovery
 	level := slog.LevelInfo
 	if r.CutFrom != 0 {
