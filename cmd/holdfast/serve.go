@@ -77,11 +77,10 @@ Before the journal's end is judged, the stream is asked up to where it was
 published (--bus-evidence): a journal that ends before that is refused.
 
 GET /metrics tells, besides what is there: holdfast_failed (1 while nothing can be
-written), holdfast_reopened_total and holdfast_reopen_failures_total,
-holdfast_last_error{kind} (1 for the kind of the newest error), the failures
-beside the appends: holdfast_snapshot_failures_total,
-holdfast_mark_failures_total, holdfast_trim_failures_total; and what is ahead of
-the clock: holdfast_clock_ahead_seconds, holdfast_dated_ahead_total. The kinds are
+written), holdfast_reopened_total, holdfast_reopen_failures_total, the failures
+beside the appends: holdfast_snapshot_failures_total, holdfast_mark_failures_total,
+holdfast_trim_failures_total; what is ahead of the clock: holdfast_clock_ahead_seconds,
+holdfast_dated_ahead_total; and holdfast_last_error{kind}, 1 for the newest's of
 ` + strings.Join(holdfast.FaultKinds(), ", ") + `.`,
 		Example: `  holdfast serve --ingest testdata/market.ndjson
   holdfast serve --dir /var/lib/holdfast --nats nats://nats-1:4222,nats://nats-2:4222 --nats-creds daemon.creds
