@@ -200,56 +200,6 @@ func (f *Feed) beginVenue(m Mapping) error {
 	return nil
 }
 
-// maxPreamble is how many lines may stand above the header of a CSV.
-const maxPreamble = 500
-
-// openTable finds the header of a CSV: the first line that has every column which
-// the mapping names, cut by whichever delimiter shows them; without such names
-// the first line.
-func (f *Feed) openTable(m Mapping) (*rows, error) {
-	var above []string
-	var best *table
-	most := -1
-	for len(above) < maxPreamble {
-		l, err := f.lines.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("feed: read %s: %w", f.name, err)
-		}
-		if l.tooLong {
-			return nil, fmt.Errorf("%w: %s: the header is longer than %d bytes", ErrFormat, f.name, MaxLine)
-		}
-		if l.blank() {
-			continue
-		}
-		text := strings.TrimPrefix(string(l.text), "\ufeff")
-		t, found, missing, err := m.header(text, above)
-		switch {
-		case err != nil && best == nil && !m.namesColumns():
-			return nil, fmt.Errorf("%w: %s: header: %w", ErrFormat, f.name, err)
-		case err == nil && missing == 0:
-			return f.makeRows(t, m)
-		case err == nil && found > most:
-			best, most = t, found
-		}
-		above = append(above, text)
-	}
-	if best == nil {
-		return nil, fmt.Errorf("%w: %s: there is no header", ErrFormat, f.name)
-	}
-	return f.makeRows(best, m)
-}
-
-func (f *Feed) makeRows(t *table, m Mapping) (*rows, error) {
-	rows, err := newRows(t, m)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrColumn, f.name, err)
-	}
-	return rows, nil
-}
-
 // refuseBinary recognises what is often given instead of text.
 func (f *Feed) refuseBinary(b []byte) error {
 	if what := binary(b); what != "" {

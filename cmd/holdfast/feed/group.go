@@ -281,30 +281,6 @@ func earliest(have, l *legRow) *legRow {
 	return have
 }
 
-// groupID returns the id of a trade: that of its base row, or one made of all rows.
-func (r *rows) groupID(g *group, x *position.Fill, cells []string) (string, error) {
-	b := &g.plan.from[ident]
-	if b.byRow || len(b.columns) == 0 {
-		parts := []string{x.Account}
-		var lines []string
-		for _, l := range g.legs {
-			lines = append(lines, idOf("csv/leg", l.cells...))
-		}
-		slices.Sort(lines)
-		return idOf("csv/group", append(parts, lines...)...), nil
-	}
-	parts := make([]string, len(b.columns))
-	for i, c := range b.columns {
-		if parts[i] = strings.TrimSpace(cells[c]); parts[i] == "" {
-			return "", bad("id", "is empty")
-		}
-	}
-	if len(parts) == 1 {
-		return parts[0], nil
-	}
-	return idOf("csv/columns", parts...), nil
-}
-
 // groupTerms returns what the coins say about the instrument.
 func (r *rows) groupTerms(p *plan, s sides, x *position.Fill) (*position.DefineInstrument, error) {
 	d := &position.DefineInstrument{Instrument: x.Instrument, Terms: position.Terms{Kind: position.Spot, Multiplier: position.FromInt(1), Base: s.base.coin, Quote: s.quote.coin}}

@@ -5,7 +5,6 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -31,24 +30,6 @@ type seenID struct {
 	line int
 	row  uint64 // hash of the cells
 }
-
-// look is what the name of a column that nothing uses says about it.
-type look uint16
-
-// The looks.
-const (
-	likeFee look = 1 << iota
-	likeProfit
-	likeMultiplier
-	likeOption
-	likeKind
-	likeTime
-	likeZone
-	likeUndone
-	likeStatus
-	unusedColumn
-	readElsewhere
-)
 
 // bind looks at the columns of a header.
 func (g *guard) bind(r *rows) error {
@@ -95,60 +76,6 @@ func (g *guard) look(t *table, p *plan) {
 	}
 }
 
-// moneyAbove returns the currency that a line above the table names, such as the
-// base currency of a statement.
-func moneyAbove(t *table) string {
-	for _, l := range t.above {
-		cells, err := cut(l, t.comma)
-		for i := 1; err == nil && i < len(cells); i++ {
-			if isCurrency(strings.TrimSpace(cells[i])) && strings.Contains(plain(cells[i-1]), "currency") {
-				return strings.TrimSpace(cells[i])
-			}
-		}
-	}
-	return ""
-}
-
-// lookOf tells what a column's name means, in plain letters.
-func lookOf(name string) (l look) {
-	has := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(name, w) })
-	}
-	if has("fee", "comm", "tax", "duty", "levy", "charges", "swap", "funding", "andorthird", "gebühr", "provision", "kosten", "courtage", "frais", "steuer") &&
-		!has("comment", "commod", "rate", "percent", "bps", "balance", "total", "inclusive") {
-		l |= likeFee
-	}
-	if has("profit", "pnl", "realizedp", "realisedp") || name == "result" || name == "cashflow" {
-		l |= likeProfit
-	}
-	if has("multiplier", "contractsize", "lotsize") {
-		l |= likeMultiplier
-	}
-	if has("putcall", "strike", "callorput", "optiontype") {
-		l |= likeOption
-	}
-	if has("status") || name == "state" || name == "orderstate" {
-		l |= likeKind | likeStatus
-	}
-	if has("type", "action", "operation", "discriminator", "transcode", "kind", "category", "assetclass") && !has("order", "ordt") && !endsAny(name, "volume", "amount", "quantity", "qty", "size", "price", "value", "cost", "total", "id", "hash", "number", "time", "date") {
-		l |= likeKind
-	}
-	if has("cancel", "storno", "makuler") && !endsAny(name, "volume", "amount", "quantity", "qty", "size") {
-		l |= likeUndone
-	}
-	if has("date", "time", "datum") {
-		l |= likeTime
-	}
-	if has("timezone") {
-		l |= likeZone
-	}
-	return l
-}
-
-func endsAny(name string, ends ...string) bool {
-	return slices.ContainsFunc(ends, func(e string) bool { return strings.HasSuffix(name, e) })
-}
-
 // heading doubts times under a heading that tells their offset, such as
 // Time(UTC+8), where neither they nor the mapping do.
 func (g *guard) heading(r *rows) {
@@ -178,38 +105,6 @@ func (g *guard) legs(r *rows) {
 			}
 		}
 	}
-}
-
-// legOf returns 1 for the price at which a position was opened, -1 for that at which
-// it was closed, 0 for others.
-func legOf(column string) int {
-	name := plain(column)
-	if !endsAny(name, "price", "rate") {
-		return 0
-	}
-	switch {
-	case strings.HasPrefix(name, "open"), strings.HasPrefix(name, "entry"):
-		return 1
-	case strings.HasPrefix(name, "clos"), strings.HasPrefix(name, "exit"):
-		return -1
-	}
-	return 0
-}
-
-// offsetIn returns the offset from UTC that the name of a column tells, "" for none.
-func offsetIn(column string) string {
-	name := strings.ToUpper(strings.ReplaceAll(column, " ", ""))
-	for _, prefix := range []string{"UTC", "GMT"} {
-		_, rest, found := strings.Cut(name, prefix)
-		if !found {
-			continue
-		}
-		offset := rest[:len(rest)-len(strings.TrimLeft(rest, "+-:0123456789"))]
-		if zone, err := parseZone(offset); err == nil && zone != time.UTC && strings.Trim(offset, "+-:0") != "" {
-			return offset
-		}
-	}
-	return ""
 }
 
 // doubt notes what the mapping has to say, once.
@@ -429,105 +324,4 @@ func (g *guard) verdict(name string, r *rows) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s: %s", ErrDoubt, name, strings.Join(g.doubts, "; "))
-}
-
-// columnName names a column for people, one without a name by its place.
-func (r *rows) columnName(i int) string { return "the column " + clip(r.columnText(i)) }
-
-// columnText is what a mapping calls a column.
-func (r *rows) columnText(i int) string {
-	if c := r.table.columns[i]; c != "" && !r.table.twice(c) && r.table.index(c) == i {
-		return c
-	}
-	return fmt.Sprintf("#%d", i+1)
-}
-
-// letters keeps letters and digits.
-func letters(r rune) rune {
-	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-		return r
-	}
-	return -1
-}
-
-// currencies are the codes that a cell is known by: of money, and of the coins
-// that most is priced and paid in.
-const currencies = " AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNH CNY COP CRC CZK DKK EGP EUR GBP GBX GEL GHS HKD HRK HUF IDR ILS INR ISK JOD JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NZD OMR PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TND TRY TWD UAH UGX USD UYU VND ZAR " +
-	"USDT USDC FDUSD BUSD TUSD DAI BTC XBT ETH BNB SOL XRP ADA DOT LTC BCH TRX DOGE MATIC AVAX XXBT ZEUR ZUSD ZGBP XETH "
-
-// quoteCodes are those that names of pairs end with, but for that of the usual
-// default.
-const quoteCodes = "FDUSD USDT USDC BUSD EUR GBP CHF JPY AUD CAD INR KRW TRY BRL BTC XBT ETH BNB"
-
-func isCurrency(cell string) bool {
-	return len(cell) >= 3 && len(cell) <= 5 && !strings.Contains(cell, " ") && strings.Contains(currencies, " "+cell+" ")
-}
-
-// quoteOf returns the currency that the name of a pair ends with.
-func quoteOf(name string) string {
-	for c := range strings.FieldsSeq(quoteCodes) {
-		if strings.HasSuffix(name, c) && len(name) >= len(c)+3 {
-			return c
-		}
-	}
-	return ""
-}
-
-// isPair reports whether a name is made of two currencies.
-func isPair(name string) bool {
-	for c := range strings.FieldsSeq(quoteCodes + " USD") {
-		if rest, ok := strings.CutSuffix(name, c); ok && isCurrency(rest) {
-			return true
-		}
-	}
-	return false
-}
-
-// isDate reports whether a cell begins with a date in digits.
-func isDate(cell string) bool {
-	shape := strings.Map(func(r rune) rune {
-		switch {
-		case r >= '0' && r <= '9':
-			return '0'
-		case r == '-' || r == '/' || r == '.':
-			return '-'
-		}
-		return r
-	}, cell[:min(len(cell), len("2006-01-02"))])
-	return slices.ContainsFunc([]string{"0000-00-00", "00-00-0000", "0-0-0000", "00-0-0000", "0-00-0000"}, func(form string) bool { return strings.HasPrefix(shape, form) })
-}
-
-// undone reports whether a cell says that its row is no trade, or no longer.
-func undone(l look, cell string) bool {
-	said := strings.ToLower(cell)
-	switch {
-	case l&(likeStatus|likeUndone) == 0:
-		return false
-	case slices.Contains([]string{"cancelled", "canceled", "rejected", "failed", "reverted", "declined", "expired"}, said):
-		return true
-	}
-	return l&likeUndone != 0 && (isDate(cell) || slices.Contains([]string{"yes", "y", "true", "x", "storno"}, said))
-}
-
-func isContract(cell string) bool {
-	return slices.Contains([]string{"cont", "conts", "contract", "contracts", "lot", "lots"}, strings.ToLower(cell))
-}
-
-// isISIN reports whether a text has the form of an international securities number.
-func isISIN(s string) bool {
-	if len(s) != 12 || s[0] < 'A' || s[0] > 'Z' || s[1] < 'A' || s[1] > 'Z' || s[11] < '0' || s[11] > '9' {
-		return false
-	}
-	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "" && strings.ContainsAny(s[2:11], "0123456789")
-}
-
-// isOSI reports whether a symbol ends like that of a listed option: date, C or P,
-// and strike.
-func isOSI(s string) bool {
-	const tail = len("260320C00240000")
-	if len(s) <= tail {
-		return false
-	}
-	s = s[len(s)-tail:]
-	return (s[6] == 'C' || s[6] == 'P') && strings.Trim(s[:6]+s[7:], "0123456789") == ""
 }

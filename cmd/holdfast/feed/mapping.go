@@ -9,70 +9,6 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// The members that are looked for under several names. They come first in
-// [memberNames].
-const (
-	account = iota
-	instrument
-	strategy
-	leg
-	side
-	qty
-	price
-	fee
-	feeCurrency
-	when
-	ident
-	usual // how many there are
-)
-
-// memberNames returns all members that a column can give, but for the type: those
-// of a fill, then what other mutations have.
-func memberNames() []string {
-	names := []string{"account", "instrument", "strategy", "leg", "side", "qty", "price", "fee", "fee_currency", "time", "id"}
-	for _, typ := range position.MutationTypes() {
-		for _, name := range position.MutationMembers(typ) {
-			if name != typeMember && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
-}
-
-// typeMember says which mutation a line is.
-const typeMember = "type"
-
-// aliases returns the column names that stand for a member without a mapping,
-// in lower case without spaces and punctuation.
-func aliases(m int, name string) []string {
-	switch m {
-	case account:
-		return []string{"account", "accountid", "wallet", "userid", "uid", "clientaccountid", "portfolio"}
-	case instrument:
-		return []string{"instrument", "symbol", "coin", "product", "market", "pair", "ticker"}
-	case strategy:
-		return []string{"strategy", "strategyid"}
-	case leg:
-		return []string{"leg", "positionside"}
-	case side:
-		return []string{"side", "buysell"}
-	case qty:
-		return []string{"qty", "quantity", "size", "sizetokens", "filledqty", "lastqty"}
-	case price:
-		return []string{"price", "executionprice", "fillprice", "lastpx"}
-	case fee:
-		return []string{"fee", "commission"}
-	case feeCurrency:
-		return []string{"feecurrency", "feeasset", "feecoin", "commissionasset", "commissioncurrency"}
-	case when:
-		return []string{"time", "timestamp", "createdat", "executedat", "datetime", "transacttime"}
-	case ident:
-		return []string{"id", "tradeid", "fillid", "execid", "executionid"}
-	}
-	return []string{plain(name)}
-}
-
 // Mapping says which column of a CSV gives which member of a mutation, and how the
 // file is to be read. The zero value finds columns by their usual names. See
 // [ParseMapping].
@@ -97,31 +33,6 @@ type source struct {
 	fixed   bool   // it is the value
 	choices []choice
 }
-
-// choice says which cells stand for a value.
-type choice struct {
-	value string
-	words []string
-}
-
-// filter is a list of conditions that a row has to meet.
-type filter []condition
-
-// condition is met by the rows whose cell is one of some words.
-type condition struct {
-	column string
-	words  []string
-}
-
-// ordering says in which order the rows of a file are handed out.
-type ordering uint8
-
-// The orders.
-const (
-	byTime ordering = iota
-	byFile
-	newestFirst // by time, and what happened at one time in the reverse of the file
-)
 
 // fileRules are what a mapping says of a file as a whole.
 type fileRules struct {
@@ -318,16 +229,6 @@ func (m *Mapping) add(part string) error {
 	return nil
 }
 
-// isMember reports whether a part may give the member.
-func isMember(name string) bool {
-	return name == typeMember || slices.Contains(memberNames(), name) || slices.Contains(fillExtras(), name)
-}
-
-// fillExtras are what the mapping of a fill takes beside its members.
-func fillExtras() []string {
-	return []string{"value", "net", "tax", "fee_2", "fee_2_currency", "fee_3", "fee_3_currency", "asset", addedMember}
-}
-
 // proceeds reports whether a part goes on with the words of the one before.
 func (m *Mapping) proceeds(name string) bool {
 	switch m.last {
@@ -490,93 +391,6 @@ func (m *Mapping) condition(name, value string) error {
 	return nil
 }
 
-// parseCondition reads Column:word|word.
-func parseCondition(text string) (condition, error) {
-	column, words, found := strings.Cut(text, ":")
-	if !found || strings.TrimSpace(column) == "" {
-		return condition{}, fmt.Errorf("%s is not of the form Column:word|word", clip(text))
-	}
-	return condition{strings.TrimSpace(column), strings.Split(words, "|")}, nil
-}
-
-// namesColumns reports whether the mapping names a column, and so tells a header.
-func (m *Mapping) namesColumns() bool {
-	if len(m.rules) > 0 || len(m.file.only) > 0 || len(m.file.skip) > 0 || m.file.section != "" {
-		return true
-	}
-	for _, s := range m.all.sources {
-		if !s.fixed {
-			return true
-		}
-	}
-	return false
-}
-
-// header tries a line as the header, and counts the columns of the mapping that it
-// has and those that it has not.
-func (m *Mapping) header(text string, above []string) (best *table, found, missing int, err error) {
-	commas := []rune{m.file.comma}
-	if m.file.comma == 0 {
-		commas = []rune{widest(text)}
-		for _, c := range delimiters {
-			if m.namesColumns() && c != commas[0] && strings.ContainsRune(text, c) {
-				commas = append(commas, c)
-			}
-		}
-	}
-	for _, c := range commas {
-		t, cutErr := newTable(text, c)
-		if cutErr != nil {
-			err = cutErr
-			continue
-		}
-		t.above, t.section = above, m.file.section
-		here, not := m.has(t)
-		if best == nil || here > found {
-			best, found, missing = t, here, not
-		}
-	}
-	if best != nil {
-		err = nil
-	}
-	return best, found, missing, err
-}
-
-// has counts what of the mapping can be found in a header.
-func (m *Mapping) has(t *table) (found, missing int) {
-	count := func(name string, s source, width int) {
-		if name == "instrument" && strings.Contains(s.text, "{") {
-			t = (&groupPlan{}).named(t)
-			defer func() { x := *t; x.columns = x.columns[:width]; t = &x }()
-		}
-		if s.fixed || strings.HasPrefix(s.text, "above(") {
-			return
-		}
-		if _, err := bind(t, name, s); err == nil || name == "side" && s.text == bySign {
-			found++
-		} else {
-			missing++
-		}
-	}
-	width := len(t.columns)
-	filters := append([]filter{m.file.only}, m.file.skip...)
-	for _, w := range append([]rule{m.all}, m.rules...) {
-		for name, s := range w.sources {
-			count(name, s, width)
-		}
-		filters = append(filters, w.when, w.group.conditions())
-	}
-	for _, f := range filters {
-		for _, c := range f {
-			count("filter", source{text: c.column}, width)
-		}
-	}
-	if m.file.section != "" && (width < sectionCells || t.columns[0] != m.file.section || t.columns[1] != "Header") {
-		missing++
-	}
-	return found, missing
-}
-
 // labels returns the constants for account and strategy, and whether the mapping
 // says nothing else.
 func (m Mapping) labels() (names map[string]string, only bool) {
@@ -588,17 +402,4 @@ func (m Mapping) labels() (names map[string]string, only bool) {
 		names[member] = s.text
 	}
 	return names, len(m.rules) == 0 && !m.file.any
-}
-
-// plain returns a column's name without what spellings differ in.
-func plain(column string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'A' && r <= 'Z':
-			return r - 'A' + 'a'
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r > 127:
-			return r
-		}
-		return -1
-	}, column)
 }

@@ -2,7 +2,6 @@ package feed
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -81,14 +80,6 @@ func (b *binding) number(cells []string, n numbers) (amount, error) {
 		}
 	}
 	return sum, nil
-}
-
-// numeric reports whether a member is a number.
-func numeric(name string) bool {
-	return slices.Contains([]string{
-		"qty", "price", "fee", "fee_2", "fee_3", "value", "net", "tax", "amount", "multiplier", "cost", "realized", "funding", "stop", "increment",
-		"cash_price", "added", "price_increment", "size_increment", "high", "low", "ratio", "per",
-	}, name)
 }
 
 // bind finds the columns that a mapping names.
@@ -312,87 +303,4 @@ func bindTemplate(t *table, name, text string) (binding, error) {
 		return strings.TrimSpace(out.String()), nil
 	}
 	return b, nil
-}
-
-// test is a condition with its column's place.
-type test struct {
-	column int
-	words  []string
-}
-
-// bindFilter finds the columns of conditions.
-func bindFilter(t *table, f filter) ([]test, error) {
-	var out []test
-	for _, c := range f {
-		i, err := t.place(c.column, "a filter")
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, test{i, c.words})
-	}
-	return out, nil
-}
-
-// met reports whether all conditions hold, and the word that the first is met by:
-// the cell, or what of it a word with stars fixes.
-func met(tests []test, cells []string) (word string, ok bool) {
-	for k, t := range tests {
-		cell := strings.TrimSpace(cells[t.column])
-		i := slices.IndexFunc(t.words, func(w string) bool { _, found := match(strings.TrimSpace(w), cell); return found })
-		if i < 0 {
-			return "", false
-		}
-		if k == 0 {
-			if word = strings.Trim(strings.TrimSpace(t.words[i]), "* "); word == "" {
-				word = cell
-			}
-		}
-	}
-	return word, true
-}
-
-// choose returns the value that a text stands for.
-func choose(choices []choice, text string) (string, bool) {
-	for _, c := range choices {
-		for _, w := range c.words {
-			if stars, ok := match(strings.TrimSpace(w), text); ok {
-				return replace(c.value, stars), true
-			}
-		}
-	}
-	return "", false
-}
-
-// match holds a text against a pattern in which * stands for any text, as short as
-// possible, and returns what the stars stand for.
-func match(pattern, text string) (stars []string, ok bool) {
-	parts := strings.Split(pattern, "*")
-	if !strings.HasPrefix(text, parts[0]) {
-		return nil, false
-	}
-	text = text[len(parts[0]):]
-	if len(parts) == 1 {
-		return nil, text == ""
-	}
-	for _, p := range parts[1 : len(parts)-1] {
-		before, after, found := strings.Cut(text, p)
-		if !found {
-			return nil, false
-		}
-		stars, text = append(stars, before), after
-	}
-	before, found := strings.CutSuffix(text, parts[len(parts)-1])
-	return append(stars, before), found
-}
-
-// replace puts what stars stand for in place of *, or of *1, *2 and so on.
-func replace(value string, stars []string) string {
-	if len(stars) == 0 {
-		return value
-	}
-	var pairs []string
-	for i, star := range slices.Backward(stars) { // *10 before *1
-		pairs = append(pairs, "*"+strconv.Itoa(i+1), star)
-	}
-	return strings.NewReplacer(append(pairs, "*", stars[0])...).Replace(value)
 }

@@ -1,0 +1,149 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// maxPreamble is how many lines may stand above the header of a CSV.
+const maxPreamble = 500
+
+// openTable finds the header of a CSV: the first line that has every column which
+// the mapping names, cut by whichever delimiter shows them; without such names
+// the first line.
+func (f *Feed) openTable(m Mapping) (*rows, error) {
+	var above []string
+	var best *table
+	most := -1
+	for len(above) < maxPreamble {
+		l, err := f.lines.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("feed: read %s: %w", f.name, err)
+		}
+		if l.tooLong {
+			return nil, fmt.Errorf("%w: %s: the header is longer than %d bytes", ErrFormat, f.name, MaxLine)
+		}
+		if l.blank() {
+			continue
+		}
+		text := strings.TrimPrefix(string(l.text), "\ufeff")
+		t, found, missing, err := m.header(text, above)
+		switch {
+		case err != nil && best == nil && !m.namesColumns():
+			return nil, fmt.Errorf("%w: %s: header: %w", ErrFormat, f.name, err)
+		case err == nil && missing == 0:
+			return f.makeRows(t, m)
+		case err == nil && found > most:
+			best, most = t, found
+		}
+		above = append(above, text)
+	}
+	if best == nil {
+		return nil, fmt.Errorf("%w: %s: there is no header", ErrFormat, f.name)
+	}
+	return f.makeRows(best, m)
+}
+
+func (f *Feed) makeRows(t *table, m Mapping) (*rows, error) {
+	rows, err := newRows(t, m)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrColumn, f.name, err)
+	}
+	return rows, nil
+}
+
+// namesColumns reports whether the mapping names a column, and so tells a header.
+func (m *Mapping) namesColumns() bool {
+	if len(m.rules) > 0 || len(m.file.only) > 0 || len(m.file.skip) > 0 || m.file.section != "" {
+		return true
+	}
+	for _, s := range m.all.sources {
+		if !s.fixed {
+			return true
+		}
+	}
+	return false
+}
+
+// header tries a line as the header, and counts the columns of the mapping that it
+// has and those that it has not.
+func (m *Mapping) header(text string, above []string) (best *table, found, missing int, err error) {
+	commas := []rune{m.file.comma}
+	if m.file.comma == 0 {
+		commas = []rune{widest(text)}
+		for _, c := range delimiters {
+			if m.namesColumns() && c != commas[0] && strings.ContainsRune(text, c) {
+				commas = append(commas, c)
+			}
+		}
+	}
+	for _, c := range commas {
+		t, cutErr := newTable(text, c)
+		if cutErr != nil {
+			err = cutErr
+			continue
+		}
+		t.above, t.section = above, m.file.section
+		here, not := m.has(t)
+		if best == nil || here > found {
+			best, found, missing = t, here, not
+		}
+	}
+	if best != nil {
+		err = nil
+	}
+	return best, found, missing, err
+}
+
+// has counts what of the mapping can be found in a header.
+func (m *Mapping) has(t *table) (found, missing int) {
+	count := func(name string, s source, width int) {
+		if name == "instrument" && strings.Contains(s.text, "{") {
+			t = (&groupPlan{}).named(t)
+			defer func() { x := *t; x.columns = x.columns[:width]; t = &x }()
+		}
+		if s.fixed || strings.HasPrefix(s.text, "above(") {
+			return
+		}
+		if _, err := bind(t, name, s); err == nil || name == "side" && s.text == bySign {
+			found++
+		} else {
+			missing++
+		}
+	}
+	width := len(t.columns)
+	filters := append([]filter{m.file.only}, m.file.skip...)
+	for _, w := range append([]rule{m.all}, m.rules...) {
+		for name, s := range w.sources {
+			count(name, s, width)
+		}
+		filters = append(filters, w.when, w.group.conditions())
+	}
+	for _, f := range filters {
+		for _, c := range f {
+			count("filter", source{text: c.column}, width)
+		}
+	}
+	if m.file.section != "" && (width < sectionCells || t.columns[0] != m.file.section || t.columns[1] != "Header") {
+		missing++
+	}
+	return found, missing
+}
+
+// plain returns a column's name without what spellings differ in.
+func plain(column string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r > 127:
+			return r
+		}
+		return -1
+	}, column)
+}
