@@ -202,7 +202,11 @@ func (f *Feed) beginVenue(m Mapping) error {
 
 // refuseBinary recognises what is often given instead of text.
 func (f *Feed) refuseBinary(b []byte) error {
-	if what := binary(b); what != "" {
+	what := binary(b)
+	if what == "" && bytes.ContainsRune(bytes.TrimRight(b, "\r"), '\r') && !bytes.ContainsAny(b, "\"{") {
+		what = "ends its lines with carriage returns alone: make them line feeds first"
+	}
+	if what != "" {
 		return fmt.Errorf("%w: %s %s", ErrFormat, f.name, what)
 	}
 	return nil

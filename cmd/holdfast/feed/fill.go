@@ -45,6 +45,9 @@ func (r *rows) fill(p *plan, d *draft, cells []string, rec *record) (err error) 
 		return err
 	}
 	if terms != nil {
+		if base := terms.Terms.Base; terms.Terms.Kind == position.Spot && q.unit != "" && base != "" && !sameUnit(q.unit, base) {
+			return bad("qty", "is in %s, and what is bought is %s", clip(q.unit), clip(base))
+		}
 		terms.Time = x.Time
 		d.terms = terms
 	}
@@ -119,6 +122,8 @@ func (r *rows) furtherFee(p *plan, d *draft, x *position.Fill, name string, cell
 		return &memberError{field: name + "_currency", err: err}
 	case currency == "":
 		return bad(name, "has no currency: map %s_currency", name)
+	case a.unit != "" && !sameUnit(a.unit, currency):
+		return bad(name, "is in %s, %s_currency says %s", clip(a.unit), name, clip(currency))
 	case x.Fee.IsZero():
 		x.Fee, x.FeeCurrency = a.value, currency
 	case currency == x.FeeCurrency:
@@ -167,7 +172,7 @@ func (r *rows) price(p *plan, x *position.Fill, terms *position.DefineInstrument
 	}
 	worth := a.value.Abs()
 	if member == "net" {
-		if worth, err = r.gross(p, x, worth, cells); err != nil {
+		if worth, err = r.gross(p, x, terms, worth, cells); err != nil {
 			return err
 		}
 	}
@@ -190,7 +195,10 @@ func (r *rows) price(p *plan, x *position.Fill, terms *position.DefineInstrument
 }
 
 // gross takes fee and tax out of the cash that moved.
-func (r *rows) gross(p *plan, x *position.Fill, cash position.Decimal, cells []string) (position.Decimal, error) {
+func (r *rows) gross(p *plan, x *position.Fill, terms *position.DefineInstrument, cash position.Decimal, cells []string) (position.Decimal, error) {
+	if terms != nil && !x.Fee.IsZero() && x.FeeCurrency != "" && x.FeeCurrency != terms.Terms.Settlement {
+		return cash, bad("net", "is the cash after the fee, but that is in %s and the cash in %s: map value, or price", clip(x.FeeCurrency), clip(terms.Terms.Settlement))
+	}
 	tax, err := r.number(p, r.at("tax"), cells)
 	if err != nil {
 		return cash, err
@@ -268,7 +276,6 @@ func (r *rows) terms(p *plan, cells []string, x *position.Fill) (*position.Defin
 	if t.Settlement == "" && t.Kind != position.Inverse {
 		t.Settlement = t.Quote
 	}
-	d.Ident = idOf("csv/instrument", d.Instrument, t.Kind.String(), t.Multiplier.String(), t.Base, t.Quote, t.Settlement)
 	return &d, nil
 }
 

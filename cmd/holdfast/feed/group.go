@@ -51,9 +51,10 @@ type groupPlan struct {
 
 // group is the rows of one trade.
 type group struct {
-	plan *plan
-	d    *draft
-	legs []legRow
+	plan   *plan
+	d      *draft // nil: no row was good
+	legs   []legRow
+	broken int // the line of a row that is bad; 0: none
 }
 
 // legRow is one row of a trade.
@@ -99,26 +100,61 @@ func (p *groupPlan) named(t *table) *table {
 	return &x
 }
 
-// leg adds a row to its trade. The first row's draft stands for the trade.
+// leg adds a row to its trade. The first good row's draft stands for the trade.
 func (r *rows) leg(p *plan, d *draft, cells []string) error {
+	g := p.group.of(p, cells)
+	l, err := r.readLeg(p, cells)
+	if err == nil && g.d == nil {
+		d.at, err = r.time(p, when, cells)
+	}
+	if err != nil {
+		g.broken = d.line
+		return err
+	}
+	g.legs = append(g.legs, l)
+	if g.d != nil {
+		return errJoined
+	}
+	g.d = d
+	return nil
+}
+
+// of returns the trade that a row belongs to.
+func (p *groupPlan) of(in *plan, cells []string) *group {
+	parts := make([]string, len(p.key))
+	for k, i := range p.key {
+		parts[k] = strings.TrimSpace(cells[i])
+	}
+	key := strings.Join(parts, "\x00")
+	g := p.open[key]
+	if g == nil {
+		g = &group{plan: in}
+		p.open[key] = g
+		p.order = append(p.order, g)
+	}
+	return g
+}
+
+// readLeg reads a row as part of a trade.
+func (r *rows) readLeg(p *plan, cells []string) (legRow, error) {
 	l := legRow{cells: slices.Clone(cells)}
 	var err error
 	if l.coin, err = p.member(r, "asset").text(cells); err != nil || l.coin == "" {
-		return bad("asset", "is empty")
+		return l, bad("asset", "is empty")
 	}
 	a, err := r.number(p, r.at("amount"), cells)
 	if err != nil {
-		return err
+		return l, err
 	}
 	l.amount = a.value
 	if p.from[side].bound {
-		text, err := p.from[side].text(cells)
-		if err != nil {
-			return &memberError{field: "side", err: err}
+		text, sideErr := p.from[side].text(cells)
+		if sideErr != nil {
+			return l, &memberError{field: "side", err: sideErr}
 		}
-		s, err := parseSide(text)
-		if err != nil {
-			return err
+		s, sideErr := parseSide(text)
+		if sideErr != nil {
+			return l, sideErr
 		}
 		if l.amount = l.amount.Abs(); s == position.Sell {
 			l.amount = l.amount.Neg()
@@ -130,23 +166,21 @@ func (r *rows) leg(p *plan, d *draft, cells []string) error {
 	if len(p.group.quoteRows) > 0 {
 		_, l.quote = met(p.group.quoteRows, cells)
 	}
-	parts := make([]string, len(p.group.key))
-	for k, i := range p.group.key {
-		parts[k] = strings.TrimSpace(cells[i])
-	}
-	key := strings.Join(parts, "\x00")
-	if g := p.group.open[key]; g != nil {
-		g.legs = append(g.legs, l)
-		return errJoined
-	}
-	g := &group{plan: p, d: d, legs: []legRow{l}}
-	p.group.open[key] = g
-	p.group.order = append(p.group.order, g)
-	return nil
+	return l, nil
 }
 
 // errJoined says that a row went into the trade of an earlier one.
 var errJoined = errors.New("feed: the row is part of an earlier row's trade")
+
+// grouped reports whether some rows are put together.
+func (r *rows) grouped() bool {
+	for k := range r.plans {
+		if r.plans[k].group != nil {
+			return true
+		}
+	}
+	return false
+}
 
 // sumUp makes the fills of the groups. A group's draft gets its fill, or what is
 // wrong with it.
@@ -157,6 +191,9 @@ func (r *rows) sumUp() {
 			continue
 		}
 		for _, g := range p.group.order {
+			if g.d == nil {
+				continue // all its rows are bad
+			}
 			if err := r.trade(g); err != nil {
 				g.d.err = err
 			}
@@ -174,6 +211,9 @@ type sides struct {
 // trade makes the fill of a group.
 func (r *rows) trade(g *group) (err error) {
 	p, d := g.plan, g.d
+	if g.broken > 0 {
+		return fmt.Errorf("the row on line %d belongs to the same trade and is bad", g.broken)
+	}
 	s, err := g.split()
 	if err != nil {
 		return err
@@ -304,8 +344,6 @@ func (r *rows) groupTerms(p *plan, s sides, x *position.Fill) (*position.DefineI
 	} else if q := p.member(r, quoteMember); !q.bound {
 		d.Terms.Quote = d.Terms.Settlement
 	}
-	t := &d.Terms
-	d.Ident = idOf("csv/instrument", d.Instrument, t.Kind.String(), t.Multiplier.String(), t.Base, t.Quote, t.Settlement)
 	return d, nil
 }
 

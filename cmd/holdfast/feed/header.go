@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +18,7 @@ const maxPreamble = 500
 func (f *Feed) openTable(m Mapping) (*rows, error) {
 	var above []string
 	var best *table
+	var lacks error // what best has not
 	most := -1
 	for len(above) < maxPreamble {
 		l, err := f.lines.next()
@@ -36,17 +39,22 @@ func (f *Feed) openTable(m Mapping) (*rows, error) {
 		switch {
 		case err != nil && best == nil && !m.namesColumns():
 			return nil, fmt.Errorf("%w: %s: header: %w", ErrFormat, f.name, err)
-		case err == nil && missing == 0:
+		case err == nil && missing == nil:
 			return f.makeRows(t, m)
 		case err == nil && found > most:
-			best, most = t, found
+			best, most, lacks = t, found, missing
 		}
 		above = append(above, text)
 	}
 	if best == nil {
 		return nil, fmt.Errorf("%w: %s: there is no header", ErrFormat, f.name)
 	}
-	return f.makeRows(best, m)
+	if m.heads(best) {
+		if _, err := f.makeRows(best, m); err != nil {
+			return nil, err // it says more
+		}
+	}
+	return nil, fmt.Errorf("%w: %s: %w", ErrColumn, f.name, lacks)
 }
 
 func (f *Feed) makeRows(t *table, m Mapping) (*rows, error) {
@@ -70,9 +78,9 @@ func (m *Mapping) namesColumns() bool {
 	return false
 }
 
-// header tries a line as the header, and counts the columns of the mapping that it
-// has and those that it has not.
-func (m *Mapping) header(text string, above []string) (best *table, found, missing int, err error) {
+// header tries a line as the header, counts the columns of the mapping that it has,
+// and says which it has not.
+func (m *Mapping) header(text string, above []string) (best *table, found int, missing, err error) {
 	commas := []rune{m.file.comma}
 	if m.file.comma == 0 {
 		commas = []rune{widest(text)}
@@ -100,9 +108,13 @@ func (m *Mapping) header(text string, above []string) (best *table, found, missi
 	return best, found, missing, err
 }
 
-// has counts what of the mapping can be found in a header.
-func (m *Mapping) has(t *table) (found, missing int) {
-	count := func(name string, s source, width int) {
+// has counts what of the mapping can be found in a header, and says what cannot.
+func (m *Mapping) has(t *table) (found int, missing error) {
+	width := len(t.columns)
+	if !m.heads(t) {
+		return 0, fmt.Errorf("no line begins with the cells %s and \"Header\", as the header of that section does", clip(m.file.section))
+	}
+	count := func(name string, s source) {
 		if name == "instrument" && strings.Contains(s.text, "{") {
 			t = (&groupPlan{}).named(t)
 			defer func() { x := *t; x.columns = x.columns[:width]; t = &x }()
@@ -112,27 +124,28 @@ func (m *Mapping) has(t *table) (found, missing int) {
 		}
 		if _, err := bind(t, name, s); err == nil || name == "side" && s.text == bySign {
 			found++
-		} else {
-			missing++
+		} else if missing == nil {
+			missing = err
 		}
 	}
-	width := len(t.columns)
 	filters := append([]filter{m.file.only}, m.file.skip...)
 	for _, w := range append([]rule{m.all}, m.rules...) {
-		for name, s := range w.sources {
-			count(name, s, width)
+		for _, name := range slices.Sorted(maps.Keys(w.sources)) {
+			count(name, w.sources[name])
 		}
 		filters = append(filters, w.when, w.group.conditions())
 	}
 	for _, f := range filters {
 		for _, c := range f {
-			count("filter", source{text: c.column}, width)
+			count("filter", source{text: c.column})
 		}
 	}
-	if m.file.section != "" && (width < sectionCells || t.columns[0] != m.file.section || t.columns[1] != "Header") {
-		missing++
-	}
 	return found, missing
+}
+
+// heads reports whether a line may be the header of the section that is read.
+func (m *Mapping) heads(t *table) bool {
+	return m.file.section == "" || len(t.columns) >= sectionCells && t.columns[0] == m.file.section && t.columns[1] == "Header"
 }
 
 // plain returns a column's name without what spellings differ in.

@@ -88,10 +88,12 @@ func (r *rows) groupID(g *group, x *position.Fill, cells []string) (string, erro
 			return "", bad("id", "is empty")
 		}
 	}
-	if len(parts) == 1 {
-		return parts[0], nil
+	id := parts[0]
+	if len(parts) > 1 {
+		id = idOf("csv/columns", parts...)
 	}
-	return idOf("csv/columns", parts...), nil
+	r.guard.id(r, b, id, cells, g.d.line)
+	return id, nil
 }
 
 // idOf makes an id of texts, such that different texts give different ids.

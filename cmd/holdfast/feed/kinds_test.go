@@ -25,23 +25,35 @@ func told(tb testing.TB, text, mapping string) ([]string, error) {
 
 func toldBy(tb testing.TB, r io.Reader, mapping string) ([]string, error) {
 	tb.Helper()
+	out, bad, err := toldAll(tb, r, mapping)
+	if err = cmp.Or(append(bad, err)...); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// toldAll goes on after bad rows.
+func toldAll(tb testing.TB, r io.Reader, mapping string) (out []string, bad []error, err error) {
+	tb.Helper()
 	m, err := feed.ParseMapping(mapping)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	f, err := feed.Open("x.csv", r, feed.Auto, m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []string
 	settled := map[string]string{}
 	for {
 		e, err := f.Next()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
+		switch {
+		case errors.Is(err, io.EOF):
+			return out, bad, nil
+		case errors.Is(err, feed.ErrLine):
+			bad = append(bad, err)
+			continue
+		case err != nil:
+			return out, bad, err
 		}
 		switch x := e.Mutation.(type) {
 		case position.Fill:
@@ -89,6 +101,10 @@ func TestCSVKinds(t *testing.T) {
 		"one day newest first": {
 			text: own + "me,X,sell,1,2,b,2026-01-02T00:00:00Z\nme,X,buy,1,1,a,2026-01-02T00:00:00Z\n", mapping: "order=newest-first",
 			want: []string{"me buy 1 X @ 1", "me sell 1 X @ 2"},
+		},
+		"newest first, and not": {
+			text: own + "me,X,buy,1,1,a,2026-01-02T00:00:00Z\nme,X,sell,1,2,b,2026-01-02T00:00:00Z\nme,X,buy,1,3,c,2026-01-03T00:00:00Z\n", mapping: "order=newest-first",
+			refused: "order=newest-first is stated, and the times of its rows only run forward",
 		},
 		"no time mapped": {
 			text: "account,instrument,side,qty,price,id,Trade Date\nme,X,buy,1,1,a,2026-01-02\n", refused: `looks like a time, and rows have none without it: map time=Trade Date`,
@@ -267,6 +283,10 @@ func TestCSVKinds(t *testing.T) {
 			text: "when,Coin,Change\n2026-01-05,BTC,0.02\n", mapping: "account:=me,time=when,time_format=2006-01-02,group=when,asset=Coin,amount=Change,quotes=USDT,instrument={base}{quote},id:=row",
 			refused: "the rows of one trade are of two coins",
 		},
+		"two trades of one id": {
+			text:    "when,id,Coin,Change\n2026-01-05,1,BTC,1\n2026-01-05,1,EUR,-100\n2026-01-06,1,BTC,-1\n2026-01-06,1,EUR,150\n",
+			mapping: "account:=me,time=when,time_format=2006-01-02,group=id+when,asset=Coin,amount=Change,quotes=EUR,instrument={base}{quote},id=id", refused: "is the same on lines 2 and 4",
+		},
 		"fills and funding": {
 			text:    "account,instrument,Kind,side,qty,price,id,Funding\nme,X,TRADE,buy,1,5,a,0\nme,X,FUND,,,,b,-0.5\n",
 			mapping: "when=Kind:TRADE,ignore=Funding,when=Kind:FUND,type:=charge,kind:=funding,amount=Funding,currency:=USD", want: []string{"me buy 1 X @ 5", "funding -0.5 USD X"},
@@ -279,6 +299,33 @@ func TestCSVKinds(t *testing.T) {
 		},
 		"what may be meant": {
 			text: "Number,Symbol,Direction,Volume\n1,X,buy,2\n", refused: "--map 'account:=main,side=Direction,qty=Volume,price=?,id:=row'",
+		},
+		"only, with one more condition": {
+			text: "account,instrument,side,qty,price,id,T,U\nme,,,,,a,x,1\nme,X,buy,1,5,b,y,1\nme,,,,,c,y,2\n", mapping: "skip=T:x,only=T:y,and=U:1", want: []string{"me buy 1 X @ 5"},
+		},
+		"only, a trade that one more condition would pass over": {
+			text: "account,instrument,side,qty,price,id,T,U\nme,X,buy,1,5,b,y,2\n", mapping: "skip=T:x,only=T:y,and=U:1", refused: `only=U has no "2"`,
+		},
+		"a fee in two currencies": {
+			text: "account,instrument,side,qty,price,id,F,G\nme,X,buy,1,5,a,€1,$1\n", mapping: "settlement:=USD,fee=F+G,fee_currency:=USD,number=us", refused: `adds up "€" and "$"`,
+		},
+		"a further fee in another currency than is said": {
+			text: "account,instrument,side,qty,price,id,F\nme,X,buy,1,5,a,£1\n", mapping: "settlement:=USD,fee_2=F,fee_2_currency:=USD,number=us", refused: `is in "£", fee_2_currency says "USD"`,
+		},
+		"a quantity in the other coin": {
+			text: "account,instrument,side,qty,price,id\nme,BTCUSD,buy,100USD,50000,a\n", mapping: "settlement:=USD,base:=BTC,kind:=spot,number=us", refused: `is in "USD", and what is bought is "BTC"`,
+		},
+		"cash after a fee in another currency": {
+			text: "account,instrument,side,qty,cash,id,F\nme,X,buy,1,100,a,10\n", mapping: "settlement:=USD,net=cash,fee=F,fee_currency:=EUR", refused: "the cash after the fee",
+		},
+		"a column that no row needs, and that is not there": {
+			text: "account,instrument,Kind,id,Funding\nme,X,FUND,b,-0.5\n", mapping: "price=Price,when=Kind:FUND,type:=charge,kind:=funding,amount=Funding,currency:=USD", refused: `there is no column "Price" for price`,
+		},
+		"a section that is not there": {
+			text: "S,Header,account,instrument,side,qty,price,id\nS,Data,me,X,buy,1,5,a\n", mapping: "section=T", refused: `no line begins with the cells "T" and "Header"`,
+		},
+		"carriage returns alone": {
+			text: "account,instrument,side,qty,price,id,note\rme,X,buy,1,5,a,b\r", refused: "ends its lines with carriage returns alone",
 		},
 		"Coinbase is not GDAX": {
 			text:    "portfolio,trade id,product,side,created at,size,size unit,price,fee,total,price/fee/total unit\np,7,BTC-USD,BUY,2026-01-06T12:34:01.120Z,0.1,BTC,92000,5,-9205,USD\n",
@@ -301,6 +348,87 @@ func TestCSVKinds(t *testing.T) {
 			require.Equal(t, c.want, have)
 		})
 	}
+}
+
+// A bad row takes nothing with it but the trade that it is part of: neither the order
+// of the others nor the terms of its instrument.
+func TestCSVBadRowTakesNothingWithIt(t *testing.T) {
+	const trades = "account:=me,time=when,time_format=2006-01-02,group=id,asset=Coin,amount=Change,quotes=EUR,instrument={base}{quote},id=id"
+	const header = "when,id,Coin,Change\n"
+	for name, c := range map[string]struct {
+		text, mapping string
+		want, bad     []string
+	}{
+		"half a trade, and two of one day before it": {
+			text: header + "2026-01-05,1,BTC,1\n2026-01-05,1,EUR,-100\n2026-01-05,2,BTC,-1\n2026-01-05,2,EUR,150\n2026-01-06,3,BTC,1\n", mapping: trades,
+			want: []string{"BTCEUR is spot x 1 in EUR", "me buy 1 BTCEUR @ 100", "me sell 1 BTCEUR @ 150"},
+			bad:  []string{"x.csv:6: the rows of one trade are of two coins"},
+		},
+		"a trade with a bad row": {
+			text: header + "2026-01-05,1,BTC,1\n2026-01-05,1,EUR,-50\n2026-01-05,1,EUR,-5O\n", mapping: trades,
+			bad: []string{"x.csv:2: the row on line 4 belongs to the same trade and is bad", `x.csv:4: amount (column "Change") "-5O"`},
+		},
+		"a trade whose first row is bad": {
+			text: header + "2026-01-05,1,EUR,-5O\n2026-01-05,1,BTC,1\n2026-01-05,1,EUR,-50\n", mapping: trades,
+			bad: []string{`x.csv:2: amount (column "Change") "-5O"`, "x.csv:3: the row on line 2 belongs to the same trade and is bad"},
+		},
+		"a bad row in front of a file that is newest first": {
+			text: "account,instrument,side,qty,price,id,time\nme,X,hold,1,3,d,2026-01-03T00:00:00Z\nme,X,sell,1,2,b,2026-01-02T00:00:00Z\nme,X,buy,1,1,a,2026-01-02T00:00:00Z\nme,X,buy,1,1,c,2026-01-01T00:00:00Z\n",
+			want: []string{"me buy 1 X @ 1", "me buy 1 X @ 1", "me sell 1 X @ 2"}, bad: []string{"x.csv:2: side"},
+		},
+		"a bad row in front of one day": {
+			text: "account,instrument,side,qty,price,id,time\nme,X,hold,1,3,d,2026-01-03T00:00:00Z\nme,X,sell,1,2,b,2026-01-02T00:00:00Z\nme,X,buy,1,1,a,2026-01-02T00:00:00Z\n", mapping: "order=newest-first",
+			want: []string{"me buy 1 X @ 1", "me sell 1 X @ 2"}, bad: []string{"x.csv:2: side"},
+		},
+		"terms that are none": {
+			text: "account,instrument,side,qty,price,id,M\nme,X,buy,1,5,a,-1\nme,X,buy,1,6,b,-1\n", mapping: "settlement:=EUR,multiplier=M",
+			bad: []string{"x.csv:2: multiplier", "x.csv:3: multiplier"},
+		},
+		"a fee beside the first fill of an instrument": {
+			text: "account,instrument,side,qty,price,id,F,G,H\nme,X,buy,1,5,a,1,1,\u200b\nme,X,buy,1,6,b,1,,\n", mapping: "settlement:=EUR,fee=F,fee_currency:=EUR,fee_2=G,fee_2_currency=H",
+			want: []string{"X is linear x 1 in EUR", "me buy 1 X @ 6 fee 1 EUR"}, bad: []string{"x.csv:2: currency"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			have, bad, err := toldAll(t, strings.NewReader(c.text), c.mapping)
+			require.NoError(t, err)
+			require.Equal(t, c.want, have)
+			require.Len(t, bad, len(c.bad), "%v", bad)
+			for i, text := range c.bad {
+				require.ErrorContains(t, bad[i], text)
+			}
+		})
+	}
+}
+
+// A mapping says each thing once, and narrows the filter before it.
+func TestMappingContradictsItself(t *testing.T) {
+	for _, text := range []string{
+		"order=file,order=time", "number=us,number=eu", "time_zone=UTC,id=x,time_zone=UTC", "only=A:x,only=B:y", "group=a,group=b", "when=A:x,group=a,group=b",
+		"and=A:x", "skip=A:x,qty=q,and=B:y", "skip=A:x,when=B:y,qty=q,and=C:z",
+	} {
+		_, err := feed.ParseMapping(text)
+		require.ErrorIs(t, err, feed.ErrMapping, text)
+	}
+	for _, text := range []string{"skip=A:x,skip=B:y,end=a,end=b,ignore=a,ignore=b", "group=a,when=A:x,group=a,when=A:y,group=b", "when=A:x,skip=A:z,and=B:y"} {
+		_, err := feed.ParseMapping(text)
+		require.NoError(t, err, text)
+	}
+}
+
+// The rows of one trade may stand anywhere: they are held, from a pipe in the order of
+// the file as well, and are no more than may be held.
+func TestCSVTradesAreHeldWhole(t *testing.T) {
+	const mapping = "order=file,account:=me,time=when,time_format=2006-01-02,group=id,asset=Coin,amount=Change,quotes=EUR,instrument={base}{quote},id=id"
+	const text = "when,id,Coin,Change\n2026-01-05,1,BTC,1\n2026-01-05,2,BTC,-1\n2026-01-05,2,EUR,150\n2026-01-05,1,EUR,-100\n"
+	have, err := told(t, text, mapping)
+	require.NoError(t, err)
+	require.Equal(t, []string{"BTCEUR is spot x 1 in EUR", "me buy 1 BTCEUR @ 100", "me sell 1 BTCEUR @ 150"}, have)
+	f, err := feed.Open("x.csv", strings.NewReader(text), feed.CSV, mustMap(t, mapping))
+	require.NoError(t, err)
+	f.HoldAtMost(len("abc"))
+	_, err = f.Next()
+	require.ErrorContains(t, err, "more than 3 rows, and the rows of one trade may stand anywhere")
 }
 
 // A zone's name is no zone, on whatever machine the file is read.
@@ -368,6 +496,8 @@ func TestCSVNumbers(t *testing.T) {
 		{"number=us", ".5", "0.5", ""},
 		{"number=us", "1,23", "", "does not stand between thousands"},
 		{"number=us", "1.234,56", "", "is no number"},
+		{"number=us", "0,123", "", "does not stand between thousands"},
+		{"number=eu", "0.123", "", "does not stand between thousands"},
 		{"number=us", "12%", "", "is no number"},
 		{"number=us", "$5 USD", "", "a unit before and behind"},
 		{"number=us", "1-2", "", "is no number"},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moneyprinter/holdfast/position"
@@ -17,6 +18,9 @@ type Mapping struct {
 	rules []rule // in the order of the text; none: all alone
 	file  fileRules
 	last  string // the member that was read last; see proceed
+	// narrow is the filter that was read last; see condition.
+	narrow string
+	said   map[string]bool // rules of the file that were read; see once
 }
 
 // rule is what counts for the rows that meet its conditions, over what counts for
@@ -78,7 +82,7 @@ const (
 //	id:=row                     of the row, and of how many equal ones came before
 //	id:=line                    of line number and line
 //
-// A rule of the file is, each at most once but for skip, when and end,
+// A rule of the file is, each at most once but for skip, when, end and ignore,
 //
 //	time_format=unix_ms      rfc3339, unix, unix_ms, unix_us, unix_ns, or a layout of Go's package time
 //	time_zone=Europe/Berlin  of times without a zone, or with a zone's name only
@@ -203,9 +207,15 @@ func (m *Mapping) add(part string) error {
 		return m.proceed(name, value)
 	}
 	m.last = ""
-	if known, err := m.setting(name, value); known {
+	if name != "and" {
+		m.narrow = ""
+	}
+	if isSetting(name) {
 		m.file.any = true
-		return err
+		if err := m.once(name); err != nil {
+			return err
+		}
+		return m.setting(name, value)
 	}
 	to := m.current().sources
 	if !isMember(name) {
@@ -313,7 +323,7 @@ func isSetting(name string) bool {
 }
 
 // setting reads a rule of the file.
-func (m *Mapping) setting(name, value string) (known bool, err error) {
+func (m *Mapping) setting(name, value string) (err error) {
 	f := &m.file
 	switch name {
 	case "time_format":
@@ -357,10 +367,8 @@ func (m *Mapping) setting(name, value string) (known bool, err error) {
 		err = m.condition(name, value)
 	case "group", "quotes", "quote_rows", "fee_rows":
 		err = m.current().group.set(name, value)
-	default:
-		return false, nil
 	}
-	return true, err
+	return err
 }
 
 // condition reads a filter, or one more condition of the filter before.
@@ -371,23 +379,52 @@ func (m *Mapping) condition(name, value string) error {
 	}
 	switch name {
 	case "only":
-		m.file.only = append(m.file.only, c)
+		m.file.only = filter{c}
 	case "skip":
 		m.file.skip = append(m.file.skip, filter{c})
 	case "when":
 		m.rules = append(m.rules, rule{when: filter{c}, sources: map[string]source{}})
 	case "and":
-		switch {
-		case len(m.rules) > 0 && len(m.current().sources) == 0:
-			last := &m.rules[len(m.rules)-1]
-			last.when = append(last.when, c)
-		case len(m.file.skip) > 0:
-			last := &m.file.skip[len(m.file.skip)-1]
-			*last = append(*last, c)
-		default:
-			return errors.New("and stands behind the skip or when that it narrows")
-		}
+		return m.narrowed(c)
 	}
+	m.narrow = name
+	return nil
+}
+
+// narrowed adds a condition to the filter before it.
+func (m *Mapping) narrowed(c condition) error {
+	var to *filter
+	switch m.narrow {
+	case "only":
+		to = &m.file.only
+	case "skip":
+		to = &m.file.skip[len(m.file.skip)-1]
+	case "when":
+		to = &m.current().when
+	default:
+		return errors.New("and stands behind the only, skip or when that it narrows")
+	}
+	*to = append(*to, c)
+	return nil
+}
+
+// once refuses a rule that is stated a second time, but for those that may be. The
+// rules of groups may be stated once each when.
+func (m *Mapping) once(name string) error {
+	key := name
+	switch name {
+	case "skip", "when", "and", "end", "ignore":
+		return nil
+	case "group", "quotes", "quote_rows", "fee_rows":
+		key = strconv.Itoa(len(m.rules)) + name
+	}
+	if m.said[key] {
+		return fmt.Errorf("%s is stated twice", name)
+	}
+	if m.said == nil {
+		m.said = map[string]bool{}
+	}
+	m.said[key] = true
 	return nil
 }
 

@@ -184,7 +184,7 @@ func ungroup(whole, comma string) (string, error) {
 	}
 	groups := strings.Split(whole, mark)
 	for i, g := range groups {
-		if i > 0 && len(g) != 3 || i == 0 && (g == "" || len(g) > 3) {
+		if i > 0 && len(g) != 3 || i == 0 && (g == "" || len(g) > 3 || g[0] == '0') {
 			return "", fmt.Errorf("is no number: %q does not stand between thousands", mark)
 		}
 	}

@@ -26,6 +26,9 @@ func (s *sheet) arrange(more bool) error {
 		return nil
 	}
 	up, down := s.runs()
+	if order == newestFirst && down == 0 && up > 0 {
+		return fmt.Errorf("%w: %s: order=newest-first is stated, and the times of its rows only run forward: leave it out", ErrFormat, s.name)
+	}
 	early := len(s.drafts) > 0 && s.drafts[0].at < s.latest
 	if (down > 0 || order == newestFirst || early) && (more || s.flowing) {
 		return fmt.Errorf("%w: %s: more than %d rows, and their times run backwards, so that they cannot be put in order: sort the file, or say order=file", ErrFormat, s.name, s.most)
@@ -57,6 +60,7 @@ func (s *sheet) arrange(more bool) error {
 func (s *sheet) runs() (up, down int) {
 	for i := 1; i < len(s.drafts); i++ {
 		switch a, b := s.drafts[i-1].at, s.drafts[i].at; {
+		case a == 0: // nothing before it has a time
 		case b < a:
 			down++
 		case b > a:

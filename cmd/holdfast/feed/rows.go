@@ -254,8 +254,9 @@ func (r *rows) passOver(p *plan, cells []string) error {
 	if err != nil || name == "" || a.value.IsZero() {
 		return nil //nolint:nilerr // what has no name or no quantity is no trade
 	}
-	column := r.table.columns[r.only[0].column]
-	said := strings.TrimSpace(cells[r.only[0].column])
+	k := slices.IndexFunc(r.only, func(t test) bool { _, ok := met([]test{t}, cells); return !ok })
+	column := r.table.columns[r.only[k].column]
+	said := strings.TrimSpace(cells[r.only[k].column])
 	return fmt.Errorf("only=%s has no %s, but the row has an instrument and a quantity, as a trade has: add the word to only, or say skip=%s:%s",
 		column, clip(said), column, said)
 }

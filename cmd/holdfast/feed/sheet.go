@@ -30,6 +30,7 @@ type sheet struct {
 	notes   []string
 
 	drafts  []*draft
+	joined  int           // rows that went into the trade of another draft
 	flowing bool          // not all rows are held: those that follow must be in order
 	latest  position.Time // of the rows that were handed out
 	defined map[string]position.Terms
@@ -61,17 +62,14 @@ func (s *sheet) next() ([]Entry, *draft, error) {
 // the first, the mutation, and what goes with it.
 func (s *sheet) entries(d *draft) ([]Entry, error) {
 	var out []Entry
+	defines := false
 	if d.terms != nil {
 		had, known := s.defined[d.terms.Instrument]
 		if known && had != d.terms.Terms {
 			return nil, bad("settlement", "and the other terms of %s are not those of an earlier row: %s", clip(d.terms.Instrument), differing(had, d.terms.Terms))
 		}
-		if !known {
-			s.defined[d.terms.Instrument] = d.terms.Terms
-			if err := d.terms.Validate(); err != nil {
-				return nil, err
-			}
-			out = append(out, Entry{Mutation: *d.terms, Implied: true})
+		if defines = !known; defines {
+			out = append(out, Entry{Mutation: d.definition(), Implied: true})
 		}
 	}
 	out = append(out, Entry{Mutation: d.m, Defined: s.rows.mapping.file.defined})
@@ -85,7 +83,18 @@ func (s *sheet) entries(d *draft) ([]Entry, error) {
 			return nil, err
 		}
 	}
+	if defines {
+		s.defined[d.terms.Instrument] = d.terms.Terms // by a row that is good
+	}
 	return out, nil
+}
+
+// definition returns that of a row's instrument. Its id is made of the row's as well:
+// terms that an instrument gets a second time, after others, are no duplicate.
+func (d *draft) definition() position.DefineInstrument {
+	def, t := *d.terms, &d.terms.Terms
+	def.Ident = idOf("csv/instrument", def.Instrument, t.Kind.String(), t.Multiplier.String(), t.Base, t.Quote, t.Settlement, d.m.ID())
+	return def
 }
 
 // differing names what two definitions differ in.
@@ -111,13 +120,16 @@ func (s *sheet) fill() error {
 	if s.flowing {
 		limit = chunk
 	}
-	if s.rows.mapping.file.order == byFile && !s.regular() {
+	if s.rows.mapping.file.order == byFile && !s.regular() && !s.rows.grouped() {
 		limit = 1 // somebody may be writing it
 	}
 	s.drafts = s.drafts[:0]
 	end := s.collect(limit)
 	if end != nil && !errors.Is(end, io.EOF) {
 		return end
+	}
+	if end == nil && s.rows.grouped() {
+		return fmt.Errorf("%w: %s: more than %d rows, and the rows of one trade may stand anywhere in them, as group= says: part the file", ErrFormat, s.name, s.most)
 	}
 	s.rows.sumUp()
 	if err := s.rows.guard.verdict(s.name, s.rows); err != nil {
@@ -135,9 +147,9 @@ func (s *sheet) fill() error {
 	return end
 }
 
-// collect reads rows into drafts. It returns nil at the limit.
+// collect reads rows into drafts. It returns nil when as many are held as may be.
 func (s *sheet) collect(limit int) error {
-	for len(s.drafts) < limit {
+	for s.joined = 0; len(s.drafts)+s.joined < limit; {
 		rec, err := s.records.next()
 		if err != nil {
 			return err
@@ -165,6 +177,7 @@ func (s *sheet) add(rec *record) {
 	}
 	switch {
 	case errors.Is(err, errJoined):
+		s.joined++
 	case err != nil:
 		at := position.Time(0)
 		if n := len(s.drafts); n > 0 {

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -71,15 +72,20 @@ func (b *binding) number(cells []string, n numbers) (amount, error) {
 		if t.negative {
 			a.value = a.value.Neg()
 		}
-		if sum.value, err = sum.value.Add(a.value); err != nil {
+		if sum, err = sum.plus(a); err != nil {
 			return amount{}, err
-		}
-		sum.given = true
-		if a.unit != "" {
-			sum.unit = a.unit
 		}
 	}
 	return sum, nil
+}
+
+// plus adds what has the same unit, or none.
+func (a amount) plus(b amount) (amount, error) {
+	if a.unit != "" && b.unit != "" && coded(a.unit) != coded(b.unit) {
+		return amount{}, fmt.Errorf("adds up %s and %s: map each by itself", clip(a.unit), clip(b.unit))
+	}
+	value, err := a.value.Add(b.value)
+	return amount{value: value, unit: cmp.Or(b.unit, a.unit), given: true}, err
 }
 
 // bind finds the columns that a mapping names.
