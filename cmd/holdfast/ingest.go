@@ -78,7 +78,7 @@ a file: --map @FILE. docs/csv.md has examples.
   side:=sign              by the sign of the quantity; side:=close closes what the
                           rows before have opened, as an expiry does
   value=Amount            what qty x price comes to, in place of price
-  net=Cash                the cash that moved, after fee and tax, in its place
+  net=Cash                the cash that moved, after fee and tax=COLUMN, in its place
   added=Quantity          of a split (type:=split): the shares that it adds
   kind, multiplier, base, quote, settlement
                           define the instrument; terms:=defined: the ledger does
@@ -86,7 +86,8 @@ a file: --map @FILE. docs/csv.md has examples.
                           further fees, each in its currency
   id=Hash+Order ID        the id is made of several columns
   id:=row                 of the row and how many equal ones stood before it, for
-                          files without ids: exports may overlap
+                          files without ids: exports may overlap; id=row(A+B): of
+                          these columns of it
   id:=line                of line number and line: only the very same file is
                           recognised again
   time_format=unix_ms     how times are written: rfc3339, unix, unix_ms, unix_us,
@@ -231,10 +232,7 @@ func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfas
 // to look at.
 func (g *ingestion) begin(v *projector.View) error {
 	g.lastSeq.Store(v.Seq())
-	g.known = func(name string) bool {
-		in, ok := v.Instrument(name)
-		return ok && in.Defined
-	}
+	g.terms.known = v.Instrument
 	if g.in.venue == nil {
 		return nil
 	}

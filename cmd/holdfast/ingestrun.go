@@ -50,10 +50,8 @@ type ingestion struct {
 	read, applied, duplicates, rejected, skipped, lastSeq, bytes atomic.Uint64
 	dropped                                                      map[string]int // rejected rows by the file's own word; of settle
 
-	// known says whether the ledger has a definition; nil: it cannot be asked.
-	// Definitions of this run come on top of it, in given. Both are of readAll.
-	known func(instrument string) bool
-	given map[string]bool
+	terms definitions
+	given map[string]bool // instruments that the files define; of readAll
 
 	before fileTimes // of readAll: the file before
 
@@ -135,31 +133,41 @@ func (g *ingestion) run(ctx context.Context) error {
 	return err
 }
 
+// nextRow waits for a row. There is none at the end, or when ctx ends, which is the
+// error.
+func (g *ingestion) nextRow(ctx context.Context, rows <-chan row) (r row, ok bool, err error) {
+	select {
+	case r, ok = <-rows:
+	case <-ctx.Done():
+		return r, false, context.Cause(ctx)
+	}
+	if !ok && g.cut { // the end of the rows and that of ctx may be seen in either order
+		err = context.Cause(ctx)
+	}
+	return r, ok, err
+}
+
 // submit hands rows over until they end, one is bad, or ctx ends.
 func (g *ingestion) submit(ctx context.Context, rows <-chan row, flights chan<- flight) error {
 	for {
-		var r row
-		var ok bool
-		select {
-		case r, ok = <-rows:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		r, ok, err := g.nextRow(ctx, rows)
 		if !ok {
-			if g.cut { // the end of the rows and that of ctx may be seen in either order
-				return context.Cause(ctx)
-			}
-			return nil
+			return err
 		}
 		var broken *inputError
 		if !r.free && !errors.As(r.err, &broken) {
 			g.read.Add(1)
 		}
+		if r.err == nil {
+			r.err = g.terms.under(&r)
+		}
 		f := flight{row: r}
 		if r.err == nil {
-			var err error
-			f.p, err = g.to.begin(ctx, r.m)
+			p, left, err := g.hand(ctx, &r)
+			f.p = p
 			switch {
+			case left:
+				continue
 			case err == nil:
 			case refusal(err):
 				f.row.err = err
@@ -411,9 +419,10 @@ func (g *ingestion) undefined(f *feed.Feed, e *feed.Entry) error {
 	switch {
 	case g.given[name]:
 		return nil
-	case g.known == nil:
+	case g.terms.known == nil:
 		return &inputError{errors.New("holdfast: terms:=defined asks the ledger: use --dir")}
-	case g.known(name):
+	}
+	if in, ok := g.terms.known(name); ok && in.Defined {
 		return nil
 	}
 	return &feed.LineError{File: f.Name(), Line: e.Line, Field: "instrument", Err: fmt.Errorf("%q is not defined in the ledger, as terms:=defined says: give its definition first, with what one contract is (multiplier) and its settlement", name)}
