@@ -86,6 +86,8 @@ func TestCSVTimes(t *testing.T) {
 		{"unix", "1.0000000001", ""},
 		{"unix_ns", "9223372036854775808", ""},
 		{"unix_ns", "1.5", ""},
+		{"unix_ms", "1767323045", ""},
+		{"unix_us", "1767323045678", ""},
 		{"unix", "1e9", ""},
 	}
 	for _, c := range cases {

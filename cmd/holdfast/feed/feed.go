@@ -144,7 +144,7 @@ func (f *Feed) begin(r io.Reader, m Mapping) error {
 		f.records = newRecords(f.lines, rows.table.comma)
 		f.sheet = &sheet{
 			name: f.name, rows: rows, records: f.records, source: r, most: MaxHeld,
-			skipped: map[string]int{}, defined: map[string]position.Terms{}, held: map[position.Key]position.Decimal{},
+			skipped: map[string]int{}, defined: map[string]position.Terms{}, held: map[position.Key]position.Decimal{}, splits: map[string]*splitTold{},
 		}
 		return nil
 	case Auto, Hyperliquid, BitMEX, GDAX:

@@ -1,6 +1,8 @@
 package feed
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/moneyprinter/holdfast/position"
@@ -18,11 +20,20 @@ func (s *sheet) close() {
 		case position.Fill:
 			d.err = s.hold(d, x)
 		case position.Split:
-			if d.added != nil {
+			if d.added == nil {
+				d.err = s.rescale(&x)
+			} else {
 				d.err = s.split(d, x)
 			}
 		}
 	}
+	s.drafts = slices.DeleteFunc(s.drafts, func(d *draft) bool {
+		told := d.err == nil && d.m == nil // by the row of another key
+		if told {
+			s.skipped[d.word]++
+		}
+		return told
+	})
 }
 
 // hold adds a fill to what is held.
@@ -49,11 +60,21 @@ func (s *sheet) hold(d *draft, x position.Fill) (err error) {
 	return nil
 }
 
+// splitTold is a split whose ratio was found, and the keys that may have a row of
+// their own about it.
+type splitTold struct {
+	ratio, per position.Decimal
+	owed       map[position.Key]bool
+}
+
 // split finds the ratio of a split that made what is held into so much more. It
 // refuses what is no ratio of small numbers: then the rows before it are not all.
 func (s *sheet) split(d *draft, x position.Split) error {
 	const most = 20 // old shares
 	held := s.held[d.key]
+	if told := s.splits[x.Instrument]; told != nil && told.owed[d.key] {
+		return told.again(d, held)
+	}
 	total, err := held.Add(*d.added)
 	if err == nil && held.Sign() != 0 && total.Sign() == held.Sign() {
 		for per := range int64(most) {
@@ -65,10 +86,36 @@ func (s *sheet) split(d *draft, x position.Split) error {
 				continue
 			}
 			d.m = x
+			s.tell(d, &x)
+			s.notes = append(s.notes, fmt.Sprintf("line %d: %s of %s is a split of %s for %s, as the rows before it hold %s", d.line, *d.added, clip(x.Instrument), x.Ratio, x.Per, held))
 			return s.rescale(&x)
 		}
 	}
 	return bad("added", "%s of %s to the %s that the rows before it hold is no split that is known: give the rows that opened it, or a split of its own", *d.added, clip(x.Instrument), held)
+}
+
+// tell notes a split, for the rows that other keys have of it.
+func (s *sheet) tell(d *draft, x *position.Split) {
+	told := &splitTold{x.Ratio, x.Per, map[position.Key]bool{}}
+	for k, held := range s.held {
+		told.owed[k] = k.Instrument == x.Instrument && k != d.key && held.Sign() != 0
+	}
+	s.splits[x.Instrument] = told
+}
+
+// again passes over what a further key's row says of a split: it was applied to all
+// that is held of the instrument.
+func (t *splitTold) again(d *draft, held position.Decimal) error {
+	was, err := position.MulQuo(held, t.per, t.ratio)
+	if err == nil {
+		was, err = was.Add(*d.added)
+	}
+	if err != nil || was != held {
+		return bad("added", "%s of %s is not what the split of %s for %s, of an earlier row, added to it: give a split of its own", *d.added, clip(d.key.Instrument), t.ratio, t.per)
+	}
+	delete(t.owed, d.key)
+	d.m = nil
+	return nil
 }
 
 // same reports whether a = b x c.
@@ -79,11 +126,15 @@ func same(a, b, c position.Decimal) bool {
 
 // rescale makes what is held of an instrument what it is after a split.
 func (s *sheet) rescale(x *position.Split) error {
+	per := x.Per
+	if per.IsZero() {
+		per = position.FromInt(1)
+	}
 	for k, held := range s.held {
 		if k.Instrument != x.Instrument {
 			continue
 		}
-		after, err := position.MulQuo(held, x.Ratio, x.Per)
+		after, err := position.MulQuo(held, x.Ratio, per)
 		if err != nil {
 			return &memberError{field: "added", err: err}
 		}

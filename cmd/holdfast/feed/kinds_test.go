@@ -102,6 +102,7 @@ func TestCSVKinds(t *testing.T) {
 			text: own + "me,X,sell,1,2,b,2026-01-02T00:00:00Z\nme,X,buy,1,1,a,2026-01-02T00:00:00Z\n", mapping: "order=newest-first",
 			want: []string{"me buy 1 X @ 1", "me sell 1 X @ 2"},
 		},
+		"a header and nothing else": {text: own},
 		"newest first, and not": {
 			text: own + "me,X,buy,1,1,a,2026-01-02T00:00:00Z\nme,X,sell,1,2,b,2026-01-02T00:00:00Z\nme,X,buy,1,3,c,2026-01-03T00:00:00Z\n", mapping: "order=newest-first",
 			refused: "order=newest-first is stated, and the times of its rows only run forward",
@@ -236,6 +237,18 @@ func TestCSVKinds(t *testing.T) {
 		"a split of what is not held": {
 			text:    "account,instrument,Type,qty,price,id,time\nme,X,buy,2.5,6,a,2026-01-01T00:00:00Z\nme,X,SPLIT,0.7,,s,2026-01-02T00:00:00Z\n",
 			mapping: "when=Type:SPLIT,type:=split,added=qty,when=Type:*,side=Type", refused: "is no split that is known",
+		},
+		"a split that two accounts are told of": {
+			text:    "account,instrument,Type,qty,price,id,time\nme,X,buy,2,6,a,2026-01-01T00:00:00Z\nyou,X,buy,3,6,b,2026-01-01T00:00:00Z\nme,X,SPLIT,2,,s,2026-01-02T00:00:00Z\nyou,X,SPLIT,3,,r,2026-01-02T00:00:00Z\nme,X,SPLIT,4,,t,2026-01-03T00:00:00Z\nyou,X,SPLIT,6,,u,2026-01-03T00:00:00Z\n",
+			mapping: "when=Type:SPLIT,type:=split,added=qty,when=Type:*,side=Type", want: []string{"me buy 2 X @ 6", "you buy 3 X @ 6", "X 2 for 1", "X 2 for 1"},
+		},
+		"a split that two accounts are told of, not of one mind": {
+			text:    "account,instrument,Type,qty,price,id,time\nme,X,buy,2,6,a,2026-01-01T00:00:00Z\nyou,X,buy,3,6,b,2026-01-01T00:00:00Z\nme,X,SPLIT,2,,s,2026-01-02T00:00:00Z\nyou,X,SPLIT,6,,r,2026-01-02T00:00:00Z\n",
+			mapping: "when=Type:SPLIT,type:=split,added=qty,when=Type:*,side=Type", refused: "is not what the split of 2 for 1, of an earlier row, added to it",
+		},
+		"what a split by its ratio leaves is closed": {
+			text:    "account,instrument,Type,qty,price,id,time\nme,X,buy,2,6,a,2026-01-01T00:00:00Z\nme,X,SPLIT,3,,s,2026-01-02T00:00:00Z\nme,X,expired,6,0,r,2026-01-03T00:00:00Z\n",
+			mapping: "when=Type:SPLIT,type:=split,ratio=qty,per:=1,account:=,when=Type:expired,side:=close,when=Type:*,side=Type", want: []string{"me buy 2 X @ 6", "X 3 for 1", "me sell 6 X @ 0"},
 		},
 		"a column type that is the side": {
 			text:    "txid,pair,type,price,cost,fee,vol\nT1,X,buy,54054.0,100.00,0.18,0.00185\n",

@@ -35,6 +35,7 @@ type sheet struct {
 	latest  position.Time // of the rows that were handed out
 	defined map[string]position.Terms
 	held    map[position.Key]position.Decimal // what the file's fills have come to
+	splits  map[string]*splitTold             // the last of each instrument
 	queue   []*draft
 	err     error
 }

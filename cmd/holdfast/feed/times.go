@@ -66,7 +66,12 @@ func (c clock) parse(text string) (position.Time, error) {
 		return at, err
 	}
 	if unit, ok := unixUnit(c.layout); ok {
-		return parseUnix(text, unit)
+		const first = 1990 // a year before that is a count of something larger
+		at, err := parseUnix(text, unit)
+		if year := at.Std().Year(); err == nil && unit < int64(time.Second) && year < first {
+			return 0, fmt.Errorf("%s as %s is in %d: say the unit of these counts, such as time_format=unix", clip(text), c.layout, year)
+		}
+		return at, err
 	}
 	t, err := time.ParseInLocation(c.layout, text, time.UTC)
 	if err != nil {
