@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -143,7 +144,7 @@ func (f *Feed) begin(r io.Reader, m Mapping) error {
 		}
 		f.records = newRecords(f.lines, rows.table.comma)
 		f.sheet = &sheet{
-			name: f.name, rows: rows, records: f.records, source: r, most: MaxHeld,
+			name: f.name, rows: rows, records: f.records, source: r, most: MaxHeld, pause: time.Sleep,
 			skipped: map[string]int{}, defined: map[string]position.Terms{}, held: map[position.Key]position.Decimal{}, splits: map[string]*splitTold{},
 		}
 		return nil

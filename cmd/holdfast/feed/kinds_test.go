@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -573,6 +574,7 @@ func TestCSVLastLineOfAFileAtRest(t *testing.T) {
 	const text = "account,instrument,side,qty,id,price\nme,X,buy,1,a,10.5"
 	name := filepath.Join(t.TempDir(), "x.csv")
 	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	require.NoError(t, os.Chtimes(name, time.Time{}, time.Unix(1, 0)))
 	f, err := os.Open(name)
 	require.NoError(t, err)
 	defer func() { _ = f.Close() }() // only read from
@@ -589,6 +591,26 @@ func TestCSVLastLineOfAFileAtRest(t *testing.T) {
 	defer func() { _ = cut.Close() }() // only read from
 	_, err = toldBy(t, cut, "")
 	require.ErrorContains(t, err, "the line has 5 fields, the header has 6")
+}
+
+// A last line without its end is refused where more of the file comes, however often
+// all of it was read.
+func TestCSVLastLineOfAFileThatGrows(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "x.csv")
+	require.NoError(t, os.WriteFile(name, []byte("account,instrument,side,qty,id,price\nme,X,buy,1,a,10."), 0o600))
+	r, err := os.Open(name)
+	require.NoError(t, err)
+	defer func() { _ = r.Close() }() // only read from
+	f, err := feed.Open(name, r, feed.CSV, feed.Mapping{})
+	require.NoError(t, err)
+	f.PauseWith(func(time.Duration) {
+		w, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+		require.NoError(t, err)
+		_, err = w.WriteString("5\n")
+		require.NoError(t, errors.Join(err, w.Close()))
+	})
+	_, err = f.Next()
+	require.ErrorContains(t, err, "the last line has no end")
 }
 
 // A quote that is never closed costs its own line.

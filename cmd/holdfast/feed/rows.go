@@ -191,15 +191,15 @@ func (r *rows) outside(rec *record) (bool, error) {
 	return rec.cells[1] != "Data", nil
 }
 
-// read makes a draft of a row. A word and no draft: it is passed over, and the
+// read makes a draft of a row. whole: its last cell that is read is not cut. A word and no draft: it is passed over, and the
 // word is the file's own for such rows.
-func (r *rows) read(rec *record, atRest bool) (d *draft, word string, err error) {
+func (r *rows) read(rec *record, whole bool) (d *draft, word string, err error) {
 	cells, err := r.table.row(rec)
 	if err != nil {
 		return nil, "", err
 	}
 	word = r.word(cells)
-	if r.last && !rec.ended && !atRest {
+	if !whole {
 		return nil, word, errors.New("the last line has no end, so its last field may be cut; end it with a line break if it is whole")
 	}
 	for _, s := range r.skip {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -25,7 +26,8 @@ type sheet struct {
 	rows    *rows
 	records *records
 	source  io.Reader
-	most    int // rows that are held
+	most    int                 // rows that are held
+	pause   func(time.Duration) // sleeps
 	skipped map[string]int
 	notes   []string
 
@@ -174,7 +176,7 @@ func (s *sheet) add(rec *record) {
 	var word string
 	err := errTooLong
 	if !rec.tooLong {
-		d, word, err = s.rows.read(rec, rec.ended || s.atRest())
+		d, word, err = s.rows.read(rec, rec.ended || !s.rows.last || s.atRest())
 	}
 	switch {
 	case errors.Is(err, errJoined):
@@ -199,24 +201,32 @@ var errTooLong = fmt.Errorf("the line is longer than %d bytes", MaxLine)
 
 // regular reports whether the input is a file that can be looked at.
 func (s *sheet) regular() bool {
-	_, ok := s.size()
+	_, ok := s.look()
 	return ok
 }
 
-func (s *sheet) size() (int64, bool) {
+func (s *sheet) look() (fs.FileInfo, bool) {
 	f, ok := s.source.(interface{ Stat() (fs.FileInfo, error) })
 	if !ok {
-		return 0, false
+		return nil, false
 	}
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return 0, false
-	}
-	return info.Size(), true
+	return info, err == nil && info.Mode().IsRegular()
 }
 
-// atRest reports whether nobody writes the file on: all of it was read.
+// rest is how long a file must not have been written to, to be at rest.
+const rest = time.Second
+
+// atRest reports whether nobody writes the file on: all of it was read, and nothing
+// comes for a while.
 func (s *sheet) atRest() bool {
-	size, ok := s.size()
-	return ok && size == s.records.lines.bytes
+	info, ok := s.look()
+	if !ok || info.Size() != s.records.lines.bytes {
+		return false
+	}
+	if left := rest - time.Since(info.ModTime()); left > 0 {
+		s.pause(min(left, rest)) // less than a clock may be wrong by
+		info, ok = s.look()
+	}
+	return ok && info.Size() == s.records.lines.bytes
 }
