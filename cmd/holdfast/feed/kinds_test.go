@@ -127,6 +127,15 @@ func TestCSVKinds(t *testing.T) {
 		"paid fees made rebates": {
 			text: "account,instrument,side,qty,price,id,fee\nme,X,buy,1,1,a,5\n", mapping: "fee=-fee", refused: "makes 1 of 1 fees rebates",
 		},
+		"the first column is paid": {
+			text: "F,account,instrument,side,qty,price,id\n-5,me,X,buy,1,1,a\n", mapping: "fee=-F", want: []string{"me buy 1 X @ 1 fee 5"},
+		},
+		"a currency of a fee that nobody reads": {
+			text: "account,instrument,side,qty,price,id,Paid,Paid in\nme,X,buy,1,1,a,5,EUR\n", mapping: "settlement:=EUR,fee_currency=Paid in", refused: "fee_currency is mapped and fee is not: a fee would be left out",
+		},
+		"a large fee in small money": {
+			text: "account,instrument,side,qty,price,id,F\nme,X,buy,1,1,a,5000\n", mapping: "fee=F,fee_currency:=JPY,settlement:=USD", want: []string{"X is linear x 1 in USD", "me buy 1 X @ 1 fee 5000 JPY"},
+		},
 		"a fee left out": {
 			text: "account,instrument,side,qty,price,id,Stamp Duty,fee\nme,X,buy,1,1,a,5,1\n", refused: `"Stamp Duty" looks like a fee and nothing uses it`,
 		},
@@ -296,6 +305,11 @@ func TestCSVKinds(t *testing.T) {
 		"half a trade": {
 			text: "when,Coin,Change\n2026-01-05,BTC,0.02\n", mapping: "account:=me,time=when,time_format=2006-01-02,group=when,asset=Coin,amount=Change,quotes=USDT,instrument={base}{quote},id:=row",
 			refused: "the rows of one trade are of two coins",
+		},
+		"a trade in two rows of one sign, and sides": {
+			text:    "when,id,Side,Coin,Change\n2026-01-05,1,sell,BTC,1\n2026-01-05,1,buy,EUR,100\n",
+			mapping: "account:=me,time=when,time_format=2006-01-02,group=id,asset=Coin,amount=Change,side=Side,quotes=EUR,instrument={base}{quote},id=id",
+			want:    []string{"BTCEUR is spot x 1 in EUR", "me sell 1 BTCEUR @ 100"},
 		},
 		"two trades of one id": {
 			text:    "when,id,Coin,Change\n2026-01-05,1,BTC,1\n2026-01-05,1,EUR,-100\n2026-01-06,1,BTC,-1\n2026-01-06,1,EUR,150\n",
@@ -566,6 +580,11 @@ func TestCSVRowIDs(t *testing.T) {
 		}
 		require.NotEqual(t, first, ids(header+strings.ReplaceAll(twin+twin, "me", "you"), mapping), "another account's rows are others")
 	}
+	const noted = "account,instrument,side,qty,price,time,note\nme,X,buy,1,5,2026-01-01T00:00:00Z,"
+	require.NotEqual(t, ids(noted+"a\n", "id:=row"), ids(noted+"b\n", "id:=row"))
+	require.Equal(t, ids(noted+"a\n", "id=row(instrument+qty+price+time)"), ids(noted+"b\n", "id=row(instrument+qty+price+time)"), "other columns are no part of it")
+	const trade = "account,time,no,Coin,Change\nme,2026-01-01T00:00:00Z,7,BTC,1\nme,2026-01-01T00:00:00Z,7,EUR,-5\n"
+	require.True(t, ids(trade, "group=no,asset=Coin,amount=Change,quotes=EUR,instrument={base}{quote},id=no")["7"], "one column is the id as it stands")
 }
 
 // A last line without its end is taken from a file at rest, and from nothing that
@@ -604,10 +623,10 @@ func TestCSVLastLineOfAFileThatGrows(t *testing.T) {
 	f, err := feed.Open(name, r, feed.CSV, feed.Mapping{})
 	require.NoError(t, err)
 	f.PauseWith(func(time.Duration) {
-		w, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
-		require.NoError(t, err)
-		_, err = w.WriteString("5\n")
-		require.NoError(t, errors.Join(err, w.Close()))
+		w, openErr := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+		require.NoError(t, openErr)
+		_, writeErr := w.WriteString("5\n")
+		require.NoError(t, errors.Join(writeErr, w.Close()))
 	})
 	_, err = f.Next()
 	require.ErrorContains(t, err, "the last line has no end")
@@ -638,6 +657,23 @@ func TestCSVTellsWhatItDid(t *testing.T) {
 	require.Equal(t, 2, f.Skipped())
 	require.Len(t, f.Notes(), 1)
 	require.Contains(t, f.Notes()[0], "newest first")
+}
+
+// Columns that nothing reads are told, but for those before the table of a section and
+// those that need not be used.
+func TestCSVUnused(t *testing.T) {
+	for text, want := range map[string][]string{
+		"account,instrument,side,qty,price,id,A,B,\n":          {`"A"`},
+		"S,Header,account,instrument,side,qty,price,id,A,B,\n": {`"A"`},
+	} {
+		mapping := "ignore=B"
+		if strings.HasPrefix(text, "S") {
+			mapping += ",section=S"
+		}
+		f, err := feed.Open("x.csv", strings.NewReader(text), feed.CSV, mustMap(t, mapping))
+		require.NoError(t, err)
+		require.Equal(t, want, f.Unused())
+	}
 }
 
 // With order=file a pipe is read as it is written.
