@@ -1,0 +1,16 @@
+package planted_test
+
+// feeds are the bugs of files that are read wrong and say nothing.
+func feeds() []bug {
+	const atFeed = "./cmd/holdfast/feed"
+	return []bug{
+		{"rows go in behind terms that were refused", in("cmd/holdfast/ingestdefine.go",
+			"	if r.free && err != nil {\n", "	if r.free && err == nil {\n"), by("./cmd/holdfast", "^TestScripts$/^terms$")},
+		{"a mark of thousands behind a zero", in("cmd/holdfast/feed/number.go",
+			" || len(g) > 3 || g[0] == '0') {", " || len(g) > 3) {"), by(atFeed, "^TestCSVNumbers$")},
+		{"take the last line of a file that grows", in("cmd/holdfast/feed/sheet.go",
+			"time.Since(info.ModTime()); left > 0 {", "time.Since(info.ModTime()); left > rest {"), by(atFeed, "^TestCSVLastLineOfAFileThatGrows$")},
+		{"take rows for what stands above the header", in("cmd/holdfast/feed/header.go",
+			"	return nil, fmt.Errorf(\"%w: %s: %w\", ErrColumn, f.name, lacks)\n", "	_ = lacks\n	return f.makeRows(best, m)\n"), by(atFeed, "^TestCSVKinds$")},
+	}
+}
