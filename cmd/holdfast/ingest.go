@@ -110,8 +110,9 @@ a file: --map @FILE. docs/csv.md has examples.
   ignore=Balance|Notes    columns that need not be used
   fees=rebates            most fees of the file are rebates
 A file is refused before anything of it is applied where a column that nothing uses
-says what figures depend on, such as a currency, and where most fees are negative
-and no sign says why.
+says what figures depend on, such as a currency, a side beside side:=sign or a
+quantity that was executed, where an id repeats in a column that is none, and where
+most fees are negative and no sign says why.
 
 BitMEX wallet histories become charges, GDAX reports spot fills; account:=NAME
 names the account that these files leave out.

@@ -12,5 +12,13 @@ func feeds() []bug {
 			"time.Since(info.ModTime()); left > 0 {", "time.Since(info.ModTime()); left > rest {"), by(atFeed, "^TestCSVLastLineOfAFileThatGrows$")},
 		{"take rows for what stands above the header", in("cmd/holdfast/feed/header.go",
 			"	return nil, fmt.Errorf(\"%w: %s: %w\", ErrColumn, f.name, lacks)\n", "	_ = lacks\n	return f.makeRows(best, m)\n"), by(atFeed, "^TestCSVKinds$")},
+		{"book all quantities without a sign as bought", in("cmd/holdfast/feed/sidewatch.go",
+			"firm && said != booked && c.against == \"\"", "firm && said == booked && c.against == \"\""), by(atFeed, "^TestCSVKinds$")},
+		{"take a date for an id", in("cmd/holdfast/feed/guard.go",
+			" || !r.tells(p, b.columns[0], id) {", " {"), by(atFeed, "^TestCSVKinds$")},
+		{"take no multiplier for one", in("cmd/holdfast/feed/fill.go",
+			"	case m.value.Sign() <= 0:\n", "	case m.value.Sign() < 0:\n"), by(atFeed, "^TestCSVKinds$")},
+		{"book what was ordered and not executed", in("cmd/holdfast/feed/cell.go",
+			" || g.doneOf(r, v)", ""), by(atFeed, "^TestCSVKinds$")},
 	}
 }

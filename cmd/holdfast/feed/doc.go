@@ -38,9 +38,10 @@
 //
 // A CSV is read right or refused. Before it gives anything its rows are looked at
 // together: what a column says that nothing uses, and that figures depend on (a
-// currency, a fee, a multiplier, kinds of rows), fees whose sign nothing explains,
-// and ids that several rows share, refuse it as a whole with [ErrDoubt], which says
-// what the mapping has to say. Nothing is guessed from what cells hold.
+// currency, a side, a fee, what was executed, terms, kinds of rows), fees whose sign
+// nothing explains, and ids that several rows share, refuse it as a whole with
+// [ErrDoubt], which says what the mapping has to say. Nothing is guessed from what
+// cells hold.
 //
 // # Hyperliquid
 //

@@ -204,13 +204,23 @@ func (f *Feed) beginVenue(m Mapping) error {
 // refuseBinary recognises what is often given instead of text.
 func (f *Feed) refuseBinary(b []byte) error {
 	what := binary(b)
-	if what == "" && bytes.ContainsRune(bytes.TrimRight(b, "\r"), '\r') && !bytes.ContainsAny(b, "\"{") {
+	if what == "" && !bytes.HasPrefix(b, []byte("{")) && returns(b) {
 		what = "ends its lines with carriage returns alone: make them line feeds first"
 	}
 	if what != "" {
 		return fmt.Errorf("%w: %s %s", ErrFormat, f.name, what)
 	}
 	return nil
+}
+
+// returns reports whether a line has carriage returns in it, outside of quotes.
+func returns(line []byte) bool {
+	for i, part := range bytes.Split(bytes.TrimRight(line, "\r"), []byte{'"'}) {
+		if i%2 == 0 && bytes.IndexByte(part, '\r') >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // binary says what bytes are that are not text, "" where they may be.

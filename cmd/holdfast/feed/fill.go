@@ -38,7 +38,7 @@ func (r *rows) fill(p *plan, d *draft, cells []string, rec *record) (err error) 
 	if err != nil {
 		return err
 	}
-	if err = r.fees(p, d, &x, cells); err != nil {
+	if err = r.fees(p, d, &x, terms, cells); err != nil {
 		return err
 	}
 	if err = r.price(p, &x, terms, cells); err != nil {
@@ -88,12 +88,17 @@ func (r *rows) side(p *plan, d *draft, x *position.Fill, cells []string) error {
 }
 
 // fees reads the fees: the first goes with the fill, the others beside it.
-func (r *rows) fees(p *plan, d *draft, x *position.Fill, cells []string) error {
+func (r *rows) fees(p *plan, d *draft, x *position.Fill, terms *position.DefineInstrument, cells []string) error {
 	first, err := r.number(p, fee, cells)
 	if err != nil {
 		return err
 	}
 	x.Fee = first.value
+	if first.unit == "" && !p.from[feeCurrency].bound {
+		if first.unit = r.headed(p, fee, x); first.unit == "$" || terms != nil && sameUnit(first.unit, terms.Terms.Settlement) {
+			first.unit = "" // as it is booked
+		}
+	}
 	if first.unit != "" && !first.value.IsZero() {
 		switch {
 		case !p.from[feeCurrency].bound:
@@ -161,7 +166,7 @@ func (r *rows) price(p *plan, x *position.Fill, terms *position.DefineInstrument
 			return &memberError{field: "price", err: err}
 		}
 		x.Price = a.value
-		return r.priceUnit(a, terms)
+		return r.priceUnit(p, price, a, x, terms)
 	}
 	a, err := r.number(p, whole, cells)
 	if err != nil {
@@ -191,7 +196,7 @@ func (r *rows) price(p *plan, x *position.Fill, terms *position.DefineInstrument
 	if x.Price, err = worth.Quo(units); err != nil {
 		return &memberError{field: member, err: err}
 	}
-	return r.priceUnit(a, terms)
+	return r.priceUnit(p, whole, a, x, terms)
 }
 
 // gross takes fee and tax out of the cash that moved.
@@ -217,9 +222,27 @@ func (r *rows) gross(p *plan, x *position.Fill, terms *position.DefineInstrument
 	return cash, nil
 }
 
-// priceUnit holds the currency sign of a price against what the mapping says.
-func (r *rows) priceUnit(a amount, terms *position.DefineInstrument) error {
+// headed returns the currency that the columns of a member have in their names, "" for
+// none. That of what is traded is none: a BTC price is one of BTC.
+func (r *rows) headed(p *plan, member int, x *position.Fill) string {
+	for _, i := range p.from[member].columns {
+		code := codeIn(r.table.columns[i])
+		if code != "" && !r.guard.ignored[i] && !startsWith(x.Instrument, code) {
+			return code
+		}
+	}
+	return ""
+}
+
+// priceUnit holds the currency that stands beside a price, or above it, against what
+// the mapping says.
+func (r *rows) priceUnit(p *plan, member int, a amount, x *position.Fill, terms *position.DefineInstrument) error {
+	stands := ""
 	if a.unit == "" {
+		a.unit = r.headed(p, member, x)
+		stands = ", as the name of its column says; ignore=COLUMN if that means something else"
+	}
+	if a.unit == "" || r.mapping.file.defined {
 		return nil
 	}
 	currency := ""
@@ -229,11 +252,11 @@ func (r *rows) priceUnit(a amount, terms *position.DefineInstrument) error {
 		}
 	}
 	if currency != "" && !sameUnit(a.unit, currency) {
-		return bad("price", "is in %s, the mapping says %s", clip(a.unit), clip(currency))
+		return bad("price", "is in %s, the mapping says %s%s", clip(a.unit), clip(currency), stands)
 	}
 	if currency == "" && a.unit != "$" {
-		r.guard.doubt("the prices are in %s, and would be booked in the ledger's default currency: map the currency with settlement=COLUMN or settlement:=%s",
-			clip(a.unit), coded(a.unit))
+		r.guard.doubt("the prices are in %s, and would be booked in the ledger's default currency: map the currency with settlement=COLUMN or settlement:=%s%s",
+			clip(a.unit), coded(a.unit), stands)
 	}
 	return nil
 }
@@ -247,9 +270,13 @@ func (r *rows) terms(p *plan, cells []string, x *position.Fill) (*position.Defin
 	t := &d.Terms
 	var kind string
 	for name, to := range map[string]*string{kindMember: &kind, baseMember: &t.Base, quoteMember: &t.Quote, settlementMember: &t.Settlement} {
-		text, err := p.member(r, name).text(cells)
-		if err != nil {
+		b := p.member(r, name)
+		text, err := b.text(cells)
+		switch {
+		case err != nil:
 			return nil, &memberError{field: name, err: err}
+		case b.bound && text == "" && name != baseMember: // which spot instruments alone must have
+			return nil, bad(name, "is empty: what it is in this row says %s=COLUMN, or %s:=VALUE for all lines", name, name)
 		}
 		*to = coded(text)
 	}
@@ -259,16 +286,8 @@ func (r *rows) terms(p *plan, cells []string, x *position.Fill) (*position.Defin
 			return nil, &memberError{field: kindMember, err: err}
 		}
 	}
-	m, err := r.number(p, r.at(multiplierMember), cells)
-	if err != nil {
+	if t.Multiplier, err = r.multiplier(p, t.Kind, cells); err != nil {
 		return nil, err
-	}
-	if t.Multiplier = m.value; !m.given {
-		t.Multiplier = position.FromInt(1)
-	}
-	b, q := p.member(r, settlementMember), p.member(r, quoteMember)
-	if (b.bound || q.bound) && t.Settlement == "" && t.Quote == "" && t.Kind != position.Inverse {
-		return nil, bad(settlementMember, "is empty, so that the price has no currency")
 	}
 	if t.Quote == "" && t.Kind != position.Inverse {
 		t.Quote = t.Settlement
@@ -277,6 +296,28 @@ func (r *rows) terms(p *plan, cells []string, x *position.Fill) (*position.Defin
 		t.Settlement = t.Quote
 	}
 	return &d, nil
+}
+
+// multiplier reads what one unit counts. An empty cell is 1 where a column says that the
+// row is of what is traded in single units.
+func (r *rows) multiplier(p *plan, kind position.InstrumentKind, cells []string) (position.Decimal, error) {
+	one, b := position.FromInt(1), p.member(r, multiplierMember)
+	if !b.bound {
+		return one, nil
+	}
+	m, err := r.number(p, r.at(multiplierMember), cells)
+	single := len(p.member(r, kindMember).columns) > 0 && (kind == position.Linear || kind == position.Spot)
+	switch {
+	case err != nil:
+		return one, err
+	case !m.given && single:
+		return one, nil
+	case !m.given:
+		return one, bad(multiplierMember, "is empty, and no column says that this row counts single units: say kind=COLUMN:linear=WORD, or multiplier=COLUMN:100=WORD, or multiplier:=1 for all lines")
+	case m.value.Sign() <= 0:
+		return one, bad(multiplierMember, "must be positive, not %s: say multiplier:=1 where a quantity counts single units", m.value)
+	}
+	return m.value, nil
 }
 
 func parseSide(s string) (position.Side, error) {

@@ -20,6 +20,7 @@ type guard struct {
 	said    map[int]bool   // columns in doubt
 	words   map[int]string // what columns of kinds say, of the rows that became fills
 	money   string         // a currency that stands above the table
+	sides   sideWatch
 }
 
 // signs counts the fees of one column.
@@ -48,6 +49,7 @@ func (g *guard) bind(r *rows) error {
 	for k := range r.plans {
 		g.look(t, &r.plans[k])
 	}
+	g.sides.columns = nil
 	g.heading(r)
 	g.legs(r)
 	g.money = moneyAbove(t)
@@ -114,9 +116,10 @@ func (g *guard) doubt(format string, args ...any) {
 	}
 }
 
-// id notes an id, which no other row may have: of ids made of several columns not
-// even an equal one, which may as well be a second trade.
-func (g *guard) id(r *rows, b *binding, id string, cells []string, line int) {
+// id notes an id, which no other row may have: of ids made of several columns, or of
+// a column that is no id, not even an equal one, which may as well be a second trade.
+func (g *guard) id(r *rows, p *plan, id string, cells []string, line int) {
+	b := &p.from[ident]
 	if g.ids == nil {
 		return
 	}
@@ -131,8 +134,7 @@ func (g *guard) id(r *rows, b *binding, id string, cells []string, line int) {
 		g.ids[id] = now
 		return
 	}
-	name := r.table.columns[b.columns[0]]
-	if b.wide || was.row != now.row || strings.Contains(plain(name), "order") {
+	if b.wide || was.row != now.row || !r.tells(p, b.columns[0], id) {
 		g.doubt("the id made of %s is the same on lines %d and %d: it does not tell their trades apart; take more columns, or id:=row", quoteAll(columnsOf(r.table, b)), was.line, line)
 	}
 }
@@ -187,74 +189,21 @@ func (g *guard) row(r *rows, p *plan, d *draft, x *position.Fill, cells []string
 	if !p.from[feeCurrency].bound && p.group == nil && g.money != "" && currency != "" && g.money != currency && !x.Fee.IsZero() {
 		g.doubt("above the table stands the currency %s, and the price of %s is in %s: say which the fees are in, such as fee_currency:=%s", g.money, clip(x.Instrument), currency, g.money)
 	}
+	v := view{p: p, x: x, cells: cells, settled: settled, currency: currency}
 	for i, l := range p.looks {
 		if l == 0 {
 			continue
 		}
-		if cell := strings.TrimSpace(cells[i]); cell != "" {
-			g.cell(r, p, i, cell, settled, currency)
+		if v.cell = strings.TrimSpace(cells[i]); v.cell != "" {
+			v.column, v.look = i, l
+			g.cell(r, &v)
 		}
 	}
+	g.sides.row(r, p, x, cells)
 	if d.terms != nil {
 		g.outsized(x, &d.terms.Terms)
 	}
 	return nil
-}
-
-// cell looks at a cell that nothing is read from.
-func (g *guard) cell(r *rows, p *plan, i int, cell string, settled bool, currency string) {
-	if g.said[i] {
-		return
-	}
-	defer func(doubts int) { g.said[i] = len(g.doubts) > doubts }(len(g.doubts))
-	name, l := r.columnName(i), p.looks[i]
-	stated := func(member string) bool {
-		return r.mapping.file.defined || p.group != nil || p.member(r, member).bound
-	}
-	switch {
-	case l&readElsewhere != 0 && (p.from[when].bound || l&likeTime == 0 && !isDate(cell)):
-	case isCurrency(cell) && !settled:
-		g.doubt("%s says %s and nothing uses it, while the price would be booked in the ledger's default currency: map it, such as settlement=%s, or say ignore=%s",
-			name, clip(cell), r.columnText(i), r.columnText(i))
-	case isCurrency(cell) && currency != "" && cell != currency:
-		g.doubt("%s says %s and nothing uses it, while the price is booked in %s: say settlement=%s if it is the price's, fee_currency=%s if it is the fee's, else ignore=%s", name, clip(cell), currency, r.columnText(i), r.columnText(i), r.columnText(i))
-	case !settled && !r.mapping.IsZero() && isISIN(cell) && !strings.HasPrefix(cell, "US"):
-		g.doubt("%s says %s, which is no share of the United States, and its price would be booked in the ledger's default currency: say settlement:=EUR or the like", name, clip(cell))
-	case isContract(cell) && !stated(multiplierMember):
-		g.doubt("%s says that the quantity counts %s, and nothing says what one of them is: map multiplier, or define the instruments and say terms:=defined", name, clip(cell))
-	case l&likeMultiplier != 0 && !stated(multiplierMember) && cell != "1" && cell != "0":
-		g.doubt("%s says %s and nothing uses it: map it with multiplier=%s, or say ignore=%s", name, clip(cell), r.columnText(i), r.columnText(i))
-	case l&likeOption != 0 && !stated(kindMember):
-		g.doubt("%s says %s, as of an option: say which rows are with kind=COLUMN:option=WORD,linear=WORD, or say ignore=%s", name, clip(cell), r.columnText(i))
-	case l&likeZone != 0 && r.mapping.file.zone == "":
-		g.doubt("%s says %s and nothing uses it: map it with time_zone={%s}", name, clip(cell), r.columnText(i))
-	case undone(l, cell):
-		g.doubt("%s says %s, as of what was taken back or came to nothing, and nothing uses it: leave such rows out with skip=%s:%s, or say ignore=%s", name, clip(cell), r.columnText(i), cell, r.columnText(i))
-	case !p.from[when].bound && (l&likeTime != 0 && l&likeFee == 0 || isDate(cell)):
-		g.doubt("%s looks like a time, and rows have none without it: map time=%s, or say ignore=%s", name, r.columnText(i), r.columnText(i))
-	case l&likeKind != 0:
-		if said, before := g.words[i]; before && said != cell {
-			g.doubt("%s says %s and %s and nothing uses it: say with only=, skip= or kind= what that means, or say ignore=%s", name, clip(said), clip(cell), r.columnText(i))
-		}
-		g.words[i] = cell
-	case l&(likeFee|likeProfit) != 0:
-		g.sum(r, l, i, cell, stated(multiplierMember))
-	}
-}
-
-// sum looks at a number that nothing is read from.
-func (g *guard) sum(r *rows, l look, i int, cell string, counted bool) {
-	a, err := numbers{form: max(r.mapping.file.numbers.form, usNumbers), round: true}.parse(cell)
-	if err != nil || a.value.IsZero() {
-		return
-	}
-	name, text := r.columnName(i), r.columnText(i)
-	switch {
-	case l&likeFee != 0:
-		g.doubt("%s looks like a fee and nothing uses it: add it with fee=%s or fee_2=%s, or say ignore=%s", name, text, text, text)
-	case !counted:
-		g.doubt("%s looks like the venue's own profit: where a quantity counts single units say multiplier:=1, else what it counts; or say ignore=%s", name, text)
-	}
 }
 
 // instrument looks at what an instrument's name says.
@@ -262,10 +211,13 @@ func (g *guard) instrument(r *rows, p *plan, x *position.Fill, settled bool) {
 	name := strings.ToUpper(strings.Map(letters, x.Instrument))
 	kind := r.mapping.file.defined || p.group != nil || p.member(r, kindMember).bound
 	if b := &p.from[feeCurrency]; !settled && len(b.columns) > 0 && !b.own && !x.Fee.IsZero() {
-		g.doubt("the fees are in %s, but nothing says which currency the price is in: map settlement=COLUMN, or say settlement:=%s", clip(x.FeeCurrency), x.FeeCurrency)
+		g.doubt("the fees are in the currency of %s, but nothing says which currency the price is in: map settlement=COLUMN, such as settlement=%s if the price is in it as well", r.columnName(b.columns[0]), r.columnText(b.columns[0]))
 	}
 	if r.mapping.IsZero() {
 		return
+	}
+	if !settled && g.money != "" {
+		g.doubt("above the table stands the currency %s, and the price would be booked in the ledger's default currency: map settlement=COLUMN, or say settlement:=%s if it is the price's", g.money, g.money)
 	}
 	switch {
 	case !settled && quoteOf(name) != "":
@@ -320,6 +272,7 @@ func (g *guard) verdict(name string, r *rows) error {
 			}
 		}
 	}
+	g.sides.verdict(g, r)
 	if len(g.doubts) == 0 {
 		return nil
 	}

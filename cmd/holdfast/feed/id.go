@@ -23,6 +23,9 @@ func (r *rows) id(p *plan, cells []string, rec *record) (string, error) {
 		if err != nil || id == "" {
 			return "", bad("id", "is empty")
 		}
+		if len(b.columns) > 0 {
+			r.guard.id(r, p, id, cells, rec.number)
+		}
 		return id, nil
 	case len(b.columns) == 0:
 		return idOf("csv/line", strconv.Itoa(rec.number), string(rec.text)), nil
@@ -31,7 +34,7 @@ func (r *rows) id(p *plan, cells []string, rec *record) (string, error) {
 		if id == "" {
 			return "", bad("id", "is empty")
 		}
-		r.guard.id(r, b, id, cells, rec.number)
+		r.guard.id(r, p, id, cells, rec.number)
 		return id, nil
 	}
 	parts := make([]string, len(b.columns))
@@ -39,7 +42,7 @@ func (r *rows) id(p *plan, cells []string, rec *record) (string, error) {
 		parts[i] = strings.TrimSpace(cells[c])
 	}
 	id := idOf("csv/columns", parts...)
-	r.guard.id(r, b, id, cells, rec.number)
+	r.guard.id(r, p, id, cells, rec.number)
 	return id, nil
 }
 
@@ -92,7 +95,7 @@ func (r *rows) groupID(g *group, x *position.Fill, cells []string) (string, erro
 	if len(parts) > 1 {
 		id = idOf("csv/columns", parts...)
 	}
-	r.guard.id(r, b, id, cells, g.d.line)
+	r.guard.id(r, g.plan, id, cells, g.d.line)
 	return id, nil
 }
 

@@ -355,6 +355,134 @@ func TestCSVKinds(t *testing.T) {
 		"carriage returns alone": {
 			text: "account,instrument,side,qty,price,id,note\rme,X,buy,1,5,a,b\r", refused: "ends its lines with carriage returns alone",
 		},
+		"sides beside quantities without a sign": {
+			text: "account,instrument,qty,price,id,B/S\nme,X,5,10,a,B\nme,X,5,11,b,S\n", mapping: "side:=sign", refused: `the column "B/S" says "S", the reverse of its row, and nothing uses it: map it with side=B/S`,
+		},
+		"sides under another name": {
+			text: "account,instrument,qty,price,id,What\nme,X,5,10,a,Long\nme,X,5,11,b,Short\n", mapping: "side:=sign", refused: `says "Short", and all rows are booked as buy, and nothing uses it: map it with side=What`,
+		},
+		"sides in words that are not known": {
+			text: "account,instrument,qty,price,id,Direction\nme,X,5,10,a,1\nme,X,5,11,b,2\n", mapping: "side:=sign", refused: `the column "Direction" says "1", and all rows are booked as buy`,
+		},
+		"sides beside a constant": {
+			text: "account,instrument,qty,price,id,Side\nme,X,5,10,a,sold\n", mapping: "side:=buy", refused: `map it with side=Side`,
+		},
+		"sides beside the signs that say the same": {
+			text: "account,instrument,qty,price,id,Side,Direction,Note\nme,X,5,10,a,BUY,in,Sold to me\nme,X,-5,11,b,SELL,out,-\n", mapping: "side:=sign", want: []string{"me buy 5 X @ 10", "me sell 5 X @ 11"},
+		},
+		"sides that need not be used": {
+			text: "account,instrument,qty,price,id,Side\nme,X,5,10,a,SELL\n", mapping: "side:=sign,ignore=Side", want: []string{"me buy 5 X @ 10"},
+		},
+		"a currency in small letters": {
+			text: "account,instrument,side,qty,price,id,Paid in\nme,X,buy,1,1,a,chf\n", refused: `"Paid in" says "chf" and nothing uses it, while the price would be booked in the ledger's default currency: map it, such as settlement=Paid in`,
+		},
+		"a sign in a column of currencies": {
+			text: "account,instrument,side,qty,price,id,C\nme,X,buy,1,1,a,€\n", refused: `"C" says "€" and nothing uses it`,
+		},
+		"a currency by its name": {
+			text: "account,instrument,side,qty,price,id,Currency\nme,X,buy,1,1,a,Swiss Franc\n", refused: `"Currency" says "Swiss Franc" and nothing uses it`,
+		},
+		"a currency in small letters that is the price's": {
+			text: "account,instrument,side,qty,price,id,Currency,Currency rate\nme,X,buy,1,1,a,chf,1.1\n", mapping: "settlement:=CHF", want: []string{"X is linear x 1 in CHF", "me buy 1 X @ 1"},
+		},
+		"a currency above the prices": {
+			text: "account,instrument,side,qty,Price (CHF),id\nme,X,buy,1,1,a\n", mapping: "price=Price (CHF)", refused: `the prices are in "CHF", and would be booked in the ledger's default currency: map the currency with settlement=COLUMN or settlement:=CHF`,
+		},
+		"another currency above the prices": {
+			text: "account,instrument,side,qty,price chf,id\nme,X,buy,1,1,a\n", mapping: "price=price chf,settlement:=EUR", refused: `is in "CHF", the mapping says "EUR"`,
+		},
+		"the currency above the prices and the fees": {
+			text: "account,instrument,side,qty,Price CHF,Fee (CHF),id\nme,X,buy,1,1,2,a\n", mapping: "price=Price CHF,fee=Fee (CHF),settlement:=CHF", want: []string{"X is linear x 1 in CHF", "me buy 1 X @ 1 fee 2 CHF"},
+		},
+		"another currency above the fees": {
+			text: "account,instrument,side,qty,price,Fee (CHF),id\nme,X,buy,1,1,2,a\n", mapping: "fee=Fee (CHF),settlement:=EUR", refused: `is in "CHF": map fee_currency`,
+		},
+		"the coin above its own prices": {
+			text: "account,instrument,side,qty,BTC price,id\nme,BTC-PERP,buy,1,1,a\n", mapping: "price=BTC price,settlement:=USD", want: []string{"BTC-PERP is linear x 1 in USD", "me buy 1 BTC-PERP @ 1"},
+		},
+		"a currency above the prices that is none": {
+			text: "account,instrument,side,qty,SOL price,id\nme,X,buy,1,1,a\n", mapping: "price=SOL price,settlement:=USD,ignore=SOL price", want: []string{"X is linear x 1 in USD", "me buy 1 X @ 1"},
+		},
+		"what a price is per": {
+			text: "account,instrument,side,qty,Price per SOL,id\nme,X,buy,1,1,a\n", mapping: "price=Price per SOL", want: []string{"me buy 1 X @ 1"},
+		},
+		"a currency above the table": {
+			text: "Base Currency,CHF\naccount,instrument,side,qty,P,id\nme,X,buy,1,1,a\n", mapping: "price=P", refused: "above the table stands the currency CHF",
+		},
+		"the same twice under a date": {
+			text: "account,instrument,side,qty,price,Date\nme,X,buy,1,5,2026-01-05\nme,X,buy,1,5,2026-01-05\n", mapping: "id=Date,time=Date,time_format=2006-01-02", refused: `the id made of "Date" is the same on lines 2 and 3: it does not tell their trades apart; take more columns, or id:=row`,
+		},
+		"the same twice under a symbol": {
+			text: "account,Symbol,side,qty,price\nme,X,buy,1,5\nme,X,buy,1,5\n", mapping: "id=Symbol,instrument=Symbol", refused: "does not tell their trades apart",
+		},
+		"the same twice under an account": {
+			text: "account,instrument,side,qty,price,Account ID\nme,X,buy,1,5,7\nme,X,buy,1,5,7\n", mapping: "account=account,id=Account ID", refused: "does not tell their trades apart",
+		},
+		"the same twice under the words of a column": {
+			text: "account,instrument,side,qty,price,What\nme,X,buy,1,5,t\nme,X,buy,1,5,t\n", mapping: "id=What:*=*", refused: "does not tell their trades apart",
+		},
+		"the same twice under the id of a trade": {
+			text: "account,instrument,side,qty,price,Trade No.\nme,X,buy,1,5,7\nme,X,buy,1,5,7\n", mapping: "id=Trade No.", want: []string{"me buy 1 X @ 5", "me buy 1 X @ 5"},
+		},
+		"a multiplier of nothing": {
+			text: "account,instrument,side,qty,price,id\nme,X,buy,1,5,a\n", mapping: "multiplier:=0", refused: "multiplier must be positive, not 0",
+		},
+		"a column of multipliers of nothing": {
+			text: "account,instrument,side,qty,price,id,M\nme,X,buy,1,5,a,0\n", mapping: "multiplier=M", refused: `multiplier (column "M") must be positive, not 0`,
+		},
+		"a multiplier of nothing that nothing uses": {
+			text: "account,instrument,side,qty,price,id,multiplier\nme,X,buy,1,5,a,0\n", refused: "map it with multiplier=multiplier",
+		},
+		"no multiplier": {
+			text: "account,instrument,side,qty,price,id,M\nme,X,buy,1,5,a,\n", mapping: "multiplier=M,kind:=linear", refused: `multiplier (column "M") is empty`,
+		},
+		"no multiplier of a share": {
+			text: "account,instrument,side,qty,price,id,M,K\nme,X,buy,1,5,a,,share\nme,Y,buy,1,5,b,100,call\n", mapping: "multiplier=M,kind=K:linear=share,option=call,settlement:=USD",
+			want: []string{"X is linear x 1 in USD", "me buy 1 X @ 5", "Y is option x 100 in USD", "me buy 1 Y @ 5"},
+		},
+		"no kind": {
+			text: "account,instrument,side,qty,price,id,K\nme,X,buy,1,5,a,\n", mapping: "kind=K", refused: `kind (column "K") is empty`,
+		},
+		"no settlement beside a quote": {
+			text: "account,instrument,side,qty,price,id,S\nme,X,buy,1,5,a,\n", mapping: "settlement=S,quote:=USD", refused: `settlement (column "S") is empty`,
+		},
+		"a kind that nothing uses": {
+			text: "account,instrument,side,qty,price,id,kind\nme,X,buy,1,5,a,inverse\n", refused: `the column "kind" says "inverse" and nothing uses it: map it with kind=kind`,
+		},
+		"a category that nothing uses": {
+			text: "account,instrument,side,qty,price,id,Category\nme,X,buy,1,5,a,Option\n", refused: `map it with kind=Category`,
+		},
+		"a quote that nothing uses": {
+			text: "account,instrument,side,qty,price,id,quote\nme,X,buy,1,5,a,FOO\n", refused: `map it with quote=quote`,
+		},
+		"the usual terms that nothing uses": {
+			text: "account,instrument,side,qty,price,id,kind,multiplier\nme,X,buy,1,5,a,linear,1.0\n", want: []string{"me buy 1 X @ 5"},
+		},
+		"terms that no row gives": {
+			text: "account,instrument,side,qty,price,id,cost_method\nme,X,buy,1,5,a,fifo\n", refused: `the column "cost_method" says "fifo", and no row of a fill gives what an instrument has beyond kind`,
+		},
+		"less was executed than ordered": {
+			text: "account,instrument,side,Quantity,price,id,Filled Quantity\nme,X,buy,5,10,a,3\n", refused: `"Filled Quantity" says "3" and nothing uses it, while qty is "5" by the column "Quantity": map what was executed with qty=Filled Quantity`,
+		},
+		"nothing was executed of it": {
+			text: "account,instrument,side,qty,price,id,Executed\nme,X,buy,5,10,a,0\n", refused: `map what was executed with qty=Executed`,
+		},
+		"another price than the limit": {
+			text: "account,instrument,side,qty,price,id,Avg. Fill Price\nme,X,buy,5,10,a,9.5\n", refused: `map what was executed with price=Avg. Fill Price`,
+		},
+		"all was executed": {
+			text: "account,instrument,side,qty,price,id,Executed Qty,Average Price,Filled Amount,Unfilled Qty\nme,X,buy,5,10,a,5.0,10.00,50,0\n", want: []string{"me buy 5 X @ 10"},
+		},
+		"what was executed, of more that was ordered": {
+			text: "account,instrument,side,lastQty,lastPx,id,orderQty,cumQty,avgPx\nme,X,buy,5,10,a,9,7,9.5\n", want: []string{"me buy 5 X @ 10"},
+		},
+		"carriage returns alone, and quotes": {
+			text: "account,\"instrument\",side,qty,price,id,note\rme,X,buy,1,5,a,b\r", refused: "ends its lines with carriage returns alone",
+		},
+		"Coinbase with fees in the price's currency": {
+			text:    "portfolio,trade id,product,side,created at,size,size unit,price,fee,total,price/fee/total unit\np,7,BTC-USD,BUY,2026-01-06T12:34:01.120Z,0.1,BTC,92000,5,-9205,USD\n",
+			mapping: "account=portfolio,fee_currency=price/fee/total unit,id=portfolio+product+side+trade id", refused: `such as settlement=price/fee/total unit if the price is in it as well; "BTC-USD" is a pair: say what it is, kind:=spot with base=COLUMN, kind:=linear or kind:=inverse, and its settlement; the column "size unit" says "BTC" and nothing uses it, while the price would be booked in the ledger's default currency: map it, such as base=size unit, or say`,
+		},
 		"Coinbase is not GDAX": {
 			text:    "portfolio,trade id,product,side,created at,size,size unit,price,fee,total,price/fee/total unit\np,7,BTC-USD,BUY,2026-01-06T12:34:01.120Z,0.1,BTC,92000,5,-9205,USD\n",
 			mapping: "account=portfolio,base=size unit,settlement=price/fee/total unit,kind:=spot,fee_currency=price/fee/total unit,id=portfolio+product+side+trade id",

@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+
+	"github.com/moneyprinter/holdfast/position"
 )
 
 // look is what the name of a column that nothing uses says about it.
@@ -20,6 +23,11 @@ const (
 	likeZone
 	likeUndone
 	likeStatus
+	likeMoney
+	likeDoneQty
+	likeDonePrice
+	likeTerm
+	likeFurtherTerm
 	unusedColumn
 	readElsewhere
 )
@@ -57,7 +65,47 @@ func lookOf(name string) (l look) {
 	if has("timezone") {
 		l |= likeZone
 	}
+	if (has("currency", "ccy", "devise", "währung", "waehrung", "valuta", "divisa", "moneda") || name == "cur" || name == "curr") && !has("pair", "crypto") {
+		l |= likeMoney
+	}
+	switch {
+	case name == baseMember, name == quoteMember, name == settlementMember:
+		l |= likeTerm
+	case slices.ContainsFunc(furtherTerms(), func(member string) bool { return plain(member) == name }):
+		l |= likeFurtherTerm
+	}
+	return l | doneLook(name, has)
+}
+
+// doneLook tells the names of what was executed of an order.
+func doneLook(name string, has func(words ...string) bool) (l look) {
+	done := has("fill", "exec", "traded", "matched", "cumqty", "lastqty", "lastshares") && !has("unfill", "notfill", "remain", "percent", "rate", "time", "date")
+	switch {
+	case done && likeQuantity(name), name == "filled", name == "executed":
+		l |= likeDoneQty
+	case (done || has("average", "avg") && !has("entry", "open", "cost", "clos")) && has("price"), name == "lastpx", name == "avgpx":
+		l |= likeDonePrice
+	}
 	return l
+}
+
+// likeQuantity tells the names of quantities.
+func likeQuantity(name string) bool {
+	return slices.ContainsFunc([]string{"qty", "quantity", "size", "volume", "amount", "shares", "units"}, func(w string) bool { return strings.Contains(name, w) })
+}
+
+// tells reports whether a column that gives ids tells trades apart: it is named like
+// an id, of no order and of nothing that trades have in common, and gives nothing else.
+func (r *rows) tells(p *plan, column int, id string) bool {
+	for i := range p.from {
+		if i != ident && slices.Contains(p.from[i].columns, column) {
+			return false
+		}
+	}
+	name := plain(r.table.columns[column])
+	common := slices.ContainsFunc([]string{"order", "account", "user", "client", "instrument", "product", "symbol", "security", "portfolio", "strategy", "paid"}, func(w string) bool { return strings.Contains(name, w) })
+	named := endsAny(name, "id", "no", "nr", "num", "number", "nummer", "hash", "ref", "refid", "reference", "referenz", "ticket", "deal", "trade", "execution", "transaction", "key") || strings.HasPrefix(name, "trade")
+	return named && !common && lookOf(name)&likeTime == 0 && !isDate(id)
 }
 
 func endsAny(name string, ends ...string) bool {
@@ -118,6 +166,57 @@ const currencies = " AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNH CNY COP CRC CZK
 // quoteCodes are those that names of pairs end with, but for that of the usual
 // default.
 const quoteCodes = "FDUSD USDT USDC BUSD EUR GBP CHF JPY AUD CAD INR KRW TRY BRL BTC XBT ETH BNB"
+
+// isWord reports whether a cell says something in letters, or is a currency sign.
+func isWord(cell string) bool {
+	return !slices.Contains([]string{"na", "none", "null"}, plain(cell)) && strings.IndexFunc(cell, func(r rune) bool { return unicode.IsLetter(r) || unicode.Is(unicode.Sc, r) }) >= 0 && !strings.ContainsAny(cell, "0123456789")
+}
+
+// isOne reports whether a cell is the number 1.
+func isOne(cell string) bool {
+	d, err := position.Parse(cell)
+	return err == nil && d == position.FromInt(1)
+}
+
+// isUnusualKind reports whether a cell is a kind of instrument that says how profit is
+// counted.
+func isUnusualKind(cell string) bool {
+	kind, err := position.ParseInstrumentKind(strings.ToLower(cell))
+	return err == nil && kind != position.Linear
+}
+
+// codeOf returns the code of the currency that a cell is, in whatever case, or the
+// sign of; "" for none.
+func codeOf(cell string) string {
+	if len(cell) > len("FDUSD") {
+		return ""
+	}
+	if code := strings.ToUpper(coded(cell)); isCurrency(code) {
+		return code
+	}
+	return ""
+}
+
+// codeIn returns the currency that the name of a column says, such as Price (CHF), ""
+// for none. What a price is per is no currency of it.
+func codeIn(column string) string {
+	words := strings.FieldsFunc(column, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.Is(unicode.Sc, r) })
+	for i, w := range words {
+		switch {
+		case i > 0 && strings.EqualFold(words[i-1], "per"):
+		case w == "$": // of many countries
+			return w
+		case codeOf(w) != "":
+			return codeOf(w)
+		}
+	}
+	return ""
+}
+
+// startsWith reports whether an instrument is named after a coin, or is it.
+func startsWith(instrument, code string) bool {
+	return strings.HasPrefix(strings.ToUpper(strings.Map(letters, instrument)), code)
+}
 
 func isCurrency(cell string) bool {
 	return len(cell) >= 3 && len(cell) <= 5 && !strings.Contains(cell, " ") && strings.Contains(currencies, " "+cell+" ")

@@ -54,6 +54,13 @@ func termNames() []string {
 	return []string{kindMember, multiplierMember, baseMember, quoteMember, settlementMember}
 }
 
+// furtherTerms are the members of an instrument that it may not have.
+func furtherTerms() []string {
+	return slices.DeleteFunc(position.MutationMembers("instrument"), func(name string) bool {
+		return slices.Contains(termNames(), name) || slices.Contains(memberNames()[:usual], name) || name == typeMember
+	})
+}
+
 // fillExtras are what the mapping of a fill takes beside its members.
 func fillExtras() []string {
 	return []string{"value", "net", "tax", "fee_2", "fee_2_currency", "fee_3", "fee_3_currency", "asset", addedMember}
