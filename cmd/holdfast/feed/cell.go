@@ -86,8 +86,12 @@ func (g *guard) termsOf(r *rows, v *view) bool {
 		g.doubt("%s says %s and nothing uses it: map it with multiplier=%s, or say ignore=%s", v.name(r), clip(v.cell), v.text(r), v.text(r))
 	case v.look&likeOption != 0 && !v.stated(r, kindMember):
 		g.doubt("%s says %s, as of an option: say which rows are with kind=COLUMN:option=WORD,linear=WORD, or say ignore=%s", v.name(r), clip(v.cell), v.text(r))
-	case v.look&likeKind != 0 && !v.stated(r, kindMember) && isUnusualKind(v.cell):
-		g.doubt("%s says %s and nothing uses it: map it with kind=%s, or say ignore=%s", v.name(r), clip(v.cell), v.text(r), v.text(r))
+	case v.look&likeKind != 0 && !v.stated(r, kindMember) && unusualKind(v.cell) != "":
+		word := ""
+		if kind := unusualKind(v.cell); kind != strings.ToLower(v.cell) {
+			word = ":" + kind + "=" + v.cell
+		}
+		g.doubt("%s says %s and nothing uses it: map it with kind=%s%s, or say ignore=%s", v.name(r), clip(v.cell), v.text(r), word, v.text(r))
 	case v.look&likeTerm != 0 && isWord(v.cell) && !v.stated(r, plain(r.table.columns[v.column])):
 		g.doubt("%s says %s and nothing uses it: map it with %s=%s, or say ignore=%s", v.name(r), clip(v.cell), plain(r.table.columns[v.column]), v.text(r), v.text(r))
 	case v.look&likeFurtherTerm != 0 && !r.mapping.file.defined:

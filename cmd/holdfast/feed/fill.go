@@ -17,6 +17,7 @@ func (r *rows) fill(p *plan, d *draft, cells []string, rec *record) (err error) 
 	if x.FeeCurrency, err = p.from[feeCurrency].text(cells); err != nil {
 		return &memberError{field: r.names[feeCurrency], err: err}
 	}
+	x.FeeCurrency = coin(x.FeeCurrency)
 	q, err := r.number(p, qty, cells)
 	if err != nil {
 		return err
@@ -122,6 +123,7 @@ func (r *rows) furtherFee(p *plan, d *draft, x *position.Fill, name string, cell
 		return err
 	}
 	currency, err := p.member(r, name+"_currency").text(cells)
+	currency = coin(currency)
 	switch {
 	case err != nil:
 		return &memberError{field: name + "_currency", err: err}
@@ -278,7 +280,7 @@ func (r *rows) terms(p *plan, cells []string, x *position.Fill) (*position.Defin
 		case b.bound && text == "" && name != baseMember: // which spot instruments alone must have
 			return nil, bad(name, "is empty: what it is in this row says %s=COLUMN, or %s:=VALUE for all lines", name, name)
 		}
-		*to = coded(text)
+		*to = coin(text)
 	}
 	var err error
 	if kind != "" {

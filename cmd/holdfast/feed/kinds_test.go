@@ -391,6 +391,22 @@ func TestCSVKinds(t *testing.T) {
 		"another currency above the prices": {
 			text: "account,instrument,side,qty,price chf,id\nme,X,buy,1,1,a\n", mapping: "price=price chf,settlement:=EUR", refused: `is in "CHF", the mapping says "EUR"`,
 		},
+		"currencies as files write them": {
+			text: "account,instrument,side,qty,price,id,Currency,fee,Fee in\nme,X,buy,1,1,a,chf,1,Swiss Francs\nme,X,buy,1,1,b,CHF,1,chf\nme,Y,buy,1,1,c,€,1,euro\nme,Z,buy,1,1,d,XBt,1,XBt\n", mapping: "settlement=Currency,fee_currency=Fee in",
+			want: []string{"X is linear x 1 in CHF", "me buy 1 X @ 1 fee 1 CHF", "me buy 1 X @ 1 fee 1 CHF", "Y is linear x 1 in EUR", "me buy 1 Y @ 1 fee 1 EUR", "Z is linear x 1 in XBt", "me buy 1 Z @ 1 fee 1 XBt"},
+		},
+		"funding in a currency in small letters": {
+			text: "account,instrument,id,Amount,Coin\nme,X,a,-2,usdt\n", mapping: "type:=charge,kind:=funding,amount=Amount,currency=Coin", want: []string{"funding -2 USDT X"},
+		},
+		"a currency by its name above the prices": {
+			text: "account,instrument,side,qty,PriceSwissFranc,id\nme,X,buy,1,1,a\n", mapping: "price=PriceSwissFranc", refused: `the prices are in "CHF"`,
+		},
+		"letters of sides under another name": {
+			text: "account,instrument,qty,price,id,C\nme,X,5,10,a,B\nme,X,5,11,b,S\n", mapping: "side:=sign", refused: `says "S", and all rows are booked as buy, and nothing uses it: map it with side=C`,
+		},
+		"a class of shares": {
+			text: "account,instrument,qty,price,id,C\nme,X,5,10,a,S\nme,X,5,11,b,S\n", mapping: "side:=sign", want: []string{"me buy 5 X @ 10", "me buy 5 X @ 11"},
+		},
 		"the currency above the prices and the fees": {
 			text: "account,instrument,side,qty,Price CHF,Fee (CHF),id\nme,X,buy,1,1,2,a\n", mapping: "price=Price CHF,fee=Fee (CHF),settlement:=CHF", want: []string{"X is linear x 1 in CHF", "me buy 1 X @ 1 fee 2 CHF"},
 		},
@@ -451,6 +467,9 @@ func TestCSVKinds(t *testing.T) {
 		},
 		"a category that nothing uses": {
 			text: "account,instrument,side,qty,price,id,Category\nme,X,buy,1,5,a,Option\n", refused: `map it with kind=Category`,
+		},
+		"a kind in more words that nothing uses": {
+			text: "account,instrument,side,qty,price,id,Contract Type\nme,X,buy,1,5,a,Inverse Perpetual\n", refused: `map it with kind=Contract Type:inverse=Inverse Perpetual`,
 		},
 		"a quote that nothing uses": {
 			text: "account,instrument,side,qty,price,id,quote\nme,X,buy,1,5,a,FOO\n", refused: `map it with quote=quote`,

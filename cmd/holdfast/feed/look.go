@@ -178,29 +178,87 @@ func isOne(cell string) bool {
 	return err == nil && d == position.FromInt(1)
 }
 
-// isUnusualKind reports whether a cell is a kind of instrument that says how profit is
-// counted.
-func isUnusualKind(cell string) bool {
-	kind, err := position.ParseInstrumentKind(strings.ToLower(cell))
-	return err == nil && kind != position.Linear
-}
-
-// codeOf returns the code of the currency that a cell is, in whatever case, or the
-// sign of; "" for none.
-func codeOf(cell string) string {
-	if len(cell) > len("FDUSD") {
-		return ""
-	}
-	if code := strings.ToUpper(coded(cell)); isCurrency(code) {
-		return code
+// unusualKind returns the kind of instrument that a word of a cell says, "" where that is
+// none or linear, which is what is taken where nothing is said.
+func unusualKind(cell string) string {
+	for word := range strings.FieldsFuncSeq(strings.ToLower(cell), func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if kind, err := position.ParseInstrumentKind(strings.TrimSuffix(word, "s")); err == nil && kind != position.Linear {
+			return kind.String()
+		}
 	}
 	return ""
+}
+
+// codeNamed returns the code of a currency by its name in small letters, "" for none.
+func codeNamed(name string) string {
+	switch name {
+	case "swiss franc":
+		return "CHF"
+	case "euro":
+		return "EUR"
+	case "us dollar":
+		return "USD"
+	case "pound sterling", "british pound", "sterling":
+		return "GBP"
+	case "yen", "japanese yen":
+		return "JPY"
+	case "canadian dollar":
+		return "CAD"
+	case "australian dollar":
+		return "AUD"
+	case "swedish krona":
+		return "SEK"
+	case "norwegian krone":
+		return "NOK"
+	case "danish krone":
+		return "DKK"
+	}
+	return ""
+}
+
+// codeOf returns the code of the currency that a cell is, in whatever case, the sign or
+// the name of; "" for none.
+func codeOf(cell string) string {
+	const longest = len("australian dollars")
+	if len(cell) > longest {
+		return ""
+	}
+	if len(cell) <= len("FDUSD") {
+		if code := strings.ToUpper(coded(strings.Trim(cell, "."))); isCurrency(code) {
+			return code
+		}
+	}
+	if len(cell) < len("yen") {
+		return ""
+	}
+	return codeNamed(strings.TrimSuffix(strings.ToLower(cell), "s"))
+}
+
+// coin returns what a currency is called that a file says in small letters, by its
+// sign or by its name. Other letters may mean something: XBt are hundred-millionths.
+func coin(text string) string {
+	if code := codeOf(text); code != "" && (text == strings.ToLower(text) || len(text) > len("FDUSD")) {
+		return code
+	}
+	return text
 }
 
 // codeIn returns the currency that the name of a column says, such as Price (CHF), ""
 // for none. What a price is per is no currency of it.
 func codeIn(column string) string {
-	words := strings.FieldsFunc(column, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.Is(unicode.Sc, r) })
+	var apart strings.Builder // priceChf as price Chf
+	before := ' '
+	for _, r := range column {
+		switch {
+		case !unicode.IsLetter(r) && !unicode.Is(unicode.Sc, r):
+			r = ' '
+		case unicode.IsUpper(r) && unicode.IsLower(before):
+			apart.WriteByte(' ')
+		}
+		apart.WriteRune(r)
+		before = r
+	}
+	words := strings.Fields(apart.String())
 	for i, w := range words {
 		switch {
 		case i > 0 && strings.EqualFold(words[i-1], "per"):
@@ -208,6 +266,8 @@ func codeIn(column string) string {
 			return w
 		case codeOf(w) != "":
 			return codeOf(w)
+		case i > 0 && codeOf(words[i-1]+" "+w) != "":
+			return codeOf(words[i-1] + " " + w)
 		}
 	}
 	return ""

@@ -19,6 +19,7 @@ type sideWatch struct {
 type sideColumn struct {
 	named   bool                     // like a side
 	strange bool                     // a word is none of a side
+	letters bool                     // a word is one letter, of a column that is not named
 	against string                   // the first word that says the reverse of its row
 	not     map[position.Side]string // the first word that does not say this side
 }
@@ -52,7 +53,7 @@ func (w *sideWatch) bind(r *rows) {
 
 func (c *sideColumn) note(cell string, booked position.Side) {
 	said, firm, known := sideWord(cell, c.named)
-	c.strange = c.strange || !known
+	c.strange, c.letters = c.strange || !known, c.letters || !c.named && len(cell) == 1
 	if firm && said != booked && c.against == "" {
 		c.against = cell
 	}
@@ -68,7 +69,7 @@ func (c *sideColumn) note(cell string, booked position.Side) {
 func (w *sideWatch) verdict(g *guard, r *rows) {
 	for i := range r.table.columns {
 		c := w.columns[i]
-		if c == nil || !c.named && c.strange {
+		if c == nil || !c.named && c.strange || c.letters && (c.not[position.Buy] == "" || c.not[position.Sell] == "") {
 			continue
 		}
 		word, booked := c.against, "the reverse of its row"
@@ -87,14 +88,18 @@ func (w *sideWatch) verdict(g *guard, r *rows) {
 // isSideName tells the name of a column of sides, in plain letters.
 func isSideName(name string) bool {
 	return strings.HasSuffix(name, "side") || strings.HasPrefix(name, "side") || strings.Contains(name, "direction") ||
-		slices.Contains([]string{"bs", "buysell", "buyorsell", "sellbuy", "dir", "sens", "richtung", "seite"}, name)
+		slices.Contains([]string{"bs", "buysell", "buyorsell", "sellbuy", "dir", "isbuy", "isbuyer", "buyer", "sens", "richtung", "seite"}, name)
 }
 
 // sideWord returns the side that a cell says. firm: it is that of a trade, and not of
-// what is held. Single letters are words of columns that are named like a side.
+// what is held, nor a letter under any name.
 func sideWord(cell string, named bool) (s position.Side, firm, known bool) {
 	said := strings.ToLower(cell)
-	bought, sold := named && said == "b", named && said == "s"
+	if !named && (said == "b" || said == "s") {
+		s, _ = parseSide(said)
+		return s, false, true
+	}
+	bought, sold := said == "b", said == "s"
 	var long, short bool
 	for word := range strings.FieldsFuncSeq(said, func(r rune) bool { return !unicode.IsLetter(r) }) {
 		switch word {

@@ -103,6 +103,9 @@ func (r *rows) value(p *plan, i int, cells []string) (string, error) {
 	if err != nil {
 		return "", &memberError{field: r.names[i], err: err}
 	}
+	if p.typ != "" && r.names[i] == "currency" { // not of our own form
+		text = coin(text)
+	}
 	return text, nil
 }
 
