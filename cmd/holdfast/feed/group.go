@@ -339,6 +339,12 @@ func (r *rows) groupTerms(p *plan, s sides, x *position.Fill) (*position.DefineI
 		}
 		*to = text
 	}
+	if text, err := p.member(r, kindMember).text(s.base.cells); err != nil || text != "" && !strings.EqualFold(text, position.Spot.String()) {
+		return nil, bad(kindMember, "is %s, and a trade of two coins is spot: say the kind of other rows behind their when=", clip(text))
+	}
+	if m, err := r.number(p, r.at(multiplierMember), s.base.cells); err != nil || p.member(r, multiplierMember).bound && m.value != position.FromInt(1) {
+		return nil, bad(multiplierMember, "is %s, and of a trade of two coins it is 1: say that of other rows behind their when=", m.value)
+	}
 	if b := p.member(r, settlementMember); !b.bound {
 		d.Terms.Settlement = d.Terms.Quote
 	} else if q := p.member(r, quoteMember); !q.bound {

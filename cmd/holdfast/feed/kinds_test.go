@@ -302,6 +302,14 @@ func TestCSVKinds(t *testing.T) {
 			mapping: "account:=me,time=when,time_format=2006-01-02,group=when,asset=Coin,amount=Change,quote_rows=Op:Spend,fee_rows=Op:Fee,instrument={base}{quote},id:=row",
 			want:    []string{"BTCUSDT is spot x 1 in USDT", "me buy 0.02 BTCUSDT @ 81000 fee 0.001 BTC"},
 		},
+		"a trade of two coins that is said to be inverse": {
+			text: "when,Coin,Change\n2026-01-05,BTC,0.02\n2026-01-05,USDT,-1620\n", mapping: "account:=me,time=when,time_format=2006-01-02,group=when,asset=Coin,amount=Change,quotes=USDT,instrument={base}{quote},id:=row,kind:=inverse",
+			refused: `kind is "inverse", and a trade of two coins is spot`,
+		},
+		"a trade of two coins with a multiplier": {
+			text: "when,Coin,Change\n2026-01-05,BTC,0.02\n2026-01-05,USDT,-1620\n", mapping: "account:=me,time=when,time_format=2006-01-02,group=when,asset=Coin,amount=Change,quotes=USDT,instrument={base}{quote},id:=row,multiplier:=10",
+			refused: `multiplier is 10, and of a trade of two coins it is 1`,
+		},
 		"half a trade": {
 			text: "when,Coin,Change\n2026-01-05,BTC,0.02\n", mapping: "account:=me,time=when,time_format=2006-01-02,group=when,asset=Coin,amount=Change,quotes=USDT,instrument={base}{quote},id:=row",
 			refused: "the rows of one trade are of two coins",
