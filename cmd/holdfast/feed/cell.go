@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/moneyprinter/holdfast/position"
@@ -119,12 +118,12 @@ func (g *guard) doneOf(r *rows, v *view) bool {
 	if v.p.group != nil || len(b.columns) == 0 {
 		return false
 	}
-	n := numbers{form: max(r.mapping.file.numbers.form, usNumbers), round: true}
-	done, err := n.parse(v.cell)
+	cell := strings.TrimSpace(v.cells[b.columns[0]])
+	done, err := r.loose(v.cell)
 	if err != nil || !done.given {
 		return false
 	}
-	ordered, err := n.parse(strings.TrimSpace(v.cells[b.columns[0]]))
+	ordered, err := r.loose(cell)
 	if err != nil {
 		return false
 	}
@@ -136,8 +135,17 @@ func (g *guard) doneOf(r *rows, v *view) bool {
 		return false // it is what was executed itself
 	}
 	g.doubt("%s says %s and nothing uses it, while %s is %s by %s: map what was executed with %s=%s, or say ignore=%s",
-		v.name(r), clip(v.cell), r.names[member], cmp.Or(clip(strings.TrimSpace(v.cells[b.columns[0]])), said.String()), r.columnName(b.columns[0]), r.names[member], v.text(r), v.text(r))
+		v.name(r), clip(v.cell), r.names[member], clip(cell), r.columnName(b.columns[0]), r.names[member], v.text(r), v.text(r))
 	return true
+}
+
+// loose reads a number that nothing is read from, dressed or plain.
+func (r *rows) loose(cell string) (amount, error) {
+	form := r.mapping.file.numbers.form
+	if d, err := position.Parse(cell); err == nil && form != euNumbers {
+		return amount{value: d, given: true}, nil
+	}
+	return numbers{form: max(form, usNumbers), round: true}.parse(cell)
 }
 
 // kindOf looks at a cell that says what the row is.
@@ -163,7 +171,7 @@ func (g *guard) sumOf(r *rows, v *view) bool {
 	if v.look&(likeFee|likeProfit) == 0 {
 		return false
 	}
-	a, err := numbers{form: max(r.mapping.file.numbers.form, usNumbers), round: true}.parse(v.cell)
+	a, err := r.loose(v.cell)
 	if err != nil || a.value.IsZero() {
 		return true
 	}
