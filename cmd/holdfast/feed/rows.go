@@ -191,8 +191,8 @@ func (r *rows) outside(rec *record) (bool, error) {
 	return rec.cells[1] != "Data", nil
 }
 
-// read makes a draft of a row. whole: its last cell that is read is not cut. A word and no draft: it is passed over, and the
-// word is the file's own for such rows.
+// read makes a draft of a row. whole: its last cell that is read is not cut. A word
+// and no draft: it is passed over, and the word is the file's own for such rows.
 func (r *rows) read(rec *record, whole bool) (d *draft, word string, err error) {
 	cells, err := r.table.row(rec)
 	if err != nil {
