@@ -108,8 +108,8 @@ func (r *rows) fees(p *plan, d *draft, x *position.Fill, terms *position.DefineI
 			return bad("fee", "is in %s, fee_currency says %s", clip(first.unit), clip(x.FeeCurrency))
 		}
 	}
-	for _, name := range []string{"fee_2", "fee_3"} {
-		if err = r.furtherFee(p, d, x, name, cells); err != nil {
+	for i := range p.more {
+		if err = r.furtherFee(p, d, x, &p.more[i], cells); err != nil {
 			return err
 		}
 	}
@@ -117,12 +117,13 @@ func (r *rows) fees(p *plan, d *draft, x *position.Fill, terms *position.DefineI
 }
 
 // furtherFee adds a fee to the fill where it is in the same currency.
-func (r *rows) furtherFee(p *plan, d *draft, x *position.Fill, name string, cells []string) error {
-	a, err := r.number(p, r.at(name), cells)
+func (r *rows) furtherFee(p *plan, d *draft, x *position.Fill, f *furtherFee, cells []string) error {
+	name := f.name
+	a, err := r.number(p, f.amount, cells)
 	if err != nil || a.value.IsZero() {
 		return err
 	}
-	currency, err := p.member(r, name+"_currency").text(cells)
+	currency, err := p.from[f.currency].text(cells)
 	currency = coin(currency)
 	switch {
 	case err != nil:
@@ -154,28 +155,19 @@ func feeBeside(x *position.Fill, name string, paid position.Decimal, currency st
 
 // price reads the price, or makes it of what the quantity is worth.
 func (r *rows) price(p *plan, x *position.Fill, terms *position.DefineInstrument, cells []string) error {
-	whole, member := r.at("value"), "value"
-	if !p.from[whole].bound {
-		whole, member = r.at("net"), "net"
-	}
-	if !p.from[whole].bound {
-		a, err := r.number(p, price, cells)
-		if err != nil {
-			return err
-		}
-		if !a.given {
-			_, err = position.Parse("")
-			return &memberError{field: "price", err: err}
-		}
-		x.Price = a.value
-		return r.priceUnit(p, price, a, x, terms)
-	}
-	a, err := r.number(p, whole, cells)
-	if err != nil {
+	member := r.names[p.worth]
+	a, err := r.number(p, p.worth, cells)
+	switch {
+	case err != nil:
 		return err
-	}
-	if !a.given {
+	case !a.given && p.worth == price:
+		_, err = position.Parse("")
+		return &memberError{field: "price", err: err}
+	case !a.given:
 		return bad(member, "is empty")
+	case p.worth == price:
+		x.Price = a.value
+		return r.priceUnit(p, a, x, terms)
 	}
 	worth := a.value.Abs()
 	if member == "net" {
@@ -198,7 +190,7 @@ func (r *rows) price(p *plan, x *position.Fill, terms *position.DefineInstrument
 	if x.Price, err = worth.Quo(units); err != nil {
 		return &memberError{field: member, err: err}
 	}
-	return r.priceUnit(p, whole, a, x, terms)
+	return r.priceUnit(p, a, x, terms)
 }
 
 // gross takes fee and tax out of the cash that moved.
@@ -228,7 +220,7 @@ func (r *rows) gross(p *plan, x *position.Fill, terms *position.DefineInstrument
 // none. That of what is traded is none: a BTC price is one of BTC.
 func (r *rows) headed(p *plan, member int, x *position.Fill) string {
 	for _, i := range p.from[member].columns {
-		code := codeIn(r.table.columns[i])
+		code := r.codes[i]
 		if code != "" && !r.guard.ignored[i] && !startsWith(x.Instrument, code) {
 			return code
 		}
@@ -238,10 +230,10 @@ func (r *rows) headed(p *plan, member int, x *position.Fill) string {
 
 // priceUnit holds the currency that stands beside a price, or above it, against what
 // the mapping says.
-func (r *rows) priceUnit(p *plan, member int, a amount, x *position.Fill, terms *position.DefineInstrument) error {
+func (r *rows) priceUnit(p *plan, a amount, x *position.Fill, terms *position.DefineInstrument) error {
 	stands := ""
 	if a.unit == "" {
-		a.unit = r.headed(p, member, x)
+		a.unit = r.headed(p, p.worth, x)
 		stands = ", as the name of its column says; ignore=COLUMN if that means something else"
 	}
 	if a.unit == "" || r.mapping.file.defined {
@@ -271,8 +263,11 @@ func (r *rows) terms(p *plan, cells []string, x *position.Fill) (*position.Defin
 	d := position.DefineInstrument{Instrument: x.Instrument}
 	t := &d.Terms
 	var kind string
-	for name, to := range map[string]*string{kindMember: &kind, baseMember: &t.Base, quoteMember: &t.Quote, settlementMember: &t.Settlement} {
-		b := p.member(r, name)
+	for _, m := range [...]struct {
+		name string
+		to   *string
+	}{{kindMember, &kind}, {baseMember, &t.Base}, {quoteMember, &t.Quote}, {settlementMember, &t.Settlement}} {
+		name, b := m.name, p.member(r, m.name)
 		text, err := b.text(cells)
 		switch {
 		case err != nil:
@@ -280,7 +275,7 @@ func (r *rows) terms(p *plan, cells []string, x *position.Fill) (*position.Defin
 		case b.bound && text == "" && name != baseMember: // which spot instruments alone must have
 			return nil, bad(name, "is empty: what it is in this row says %s=COLUMN, or %s:=VALUE for all lines", name, name)
 		}
-		*to = coin(text)
+		*m.to = coin(text)
 	}
 	var err error
 	if kind != "" {

@@ -2,7 +2,7 @@ package feed
 
 import (
 	"fmt"
-	"hash/fnv"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -17,6 +17,7 @@ type guard struct {
 	ignored map[int]bool
 	doubts  []string
 	ids     map[string]seenID
+	seed    maphash.Seed   // of the rows in ids
 	said    map[int]bool   // columns in doubt
 	words   map[int]string // what columns of kinds say, of the rows that became fills
 	money   string         // a currency that stands above the table
@@ -36,7 +37,7 @@ type seenID struct {
 func (g *guard) bind(r *rows) error {
 	t := r.table
 	if g.ids == nil {
-		g.ids, g.words, g.said = map[string]seenID{}, map[int]string{}, map[int]bool{}
+		g.ids, g.words, g.said, g.seed = map[string]seenID{}, map[int]string{}, map[int]bool{}, maphash.MakeSeed()
 	}
 	g.ignored = map[int]bool{}
 	for _, column := range r.mapping.file.ignore {
@@ -123,10 +124,11 @@ func (g *guard) id(r *rows, p *plan, id string, cells []string, line int) {
 	if g.ids == nil {
 		return
 	}
-	h := fnv.New64a()
+	var h maphash.Hash
+	h.SetSeed(g.seed)
 	for _, c := range cells {
-		_, _ = h.Write([]byte(strings.TrimSpace(c)))
-		_, _ = h.Write([]byte{0})
+		_, _ = h.WriteString(strings.TrimSpace(c)) // never fails
+		_ = h.WriteByte(0)
 	}
 	now := seenID{line, h.Sum64()}
 	was, twice := g.ids[id]
@@ -180,16 +182,15 @@ func (g *guard) row(r *rows, p *plan, d *draft, x *position.Fill, cells []string
 	if x.Price.Sign() < 0 && b.bound && !b.signed && !b.own && !b.alike && len(b.columns) > 0 {
 		return bad("price", "is negative: say price=+COLUMN where prices may be, or value=COLUMN for the cash of a trade, whose sign is not the price's")
 	}
-	settled := p.group != nil || r.mapping.file.defined || p.member(r, settlementMember).bound || p.member(r, quoteMember).bound
 	currency := ""
 	if d.terms != nil {
 		currency = d.terms.Terms.Settlement
 	}
-	g.instrument(r, p, x, settled)
+	g.instrument(r, p, x)
 	if !p.from[feeCurrency].bound && p.group == nil && g.money != "" && currency != "" && g.money != currency && !x.Fee.IsZero() {
 		g.doubt("above the table stands the currency %s, and the price of %s is in %s: say which the fees are in, such as fee_currency:=%s", g.money, clip(x.Instrument), currency, g.money)
 	}
-	v := view{p: p, x: x, cells: cells, settled: settled, currency: currency}
+	v := view{p: p, x: x, cells: cells, settled: p.statesMoney, currency: currency}
 	for i, l := range p.looks {
 		if l == 0 {
 			continue
@@ -207,15 +208,15 @@ func (g *guard) row(r *rows, p *plan, d *draft, x *position.Fill, cells []string
 }
 
 // instrument looks at what an instrument's name says.
-func (g *guard) instrument(r *rows, p *plan, x *position.Fill, settled bool) {
-	name := strings.ToUpper(strings.Map(letters, x.Instrument))
-	kind := r.mapping.file.defined || p.group != nil || p.member(r, kindMember).bound
+func (g *guard) instrument(r *rows, p *plan, x *position.Fill) {
+	settled := p.statesMoney
 	if b := &p.from[feeCurrency]; !settled && len(b.columns) > 0 && !b.own && !x.Fee.IsZero() {
 		g.doubt("the fees are in the currency of %s, but nothing says which currency the price is in: map settlement=COLUMN, such as settlement=%s if the price is in it as well", r.columnName(b.columns[0]), r.columnText(b.columns[0]))
 	}
 	if r.mapping.IsZero() {
 		return
 	}
+	name := strings.ToUpper(strings.Map(letters, x.Instrument))
 	if !settled && g.money != "" {
 		g.doubt("above the table stands the currency %s, and the price would be booked in the ledger's default currency: map settlement=COLUMN, or say settlement:=%s if it is the price's", g.money, g.money)
 	}
@@ -224,7 +225,7 @@ func (g *guard) instrument(r *rows, p *plan, x *position.Fill, settled bool) {
 		g.doubt("%s seems to be priced in %s, and would be booked in the ledger's default currency: map settlement=COLUMN, or say settlement:=%s", clip(x.Instrument), quoteOf(name), quoteOf(name))
 	case !settled && isISIN(name) && !strings.HasPrefix(name, "US"):
 		g.doubt("%s is no ISIN of the United States, and its price would be booked in the ledger's default currency: map settlement=COLUMN, or say settlement:=EUR or the like", clip(x.Instrument))
-	case kind:
+	case p.statesKind:
 	case isOSI(x.Instrument):
 		g.doubt("%s is the symbol of an option: say which rows are with kind=COLUMN:option=WORD,linear=WORD", clip(x.Instrument))
 	case isPair(name) || settled && quoteOf(name) != "":

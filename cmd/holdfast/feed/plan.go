@@ -11,16 +11,20 @@ import (
 
 // plan is where the members of some rows come from.
 type plan struct {
-	when  []test
-	from  []binding // of each member
-	kind  binding   // of the type; not bound: every line is a fill
-	typ   string    // the type of all lines; "" where kind is a column
-	terms bool      // the mapping says what the instruments are
-	group *groupPlan
-	read  []int  // members that have columns
-	used  []int  // columns that it reads, and those that count for all rows
-	looks []look // of the columns that it does not
-	signs []signs
+	when        []test
+	from        []binding // of each member
+	kind        binding   // of the type; not bound: every line is a fill
+	typ         string    // the type of all lines; "" where kind is a column
+	terms       bool      // the mapping says what the instruments are
+	group       *groupPlan
+	read        []int // members that have columns
+	worth       int   // the member that the price is made of: price, or value or net
+	more        []furtherFee
+	statesMoney bool   // the mapping says in which currency the price is
+	statesKind  bool   // and what kind the instruments are
+	used        []int  // columns that it reads, and those that count for all rows
+	looks       []look // of the columns that it does not
+	signs       []signs
 }
 
 // fillType is the type of a line that says none.
@@ -116,8 +120,33 @@ func (r *rows) bindPlan(w rule, named map[int]bool) (p plan, err error) {
 	for _, name := range termNames() {
 		p.terms = p.terms || p.typ == fillType && p.member(r, name).bound
 	}
+	r.settle(&p)
 	p.used, p.signs = r.used, make([]signs, max(1, len(p.from[fee].terms)))
 	return p, r.require(&p)
+}
+
+// furtherFee is a fee beside the first, by its members.
+type furtherFee struct {
+	name             string
+	amount, currency int
+}
+
+// settle notes what is asked of every row and is the same for all.
+func (r *rows) settle(p *plan) {
+	p.worth = price
+	for _, name := range []string{"net", "value"} {
+		if p.member(r, name).bound {
+			p.worth = r.at(name)
+		}
+	}
+	for _, name := range []string{"fee_2", "fee_3"} {
+		if p.member(r, name).bound {
+			p.more = append(p.more, furtherFee{name, r.at(name), r.at(name + "_currency")})
+		}
+	}
+	stated := r.mapping.file.defined || p.group != nil
+	p.statesMoney = stated || p.member(r, settlementMember).bound || p.member(r, quoteMember).bound
+	p.statesKind = stated || p.member(r, kindMember).bound
 }
 
 // bindType finds out which mutations the rows are.

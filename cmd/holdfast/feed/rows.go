@@ -23,11 +23,12 @@ type rows struct {
 	clock   clock
 	zone    binding // of times, where it is no value for all
 	zones   map[string]*time.Location
-	last    bool  // the last column is read, so a line without an end may be cut in it
-	used    []int // columns that something is read from
-	ofFile  int   // how many of them count for all rows
-	ended   bool  // the table, not the input
-	begun   bool  // a row was read
+	last    bool     // the last column is read, so a line without an end may be cut in it
+	used    []int    // columns that something is read from
+	codes   []string // the currencies in the names of the columns
+	ofFile  int      // how many of them count for all rows
+	ended   bool     // the table, not the input
+	begun   bool     // a row was read
 	ordinal map[[16]byte]int
 	guard   guard
 	json    []byte
@@ -57,6 +58,10 @@ func (r *rows) bindAll(t *table) (err error) {
 	m, before := &r.mapping, r.plans
 	r.sumUp() // trades do not go on below another header
 	r.table, r.plans, r.used, r.skip = t, nil, nil, nil
+	r.codes = make([]string, len(t.columns))
+	for i, c := range t.columns {
+		r.codes[i] = codeIn(c)
+	}
 	if err = r.bindFile(t); err != nil {
 		return err
 	}
