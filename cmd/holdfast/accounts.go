@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 
@@ -100,18 +99,14 @@ func (a *app) remoteAccounts(ctx context.Context, r *remote, f *positionsFlags) 
 }
 
 func (a *app) accountSheet(list []holdfast.AccountStatus, account string, known func() error) error {
-	s := newSheet(a, accountColumns(true), accountColumns(false))
+	s := sheetOf(a, accountColumns(true), accountColumns(false))
 	s.known = known
 	for i := range list {
 		if account != "" && list[i].Account != account {
 			continue
 		}
 		for _, row := range accountRows(&list[i]) {
-			raw, err := json.Marshal(row)
-			if err == nil {
-				err = s.add(raw)
-			}
-			if err != nil {
+			if err := s.addValue(row); err != nil {
 				return err
 			}
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -45,13 +44,9 @@ func backupColumns() []column[holdfast.Backup] {
 }
 
 func (a *app) printBackups(rows []holdfast.Backup) error {
-	s := newSheet(a, backupColumns(), backupColumns())
+	s := sheetOf(a, backupColumns(), backupColumns())
 	for _, r := range rows {
-		raw, err := json.Marshal(r)
-		if err == nil {
-			err = s.add(raw)
-		}
-		if err != nil {
+		if err := s.addValue(r); err != nil {
 			return err
 		}
 	}

@@ -127,13 +127,9 @@ func (a *app) printBench(rep *benchReport) error {
 	if a.output == asJSON || a.output == asNDJSON {
 		return a.printJSON(rep)
 	}
-	s := newSheet(a, benchColumns(), benchColumns())
+	s := sheetOf(a, benchColumns(), benchColumns())
 	for i := range rep.Apply {
-		raw, err := json.Marshal(benchLine(&rep.Apply[i]))
-		if err == nil {
-			err = s.add(raw)
-		}
-		if err != nil {
+		if err := s.addValue(benchLine(&rep.Apply[i])); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -87,12 +86,8 @@ func (a *app) printCheckpoint(c *holdfast.Checkpointed) error {
 			{title: "key", cell: func(c *holdfast.Checkpointed) string { return c.Key }},
 			{title: "note", cell: func(c *holdfast.Checkpointed) string { return c.Note }},
 		}
-		s := newSheet(a, cols, cols)
-		raw, err := json.Marshal(c)
-		if err == nil {
-			err = s.add(raw)
-		}
-		if err != nil {
+		s := sheetOf(a, cols, cols)
+		if err := s.addValue(c); err != nil {
 			return err
 		}
 		return s.end("")

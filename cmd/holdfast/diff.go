@@ -179,7 +179,7 @@ func differenceColumns(table bool) []column[differenceRow] {
 }
 
 func (a *app) printDifferences(before, after *projector.View, f *diffFlags, known func() error) error {
-	s := newSheet(a, differenceColumns(true), differenceColumns(false))
+	s := sheetOf(a, differenceColumns(true), differenceColumns(false))
 	s.known = known
 	for _, d := range holdfast.Diff(before, after) {
 		row := differenceRow{What: d.What()}
@@ -229,11 +229,7 @@ func addDifference(s *sheet[differenceRow], row differenceRow, d *holdfast.Diffe
 		}
 		for _, leaf := range leaves(name, before[name], after[name]) {
 			row.Field, row.Before, row.After = leaf.name, leaf.before, leaf.after
-			raw, err := json.Marshal(row)
-			if err == nil {
-				err = s.add(raw)
-			}
-			if err != nil {
+			if err := s.addValue(row); err != nil {
 				return err
 			}
 		}

@@ -119,7 +119,7 @@ func encoded(entries iter.Seq2[holdfast.Entry, error]) iter.Seq2[[]byte, error] 
 }
 
 func (a *app) printChanges(changes iter.Seq2[[]byte, error], limit int, known func() error) error {
-	s := newSheet(a, changeTable(), changeFile())
+	s := sheetOf(a, changeTable(), changeFile())
 	s.known = known
 	for raw, err := range changes {
 		if err != nil {

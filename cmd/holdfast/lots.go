@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -51,18 +50,14 @@ func lotColumns(table bool) []column[lotRow] {
 
 // printLots prints the open lots of the selected positions.
 func (a *app) printLots(v *projector.View, f *positionsFlags) error {
-	s := newSheet(a, lotColumns(true), lotColumns(false))
+	s := sheetOf(a, lotColumns(true), lotColumns(false))
 	s.known = f.known
 	for p := range selected(v, f) {
 		if p.Lots == nil {
 			continue
 		}
 		for i := range p.Lots.Open {
-			raw, err := json.Marshal(lotOf(p, &p.Lots.Open[i]))
-			if err == nil {
-				err = s.add(raw)
-			}
-			if err != nil {
+			if err := s.addValue(lotOf(p, &p.Lots.Open[i])); err != nil {
 				return err
 			}
 		}

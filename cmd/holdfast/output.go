@@ -7,24 +7,29 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"sync"
-	"unicode/utf8"
 )
 
-// printJSON prints one value, indented for people unless ndjson is asked for.
-func (a *app) printJSON(v any) error {
+// The forms of output.
+const (
+	asTable  = "table"
+	asJSON   = "json"
+	asNDJSON = "ndjson"
+	asCSV    = "csv"
+)
+
+// writeJSON writes one value, indented for people unless the form is NDJSON.
+func writeJSON(out io.Writer, form string, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // subjects end in >
-	if a.output != asNDJSON {
+	if form != asNDJSON {
 		e.SetIndent("", "  ")
 	}
 	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("holdfast: encode result: %w", err)
+		return fmt.Errorf("encode result: %w", err)
 	}
-	_, err := a.stdout.Write(b.Bytes())
+	_, err := out.Write(b.Bytes())
 	return err
 }
 
@@ -37,8 +42,8 @@ type column[R any] struct {
 	sparse bool
 }
 
-// sheet prints rows in the form that -o asks for. Each row is given as JSON; R
-// is what of it the columns need.
+// sheet prints rows in one of the forms. Each row is given as JSON; R is what of
+// it the columns need.
 type sheet[R any] struct {
 	form  string
 	out   *bufio.Writer
@@ -52,9 +57,8 @@ type sheet[R any] struct {
 }
 
 // tableColumns are for people, fileColumns for programs.
-func newSheet[R any](a *app, tableColumns, fileColumns []column[R]) *sheet[R] {
-	s := &sheet[R]{form: a.output, out: bufio.NewWriterSize(a.stdout, 1<<16), cols: fileColumns}
-	a.printed = &s.n
+func newSheet[R any](form string, out io.Writer, tableColumns, fileColumns []column[R]) *sheet[R] {
+	s := &sheet[R]{form: form, out: bufio.NewWriterSize(out, 1<<16), cols: fileColumns}
 	if s.form == asTable {
 		s.cols = tableColumns
 	}
@@ -75,6 +79,18 @@ func newSheet[R any](a *app, tableColumns, fileColumns []column[R]) *sheet[R] {
 	return s
 }
 
+// rows is how many rows were added.
+func (s *sheet[R]) rows() int { return s.n }
+
+// addValue prints the JSON of a value as one row.
+func (s *sheet[R]) addValue(v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode a row: %w", err)
+	}
+	return s.add(raw)
+}
+
 // add prints one row.
 func (s *sheet[R]) add(raw []byte) error {
 	s.n++
@@ -93,7 +109,7 @@ func (s *sheet[R]) add(raw []byte) error {
 	}
 	var r R
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return fmt.Errorf("holdfast: unexpected form of a row: %w", err)
+		return fmt.Errorf("unexpected form of a row: %w", err)
 	}
 	cells := make([]string, len(s.cols))
 	for i, c := range s.cols {
@@ -139,150 +155,4 @@ func (s *sheet[R]) end(nothing string) error {
 		return s.out.Flush()
 	}
 	return s.flush()
-}
-
-// tableRows is how many rows are held back to find the widths; what comes later
-// is aligned as far as it fits.
-const tableRows = 1000
-
-type heading struct {
-	title         string
-	right, sparse bool
-}
-
-// table aligns cells in columns.
-type table struct {
-	out    io.Writer
-	cols   []heading
-	rows   [][]string
-	widths []int // set once the heading is printed; −1 is a column left out
-}
-
-func (t *table) add(cells []string) error {
-	t.rows = append(t.rows, cells)
-	if len(t.rows) < tableRows {
-		return nil
-	}
-	return t.flush()
-}
-
-func (t *table) flush() error {
-	if len(t.rows) == 0 {
-		return nil
-	}
-	if t.widths == nil {
-		t.measure()
-		titles := make([]string, len(t.cols))
-		for i, c := range t.cols {
-			titles[i] = c.title
-		}
-		if err := t.line(titles); err != nil {
-			return err
-		}
-	}
-	for _, cells := range t.rows {
-		if err := t.line(cells); err != nil {
-			return err
-		}
-	}
-	t.rows = t.rows[:0]
-	return nil
-}
-
-func (t *table) measure() {
-	t.widths = make([]int, len(t.cols))
-	for i, c := range t.cols {
-		w := 0
-		for _, cells := range t.rows {
-			w = max(w, utf8.RuneCountInString(cells[i]))
-		}
-		if w == 0 && c.sparse {
-			t.widths[i] = -1
-			continue
-		}
-		t.widths[i] = max(w, utf8.RuneCountInString(c.title))
-	}
-}
-
-func (t *table) line(cells []string) error {
-	var b strings.Builder
-	for i, cell := range cells {
-		if t.widths[i] < 0 {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteString("  ")
-		}
-		pad := strings.Repeat(" ", max(t.widths[i]-utf8.RuneCountInString(cell), 0))
-		if t.cols[i].right {
-			b.WriteString(pad + cell)
-		} else {
-			b.WriteString(cell + pad)
-		}
-	}
-	_, err := io.WriteString(t.out, strings.TrimRight(b.String(), " ")+"\n")
-	return err
-}
-
-// pair is one line of a description.
-type pair struct{ name, value string }
-
-// describe prints names and values in two columns.
-func describe(w io.Writer, pairs []pair) error {
-	width := 0
-	for _, p := range pairs {
-		width = max(width, utf8.RuneCountInString(p.name))
-	}
-	for _, p := range pairs {
-		if _, err := fmt.Fprintf(w, "%-*s  %s\n", width, p.name, p.value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// text is a JSON string, number or null, as text.
-type text string
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (t *text) UnmarshalJSON(b []byte) error {
-	switch {
-	case string(b) == "null":
-		*t = ""
-		return nil
-	case len(b) > 0 && b[0] == '"':
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		*t = text(s)
-		return nil
-	}
-	*t = text(b)
-	return nil
-}
-
-// serialized is a writer for goroutines that share what stands behind it.
-type serialized struct {
-	mu *sync.Mutex
-	w  io.Writer
-}
-
-func (s serialized) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.w.Write(b)
-}
-
-// oneAtATime lets several goroutines of a verb write. Files take that as they are;
-// anything else is given one lock for both, which may be one and the same.
-func oneAtATime(stdout, stderr io.Writer) (out, errs io.Writer) {
-	var mu sync.Mutex
-	guard := func(w io.Writer) io.Writer {
-		if _, file := w.(*os.File); file || w == nil {
-			return w
-		}
-		return serialized{&mu, w}
-	}
-	return guard(stdout), guard(stderr)
 }

@@ -181,7 +181,7 @@ func closedCycles(v *projector.View, f *positionsFlags) iter.Seq[*position.Posit
 
 // printPositions prints positions, or the images of cycles.
 func (a *app) printPositions(list iter.Seq[*position.Position], cols []positionColumn, nothing string, known func() error) error {
-	s := newSheet(a, cols, positionFile())
+	s := sheetOf(a, cols, positionFile())
 	s.known = known
 	var buf []byte
 	for p := range list {
@@ -203,7 +203,7 @@ func (a *app) remotePositions(ctx context.Context, r *remote, f *positionsFlags)
 	if f.asOf != "" {
 		endpoint = "position.at"
 	}
-	s := newSheet(a, positionTable(), positionFile())
+	s := sheetOf(a, positionTable(), positionFile())
 	for raw, err := range r.list(ctx, endpoint, q) {
 		if err != nil {
 			_ = s.flush() // the error is what matters

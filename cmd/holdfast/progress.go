@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -15,43 +16,36 @@ const (
 	lineEvery = 5 * time.Second
 )
 
-// progress shows how far a long verb is, on standard error.
-type progress struct {
-	quit, gone chan struct{}
-	reached    func() // notes how far the work came
-}
+// gauge shows how far long work is.
+type gauge struct{ quit, gone chan struct{} }
 
-// startProgress shows what look returns until stop is called: how much is done
-// of how much (0 when that is not known), and a line about it.
-func (a *app) startProgress(what string, look func() (done, total int64, line string)) *progress {
-	p := &progress{quit: make(chan struct{}), gone: make(chan struct{})}
-	p.reached = func() {
-		_, _, line := look()
-		a.reached = what + ": " + line
-	}
+// startGauge shows on out what look returns until stop is called: how much is
+// done of how much (0 when that is not known), and a line about it. Without out
+// it shows nothing.
+func startGauge(out io.Writer, what string, look func() (done, total int64, line string)) *gauge {
+	p := &gauge{quit: make(chan struct{}), gone: make(chan struct{})}
 	switch {
-	case a.quiet:
+	case out == nil:
 		close(p.gone)
-	case isTerminal(a.stderr):
-		go p.bar(a.stderr, what, look)
+	case isTerminal(out):
+		go p.bar(out, what, look)
 	default:
-		go p.lines(a, what, look)
+		go p.lines(out, what, look)
 	}
 	return p
 }
 
 // stop ends the display and waits until it is gone. It may be called twice.
-func (p *progress) stop() {
+func (p *gauge) stop() {
 	select {
 	case <-p.quit:
 	default:
 		close(p.quit)
 	}
 	<-p.gone
-	p.reached()
 }
 
-func (p *progress) bar(w io.Writer, what string, look func() (int64, int64, string)) {
+func (p *gauge) bar(w io.Writer, what string, look func() (int64, int64, string)) {
 	defer close(p.gone)
 	bar := progressbar.NewOptions64(
 		-1,
@@ -77,7 +71,7 @@ func (p *progress) bar(w io.Writer, what string, look func() (int64, int64, stri
 	}
 }
 
-func (p *progress) lines(a *app, what string, look func() (int64, int64, string)) {
+func (p *gauge) lines(out io.Writer, what string, look func() (int64, int64, string)) {
 	defer close(p.gone)
 	tick := time.NewTicker(lineEvery)
 	defer tick.Stop()
@@ -86,10 +80,9 @@ func (p *progress) lines(a *app, what string, look func() (int64, int64, string)
 		case <-tick.C:
 			done, total, line := look()
 			if total > 0 {
-				a.notef("%s: %d%%, %s", what, done*100/total, line)
-			} else {
-				a.notef("%s: %s", what, line)
+				line = fmt.Sprintf("%d%%, %s", done*100/total, line)
 			}
+			_, _ = fmt.Fprintf(out, "%s: %s\n", what, line) // a display has no say
 		case <-p.quit:
 			return
 		}

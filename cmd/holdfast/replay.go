@@ -97,7 +97,7 @@ func (a *app) replay(ctx context.Context, f *replayFlags) error {
 	if err != nil {
 		return err
 	}
-	s := newSheet(a, stepColumns(changeTable(), false), stepColumns(changeFile(), true))
+	s := sheetOf(a, stepColumns(changeTable(), false), stepColumns(changeFile(), true))
 	s.known = knownTo(ctx, r, filter)
 	a.noteBeginning(filter)
 	var change, before []byte
@@ -111,11 +111,8 @@ func (a *app) replay(ctx context.Context, f *replayFlags) error {
 		if step.Before != nil {
 			before = position.AppendPositionJSON(before[:0], step.Before)
 		}
-		raw, err := json.Marshal(map[string]json.RawMessage{"change": change, "before": before})
-		if err != nil {
-			return err
-		}
-		if err := s.add(raw); err != nil {
+		row := map[string]json.RawMessage{"change": change, "before": before}
+		if err := s.addValue(row); err != nil {
 			return err
 		}
 	}

@@ -119,7 +119,7 @@ func (a *app) interrupted(ctx context.Context) (text string, ok bool) {
 	case a.reached != "":
 		return cause.Error() + ": " + a.reached, true
 	case a.printed != nil:
-		return cause.Error() + ": " + counted(*a.printed, "row") + " printed", true
+		return cause.Error() + ": " + counted(a.printed(), "row") + " printed", true
 	}
 	return cause.Error(), true
 }

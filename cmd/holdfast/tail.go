@@ -75,7 +75,7 @@ func (a *app) tail(ctx context.Context, f *tailFlags) error {
 	}
 	cursor := log.Cursor(from)
 	defer func() { _ = cursor.Close() }() // it only reads
-	s := newSheet(a, changeTable(), changeFile())
+	s := sheetOf(a, changeTable(), changeFile())
 	tick := time.NewTicker(tailPoll)
 	defer tick.Stop()
 	for {
@@ -137,7 +137,7 @@ func (a *app) remoteTail(ctx context.Context, r *remote, f *tailFlags) error {
 	if st.Last >= f.last {
 		from = max(from, st.Last-f.last+1)
 	}
-	s := newSheet(a, changeTable(), changeFile())
+	s := sheetOf(a, changeTable(), changeFile())
 	if !f.follow && from > st.Last {
 		return s.end("no records")
 	}

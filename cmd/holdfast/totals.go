@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"iter"
 	"maps"
 	"slices"
@@ -152,7 +151,7 @@ func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
 	if err != nil {
 		return err
 	}
-	s := newSheet(a, totalColumns(true), totalColumns(false))
+	s := sheetOf(a, totalColumns(true), totalColumns(false))
 	s.known = f.known
 	for i := range list {
 		x := &list[i]
@@ -163,11 +162,7 @@ func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
 			a.notef("holdfast: %s %s: %s without a mark that fits, not in unrealized and exposure", by, x.Group, counted(x.Unmarked, "open position"))
 		}
 		for _, row := range totalRows(x, by) {
-			raw, err := json.Marshal(row)
-			if err == nil {
-				err = s.add(raw)
-			}
-			if err != nil {
+			if err := s.addValue(row); err != nil {
 				return err
 			}
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"github.com/moneyprinter/holdfast"
@@ -117,7 +116,7 @@ func (a *app) printTrades(ctx context.Context, f *historyFlags, filter holdfast.
 	if err != nil {
 		return err
 	}
-	s := newSheet(a, tradeColumns(true), tradeColumns(false))
+	s := sheetOf(a, tradeColumns(true), tradeColumns(false))
 	s.known = knownTo(ctx, r, filter)
 	a.noteBeginning(filter)
 	report := position.NewTrades(o)
@@ -153,9 +152,5 @@ func addTrade(s *sheet[tradeRow], t *position.Trade, settlement string) error {
 	if t.Direction == position.Sell {
 		row.Direction = "short"
 	}
-	raw, err := json.Marshal(row)
-	if err != nil {
-		return err
-	}
-	return s.add(raw)
+	return s.addValue(row)
 }
