@@ -224,7 +224,7 @@ func addDifference(s *sheet[differenceRow], row differenceRow, d *holdfast.Diffe
 		}
 	}
 	for _, name := range fields {
-		if s.form == asTable && (name == "id" || name == "lots_digest") { // what they stand for is in other rows
+		if s.isTable() && (name == "id" || name == "lots_digest") { // what they stand for is in other rows
 			continue
 		}
 		for _, leaf := range leaves(name, before[name], after[name]) {

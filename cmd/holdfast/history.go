@@ -129,7 +129,7 @@ func (a *app) printChanges(changes iter.Seq2[[]byte, error], limit int, known fu
 		if err := s.add(raw); err != nil {
 			return err
 		}
-		if s.n == limit {
+		if s.rows() == limit {
 			break
 		}
 	}

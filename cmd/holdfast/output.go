@@ -82,6 +82,9 @@ func newSheet[R any](form string, out io.Writer, tableColumns, fileColumns []col
 // rows is how many rows were added.
 func (s *sheet[R]) rows() int { return s.n }
 
+// isTable reports whether the rows are for people.
+func (s *sheet[R]) isTable() bool { return s.form == asTable }
+
 // addValue prints the JSON of a value as one row.
 func (s *sheet[R]) addValue(v any) error {
 	raw, err := json.Marshal(v)

@@ -133,7 +133,7 @@ func (a *app) printTrades(ctx context.Context, f *historyFlags, filter holdfast.
 			if err = addTrade(s, &trades[i], step.Change.After.Terms.Settlement); err != nil {
 				return err
 			}
-			if s.n == f.limit {
+			if s.rows() == f.limit {
 				return s.end("")
 			}
 		}
