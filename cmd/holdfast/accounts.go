@@ -6,74 +6,75 @@ import (
 	"slices"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/projector"
 )
 
 // accountRow is one account in one currency: the charges that belong to no
 // instrument, by kind, what its positions came to, and both together.
 type accountRow struct {
-	Account   string `json:"account"`
-	Currency  string `json:"currency"`
-	Balance   text   `json:"balance"` // sum of the charges
-	Cash      text   `json:"cash"`
-	Fees      text   `json:"fees"`
-	Funding   text   `json:"funding"`
-	Interest  text   `json:"interest"`
-	Dividends text   `json:"dividends"`
-	Realized  text   `json:"realized"`
-	Other     text   `json:"other"`
+	Account   string      `json:"account"`
+	Currency  string      `json:"currency"`
+	Balance   render.Text `json:"balance"` // sum of the charges
+	Cash      render.Text `json:"cash"`
+	Fees      render.Text `json:"fees"`
+	Funding   render.Text `json:"funding"`
+	Interest  render.Text `json:"interest"`
+	Dividends render.Text `json:"dividends"`
+	Realized  render.Text `json:"realized"`
+	Other     render.Text `json:"other"`
 
-	PositionsRealized text `json:"positions_realized"`
-	PositionsFees     text `json:"positions_fees"`
-	PositionsInCost   text `json:"positions_fees_in_cost"` // those of them that are in realized already
-	PositionsFunding  text `json:"positions_funding"`
-	PositionsCharges  text `json:"positions_charges"`
-	PositionsNet      text `json:"positions_net"`
+	PositionsRealized render.Text `json:"positions_realized"`
+	PositionsFees     render.Text `json:"positions_fees"`
+	PositionsInCost   render.Text `json:"positions_fees_in_cost"` // those of them that are in realized already
+	PositionsFunding  render.Text `json:"positions_funding"`
+	PositionsCharges  render.Text `json:"positions_charges"`
+	PositionsNet      render.Text `json:"positions_net"`
 
-	Total text `json:"total"`
+	Total render.Text `json:"total"`
 }
 
-func accountColumns(table bool) []column[accountRow] {
-	num := func(title string, get func(*accountRow) text) column[accountRow] {
-		return column[accountRow]{title: title, right: true, sparse: true, cell: func(r *accountRow) string {
+func accountColumns(table bool) []render.Column[accountRow] {
+	num := func(title string, get func(*accountRow) render.Text) render.Column[accountRow] {
+		return render.Column[accountRow]{Title: title, Right: true, Sparse: true, Cell: func(r *accountRow) string {
 			switch t := get(r); {
 			case !table:
 				return string(t)
 			case t == "0":
 				return ""
 			default:
-				return short(t)
+				return render.Short(t)
 			}
 		}}
 	}
-	plain := func(title string, get func(*accountRow) text) column[accountRow] {
-		return column[accountRow]{title: title, right: true, cell: func(r *accountRow) string {
+	plain := func(title string, get func(*accountRow) render.Text) render.Column[accountRow] {
+		return render.Column[accountRow]{Title: title, Right: true, Cell: func(r *accountRow) string {
 			if table {
-				return short(get(r))
+				return render.Short(get(r))
 			}
 			return string(get(r))
 		}}
 	}
-	cols := []column[accountRow]{
-		{title: "account", cell: func(r *accountRow) string { return r.Account }},
-		{title: "currency", cell: func(r *accountRow) string { return r.Currency }},
-		num("cash", func(r *accountRow) text { return r.Cash }),
-		num("fees", func(r *accountRow) text { return r.Fees }),
-		num("funding", func(r *accountRow) text { return r.Funding }),
-		num("interest", func(r *accountRow) text { return r.Interest }),
-		num("dividends", func(r *accountRow) text { return r.Dividends }),
-		num("realized", func(r *accountRow) text { return r.Realized }),
-		num("other", func(r *accountRow) text { return r.Other }),
-		plain("balance", func(r *accountRow) text { return r.Balance }),
-		num("positions_realized", func(r *accountRow) text { return r.PositionsRealized }),
-		num("positions_fees", func(r *accountRow) text { return r.PositionsFees }),
+	cols := []render.Column[accountRow]{
+		{Title: "account", Cell: func(r *accountRow) string { return r.Account }},
+		{Title: "currency", Cell: func(r *accountRow) string { return r.Currency }},
+		num("cash", func(r *accountRow) render.Text { return r.Cash }),
+		num("fees", func(r *accountRow) render.Text { return r.Fees }),
+		num("funding", func(r *accountRow) render.Text { return r.Funding }),
+		num("interest", func(r *accountRow) render.Text { return r.Interest }),
+		num("dividends", func(r *accountRow) render.Text { return r.Dividends }),
+		num("realized", func(r *accountRow) render.Text { return r.Realized }),
+		num("other", func(r *accountRow) render.Text { return r.Other }),
+		plain("balance", func(r *accountRow) render.Text { return r.Balance }),
+		num("positions_realized", func(r *accountRow) render.Text { return r.PositionsRealized }),
+		num("positions_fees", func(r *accountRow) render.Text { return r.PositionsFees }),
 	}
-	inCost := num("positions_fees_in_cost", func(r *accountRow) text { return r.PositionsInCost })
-	net := num("positions_net", func(r *accountRow) text { return r.PositionsNet })
-	rest := []column[accountRow]{
-		num("positions_funding", func(r *accountRow) text { return r.PositionsFunding }),
-		num("positions_charges", func(r *accountRow) text { return r.PositionsCharges }),
-		plain("total", func(r *accountRow) text { return r.Total }),
+	inCost := num("positions_fees_in_cost", func(r *accountRow) render.Text { return r.PositionsInCost })
+	net := num("positions_net", func(r *accountRow) render.Text { return r.PositionsNet })
+	rest := []render.Column[accountRow]{
+		num("positions_funding", func(r *accountRow) render.Text { return r.PositionsFunding }),
+		num("positions_charges", func(r *accountRow) render.Text { return r.PositionsCharges }),
+		plain("total", func(r *accountRow) render.Text { return r.Total }),
 	}
 	if table {
 		cols, rest = append(cols, inCost), slices.Insert(rest, len(rest)-1, net)
@@ -100,18 +101,18 @@ func (a *app) remoteAccounts(ctx context.Context, r *remote, f *positionsFlags) 
 
 func (a *app) accountSheet(list []holdfast.AccountStatus, account string, known func() error) error {
 	s := sheetOf(a, accountColumns(true), accountColumns(false))
-	s.known = known
+	s.Known = known
 	for i := range list {
 		if account != "" && list[i].Account != account {
 			continue
 		}
 		for _, row := range accountRows(&list[i]) {
-			if err := s.addValue(row); err != nil {
+			if err := s.AddValue(row); err != nil {
 				return err
 			}
 		}
 	}
-	return s.end("no account has a charge or a position")
+	return s.End("no account has a charge or a position")
 }
 
 // accountRows are the currencies of an account, sorted.
@@ -129,11 +130,11 @@ func accountRows(acc *holdfast.AccountStatus) []accountRow {
 	var rows []accountRow
 	for _, ccy := range slices.Sorted(maps.Keys(currencies)) {
 		row := accountRow{Account: acc.Account, Currency: ccy}
-		for i, to := range []*text{
+		for i, to := range []*render.Text{
 			&row.Balance, &row.Cash, &row.Fees, &row.Funding, &row.Interest, &row.Dividends, &row.Realized, &row.Other,
 			&row.PositionsRealized, &row.PositionsFees, &row.PositionsInCost, &row.PositionsFunding, &row.PositionsCharges, &row.PositionsNet, &row.Total,
 		} {
-			if *to = text(parts[i][ccy]); *to == "" {
+			if *to = render.Text(parts[i][ccy]); *to == "" {
 				*to = "0"
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
@@ -113,7 +114,7 @@ Exit codes:
 	p.StringVar(&a.server, "server", "", "NATS URL of a daemon to ask instead of the directory, such as nats://127.0.0.1:4222")
 	p.StringVar(&a.creds, "creds", "", "credentials for --server: a context file such as DIR/nats/writer.json, or a .creds file")
 	p.StringVar(&a.ledger, "ledger", "", "with --server: name of the ledger, needed only when several answer there")
-	p.StringVarP(&a.output, "output", "o", asTable, "form of results: table, json, ndjson or csv, which is for rows: what is one object is JSON then")
+	p.StringVarP(&a.output, "output", "o", render.AsTable, "form of results: table, json, ndjson or csv, which is for rows: what is one object is JSON then")
 	p.StringVar(&a.logLevel, "log-level", "", "what is logged to standard error: debug, info, warn or error (default: info for serve, else warn)")
 	p.StringVar(&a.keySource, "key", envOr("HOLDFAST_KEY_SOURCE", ""), "where the keys of an encrypted ledger come from: a file, env:NAME or cmd:COMMAND; what is created with it is encrypted (env HOLDFAST_KEY_SOURCE)")
 	p.Lookup("key").DefValue = "" // a command may hold what --help must not show
@@ -155,7 +156,7 @@ func (a *app) helpKnown(root *cobra.Command) {
 
 // prepare checks the persistent flags and makes the logger.
 func (a *app) prepare(cmd *cobra.Command) error {
-	if !slices.Contains([]string{asTable, asJSON, asNDJSON, asCSV}, a.output) {
+	if !slices.Contains([]string{render.AsTable, render.AsJSON, render.AsNDJSON, render.AsCSV}, a.output) {
 		return usagef("--output %q: choose table, json, ndjson or csv", a.output)
 	}
 	level := slog.LevelWarn
@@ -247,18 +248,18 @@ func (a *app) notef(format string, args ...any) {
 }
 
 // printJSON prints one value.
-func (a *app) printJSON(v any) error { return writeJSON(a.stdout, a.output, v) }
+func (a *app) printJSON(v any) error { return render.WriteJSON(a.stdout, a.output, v) }
 
 // sheetOf begins a sheet on standard output, in the form that -o asks for.
-func sheetOf[R any](a *app, tableColumns, fileColumns []column[R]) *sheet[R] {
-	s := newSheet(a.output, a.stdout, tableColumns, fileColumns)
-	a.printed = s.rows
+func sheetOf[R any](a *app, tableColumns, fileColumns []render.Column[R]) *render.Sheet[R] {
+	s := render.NewSheet(a.output, a.stdout, tableColumns, fileColumns)
+	a.printed = s.Rows
 	return s
 }
 
 // progress shows how far a long verb is, and notes how far it came.
 type progress struct {
-	*gauge
+	shown   *render.Progress
 	reached func()
 }
 
@@ -268,7 +269,7 @@ func (a *app) startProgress(what string, look func() (done, total int64, line st
 	if a.quiet {
 		out = nil
 	}
-	return &progress{gauge: startGauge(out, what, look), reached: func() {
+	return &progress{shown: render.StartProgress(out, what, look), reached: func() {
 		_, _, line := look()
 		a.reached = what + ": " + line
 	}}
@@ -276,7 +277,7 @@ func (a *app) startProgress(what string, look func() (done, total int64, line st
 
 // stop ends the display and waits until it is gone. It may be called twice.
 func (p *progress) stop() {
-	p.gauge.stop()
+	p.shown.Stop()
 	p.reached()
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 func (a *app) backupCmd() *cobra.Command {
@@ -24,38 +25,38 @@ whole state at one seq. A daemon makes them by itself; these verbs do so by hand
 	return a.group(cmd, a.backupCreateCmd(), a.backupListCmd(), a.backupVerifyCmd(), a.backupRestoreCmd(), a.backupPruneCmd())
 }
 
-func backupColumns() []column[holdfast.Backup] {
-	return []column[holdfast.Backup]{
-		{title: "name", cell: func(r *holdfast.Backup) string { return r.Name }},
-		{title: "seq", right: true, cell: func(r *holdfast.Backup) string { return strconv.FormatUint(r.Seq, 10) }},
-		{title: "record_time", cell: func(r *holdfast.Backup) string { return r.RecordTime }},
-		{title: "positions", right: true, cell: func(r *holdfast.Backup) string { return strconv.FormatUint(r.Positions, 10) }},
-		{title: "bytes", right: true, cell: func(r *holdfast.Backup) string { return strconv.FormatInt(r.Bytes, 10) }},
-		{title: "encrypted", sparse: true, cell: func(r *holdfast.Backup) string { return r.Encrypted }},
-		{title: "verified", sparse: true, cell: func(r *holdfast.Backup) string {
+func backupColumns() []render.Column[holdfast.Backup] {
+	return []render.Column[holdfast.Backup]{
+		{Title: "name", Cell: func(r *holdfast.Backup) string { return r.Name }},
+		{Title: "seq", Right: true, Cell: func(r *holdfast.Backup) string { return strconv.FormatUint(r.Seq, 10) }},
+		{Title: "record_time", Cell: func(r *holdfast.Backup) string { return r.RecordTime }},
+		{Title: "positions", Right: true, Cell: func(r *holdfast.Backup) string { return strconv.FormatUint(r.Positions, 10) }},
+		{Title: "bytes", Right: true, Cell: func(r *holdfast.Backup) string { return strconv.FormatInt(r.Bytes, 10) }},
+		{Title: "encrypted", Sparse: true, Cell: func(r *holdfast.Backup) string { return r.Encrypted }},
+		{Title: "verified", Sparse: true, Cell: func(r *holdfast.Backup) string {
 			if r.Verified {
 				return "ok"
 			}
 			return ""
 		}},
-		{title: "unlinked", sparse: true, cell: func(r *holdfast.Backup) string { return r.Unlinked }},
-		{title: "damage", sparse: true, cell: func(r *holdfast.Backup) string { return r.Damage }},
+		{Title: "unlinked", Sparse: true, Cell: func(r *holdfast.Backup) string { return r.Unlinked }},
+		{Title: "damage", Sparse: true, Cell: func(r *holdfast.Backup) string { return r.Damage }},
 	}
 }
 
 func (a *app) printBackups(rows []holdfast.Backup) error {
 	s := sheetOf(a, backupColumns(), backupColumns())
 	for _, r := range rows {
-		if err := s.addValue(r); err != nil {
+		if err := s.AddValue(r); err != nil {
 			return err
 		}
 	}
-	return s.end("no snapshots yet: holdfast backup create makes one")
+	return s.End("no snapshots yet: holdfast backup create makes one")
 }
 
 // printBackup prints one snapshot: an object, not an array of one.
 func (a *app) printBackup(r holdfast.Backup) error {
-	if a.output == asJSON || a.output == asNDJSON {
+	if a.output == render.AsJSON || a.output == render.AsNDJSON {
 		return a.printJSON(r)
 	}
 	return a.printBackups([]holdfast.Backup{r})

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -58,10 +59,10 @@ what came after it is then lost, so see 'holdfast repair --plan' first.`,
 		if err != nil {
 			return err
 		}
-		if a.output != asTable {
+		if a.output != render.AsTable {
 			return a.printJSON(res)
 		}
-		pairs := []pair{
+		pairs := []render.Pair{
 			{"ledger", fmt.Sprintf("%s (%s)", res.Name, res.ID)},
 			{"directory", res.Dir},
 			{"parent", res.Parent},
@@ -69,9 +70,9 @@ what came after it is then lost, so see 'holdfast repair --plan' first.`,
 			{"digest", res.Digest},
 		}
 		if res.Unlinked != "" {
-			pairs = append(pairs, pair{"unlinked", "the snapshot is whole, but could not be held against the journal: " + plain(res.Unlinked)})
+			pairs = append(pairs, render.Pair{"unlinked", "the snapshot is whole, but could not be held against the journal: " + plain(res.Unlinked)})
 		}
-		return describe(a.stdout, pairs)
+		return render.Describe(a.stdout, pairs)
 	})
 }
 
@@ -98,7 +99,7 @@ by its retention. The ledger must not be held by a daemon, which prunes by itsel
 		if err != nil {
 			return err
 		}
-		if a.output != asTable {
+		if a.output != render.AsTable {
 			return a.printJSON(p)
 		}
 		for _, name := range p.Removed {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 type benchFlags struct {
@@ -124,16 +126,16 @@ func (a *app) bench(ctx context.Context, f *benchFlags) (err error) {
 }
 
 func (a *app) printBench(rep *benchReport) error {
-	if a.output == asJSON || a.output == asNDJSON {
+	if a.output == render.AsJSON || a.output == render.AsNDJSON {
 		return a.printJSON(rep)
 	}
 	s := sheetOf(a, benchColumns(), benchColumns())
 	for i := range rep.Apply {
-		if err := s.addValue(benchLine(&rep.Apply[i])); err != nil {
+		if err := s.AddValue(benchLine(&rep.Apply[i])); err != nil {
 			return err
 		}
 	}
-	if err := s.end(""); err != nil || a.output == asCSV {
+	if err := s.End(""); err != nil || a.output == render.AsCSV {
 		return err
 	}
 	return a.printCosts(rep)
@@ -141,14 +143,14 @@ func (a *app) printBench(rep *benchReport) error {
 
 // printCosts prints what follows the comparison in a table.
 func (a *app) printCosts(rep *benchReport) error {
-	lines := []pair{{"record", fmt.Sprintf("%d bytes in the journal", rep.Bytes)}}
+	lines := []render.Pair{{"record", fmt.Sprintf("%d bytes in the journal", rep.Bytes)}}
 	for _, c := range rep.Steps {
-		lines = append(lines, pair{c.Step, fmt.Sprintf("%6d ns  %5d bytes per change  (%s)", c.NS, c.Bytes, c.What)})
+		lines = append(lines, render.Pair{c.Step, fmt.Sprintf("%6d ns  %5d bytes per change  (%s)", c.NS, c.Bytes, c.What)})
 	}
 	if r := rep.Recover; r != nil {
-		lines = append(lines, pair{"recover", fmt.Sprintf("%d changes/s: %d changes opened in %d ms", r.Rate, r.Changes, r.NS/1e6)})
+		lines = append(lines, render.Pair{"recover", fmt.Sprintf("%d changes/s: %d changes opened in %d ms", r.Rate, r.Changes, r.NS/1e6)})
 	}
-	return describe(a.stdout, lines)
+	return render.Describe(a.stdout, lines)
 }
 
 // benchRow is a callersRow as text.
@@ -169,11 +171,11 @@ func benchLine(r *callersRow) benchRow {
 
 func micros(ns int64) string { return fmt.Sprintf("%d.%d", ns/1000, ns%1000/100) }
 
-func benchColumns() []column[benchRow] {
-	col := func(title string, get func(*benchRow) string) column[benchRow] {
-		return column[benchRow]{title: title, right: true, cell: get}
+func benchColumns() []render.Column[benchRow] {
+	col := func(title string, get func(*benchRow) string) render.Column[benchRow] {
+		return render.Column[benchRow]{Title: title, Right: true, Cell: get}
 	}
-	return []column[benchRow]{
+	return []render.Column[benchRow]{
 		col("callers", func(r *benchRow) string { return r.Callers }),
 		col("fills/s", func(r *benchRow) string { return r.Ledger }),
 		col("min-max", func(r *benchRow) string { return r.LedgerRange }),

@@ -11,6 +11,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/journal"
 )
 
@@ -59,10 +60,10 @@ Exit code 1 when the stream contradicts the journal.`,
 }
 
 func (a *app) printBus(st bus.Status) error {
-	if a.output != asTable {
+	if a.output != render.AsTable {
 		return a.printJSON(st)
 	}
-	return describe(a.stdout, []pair{
+	return render.Describe(a.stdout, []render.Pair{
 		{"stream", st.Stream},
 		{"state", st.State},
 		{"holds", heldText(&st)},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 func (a *app) checkpointCmd() *cobra.Command {
@@ -71,26 +72,26 @@ func (a *app) checkpoint(ctx context.Context, signKey string) (made holdfast.Che
 
 func (a *app) printCheckpoint(c *holdfast.Checkpointed) error {
 	switch a.output {
-	case asTable:
+	case render.AsTable:
 		_, err := io.WriteString(a.stdout, c.Note)
 		return err
-	case asCSV:
-		cols := []column[holdfast.Checkpointed]{
-			{title: "ledger", cell: func(c *holdfast.Checkpointed) string { return c.Ledger.String() }},
-			{title: "name", cell: func(c *holdfast.Checkpointed) string { return c.Name }},
-			{title: "seq", cell: func(c *holdfast.Checkpointed) string { return strconv.FormatUint(c.Seq, 10) }},
-			{title: "epoch", cell: func(c *holdfast.Checkpointed) string { return strconv.FormatUint(c.Epoch, 10) }},
-			{title: "time", cell: func(c *holdfast.Checkpointed) string { return c.Time }},
-			{title: "chain", cell: func(c *holdfast.Checkpointed) string { return c.Chain }},
-			{title: "state", cell: func(c *holdfast.Checkpointed) string { return c.State }},
-			{title: "key", cell: func(c *holdfast.Checkpointed) string { return c.Key }},
-			{title: "note", cell: func(c *holdfast.Checkpointed) string { return c.Note }},
+	case render.AsCSV:
+		cols := []render.Column[holdfast.Checkpointed]{
+			{Title: "ledger", Cell: func(c *holdfast.Checkpointed) string { return c.Ledger.String() }},
+			{Title: "name", Cell: func(c *holdfast.Checkpointed) string { return c.Name }},
+			{Title: "seq", Cell: func(c *holdfast.Checkpointed) string { return strconv.FormatUint(c.Seq, 10) }},
+			{Title: "epoch", Cell: func(c *holdfast.Checkpointed) string { return strconv.FormatUint(c.Epoch, 10) }},
+			{Title: "time", Cell: func(c *holdfast.Checkpointed) string { return c.Time }},
+			{Title: "chain", Cell: func(c *holdfast.Checkpointed) string { return c.Chain }},
+			{Title: "state", Cell: func(c *holdfast.Checkpointed) string { return c.State }},
+			{Title: "key", Cell: func(c *holdfast.Checkpointed) string { return c.Key }},
+			{Title: "note", Cell: func(c *holdfast.Checkpointed) string { return c.Note }},
 		}
 		s := sheetOf(a, cols, cols)
-		if err := s.addValue(c); err != nil {
+		if err := s.AddValue(c); err != nil {
 			return err
 		}
-		return s.end("")
+		return s.End("")
 	}
 	return a.printJSON(c)
 }
@@ -131,21 +132,21 @@ func (a *app) verifyAgainst(ctx context.Context, rep *holdfast.VerifyReport, pat
 }
 
 // againstPairs describe a comparison.
-func againstPairs(c *holdfast.Against) []pair {
+func againstPairs(c *holdfast.Against) []render.Pair {
 	signatures := map[string]int{}
 	for _, w := range c.Witnesses {
 		signatures[w.Signature]++
 	}
-	pairs := []pair{{"against", fmt.Sprintf("%s: %d of %d fit", c.Source, c.Fits(), len(c.Witnesses))}}
+	pairs := []render.Pair{{"against", fmt.Sprintf("%s: %d of %d fit", c.Source, c.Fits(), len(c.Witnesses))}}
 	switch {
 	case signatures[holdfast.SignatureGood] > 0:
-		pairs = append(pairs, pair{"signatures", "good, by " + c.Witnesses[0].Key})
+		pairs = append(pairs, render.Pair{"signatures", "good, by " + c.Witnesses[0].Key})
 	case signatures[holdfast.SignatureNotChecked] > 0:
-		pairs = append(pairs, pair{"signatures", "not checked: give --verifier"})
+		pairs = append(pairs, render.Pair{"signatures", "not checked: give --verifier"})
 	}
 	proven := "nothing"
 	if c.Proven > 0 {
 		proven = fmt.Sprintf("up to seq %d the history is the one that was witnessed", c.Proven)
 	}
-	return append(pairs, pair{"proven", proven})
+	return append(pairs, render.Pair{"proven", proven})
 }

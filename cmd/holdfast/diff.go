@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -151,36 +152,36 @@ const maxShown = 40
 
 // value shows a member for people and in CSV.
 func (r *differenceRow) value(raw json.RawMessage, table bool) string {
-	var t text
+	var t render.Text
 	if len(raw) == 0 || t.UnmarshalJSON(raw) != nil {
 		return ""
 	}
 	if !table {
 		return string(t)
 	}
-	runes := []rune(short(t))
+	runes := []rune(render.Short(t))
 	if len(runes) > maxShown {
 		return string(runes[:maxShown-1]) + "…"
 	}
 	return string(runes)
 }
 
-func differenceColumns(table bool) []column[differenceRow] {
-	return []column[differenceRow]{
-		{title: "what", cell: func(r *differenceRow) string { return r.What }},
-		{title: "account", sparse: table, cell: func(r *differenceRow) string { return r.Account }},
-		{title: "instrument", sparse: table, cell: func(r *differenceRow) string { return r.Instrument }},
-		{title: "strategy", sparse: table, cell: func(r *differenceRow) string { return r.Strategy }},
-		{title: "leg", sparse: table, cell: func(r *differenceRow) string { return r.Leg }},
-		{title: "field", cell: func(r *differenceRow) string { return r.Field }},
-		{title: "before", right: table, cell: func(r *differenceRow) string { return r.value(r.Before, table) }},
-		{title: "after", right: table, cell: func(r *differenceRow) string { return r.value(r.After, table) }},
+func differenceColumns(table bool) []render.Column[differenceRow] {
+	return []render.Column[differenceRow]{
+		{Title: "what", Cell: func(r *differenceRow) string { return r.What }},
+		{Title: "account", Sparse: table, Cell: func(r *differenceRow) string { return r.Account }},
+		{Title: "instrument", Sparse: table, Cell: func(r *differenceRow) string { return r.Instrument }},
+		{Title: "strategy", Sparse: table, Cell: func(r *differenceRow) string { return r.Strategy }},
+		{Title: "leg", Sparse: table, Cell: func(r *differenceRow) string { return r.Leg }},
+		{Title: "field", Cell: func(r *differenceRow) string { return r.Field }},
+		{Title: "before", Right: table, Cell: func(r *differenceRow) string { return r.value(r.Before, table) }},
+		{Title: "after", Right: table, Cell: func(r *differenceRow) string { return r.value(r.After, table) }},
 	}
 }
 
 func (a *app) printDifferences(before, after *projector.View, f *diffFlags, known func() error) error {
 	s := sheetOf(a, differenceColumns(true), differenceColumns(false))
-	s.known = known
+	s.Known = known
 	for _, d := range holdfast.Diff(before, after) {
 		row := differenceRow{What: d.What()}
 		switch row.What {
@@ -204,11 +205,11 @@ func (a *app) printDifferences(before, after *projector.View, f *diffFlags, know
 			return err
 		}
 	}
-	return s.end("no difference")
+	return s.End("no difference")
 }
 
 // addDifference prints the members of one difference.
-func addDifference(s *sheet[differenceRow], row differenceRow, d *holdfast.Difference) error {
+func addDifference(s *render.Sheet[differenceRow], row differenceRow, d *holdfast.Difference) error {
 	before, after, err := images(d)
 	if err != nil {
 		return err
@@ -224,12 +225,12 @@ func addDifference(s *sheet[differenceRow], row differenceRow, d *holdfast.Diffe
 		}
 	}
 	for _, name := range fields {
-		if s.isTable() && (name == "id" || name == "lots_digest") { // what they stand for is in other rows
+		if s.IsTable() && (name == "id" || name == "lots_digest") { // what they stand for is in other rows
 			continue
 		}
 		for _, leaf := range leaves(name, before[name], after[name]) {
 			row.Field, row.Before, row.After = leaf.name, leaf.before, leaf.after
-			if err := s.addValue(row); err != nil {
+			if err := s.AddValue(row); err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -93,7 +94,7 @@ func (a *app) export(ctx context.Context, f *exportFlags, file string) error {
 	if err = replaceKeeping(file, b.Bytes()); err != nil {
 		return err
 	}
-	if a.output != asTable {
+	if a.output != render.AsTable {
 		return a.printJSON(map[string]any{"file": file, "positions": len(list), "seq": v.Seq()})
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s written to %s, as of seq %d\n", counted(len(list), "position"), file, v.Seq())

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -119,21 +120,21 @@ func encoded(entries iter.Seq2[holdfast.Entry, error]) iter.Seq2[[]byte, error] 
 }
 
 func (a *app) printChanges(changes iter.Seq2[[]byte, error], limit int, known func() error) error {
-	s := sheetOf(a, changeTable(), changeFile())
-	s.known = known
+	s := sheetOf(a, render.ChangeTable(), render.ChangeFile())
+	s.Known = known
 	for raw, err := range changes {
 		if err != nil {
-			_ = s.flush() // the error is what matters
+			_ = s.Flush() // the error is what matters
 			return err
 		}
-		if err := s.add(raw); err != nil {
+		if err := s.Add(raw); err != nil {
 			return err
 		}
-		if s.rows() == limit {
+		if s.Rows() == limit {
 			break
 		}
 	}
-	return s.end("no changes")
+	return s.End("no changes")
 }
 
 // history asks page by page until nothing more comes.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/projector"
 )
 
@@ -163,7 +164,7 @@ func (a *app) ingest(ctx context.Context, f *ingestFlags, files []string) (err e
 		return err
 	}
 	run := &ingestion{app: a, in: in, skip: f.skipInvalid, ack: f.ack}
-	if a.output == asJSON || a.output == asNDJSON {
+	if a.output == render.AsJSON || a.output == render.AsNDJSON {
 		run.rejects = a.stdout
 	}
 	end, err := a.aim(ctx, run, f, o)
@@ -402,14 +403,14 @@ type counts struct {
 func (a *app) printCounts(run *ingestion, acks bool) error {
 	c := run.counts()
 	switch {
-	case a.output == asJSON || a.output == asNDJSON:
+	case a.output == render.AsJSON || a.output == render.AsNDJSON:
 		_, err := fmt.Fprintf(a.stdout, `{"read":%d,"applied":%d,"duplicates":%d,"rejected":%d,"skipped":%d,"last_seq":%d}`+"\n",
 			c.Read, c.Applied, c.Duplicates, c.Rejected, c.Skipped, c.LastSeq)
 		return err
 	case acks:
 		a.notef("%s", c)
 		return nil
-	case a.output == asCSV:
+	case a.output == render.AsCSV:
 		_, err := fmt.Fprintf(a.stdout, "read,applied,duplicates,rejected,skipped,last_seq\n%d,%d,%d,%d,%d,%d\n", c.Read, c.Applied, c.Duplicates, c.Rejected, c.Skipped, c.LastSeq)
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -94,14 +95,14 @@ func (a *app) create(ctx context.Context, f *creationFlags) error {
 		return err
 	}
 	id := l.Identity()
-	if a.output != asTable {
+	if a.output != render.AsTable {
 		return a.printJSON(id)
 	}
 	encrypted := "no"
 	if id.Encrypted {
 		encrypted = "yes, from the first record on; key " + keys.Current().String()
 	}
-	return describe(a.stdout, append([]pair{
+	return render.Describe(a.stdout, append([]render.Pair{
 		{"ledger", fmt.Sprintf("%s (%s), created %s", id.Name, id.ID, id.CreatedAt)},
 		{"directory", a.dir},
 		{"encrypted", encrypted},
@@ -109,7 +110,7 @@ func (a *app) create(ctx context.Context, f *creationFlags) error {
 }
 
 // rulePairs tell what was fixed when the ledger was created.
-func rulePairs(id holdfast.Identity) []pair {
+func rulePairs(id holdfast.Identity) []render.Pair {
 	strict := "nothing"
 	switch {
 	case id.StrictInstruments && id.StrictIncrements:
@@ -119,7 +120,7 @@ func rulePairs(id holdfast.Identity) []pair {
 	case id.StrictIncrements:
 		strict = "increments"
 	}
-	return []pair{
+	return []render.Pair{
 		{"cost method", id.CostMethod},
 		{"over-reduction", id.OverReduction},
 		{"default currency", id.DefaultCurrency},

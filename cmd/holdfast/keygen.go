@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/keyring"
 )
@@ -75,7 +76,7 @@ func (a *app) keygen(ctx context.Context, path string, rotate bool) error {
 	out := generated{ID: key.ID().String(), File: path}
 	text := "# holdfast key " + out.ID + "\n" + key.Reveal() + "\n"
 	switch {
-	case path == "-" && a.output == asTable:
+	case path == "-" && a.output == render.AsTable:
 		_, err = fmt.Fprint(a.stdout, text)
 		return err
 	case path == "-":
@@ -88,10 +89,10 @@ func (a *app) keygen(ctx context.Context, path string, rotate bool) error {
 	if err != nil {
 		return err
 	}
-	if a.output != asTable {
+	if a.output != render.AsTable {
 		return a.printJSON(out)
 	}
-	return describe(a.stdout, []pair{{"key", out.ID}, {"file", out.File}})
+	return render.Describe(a.stdout, []render.Pair{{"key", out.ID}, {"file", out.File}})
 }
 
 // createFile makes a private file durable; one that exists is never written to.

@@ -1,7 +1,7 @@
 package main
 
 import (
-
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -21,48 +21,48 @@ type lotRow struct {
 	Label      string            `json:"label"`
 }
 
-func lotColumns(table bool) []column[lotRow] {
+func lotColumns(table bool) []render.Column[lotRow] {
 	num := func(d position.Decimal) string {
 		if table {
-			return short(text(d.String()))
+			return render.Short(render.Text(d.String()))
 		}
 		return d.String()
 	}
-	return []column[lotRow]{
-		{title: "account", cell: func(r *lotRow) string { return r.Account }},
-		{title: "instrument", cell: func(r *lotRow) string { return r.Instrument }},
-		{title: "strategy", sparse: true, cell: func(r *lotRow) string { return r.Strategy }},
-		{title: "leg", sparse: true, cell: func(r *lotRow) string { return r.Leg }},
-		{title: "lot", right: true, cell: func(r *lotRow) string { return position.FromInt(int64(r.Lot)).String() }},
-		{title: "qty", right: true, cell: func(r *lotRow) string { return num(r.Qty) }},
-		{title: "price", right: true, cell: func(r *lotRow) string {
+	return []render.Column[lotRow]{
+		{Title: "account", Cell: func(r *lotRow) string { return r.Account }},
+		{Title: "instrument", Cell: func(r *lotRow) string { return r.Instrument }},
+		{Title: "strategy", Sparse: true, Cell: func(r *lotRow) string { return r.Strategy }},
+		{Title: "leg", Sparse: true, Cell: func(r *lotRow) string { return r.Leg }},
+		{Title: "lot", Right: true, Cell: func(r *lotRow) string { return position.FromInt(int64(r.Lot)).String() }},
+		{Title: "qty", Right: true, Cell: func(r *lotRow) string { return num(r.Qty) }},
+		{Title: "price", Right: true, Cell: func(r *lotRow) string {
 			if r.Price == nil {
 				return ""
 			}
 			return num(*r.Price)
 		}},
-		{title: "cost", right: true, cell: func(r *lotRow) string { return num(r.Cost) }},
-		{title: "settlement", cell: func(r *lotRow) string { return r.Settlement }},
-		{title: "opened", cell: func(r *lotRow) string { return r.Opened }},
-		{title: "label", cell: func(r *lotRow) string { return r.Label }},
+		{Title: "cost", Right: true, Cell: func(r *lotRow) string { return num(r.Cost) }},
+		{Title: "settlement", Cell: func(r *lotRow) string { return r.Settlement }},
+		{Title: "opened", Cell: func(r *lotRow) string { return r.Opened }},
+		{Title: "label", Cell: func(r *lotRow) string { return r.Label }},
 	}
 }
 
 // printLots prints the open lots of the selected positions.
 func (a *app) printLots(v *projector.View, f *positionsFlags) error {
 	s := sheetOf(a, lotColumns(true), lotColumns(false))
-	s.known = f.known
+	s.Known = f.known
 	for p := range selected(v, f) {
 		if p.Lots == nil {
 			continue
 		}
 		for i := range p.Lots.Open {
-			if err := s.addValue(lotOf(p, &p.Lots.Open[i])); err != nil {
+			if err := s.AddValue(lotOf(p, &p.Lots.Open[i])); err != nil {
 				return err
 			}
 		}
 	}
-	return s.end("no open lots: a ledger or instrument with a cost method other than average keeps them")
+	return s.End("no open lots: a ledger or instrument with a cost method other than average keeps them")
 }
 
 func lotOf(p *position.Position, l *position.Lot) lotRow {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -122,11 +123,11 @@ func (a *app) positions(ctx context.Context, f *positionsFlags) error {
 	case f.by != "":
 		return a.printTotals(v, f)
 	case f.cycles:
-		return a.printPositions(closedCycles(v, f), cycleTable(), "no closed cycles", f.known)
+		return a.printPositions(closedCycles(v, f), render.CycleTable(), "no closed cycles", f.known)
 	case f.lots:
 		return a.printLots(v, f)
 	}
-	return a.printPositions(selected(v, f), positionTable(), "no open positions", f.known)
+	return a.printPositions(selected(v, f), render.PositionTable(), "no open positions", f.known)
 }
 
 // reached refuses a seq that the journal does not hold yet.
@@ -180,17 +181,17 @@ func closedCycles(v *projector.View, f *positionsFlags) iter.Seq[*position.Posit
 }
 
 // printPositions prints positions, or the images of cycles.
-func (a *app) printPositions(list iter.Seq[*position.Position], cols []positionColumn, nothing string, known func() error) error {
-	s := sheetOf(a, cols, positionFile())
-	s.known = known
+func (a *app) printPositions(list iter.Seq[*position.Position], cols []render.PositionColumn, nothing string, known func() error) error {
+	s := sheetOf(a, cols, render.PositionFile())
+	s.Known = known
 	var buf []byte
 	for p := range list {
 		buf = position.AppendPositionJSON(buf[:0], p)
-		if err := s.add(buf); err != nil {
+		if err := s.Add(buf); err != nil {
 			return err
 		}
 	}
-	return s.end(nothing)
+	return s.End(nothing)
 }
 
 func (a *app) remotePositions(ctx context.Context, r *remote, f *positionsFlags) error {
@@ -203,20 +204,20 @@ func (a *app) remotePositions(ctx context.Context, r *remote, f *positionsFlags)
 	if f.asOf != "" {
 		endpoint = "position.at"
 	}
-	s := sheetOf(a, positionTable(), positionFile())
+	s := sheetOf(a, render.PositionTable(), render.PositionFile())
 	for raw, err := range r.list(ctx, endpoint, q) {
 		if err != nil {
-			_ = s.flush() // the error is what matters
+			_ = s.Flush() // the error is what matters
 			return err
 		}
-		if err := s.add(raw); err != nil {
+		if err := s.Add(raw); err != nil {
 			return err
 		}
 	}
 	if r.pages > 0 && f.asOf == "" {
 		a.notef("holdfast: the list came in %d pages, each of its own moment; with --as-of all are of one", r.pages+1)
 	}
-	return s.end("no open positions")
+	return s.End("no open positions")
 }
 
 // rawRows splits an answer into its members.

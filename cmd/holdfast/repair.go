@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 // repairFlags are those of repair.
@@ -110,20 +111,20 @@ type repairOutput struct {
 
 func (a *app) printRepair(p *holdfast.RepairPlan, f *repairFlags) error {
 	next := a.repairNext(p, f)
-	if a.output != asTable {
+	if a.output != render.AsTable {
 		for i := range next {
 			next[i] = strings.TrimPrefix(next[i], "next: ")
 		}
 		return a.printJSON(repairOutput{RepairPlan: p, Planned: f.plan, Sound: p.Sound(), Whole: p.Whole(), Next: next})
 	}
-	pairs := []pair{{"ledger", fmt.Sprintf("%s (%s)", orDash(p.Name), orDash(p.ID))}, {"directory", p.Dir}}
+	pairs := []render.Pair{{"ledger", fmt.Sprintf("%s (%s)", orDash(p.Name), orDash(p.ID))}, {"directory", p.Dir}}
 	if p.Last < p.First {
-		pairs = append(pairs, pair{"in order", "no record"})
+		pairs = append(pairs, render.Pair{"in order", "no record"})
 	} else {
-		pairs = append(pairs, pair{"in order", fmt.Sprintf("seq %d to %d", p.First, p.Last)})
+		pairs = append(pairs, render.Pair{"in order", fmt.Sprintf("seq %d to %d", p.First, p.Last)})
 	}
-	pairs = append(pairs, pair{"durable", fmt.Sprintf("up to seq %d: %s", p.Durable, p.DurableBy)})
-	if err := describe(a.stdout, pairs); err != nil {
+	pairs = append(pairs, render.Pair{"durable", fmt.Sprintf("up to seq %d: %s", p.Durable, p.DurableBy)})
+	if err := render.Describe(a.stdout, pairs); err != nil {
 		return err
 	}
 	lines := damageLines(p)

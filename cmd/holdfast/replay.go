@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -37,23 +38,23 @@ lock. Of a trimmed ledger it begins behind the oldest kept snapshot.`,
 
 // stepRow is what the columns show of a step.
 type stepRow struct {
-	Change changeRow    `json:"change"`
-	Before *positionRow `json:"before"`
+	Change render.ChangeRow    `json:"change"`
+	Before *render.PositionRow `json:"before"`
 }
 
-func (s *stepRow) before() *positionRow {
+func (s *stepRow) before() *render.PositionRow {
 	if s.Before != nil {
 		return s.Before
 	}
-	return &positionRow{Qty: "0"}
+	return &render.PositionRow{Qty: "0"}
 }
 
-func arrow(before, after text) string {
-	b := short(before)
+func arrow(before, after render.Text) string {
+	b := render.Short(before)
 	if b == "" {
 		b = "-"
 	}
-	c := short(after)
+	c := render.Short(after)
 	if c == "" {
 		c = "-"
 	}
@@ -62,23 +63,23 @@ func arrow(before, after text) string {
 
 // stepColumns are those of the change, with the quantity and the average before
 // and after.
-func stepColumns(of []changeColumn, file bool) []column[stepRow] {
-	var cols []column[stepRow]
+func stepColumns(of []render.ChangeColumn, file bool) []render.Column[stepRow] {
+	var cols []render.Column[stepRow]
 	for _, c := range of {
 		switch {
-		case !file && (c.title == "qty" || c.title == "avg_entry"):
+		case !file && (c.Title == "qty" || c.Title == "avg_entry"):
 			continue
-		case file && c.title == "qty":
-			cols = append(cols, column[stepRow]{title: "qty_before", cell: func(s *stepRow) string { return string(s.before().Qty) }})
-		case file && c.title == "avg_entry":
-			cols = append(cols, column[stepRow]{title: "avg_entry_before", cell: func(s *stepRow) string { return string(s.before().AvgEntry) }})
+		case file && c.Title == "qty":
+			cols = append(cols, render.Column[stepRow]{Title: "qty_before", Cell: func(s *stepRow) string { return string(s.before().Qty) }})
+		case file && c.Title == "avg_entry":
+			cols = append(cols, render.Column[stepRow]{Title: "avg_entry_before", Cell: func(s *stepRow) string { return string(s.before().AvgEntry) }})
 		}
-		cols = append(cols, column[stepRow]{title: c.title, right: c.right, sparse: c.sparse, cell: func(s *stepRow) string { return c.cell(&s.Change) }})
-		if !file && c.title == "cause" {
+		cols = append(cols, render.Column[stepRow]{Title: c.Title, Right: c.Right, Sparse: c.Sparse, Cell: func(s *stepRow) string { return c.Cell(&s.Change) }})
+		if !file && c.Title == "cause" {
 			cols = append(
 				cols,
-				column[stepRow]{title: "qty before → after", right: true, cell: func(s *stepRow) string { return arrow(s.before().Qty, s.Change.after().Qty) }},
-				column[stepRow]{title: "avg before → after", right: true, cell: func(s *stepRow) string { return arrow(s.before().AvgEntry, s.Change.after().AvgEntry) }},
+				render.Column[stepRow]{Title: "qty before → after", Right: true, Cell: func(s *stepRow) string { return arrow(s.before().Qty, s.Change.Position().Qty) }},
+				render.Column[stepRow]{Title: "avg before → after", Right: true, Cell: func(s *stepRow) string { return arrow(s.before().AvgEntry, s.Change.Position().AvgEntry) }},
 			)
 		}
 	}
@@ -97,13 +98,13 @@ func (a *app) replay(ctx context.Context, f *replayFlags) error {
 	if err != nil {
 		return err
 	}
-	s := sheetOf(a, stepColumns(changeTable(), false), stepColumns(changeFile(), true))
-	s.known = knownTo(ctx, r, filter)
+	s := sheetOf(a, stepColumns(render.ChangeTable(), false), stepColumns(render.ChangeFile(), true))
+	s.Known = knownTo(ctx, r, filter)
 	a.noteBeginning(filter)
 	var change, before []byte
 	for step, err := range r.Replay(ctx, filter) {
 		if err != nil {
-			_ = s.flush() // the error is what matters
+			_ = s.Flush() // the error is what matters
 			return err
 		}
 		change = position.AppendChangeJSON(change[:0], step.Stamp, &step.Change)
@@ -112,9 +113,9 @@ func (a *app) replay(ctx context.Context, f *replayFlags) error {
 			before = position.AppendPositionJSON(before[:0], step.Before)
 		}
 		row := map[string]json.RawMessage{"change": change, "before": before}
-		if err := s.addValue(row); err != nil {
+		if err := s.AddValue(row); err != nil {
 			return err
 		}
 	}
-	return s.end("no changes")
+	return s.End("no changes")
 }

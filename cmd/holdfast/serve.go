@@ -18,6 +18,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 type serveFlags struct {
@@ -334,25 +335,25 @@ type ready struct {
 
 func (d *daemon) announce() error {
 	r := ready{Ledger: d.ledger().Identity().Name, Dir: d.app.dir, PID: os.Getpid(), HTTP: d.webURL}
-	var lines []pair
+	var lines []render.Pair
 	if d.bus != nil {
 		r.Nats, r.Stream, r.Subjects = d.bus.reach, bus.StreamName(r.Ledger), bus.EventFilter(r.Ledger)
 		r.Credentials = make(map[string]string, len(d.bus.creds))
-		lines = append(lines, pair{"nats", fmt.Sprintf("%s  stream %s, subjects %s", r.Nats, r.Stream, r.Subjects)})
+		lines = append(lines, render.Pair{"nats", fmt.Sprintf("%s  stream %s, subjects %s", r.Nats, r.Stream, r.Subjects)})
 		for _, c := range d.bus.creds {
 			r.Credentials[c.User] = c.File
-			lines = append(lines, pair{c.User, c.File})
+			lines = append(lines, render.Pair{c.User, c.File})
 		}
 	}
 	if r.HTTP != "" {
-		lines = append(lines, pair{"http", r.HTTP})
+		lines = append(lines, render.Pair{"http", r.HTTP})
 	}
-	if d.app.output != asTable {
+	if d.app.output != render.AsTable {
 		a := *d.app
-		a.output = asNDJSON // one line, so that a script can wait for it
+		a.output = render.AsNDJSON // one line, so that a script can wait for it
 		return a.printJSON(r)
 	}
-	return describe(d.app.stdout, append(lines, pair{"ready", fmt.Sprintf("ledger %s in %s, pid %d", r.Ledger, r.Dir, r.PID)}))
+	return render.Describe(d.app.stdout, append(lines, render.Pair{"ready", fmt.Sprintf("ledger %s in %s, pid %d", r.Ledger, r.Dir, r.PID)}))
 }
 
 // ingest applies files while the daemon serves, and shows the positions. What is
@@ -368,7 +369,7 @@ func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
 	if err != nil {
 		return err
 	}
-	d.told(d.app.printPositions(selected(d.ledger().View(), &positionsFlags{}), positionTable(), "no open positions", nil))
+	d.told(d.app.printPositions(selected(d.ledger().View(), &positionsFlags{}), render.PositionTable(), "no open positions", nil))
 	return nil
 }
 

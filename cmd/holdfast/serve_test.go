@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/journal"
 )
 
@@ -223,10 +224,10 @@ func TestServeHTTP(t *testing.T) {
 		return strings.Contains(s.get(t, "/metrics", http.StatusOK), `holdfast_seq{ledger="main"} 5`)
 	}, time.Minute, 10*time.Millisecond)
 	require.Contains(t, s.get(t, "/metrics", http.StatusOK), `holdfast_positions_open{ledger="main"} 1`)
-	var rows []positionRow
+	var rows []render.PositionRow
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions", http.StatusOK)), &rows))
 	require.Len(t, rows, 1)
-	require.Equal(t, text("7"), rows[0].Qty)
+	require.Equal(t, render.Text("7"), rows[0].Qty)
 	var accounts []map[string]any
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/accounts", http.StatusOK)), &accounts))
 	require.NotEmpty(t, accounts)
@@ -235,7 +236,7 @@ func TestServeHTTP(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions?all=1", http.StatusOK)), &rows))
 	require.Len(t, rows, 2)
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions?as_of=2&account=A", http.StatusOK)), &rows))
-	require.Equal(t, text("3"), rows[0].Qty)
+	require.Equal(t, render.Text("3"), rows[0].Qty)
 	require.Contains(t, s.get(t, "/positions?all=zz", http.StatusBadRequest), "give 1, true, 0 or false")
 	require.Equal(t, "unknown query member \"account\": none is known here\n", s.get(t, "/accounts?account=x", http.StatusBadRequest))
 	require.JSONEq(t, "[]", s.get(t, "/positions?instrument=BTC", http.StatusOK), "known, and flat")

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sys/unix"
 
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
@@ -164,7 +165,7 @@ func (a *app) keygenSign(path, name string) error {
 	if err != nil {
 		return err
 	}
-	if a.output == asTable || a.output == asCSV {
+	if a.output == render.AsTable || a.output == render.AsCSV {
 		_, err = fmt.Fprintln(a.stdout, public)
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 func (a *app) statusCmd() *cobra.Command {
@@ -33,10 +34,10 @@ own view, bus included.`,
 		if err != nil {
 			return err
 		}
-		if a.output != asTable {
+		if a.output != render.AsTable {
 			return a.printJSON(st)
 		}
-		return describe(a.stdout, statusPairs(st))
+		return render.Describe(a.stdout, statusPairs(st))
 	})
 }
 
@@ -68,15 +69,15 @@ func (a *app) status(ctx context.Context) (holdfast.Status, error) {
 	return r.StatusOf(v)
 }
 
-func statusPairs(s holdfast.Status) []pair {
-	out := []pair{
+func statusPairs(s holdfast.Status) []render.Pair {
+	out := []render.Pair{
 		{"ledger", fmt.Sprintf("%s (%s), created %s", s.Name, s.ID, s.Created)},
 		{"directory", s.Dir},
 	}
 	for _, p := range s.Parents {
-		out = append(out, pair{"parent", fmt.Sprintf("%s, up to seq %d", p.Ledger, p.Seq)})
+		out = append(out, render.Pair{"parent", fmt.Sprintf("%s, up to seq %d", p.Ledger, p.Seq)})
 	}
-	out = append(out, []pair{
+	out = append(out, []render.Pair{
 		{"records", recordsText(&s)},
 		{"newest", newestText(&s)},
 		{"positions", fmt.Sprintf("%d open of %d", s.Open, s.Positions)},
@@ -85,27 +86,27 @@ func statusPairs(s holdfast.Status) []pair {
 		{"snapshots", strconv.Itoa(s.Snapshots)},
 	}...)
 	if s.Newest != "" {
-		out = append(out, pair{"newest snapshot", fmt.Sprintf("%s (seq %d)", s.Newest, s.Snapshot)})
+		out = append(out, render.Pair{"newest snapshot", fmt.Sprintf("%s (seq %d)", s.Newest, s.Snapshot)})
 	}
 	for i := range s.Accounts {
-		out = append(out, pair{"account " + s.Accounts[i].Account, accountText(&s.Accounts[i])})
+		out = append(out, render.Pair{"account " + s.Accounts[i].Account, accountText(&s.Accounts[i])})
 	}
 	switch {
 	case s.Holder == nil:
-		out = append(out, pair{"holder", "nobody"})
+		out = append(out, render.Pair{"holder", "nobody"})
 	case s.Holder.Reach != "":
-		out = append(out, pair{"holder", fmt.Sprintf("%s (pid %d), at %s", s.Holder.Verb, s.Holder.PID, s.Holder.Reach)})
+		out = append(out, render.Pair{"holder", fmt.Sprintf("%s (pid %d), at %s", s.Holder.Verb, s.Holder.PID, s.Holder.Reach)})
 	default:
-		out = append(out, pair{"holder", fmt.Sprintf("%s (pid %d)", s.Holder.Verb, s.Holder.PID)})
+		out = append(out, render.Pair{"holder", fmt.Sprintf("%s (pid %d)", s.Holder.Verb, s.Holder.PID)})
 	}
 	if s.Bus != nil {
-		out = append(out, pair{"bus", busText(s.Bus)})
+		out = append(out, render.Pair{"bus", busText(s.Bus)})
 	}
 	if d := s.DatedAhead; d != nil {
-		out = append(out, pair{"dated ahead", fmt.Sprintf("%s, the farthest of %s with id %s", counted(int(d.Mutations), "mutation"), d.Farthest, d.ID)})
+		out = append(out, render.Pair{"dated ahead", fmt.Sprintf("%s, the farthest of %s with id %s", counted(int(d.Mutations), "mutation"), d.Farthest, d.ID)})
 	}
 	if s.Failure != "" {
-		out = append(out, pair{"failure", s.Failure})
+		out = append(out, render.Pair{"failure", s.Failure})
 	}
 	return out
 }
@@ -136,7 +137,7 @@ func accountText(acc *holdfast.AccountStatus) string {
 	sum := func(m map[string]string) string {
 		parts := make([]string, 0, len(m))
 		for _, ccy := range sortedNames(m) {
-			parts = append(parts, short(text(m[ccy]))+" "+ccy)
+			parts = append(parts, render.Short(render.Text(m[ccy]))+" "+ccy)
 		}
 		if len(parts) == 0 {
 			return "0"

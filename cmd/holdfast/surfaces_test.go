@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -320,11 +321,11 @@ func csvIsJSON(t *testing.T, rows, table string) {
 			cell[title] = cells[i+1][j]
 		}
 		amounts := func(of map[string]string) string {
-			texts := map[string]text{}
+			texts := map[string]render.Text{}
 			for currency, v := range of {
-				texts[currency] = text(v)
+				texts[currency] = render.Text(v)
 			}
-			return amountsText(texts)
+			return render.AmountsText(texts)
 		}
 		require.Equal(t, map[string]string{
 			"realized": list[i].Realized, "fees": amounts(list[i].Fees), "fees_in_cost": amounts(list[i].FeesInCost),

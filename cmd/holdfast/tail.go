@@ -13,6 +13,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -42,7 +43,7 @@ come from the ledger's stream.`,
 	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "keep printing what is added")
 	cmd.Flags().Uint64VarP(&f.last, "lines", "n", 10, "begin with so many of the last records")
 	return a.verb(cmd, func(ctx context.Context, _ []string) error {
-		if a.output == asJSON && f.follow {
+		if a.output == render.AsJSON && f.follow {
 			return usagef("--output json needs an end: follow with -o ndjson, csv or table")
 		}
 		if a.server != "" {
@@ -75,18 +76,18 @@ func (a *app) tail(ctx context.Context, f *tailFlags) error {
 	}
 	cursor := log.Cursor(from)
 	defer func() { _ = cursor.Close() }() // it only reads
-	s := sheetOf(a, changeTable(), changeFile())
+	s := sheetOf(a, render.ChangeTable(), render.ChangeFile())
 	tick := time.NewTicker(tailPoll)
 	defer tick.Stop()
 	for {
 		if err := catchUp(ctx, cursor, s); err != nil {
-			_ = s.flush() // the error is what matters
+			_ = s.Flush() // the error is what matters
 			return err
 		}
 		if !f.follow {
-			return s.end("no records")
+			return s.End("no records")
 		}
-		if err := s.flush(); err != nil {
+		if err := s.Flush(); err != nil {
 			return err
 		}
 		select {
@@ -98,7 +99,7 @@ func (a *app) tail(ctx context.Context, f *tailFlags) error {
 }
 
 // catchUp prints what the cursor has not read yet.
-func catchUp(ctx context.Context, cursor *journal.Cursor, s *sheet[changeRow]) error {
+func catchUp(ctx context.Context, cursor *journal.Cursor, s *render.Sheet[render.ChangeRow]) error {
 	var d position.Decoder
 	var buf []byte
 	for ctx.Err() == nil {
@@ -117,7 +118,7 @@ func catchUp(ctx context.Context, cursor *journal.Cursor, s *sheet[changeRow]) e
 			c.After.Seq = rec.Seq
 		}
 		buf = position.AppendChangeJSON(buf[:0], position.Stamp{Seq: rec.Seq, Epoch: rec.Epoch, Time: position.Time(rec.Time)}, &c)
-		if err := s.add(buf); err != nil {
+		if err := s.Add(buf); err != nil {
 			return err
 		}
 	}
@@ -137,30 +138,30 @@ func (a *app) remoteTail(ctx context.Context, r *remote, f *tailFlags) error {
 	if st.Last >= f.last {
 		from = max(from, st.Last-f.last+1)
 	}
-	s := sheetOf(a, changeTable(), changeFile())
+	s := sheetOf(a, render.ChangeTable(), render.ChangeFile())
 	if !f.follow && from > st.Last {
-		return s.end("no records")
+		return s.End("no records")
 	}
 	for e, err := range bus.FollowIn(ctx, r.nc, r.domain, r.ledger, from) {
 		if ctx.Err() != nil {
-			_ = s.flush() // the interruption is what matters
+			_ = s.Flush() // the interruption is what matters
 			return context.Cause(ctx)
 		}
 		if err != nil {
-			_ = s.flush() // the error is what matters
+			_ = s.Flush() // the error is what matters
 			return err
 		}
-		if err := s.add(e.Body); err != nil {
+		if err := s.Add(e.Body); err != nil {
 			return err
 		}
 		if !f.follow && e.Seq >= st.Last {
 			break
 		}
 		if f.follow {
-			if err := s.flush(); err != nil {
+			if err := s.Flush(); err != nil {
 				return err
 			}
 		}
 	}
-	return s.end("no records")
+	return s.End("no records")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -62,75 +63,75 @@ func (f *totalsFlags) parseRates() (position.Rates, error) {
 
 // totalRow is one group in one currency.
 type totalRow struct {
-	By         string `json:"by"`
-	Group      string `json:"group"`
-	Currency   string `json:"currency"`
-	Positions  int    `json:"positions"`
-	Open       int    `json:"open"`
-	Unmarked   int    `json:"unmarked"` // open and not valued, for want of a mark
-	Wins       uint64 `json:"wins"`
-	Losses     uint64 `json:"losses"`
-	Realized   text   `json:"realized"`
-	Fees       text   `json:"fees"`
-	InCost     text   `json:"fees_in_cost"` // those of them that are in realized already
-	Funding    text   `json:"funding"`
-	Charges    text   `json:"charges"`
-	Net        text   `json:"net"`
-	Unrealized *text  `json:"unrealized"` // null where no open position in the currency is valued
-	Exposure   *text  `json:"exposure"`   // the same
+	By         string       `json:"by"`
+	Group      string       `json:"group"`
+	Currency   string       `json:"currency"`
+	Positions  int          `json:"positions"`
+	Open       int          `json:"open"`
+	Unmarked   int          `json:"unmarked"` // open and not valued, for want of a mark
+	Wins       uint64       `json:"wins"`
+	Losses     uint64       `json:"losses"`
+	Realized   render.Text  `json:"realized"`
+	Fees       render.Text  `json:"fees"`
+	InCost     render.Text  `json:"fees_in_cost"` // those of them that are in realized already
+	Funding    render.Text  `json:"funding"`
+	Charges    render.Text  `json:"charges"`
+	Net        render.Text  `json:"net"`
+	Unrealized *render.Text `json:"unrealized"` // null where no open position in the currency is valued
+	Exposure   *render.Text `json:"exposure"`   // the same
 }
 
-func totalColumns(table bool) []column[totalRow] {
-	num := func(title string, get func(*totalRow) text) column[totalRow] {
-		return column[totalRow]{title: title, right: true, cell: func(r *totalRow) string {
+func totalColumns(table bool) []render.Column[totalRow] {
+	num := func(title string, get func(*totalRow) render.Text) render.Column[totalRow] {
+		return render.Column[totalRow]{Title: title, Right: true, Cell: func(r *totalRow) string {
 			if table {
-				return short(get(r))
+				return render.Short(get(r))
 			}
 			return string(get(r))
 		}}
 	}
-	count := func(title string, get func(*totalRow) uint64) column[totalRow] {
-		return column[totalRow]{title: title, right: true, cell: func(r *totalRow) string { return position.FromInt(int64(get(r))).String() }}
+	count := func(title string, get func(*totalRow) uint64) render.Column[totalRow] {
+		return render.Column[totalRow]{Title: title, Right: true, Cell: func(r *totalRow) string { return position.FromInt(int64(get(r))).String() }}
 	}
-	known := func(title string, get func(*totalRow) *text) column[totalRow] {
-		return num(title, func(r *totalRow) text {
+	known := func(title string, get func(*totalRow) *render.Text) render.Column[totalRow] {
+		return num(title, func(r *totalRow) render.Text {
 			if v := get(r); v != nil {
 				return *v
 			}
 			return ""
 		})
 	}
-	cols := []column[totalRow]{{title: "by", cell: func(r *totalRow) string { return r.By }}}
+	cols := []render.Column[totalRow]{{Title: "by", Cell: func(r *totalRow) string { return r.By }}}
 	if table {
 		cols = nil
 	}
-	inCost := num("fees_in_cost", func(r *totalRow) text { return r.InCost })
+	inCost := num("fees_in_cost", func(r *totalRow) render.Text { return r.InCost })
 	cols = append(cols,
-		column[totalRow]{title: "group", cell: func(r *totalRow) string { return r.Group }},
-		column[totalRow]{title: "currency", cell: func(r *totalRow) string { return r.Currency }},
+		render.Column[totalRow]{Title: "group", Cell: func(r *totalRow) string { return r.Group }},
+		render.Column[totalRow]{Title: "currency", Cell: func(r *totalRow) string { return r.Currency }},
 		count("positions", func(r *totalRow) uint64 { return uint64(r.Positions) }),
 		count("open", func(r *totalRow) uint64 { return uint64(r.Open) }),
 		count("wins", func(r *totalRow) uint64 { return r.Wins }),
 		count("losses", func(r *totalRow) uint64 { return r.Losses }),
-		num("realized", func(r *totalRow) text { return r.Realized }),
-		num("fees", func(r *totalRow) text { return r.Fees }),
+		num("realized", func(r *totalRow) render.Text { return r.Realized }),
+		num("fees", func(r *totalRow) render.Text { return r.Fees }),
 	)
 	if table {
-		shown := sparsely(inCost)
-		shown.cell = func(r *totalRow) string {
+		shown := render.Sparsely(inCost)
+		shown.Cell = func(r *totalRow) string {
 			if r.InCost == "0" {
 				return ""
 			}
-			return short(r.InCost)
+			return render.Short(r.InCost)
 		}
 		cols = append(cols, shown)
 	}
 	cols = append(cols,
-		num("funding", func(r *totalRow) text { return r.Funding }),
-		num("charges", func(r *totalRow) text { return r.Charges }),
-		num("net", func(r *totalRow) text { return r.Net }),
-		known("unrealized", func(r *totalRow) *text { return r.Unrealized }),
-		known("exposure", func(r *totalRow) *text { return r.Exposure }),
+		num("funding", func(r *totalRow) render.Text { return r.Funding }),
+		num("charges", func(r *totalRow) render.Text { return r.Charges }),
+		num("net", func(r *totalRow) render.Text { return r.Net }),
+		known("unrealized", func(r *totalRow) *render.Text { return r.Unrealized }),
+		known("exposure", func(r *totalRow) *render.Text { return r.Exposure }),
 	)
 	if !table { // programs find the others where they were
 		cols = append(cols, inCost, count("unmarked", func(r *totalRow) uint64 { return uint64(r.Unmarked) }))
@@ -152,7 +153,7 @@ func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
 		return err
 	}
 	s := sheetOf(a, totalColumns(true), totalColumns(false))
-	s.known = f.known
+	s.Known = f.known
 	for i := range list {
 		x := &list[i]
 		if len(x.MissingRates) > 0 {
@@ -162,12 +163,12 @@ func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
 			a.notef("holdfast: %s %s: %s without a mark that fits, not in unrealized and exposure", by, x.Group, counted(x.Unmarked, "open position"))
 		}
 		for _, row := range totalRows(x, by) {
-			if err := s.addValue(row); err != nil {
+			if err := s.AddValue(row); err != nil {
 				return err
 			}
 		}
 	}
-	return s.end("no positions")
+	return s.End("no positions")
 }
 
 // chosen are all positions that the flags select, flat ones too: their lives
@@ -212,12 +213,12 @@ func totalRows(x *position.Summary, by position.Dimension) []totalRow {
 			By: by.String(), Group: x.Group, Currency: ccy,
 			Positions: x.Positions, Open: x.Open, Unmarked: x.Unmarked, Wins: x.Wins, Losses: x.Losses,
 		}
-		for i, to := range []*text{&row.Realized, &row.Fees, &row.InCost, &row.Funding, &row.Charges, &row.Net} {
-			*to = text(parts[i].Get(ccy).String())
+		for i, to := range []*render.Text{&row.Realized, &row.Fees, &row.InCost, &row.Funding, &row.Charges, &row.Net} {
+			*to = render.Text(parts[i].Get(ccy).String())
 		}
 		if !slices.Contains(sums.Unvalued, ccy) {
-			for i, to := range []**text{&row.Unrealized, &row.Exposure} {
-				v := text(worth[i].Get(ccy).String())
+			for i, to := range []**render.Text{&row.Unrealized, &row.Exposure} {
+				v := render.Text(worth[i].Get(ccy).String())
 				*to = &v
 			}
 		}

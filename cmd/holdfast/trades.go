@@ -5,72 +5,73 @@ import (
 	"strings"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 // tradeRow is one closed trade.
 type tradeRow struct {
-	Account    string          `json:"account"`
-	Instrument string          `json:"instrument"`
-	Strategy   string          `json:"strategy"`
-	Leg        string          `json:"leg"`
-	Cycle      uint64          `json:"cycle"`
-	Direction  string          `json:"direction"` // long or short
-	Qty        text            `json:"qty"`
-	EntryTime  string          `json:"entry_time"`
-	EntryPrice text            `json:"entry_price"`
-	ExitTime   string          `json:"exit_time"`
-	ExitPrice  text            `json:"exit_price"`
-	Profit     text            `json:"profit"`
-	Fees       map[string]text `json:"fees"`
-	FeesInCost map[string]text `json:"fees_in_cost"` // those of them that are in profit already
-	Net        text            `json:"net"`
-	Settlement string          `json:"settlement"`
-	MAE        text            `json:"mae"`
-	MFE        text            `json:"mfe"`
-	EntryIDs   []string        `json:"entry_ids"`
-	ExitIDs    []string        `json:"exit_ids"`
+	Account    string                 `json:"account"`
+	Instrument string                 `json:"instrument"`
+	Strategy   string                 `json:"strategy"`
+	Leg        string                 `json:"leg"`
+	Cycle      uint64                 `json:"cycle"`
+	Direction  string                 `json:"direction"` // long or short
+	Qty        render.Text            `json:"qty"`
+	EntryTime  string                 `json:"entry_time"`
+	EntryPrice render.Text            `json:"entry_price"`
+	ExitTime   string                 `json:"exit_time"`
+	ExitPrice  render.Text            `json:"exit_price"`
+	Profit     render.Text            `json:"profit"`
+	Fees       map[string]render.Text `json:"fees"`
+	FeesInCost map[string]render.Text `json:"fees_in_cost"` // those of them that are in profit already
+	Net        render.Text            `json:"net"`
+	Settlement string                 `json:"settlement"`
+	MAE        render.Text            `json:"mae"`
+	MFE        render.Text            `json:"mfe"`
+	EntryIDs   []string               `json:"entry_ids"`
+	ExitIDs    []string               `json:"exit_ids"`
 }
 
-func tradeColumns(table bool) []column[tradeRow] {
-	num := func(title string, get func(*tradeRow) text) column[tradeRow] {
-		return column[tradeRow]{title: title, right: true, cell: func(r *tradeRow) string {
+func tradeColumns(table bool) []render.Column[tradeRow] {
+	num := func(title string, get func(*tradeRow) render.Text) render.Column[tradeRow] {
+		return render.Column[tradeRow]{Title: title, Right: true, Cell: func(r *tradeRow) string {
 			if table {
-				return short(get(r))
+				return render.Short(get(r))
 			}
 			return string(get(r))
 		}}
 	}
-	cols := []column[tradeRow]{
-		{title: "account", cell: func(r *tradeRow) string { return r.Account }},
-		{title: "instrument", cell: func(r *tradeRow) string { return r.Instrument }},
-		{title: "strategy", sparse: true, cell: func(r *tradeRow) string { return r.Strategy }},
-		{title: "leg", sparse: true, cell: func(r *tradeRow) string { return r.Leg }},
-		num("cycle", func(r *tradeRow) text { return text(position.FromInt(int64(r.Cycle)).String()) }),
-		{title: "direction", cell: func(r *tradeRow) string { return r.Direction }},
-		num("qty", func(r *tradeRow) text { return r.Qty }),
-		{title: "entry_time", cell: func(r *tradeRow) string { return r.EntryTime }},
-		num("entry_price", func(r *tradeRow) text { return r.EntryPrice }),
-		{title: "exit_time", cell: func(r *tradeRow) string { return r.ExitTime }},
-		num("exit_price", func(r *tradeRow) text { return r.ExitPrice }),
-		num("profit", func(r *tradeRow) text { return r.Profit }),
-		amountsColumn("fees", table, func(r *tradeRow) map[string]text { return r.Fees }),
+	cols := []render.Column[tradeRow]{
+		{Title: "account", Cell: func(r *tradeRow) string { return r.Account }},
+		{Title: "instrument", Cell: func(r *tradeRow) string { return r.Instrument }},
+		{Title: "strategy", Sparse: true, Cell: func(r *tradeRow) string { return r.Strategy }},
+		{Title: "leg", Sparse: true, Cell: func(r *tradeRow) string { return r.Leg }},
+		num("cycle", func(r *tradeRow) render.Text { return render.Text(position.FromInt(int64(r.Cycle)).String()) }),
+		{Title: "direction", Cell: func(r *tradeRow) string { return r.Direction }},
+		num("qty", func(r *tradeRow) render.Text { return r.Qty }),
+		{Title: "entry_time", Cell: func(r *tradeRow) string { return r.EntryTime }},
+		num("entry_price", func(r *tradeRow) render.Text { return r.EntryPrice }),
+		{Title: "exit_time", Cell: func(r *tradeRow) string { return r.ExitTime }},
+		num("exit_price", func(r *tradeRow) render.Text { return r.ExitPrice }),
+		num("profit", func(r *tradeRow) render.Text { return r.Profit }),
+		render.AmountsColumn("fees", table, func(r *tradeRow) map[string]render.Text { return r.Fees }),
 	}
 	if table {
-		cols = append(cols, sparsely(amountsColumn("fees_in_cost", table, func(r *tradeRow) map[string]text { return r.FeesInCost })),
-			num("net", func(r *tradeRow) text { return r.Net }))
+		cols = append(cols, render.Sparsely(render.AmountsColumn("fees_in_cost", table, func(r *tradeRow) map[string]render.Text { return r.FeesInCost })),
+			num("net", func(r *tradeRow) render.Text { return r.Net }))
 	}
 	cols = append(cols,
-		num("mae", func(r *tradeRow) text { return r.MAE }),
-		num("mfe", func(r *tradeRow) text { return r.MFE }),
+		num("mae", func(r *tradeRow) render.Text { return r.MAE }),
+		num("mfe", func(r *tradeRow) render.Text { return r.MFE }),
 	)
 	if !table {
 		cols = append(cols,
-			column[tradeRow]{title: "settlement", cell: func(r *tradeRow) string { return r.Settlement }},
-			column[tradeRow]{title: "entry_ids", cell: func(r *tradeRow) string { return strings.Join(r.EntryIDs, " ") }},
-			column[tradeRow]{title: "exit_ids", cell: func(r *tradeRow) string { return strings.Join(r.ExitIDs, " ") }},
-			amountsColumn("fees_in_cost", table, func(r *tradeRow) map[string]text { return r.FeesInCost }),
-			num("net", func(r *tradeRow) text { return r.Net }),
+			render.Column[tradeRow]{Title: "settlement", Cell: func(r *tradeRow) string { return r.Settlement }},
+			render.Column[tradeRow]{Title: "entry_ids", Cell: func(r *tradeRow) string { return strings.Join(r.EntryIDs, " ") }},
+			render.Column[tradeRow]{Title: "exit_ids", Cell: func(r *tradeRow) string { return strings.Join(r.ExitIDs, " ") }},
+			render.AmountsColumn("fees_in_cost", table, func(r *tradeRow) map[string]render.Text { return r.FeesInCost }),
+			num("net", func(r *tradeRow) render.Text { return r.Net }),
 		)
 	}
 	return cols
@@ -117,12 +118,12 @@ func (a *app) printTrades(ctx context.Context, f *historyFlags, filter holdfast.
 		return err
 	}
 	s := sheetOf(a, tradeColumns(true), tradeColumns(false))
-	s.known = knownTo(ctx, r, filter)
+	s.Known = knownTo(ctx, r, filter)
 	a.noteBeginning(filter)
 	report := position.NewTrades(o)
 	for step, err := range r.Replay(ctx, filter) {
 		if err != nil {
-			_ = s.flush() // the error is what matters
+			_ = s.Flush() // the error is what matters
 			return err
 		}
 		trades, err := report.Add(step.Before, &step.Change)
@@ -133,24 +134,24 @@ func (a *app) printTrades(ctx context.Context, f *historyFlags, filter holdfast.
 			if err = addTrade(s, &trades[i], step.Change.After.Terms.Settlement); err != nil {
 				return err
 			}
-			if s.rows() == f.limit {
-				return s.end("")
+			if s.Rows() == f.limit {
+				return s.End("")
 			}
 		}
 	}
-	return s.end("no closed trades")
+	return s.End("no closed trades")
 }
 
-func addTrade(s *sheet[tradeRow], t *position.Trade, settlement string) error {
+func addTrade(s *render.Sheet[tradeRow], t *position.Trade, settlement string) error {
 	row := tradeRow{
 		Account: t.Key.Account, Instrument: t.Key.Instrument, Strategy: t.Key.Strategy, Leg: t.Key.Leg, Cycle: t.Cycle,
-		Direction: "long", Qty: text(t.Qty.String()),
-		EntryTime: t.EntryTime.String(), EntryPrice: text(t.EntryPrice.String()), ExitTime: t.ExitTime.String(), ExitPrice: text(t.ExitPrice.String()),
-		Profit: text(t.Profit.String()), Fees: amountTexts(t.Fees), FeesInCost: amountTexts(t.FeesInCost), Net: text(t.Net.String()), Settlement: settlement,
-		MAE: text(t.MAE.String()), MFE: text(t.MFE.String()), EntryIDs: t.EntryIDs, ExitIDs: t.ExitIDs,
+		Direction: "long", Qty: render.Text(t.Qty.String()),
+		EntryTime: t.EntryTime.String(), EntryPrice: render.Text(t.EntryPrice.String()), ExitTime: t.ExitTime.String(), ExitPrice: render.Text(t.ExitPrice.String()),
+		Profit: render.Text(t.Profit.String()), Fees: render.AmountTexts(t.Fees), FeesInCost: render.AmountTexts(t.FeesInCost), Net: render.Text(t.Net.String()), Settlement: settlement,
+		MAE: render.Text(t.MAE.String()), MFE: render.Text(t.MFE.String()), EntryIDs: t.EntryIDs, ExitIDs: t.ExitIDs,
 	}
 	if t.Direction == position.Sell {
 		row.Direction = "short"
 	}
-	return s.addValue(row)
+	return s.AddValue(row)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 func (a *app) verifyCmd() *cobra.Command {
@@ -106,16 +107,16 @@ func (a *app) verify(ctx context.Context, deep bool) (*holdfast.VerifyReport, er
 }
 
 func (a *app) printReport(rep *holdfast.VerifyReport) error {
-	if a.output != asTable {
+	if a.output != render.AsTable {
 		return a.printJSON(rep)
 	}
-	pairs := []pair{
+	pairs := []render.Pair{
 		{"records", fmt.Sprintf("%d to %d: %d, of which %d changes", rep.First, rep.Last, rep.Records, rep.Changes)},
 		{"journal", fmt.Sprintf("%s, %s", counted(rep.Segments, "segment"), byteText(rep.Bytes))},
 		{"snapshots", fmt.Sprint(rep.Snapshots)},
 	}
 	if rep.Checkpoints > 0 {
-		pairs = append(pairs, pair{"checkpoints", fmt.Sprint(rep.Checkpoints)})
+		pairs = append(pairs, render.Pair{"checkpoints", fmt.Sprint(rep.Checkpoints)})
 	}
 	if rep.Against != nil {
 		pairs = append(pairs, againstPairs(rep.Against)...)
@@ -125,12 +126,12 @@ func (a *app) printReport(rep *holdfast.VerifyReport) error {
 		if rep.Believed > 0 {
 			text += fmt.Sprintf(", but for %d: what they follow from was trimmed", rep.Believed)
 		}
-		pairs = append(pairs, pair{"deep", text})
+		pairs = append(pairs, render.Pair{"deep", text})
 	}
 	if rep.Digest != "" {
-		pairs = append(pairs, pair{"digest", rep.Digest})
+		pairs = append(pairs, render.Pair{"digest", rep.Digest})
 	}
-	if err := describe(a.stdout, pairs); err != nil {
+	if err := render.Describe(a.stdout, pairs); err != nil {
 		return err
 	}
 	for _, f := range rep.Notices {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -36,7 +37,7 @@ linked into it.`,
 			_, err := io.WriteString(a.stdout, notices)
 			return err
 		}
-		if a.output != asTable {
+		if a.output != render.AsTable {
 			return a.printJSON(map[string]any{
 				"version": holdfast.Version(), "arithmetic": position.ArithmeticVersion, "go": runtime.Version(),
 			})

@@ -1,4 +1,4 @@
-package main
+package render
 
 import (
 	"fmt"
@@ -17,13 +17,13 @@ const (
 )
 
 // gauge shows how far long work is.
-type gauge struct{ quit, gone chan struct{} }
+type Progress struct{ quit, gone chan struct{} }
 
 // startGauge shows on out what look returns until stop is called: how much is
 // done of how much (0 when that is not known), and a line about it. Without out
 // it shows nothing.
-func startGauge(out io.Writer, what string, look func() (done, total int64, line string)) *gauge {
-	p := &gauge{quit: make(chan struct{}), gone: make(chan struct{})}
+func StartProgress(out io.Writer, what string, look func() (done, total int64, line string)) *Progress {
+	p := &Progress{quit: make(chan struct{}), gone: make(chan struct{})}
 	switch {
 	case out == nil:
 		close(p.gone)
@@ -36,7 +36,7 @@ func startGauge(out io.Writer, what string, look func() (done, total int64, line
 }
 
 // stop ends the display and waits until it is gone. It may be called twice.
-func (p *gauge) stop() {
+func (p *Progress) Stop() {
 	select {
 	case <-p.quit:
 	default:
@@ -45,7 +45,7 @@ func (p *gauge) stop() {
 	<-p.gone
 }
 
-func (p *gauge) bar(w io.Writer, what string, look func() (int64, int64, string)) {
+func (p *Progress) bar(w io.Writer, what string, look func() (int64, int64, string)) {
 	defer close(p.gone)
 	bar := progressbar.NewOptions64(
 		-1,
@@ -71,7 +71,7 @@ func (p *gauge) bar(w io.Writer, what string, look func() (int64, int64, string)
 	}
 }
 
-func (p *gauge) lines(out io.Writer, what string, look func() (int64, int64, string)) {
+func (p *Progress) lines(out io.Writer, what string, look func() (int64, int64, string)) {
 	defer close(p.gone)
 	tick := time.NewTicker(lineEvery)
 	defer tick.Stop()

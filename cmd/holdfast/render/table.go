@@ -1,4 +1,4 @@
-package main
+package render
 
 import (
 	"fmt"
@@ -91,10 +91,10 @@ func (t *table) line(cells []string) error {
 }
 
 // pair is one line of a description: a name and its value.
-type pair [2]string
+type Pair [2]string
 
 // describe prints names and values in two columns.
-func describe(w io.Writer, pairs []pair) error {
+func Describe(w io.Writer, pairs []Pair) error {
 	width := 0
 	for _, p := range pairs {
 		width = max(width, utf8.RuneCountInString(p[0]))

@@ -1,12 +1,12 @@
-package main
+package render
 
 import "encoding/json"
 
 // text is a JSON string, number or null, as text.
-type text string
+type Text string
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (t *text) UnmarshalJSON(b []byte) error {
+func (t *Text) UnmarshalJSON(b []byte) error {
 	switch {
 	case string(b) == "null":
 		*t = ""
@@ -16,9 +16,9 @@ func (t *text) UnmarshalJSON(b []byte) error {
 		if err := json.Unmarshal(b, &s); err != nil {
 			return err
 		}
-		*t = text(s)
+		*t = Text(s)
 		return nil
 	}
-	*t = text(b)
+	*t = Text(b)
 	return nil
 }

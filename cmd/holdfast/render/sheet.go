@@ -1,4 +1,4 @@
-package main
+package render
 
 import (
 	"bufio"
@@ -12,18 +12,18 @@ import (
 
 // The forms of output.
 const (
-	asTable  = "table"
-	asJSON   = "json"
-	asNDJSON = "ndjson"
-	asCSV    = "csv"
+	AsTable  = "table"
+	AsJSON   = "json"
+	AsNDJSON = "ndjson"
+	AsCSV    = "csv"
 )
 
 // writeJSON writes one value, indented for people unless the form is NDJSON.
-func writeJSON(out io.Writer, form string, v any) error {
+func WriteJSON(out io.Writer, form string, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // subjects end in >
-	if form != asNDJSON {
+	if form != AsNDJSON {
 		e.SetIndent("", "  ")
 	}
 	if err := e.Encode(v); err != nil {
@@ -34,74 +34,74 @@ func writeJSON(out io.Writer, form string, v any) error {
 }
 
 // column is one column of a table or of a CSV file, read from a row.
-type column[R any] struct {
-	title string
-	right bool // numbers are aligned right
-	cell  func(*R) string
+type Column[R any] struct {
+	Title string
+	Right bool // numbers are aligned right
+	Cell  func(*R) string
 	// sparse columns are left out of a table when all their cells are empty.
-	sparse bool
+	Sparse bool
 }
 
 // sheet prints rows in one of the forms. Each row is given as JSON; R is what of
 // it the columns need.
-type sheet[R any] struct {
+type Sheet[R any] struct {
 	form  string
 	out   *bufio.Writer
 	csv   *csv.Writer
 	table table
-	cols  []column[R]
+	cols  []Column[R]
 	n     int
 	// known says of a sheet without rows whether what was asked for is known at
 	// all; nil where nothing was asked for by name, or somebody else has looked.
-	known func() error
+	Known func() error
 }
 
-// tableColumns are for people, fileColumns for programs.
-func newSheet[R any](form string, out io.Writer, tableColumns, fileColumns []column[R]) *sheet[R] {
-	s := &sheet[R]{form: form, out: bufio.NewWriterSize(out, 1<<16), cols: fileColumns}
-	if s.form == asTable {
+// NewSheet begins a sheet; tableColumns are for people, fileColumns for programs.
+func NewSheet[R any](form string, out io.Writer, tableColumns, fileColumns []Column[R]) *Sheet[R] {
+	s := &Sheet[R]{form: form, out: bufio.NewWriterSize(out, 1<<16), cols: fileColumns}
+	if s.form == AsTable {
 		s.cols = tableColumns
 	}
 	titles := make([]string, len(s.cols))
 	for i, c := range s.cols {
-		titles[i] = c.title
+		titles[i] = c.Title
 	}
 	switch s.form {
-	case asCSV:
+	case AsCSV:
 		s.csv = csv.NewWriter(s.out)
 		_ = s.csv.Write(titles) // its error comes again with Flush
-	case asTable:
+	case AsTable:
 		s.table = table{out: s.out}
 		for _, c := range s.cols {
-			s.table.cols = append(s.table.cols, heading{title: strings.ToUpper(strings.ReplaceAll(c.title, "_", " ")), right: c.right, sparse: c.sparse})
+			s.table.cols = append(s.table.cols, heading{title: strings.ToUpper(strings.ReplaceAll(c.Title, "_", " ")), right: c.Right, sparse: c.Sparse})
 		}
 	}
 	return s
 }
 
 // rows is how many rows were added.
-func (s *sheet[R]) rows() int { return s.n }
+func (s *Sheet[R]) Rows() int { return s.n }
 
 // isTable reports whether the rows are for people.
-func (s *sheet[R]) isTable() bool { return s.form == asTable }
+func (s *Sheet[R]) IsTable() bool { return s.form == AsTable }
 
 // addValue prints the JSON of a value as one row.
-func (s *sheet[R]) addValue(v any) error {
+func (s *Sheet[R]) AddValue(v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode a row: %w", err)
 	}
-	return s.add(raw)
+	return s.Add(raw)
 }
 
 // add prints one row.
-func (s *sheet[R]) add(raw []byte) error {
+func (s *Sheet[R]) Add(raw []byte) error {
 	s.n++
 	switch s.form {
-	case asNDJSON:
+	case AsNDJSON:
 		_, _ = s.out.Write(raw) // a bufio.Writer keeps its error for Flush
 		return s.out.WriteByte('\n')
-	case asJSON:
+	case AsJSON:
 		lead := ",\n "
 		if s.n == 1 {
 			lead = "[\n "
@@ -116,23 +116,23 @@ func (s *sheet[R]) add(raw []byte) error {
 	}
 	cells := make([]string, len(s.cols))
 	for i, c := range s.cols {
-		cells[i] = c.cell(&r)
+		cells[i] = c.Cell(&r)
 	}
-	if s.form == asCSV {
+	if s.form == AsCSV {
 		return s.csv.Write(cells)
 	}
 	return s.table.add(cells)
 }
 
 // flush hands over what was added so far; a follower calls it when it waits.
-func (s *sheet[R]) flush() error {
+func (s *Sheet[R]) Flush() error {
 	switch s.form {
-	case asCSV:
+	case AsCSV:
 		s.csv.Flush()
 		if err := s.csv.Error(); err != nil {
 			return err
 		}
-	case asTable:
+	case AsTable:
 		if err := s.table.flush(); err != nil {
 			return err
 		}
@@ -142,20 +142,20 @@ func (s *sheet[R]) flush() error {
 
 // end finishes the output. nothing is the line for an empty table. Where rows are
 // missing because a name is unknown, it prints nothing and returns that.
-func (s *sheet[R]) end(nothing string) error {
-	if s.n == 0 && s.known != nil {
-		if err := s.known(); err != nil {
+func (s *Sheet[R]) End(nothing string) error {
+	if s.n == 0 && s.Known != nil {
+		if err := s.Known(); err != nil {
 			return err
 		}
 	}
 	switch {
-	case s.form == asJSON && s.n == 0:
+	case s.form == AsJSON && s.n == 0:
 		_, _ = s.out.WriteString("[]\n")
-	case s.form == asJSON:
+	case s.form == AsJSON:
 		_, _ = s.out.WriteString("\n]\n")
-	case s.form == asTable && s.n == 0:
+	case s.form == AsTable && s.n == 0:
 		_, _ = s.out.WriteString(nothing + "\n")
 		return s.out.Flush()
 	}
-	return s.flush()
+	return s.Flush()
 }

@@ -1,4 +1,4 @@
-package main
+package render
 
 import (
 	"encoding/json"
@@ -14,21 +14,21 @@ type causeRow struct {
 	Strategy   string `json:"strategy"`
 	Leg        string `json:"leg"`
 	Side       string `json:"side"`
-	Qty        text   `json:"qty"`
-	Price      text   `json:"price"`
+	Qty        Text   `json:"qty"`
+	Price      Text   `json:"price"`
 	Kind       string `json:"kind"`
-	Amount     text   `json:"amount"`
+	Amount     Text   `json:"amount"`
 	Currency   string `json:"currency"`
-	Ratio      text   `json:"ratio"`
-	Per        text   `json:"per"`
+	Ratio      Text   `json:"ratio"`
+	Per        Text   `json:"per"`
 	Reason     string `json:"reason"`
 	ToAccount  string `json:"to_account"`
 	ToStrategy string `json:"to_strategy"`
 	ToLeg      string `json:"to_leg"`
-	Cost       text   `json:"cost"`
+	Cost       Text   `json:"cost"`
 	Spread     string `json:"spread"`
-	Realized   text   `json:"realized"`
-	Funding    text   `json:"funding"`
+	Realized   Text   `json:"realized"`
+	Funding    Text   `json:"funding"`
 	Fill       string `json:"fill"`
 
 	Lots []json.RawMessage `json:"lots"`
@@ -115,7 +115,7 @@ func (c *causeRow) differences() string {
 	var parts []string
 	for _, d := range []struct {
 		name  string
-		value text
+		value Text
 	}{{"qty", c.Qty}, {"cost", c.Cost}, {"realized", c.Realized}, {"funding", c.Funding}} {
 		if d.value != "" && d.value != "0" {
 			parts = append(parts, d.name+" "+string(d.value))
