@@ -12,6 +12,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 func charge(id, account, instrument string, kind position.ChargeKind, amount, currency string) position.Charge {
@@ -67,7 +68,7 @@ func TestRequestsForThePositionModel(t *testing.T) {
 	o := quiet()
 	o.Rules.CostMethod = position.FIFO
 	s := startServer(t, dir)
-	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Connected: service.Offer}
 	l := open(t, dir, o)
 	var ms []position.Mutation
 	for i := range 250 {

@@ -19,6 +19,7 @@ import (
 	"github.com/moneyprinter/holdfast/internal/scratch"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 func startServer(t *testing.T, dir string) *embedded.Server {
@@ -69,7 +70,7 @@ func TestStreamHoldsEveryRecordOnce(t *testing.T) {
 	dir := scratch.Dir(t)
 	o := quiet()
 	s := startServer(t, dir)
-	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Connected: service.Offer}
 	l := open(t, dir, o)
 	ms := randomFills(5, 400)
 	applyAll(t, l, ms[:200])
@@ -139,7 +140,7 @@ func TestNoBusNeverHoldsUpAnAppend(t *testing.T) {
 func TestLedgerOfAnotherLineageDoesNotServe(t *testing.T) {
 	s := startServer(t, scratch.Dir(t))
 	o := quiet()
-	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Connected: service.Offer}
 	first := open(t, t.TempDir(), o)
 	_, err := first.Apply(t.Context(), fill("a", "A", "I", position.Buy, "1", "1"))
 	require.NoError(t, err)

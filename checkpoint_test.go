@@ -16,6 +16,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/checkpoint"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 // A checkpoint comes with each snapshot, at the same record, and is announced
@@ -31,7 +32,7 @@ func TestCheckpointWithEachSnapshot(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, nc.Flush())
 	o := quiet()
-	o.Signer, o.Bus = by, &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	o.Signer, o.Bus = by, &holdfast.BusOptions{Connect: s.Connect, Connected: service.Offer}
 	l := open(t, dir, o)
 	applyAll(t, l, randomFills(4, 10))
 	caughtUp(t, l)

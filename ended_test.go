@@ -34,7 +34,7 @@ func TestAnEndedContextDoesNothing(t *testing.T) {
 	canceled, cancel := context.WithCancelCause(t.Context())
 	cancel(stop)
 	before, elsewhere := files(t, dir), t.TempDir()
-	doors := map[string]bool{"Ask": true, "AskServed": true, "Events": true, "WaitDurable": true} // of export_test.go
+	doors := map[string]bool{"Events": true, "WaitDurable": true} // of export_test.go
 	called := 0
 	for _, of := range []any{l, r} {
 		for i := range reflect.TypeOf(of).NumMethod() {

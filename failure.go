@@ -8,9 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
-	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
@@ -214,22 +211,4 @@ func closing(ctx context.Context, err error) error {
 		return fmt.Errorf("holdfast: broken off: %w", ErrClosed)
 	}
 	return err
-}
-
-// ServeFailed offers the request API of a ledger that has failed, closed or not,
-// on a connection of the caller's: what reads is answered from what was durable,
-// what writes is refused with code 503 and the reason. A daemon keeps it in
-// service between Close and the next Open. stop withdraws it.
-func (l *Ledger) ServeFailed(nc *nats.Conn) (stop func(), err error) {
-	switch {
-	case l.Err() == nil:
-		return nil, fmt.Errorf("%w: the ledger has not failed", ErrInvalid)
-	case l.relay == nil:
-		return nil, fmt.Errorf("%w: the ledger has no bus", ErrInvalid)
-	}
-	stop, err = bus.Serve(nc, l.id.Name, Version(), l.endpoints())
-	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
-	}
-	return stop, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/position"
 )
 
 func TestNearestNames(t *testing.T) {
@@ -35,4 +36,12 @@ func TestNearestNames(t *testing.T) {
 	}
 	require.NoError(t, holdfast.Known(l.View(), holdfast.Filter{Account: "desk", Instrument: "XBT", NoStrategy: true}))
 	require.NoError(t, holdfast.Known(l.View(), holdfast.Filter{}))
+}
+
+func buyOf(account, instrument, strategy, id string) position.Fill {
+	return position.Fill{
+		Meta: position.Meta{Ident: id},
+		Key:  position.Key{Account: account, Instrument: instrument, Strategy: strategy},
+		Side: position.Buy, Qty: position.FromInt(1), Price: position.FromInt(2),
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -69,12 +68,10 @@ type Ledger struct {
 	sending sync.RWMutex
 	closed  bool // guarded by sending
 
-	// views are the places of the request API for what copies a view.
-	views places
-
-	// serving guards unserve, what withdraws the request API.
-	serving sync.Mutex
-	unserve func()
+	// connection guards stopConnected, which is of the relay's newest connection; see
+	// [BusOptions.Connected].
+	connection    sync.Mutex
+	stopConnected func()
 
 	// life ends when the ledger is about to be closed.
 	life    context.Context //nolint:containedctx // made by Open, ended by Close
@@ -114,7 +111,6 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		Reader: r, opts: o, log: o.Logger, book: book, past: past, wal: wal,
 		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelQueue), groups: make(chan *group), synced: make(chan struct{}, 1),
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1), failure: failure{done: make(chan struct{})},
-		views:  make(places, max(2, runtime.GOMAXPROCS(0))),
 		judged: make(map[judged]bool),
 	}
 	l.life, l.abandon = context.WithCancel(context.WithoutCancel(ctx))
@@ -184,14 +180,14 @@ func (l *Ledger) Close() error {
 	}
 	l.close.Do(func() {
 		l.abandon()
-		l.stopServing() // while there is a connection to answer on
+		l.disconnect() // while there is a connection to answer on
 		l.sending.Lock()
 		l.closed = true
 		close(l.queue)
 		l.sending.Unlock()
 		l.stop()
 		l.workers.Wait()
-		l.stopServing() // what a connection that was just made offers
+		l.disconnect() // of a connection that was just made
 		// A snapshot that a caller was making has ended before the lock is released.
 		l.snapshotting.Lock()
 		l.gone = true

@@ -18,8 +18,8 @@ import (
 func (l *Ledger) newRelay() *bus.Relay {
 	o := l.opts.Bus
 	connect := o.Connect
-	if o.Serve {
-		connect = l.serveOn(connect)
+	if o.Connected != nil {
+		connect = l.telling(connect)
 	}
 	return bus.NewRelay(&feed{l: l}, bus.Options{
 		Ledger: l.id.Name, Lineage: l.id.ID.String(), Connect: connect, Logger: l.log, Replicas: o.Replicas,
@@ -34,32 +34,32 @@ func (l *Ledger) runRelay(ctx context.Context) {
 	}
 }
 
-// serveOn offers the request API on each connection that the relay makes.
-func (l *Ledger) serveOn(connect func(context.Context) (*nats.Conn, error)) func(context.Context) (*nats.Conn, error) {
+// telling hands each connection that the relay makes to [BusOptions.Connected].
+func (l *Ledger) telling(connect func(context.Context) (*nats.Conn, error)) func(context.Context) (*nats.Conn, error) {
 	return func(ctx context.Context) (*nats.Conn, error) {
 		nc, err := connect(ctx)
 		if err != nil {
 			return nil, err
 		}
-		l.stopServing()
-		stop, err := bus.Serve(nc, l.id.Name, Version(), l.endpoints())
+		l.disconnect()
+		stop, err := l.opts.Bus.Connected(l, nc)
 		if err != nil {
 			l.log.Error("request API not offered", "err", err)
 			return nc, nil
 		}
-		l.serving.Lock()
-		l.unserve = stop
-		l.serving.Unlock()
+		l.connection.Lock()
+		l.stopConnected = stop
+		l.connection.Unlock()
 		return nc, nil
 	}
 }
 
-// stopServing withdraws the request API and waits for its running handlers.
-func (l *Ledger) stopServing() {
-	l.serving.Lock()
-	stop := l.unserve
-	l.unserve = nil
-	l.serving.Unlock()
+// disconnect calls what Connected gave for the newest connection, once.
+func (l *Ledger) disconnect() {
+	l.connection.Lock()
+	stop := l.stopConnected
+	l.stopConnected = nil
+	l.connection.Unlock()
 	if stop != nil {
 		stop()
 	}

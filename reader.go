@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -127,6 +129,23 @@ type Moment struct {
 // covers reports whether a record lies at or before the moment.
 func (m Moment) covers(s position.Stamp) bool {
 	return (m.Seq == 0 || s.Seq <= m.Seq) && (m.Time == 0 || s.Time <= m.Time)
+}
+
+// ParseMoment reads a seq, or a time as [position.ParseTime] does.
+func ParseMoment(s string) (Moment, error) {
+	if seq, err := strconv.ParseUint(s, 10, 64); err == nil {
+		if seq == 0 {
+			return Moment{}, fmt.Errorf("%w: seq 0: the first record is 1", ErrInvalid)
+		}
+		return Moment{Seq: seq}, nil
+	}
+	if digits := strings.TrimLeft(s, "0123456789"); digits == "" && s != "" {
+		return Moment{}, fmt.Errorf("%w: seq %.40q is out of range", ErrInvalid, s)
+	} else if !strings.HasPrefix(digits, "-") || len(digits) == len(s) {
+		return Moment{}, fmt.Errorf("%w: %.40q is neither a seq nor an RFC 3339 time such as 2026-01-02T03:04:05Z", ErrInvalid, s)
+	}
+	at, err := position.ParseTime(s)
+	return Moment{Time: at}, err
 }
 
 // AsOf returns the state at a moment, rounded down to the end of a batch. What

@@ -20,6 +20,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 // onStaging returns options of a ledger that calls back, once, just before the
@@ -289,7 +290,7 @@ func TestWaitingBustsHoldUpNoRequest(t *testing.T) {
 	s := startServer(t, t.TempDir())
 	o := quiet()
 	o.Window = 16
-	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Connected: service.Offer}
 	l := open(t, t.TempDir(), o)
 	applyAll(t, l, inOrder(randomFills(1, 100)))
 	caughtUp(t, l)

@@ -135,7 +135,7 @@ func (a *app) withBus(ctx context.Context, f *natsFlags, verb string, do func(*h
 	defer closing(houseCloser{h}, &err)
 	l, err := a.openQuietly(ctx, verb, func(o *holdfast.Options) {
 		o.Bus = h.options(f)
-		o.Bus.Serve = false
+		o.Bus.Connected = nil
 		o.Bus.Evidence = -1 // these verbs are for a stream that may be wrong
 	})
 	if err != nil {

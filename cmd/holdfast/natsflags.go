@@ -15,6 +15,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 // natsFlags say which bus a ledger publishes on: a server in this process, or
@@ -185,6 +186,6 @@ func busText(s *bus.Status) string {
 func (h *house) options(f *natsFlags) *holdfast.BusOptions {
 	limit, _ := parseSize(f.maxBytes) // check has read it
 	return &holdfast.BusOptions{
-		Connect: h.connect, Domain: f.domain, Replicas: f.replicas, MaxAge: f.maxAge, MaxBytes: limit, Serve: true,
+		Connect: h.connect, Domain: f.domain, Replicas: f.replicas, MaxAge: f.maxAge, MaxBytes: limit, Connected: service.Offer,
 	}
 }

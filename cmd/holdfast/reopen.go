@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 // Pauses between two tries to open a ledger that has failed. A pause is never
@@ -174,7 +175,7 @@ func (d *daemon) standIn(ctx context.Context, old *holdfast.Ledger) (withdraw fu
 			return
 		}
 		defer nc.Close()
-		stop, err := old.ServeFailed(nc)
+		stop, err := service.Offer(old, nc)
 		if err != nil {
 			d.app.log.Warn("no requests are answered until the ledger is open again", "err", err)
 			return

@@ -16,8 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 // httpFlags say where HTTP is answered and to whom.
@@ -195,7 +195,7 @@ func busy(rw http.ResponseWriter, r *http.Request, text string) {
 // failed answers with an error of the ledger, under the code that its request API
 // gives it.
 func failed(rw http.ResponseWriter, r *http.Request, err error) {
-	status, convErr := strconv.Atoi(holdfast.CodeOf(err))
+	status, convErr := strconv.Atoi(service.CodeOf(err))
 	if convErr != nil {
 		status = http.StatusInternalServerError
 	}

@@ -1,4 +1,4 @@
-package holdfast_test
+package service_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/moneyprinter/holdfast/bus/embedded"
 	"github.com/moneyprinter/holdfast/internal/scratch"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 // servedLedger opens a ledger that answers requests in this process only.
@@ -28,7 +29,7 @@ func servedLedger(t *testing.T) (*holdfast.Ledger, *nats.Conn) {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	o := quiet()
 	o.Rules.CostMethod = position.FIFO
-	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Connected: service.Offer}
 	l := open(t, dir, o)
 	nc, err := s.Connect(t.Context())
 	require.NoError(t, err)
@@ -179,7 +180,7 @@ func TestListsAreWholeOrSayThatTheyAreNot(t *testing.T) {
 	var st holdfast.Status
 	require.NoError(t, json.Unmarshal(m.Data, &st))
 	require.Equal(t, many, len(st.Accounts)) //nolint:testifylint // Len would print them
-	short, err := holdfast.ShortStatus(t.Context(), l)
+	short, err := service.New(l).ShortStatus(t.Context())
 	require.NoError(t, err)
 	require.Less(t, len(short), 10_000, "for a server that takes no larger message")
 	require.Contains(t, string(short), fmt.Sprintf(`"accounts_left_out":%d`, many))
@@ -239,19 +240,20 @@ func TestViewsAreCopiedByAFew(t *testing.T) {
 	caughtUp(t, l)
 	ended, end := context.WithCancel(t.Context())
 	end()
-	free := l.TakeViews()
+	api := service.New(l)
+	free := api.TakeViews()
 	for endpoint, members := range map[string]string{
 		"position.list": "", "summary": "", "account.list": "", "status": "", "position.get": `{"account":"A","instrument":"Y"}`,
 	} {
-		_, err = holdfast.AskServed(ended, l, endpoint, []byte(members))
+		_, err = api.AskServed(ended, endpoint, []byte(members))
 		require.ErrorContains(t, err, context.Canceled.Error(), endpoint)
 	}
 	for _, endpoint := range []string{"position.get", "position.cycles", "position.lots"} {
-		_, err = holdfast.AskServed(ended, l, endpoint, []byte(`{"account":"A","instrument":"X"}`))
+		_, err = api.AskServed(ended, endpoint, []byte(`{"account":"A","instrument":"X"}`))
 		require.NoError(t, err, endpoint)
 	}
 	free()
-	_, err = holdfast.AskServed(t.Context(), l, "position.list", nil)
+	_, err = api.AskServed(t.Context(), "position.list", nil)
 	require.NoError(t, err)
 	seq, n := l.Counts()
 	require.Equal(t, l.View().Seq(), seq)

@@ -1,4 +1,4 @@
-package holdfast
+package service
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -98,7 +99,7 @@ func (p *page) end(less string) ([]byte, error) {
 // newest view of the ledger has never seen.
 func (p *page) known(newest func() *projector.View, less string) ([]byte, error) {
 	if p.n == 0 {
-		if err := Known(newest(), p.q.filter()); err != nil {
+		if err := holdfast.Known(newest(), p.q.filter()); err != nil {
 			return nil, coded(err)
 		}
 	}

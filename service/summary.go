@@ -1,4 +1,4 @@
-package holdfast
+package service
 
 import (
 	"context"
@@ -38,17 +38,25 @@ type sumsReply struct {
 	Unvalued []string `json:"unvalued"`
 }
 
+func texts(a position.Amounts) map[string]string {
+	m := make(map[string]string, len(a))
+	for _, x := range a {
+		m[x.Currency] = x.Value.String()
+	}
+	return m
+}
+
 func sumsOf(s *position.Sums) sumsReply {
 	return sumsReply{
-		Realized: amountStrings(s.Realized), Fees: amountStrings(s.Fees), FeesInCost: amountStrings(s.FeesInCost), Funding: amountStrings(s.Funding),
-		Charges: amountStrings(s.Charges), Net: amountStrings(s.Net),
-		Unrealized: amountStrings(s.Unrealized), Exposure: amountStrings(s.Exposure),
+		Realized: texts(s.Realized), Fees: texts(s.Fees), FeesInCost: texts(s.FeesInCost), Funding: texts(s.Funding),
+		Charges: texts(s.Charges), Net: texts(s.Net),
+		Unrealized: texts(s.Unrealized), Exposure: texts(s.Exposure),
 		Unvalued: append([]string{}, s.Unvalued...),
 	}
 }
 
 // serveSummary replies with sums by account, instrument or strategy.
-func (l *Ledger) serveSummary(_ context.Context, q *query) ([]byte, error) {
+func (l *api) serveSummary(_ context.Context, q *query) ([]byte, error) {
 	after, err := q.afterTokens(1)
 	if err != nil {
 		return nil, err
@@ -135,7 +143,7 @@ type lotReply struct {
 
 // serveLots replies with at most limit lots of a position, those after the first
 // few that "lots" says.
-func (l *Ledger) serveLots(ctx context.Context, q *query) ([]byte, error) {
+func (l *api) serveLots(ctx context.Context, q *query) ([]byte, error) {
 	p, err := l.one(ctx, q)
 	if err != nil {
 		return nil, err

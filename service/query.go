@@ -1,4 +1,4 @@
-package holdfast
+package service
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -223,15 +224,15 @@ func (q *query) key() position.Key {
 	return position.Key{Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, Leg: q.Leg}
 }
 
-func (q *query) filter() Filter {
-	return Filter{
+func (q *query) filter() holdfast.Filter {
+	return holdfast.Filter{
 		Account: q.Account, Instrument: q.Instrument, Strategy: q.Strategy, Leg: q.Leg,
 		NoStrategy: q.NoStrategy, NoLeg: q.NoLeg, Records: q.Records,
 	}
 }
 
 // one returns the position of the key that a request names.
-func (l *Ledger) one(ctx context.Context, q *query) (position.Position, error) {
+func (l *api) one(ctx context.Context, q *query) (position.Position, error) {
 	key := q.key()
 	switch {
 	case q.NoStrategy || q.NoLeg:
@@ -250,15 +251,15 @@ func (l *Ledger) one(ctx context.Context, q *query) (position.Position, error) {
 			return p, err
 		}
 		defer free()
-		if err = Known(l.View(), q.filter()); err != nil {
+		if err = holdfast.Known(l.View(), q.filter()); err != nil {
 			return p, coded(err)
 		}
-		return p, coded(fmt.Errorf("%w: %s", ErrUnknownPosition, key))
+		return p, coded(fmt.Errorf("%w: %s", holdfast.ErrUnknownPosition, key))
 	}
 	return p, nil
 }
 
-func (l *Ledger) serveGet(ctx context.Context, q *query) ([]byte, error) {
+func (l *api) serveGet(ctx context.Context, q *query) ([]byte, error) {
 	p, err := l.one(ctx, q)
 	if err != nil {
 		return nil, err
@@ -268,7 +269,7 @@ func (l *Ledger) serveGet(ctx context.Context, q *query) ([]byte, error) {
 
 // serveCycles replies with the closed cycles of a key that are kept, oldest
 // first.
-func (l *Ledger) serveCycles(ctx context.Context, q *query) ([]byte, error) {
+func (l *api) serveCycles(ctx context.Context, q *query) ([]byte, error) {
 	if _, err := l.one(ctx, q); err != nil {
 		return nil, err
 	}
@@ -286,13 +287,13 @@ func (l *Ledger) serveCycles(ctx context.Context, q *query) ([]byte, error) {
 }
 
 // serveAccounts replies with the totals of all accounts, or of one.
-func (l *Ledger) serveAccounts(_ context.Context, q *query) ([]byte, error) {
+func (l *api) serveAccounts(_ context.Context, q *query) ([]byte, error) {
 	after, err := q.afterTokens(1)
 	if err != nil {
 		return nil, err
 	}
 	v := l.View()
-	all, err := AccountTotals(v)
+	all, err := holdfast.AccountTotals(v)
 	if err != nil {
 		return nil, coded(err)
 	}
@@ -309,14 +310,14 @@ func (l *Ledger) serveAccounts(_ context.Context, q *query) ([]byte, error) {
 	return out.known(func() *projector.View { return v }, "select by account")
 }
 
-func (l *Ledger) serveList(_ context.Context, q *query) ([]byte, error) {
+func (l *api) serveList(_ context.Context, q *query) ([]byte, error) {
 	v := l.View()
 	return listReply(v, func() *projector.View { return v }, q)
 }
 
 // serveAt replies with what was believed at a moment or, with an event time, with
 // what was true then by what is known at that moment.
-func (l *Ledger) serveAt(ctx context.Context, q *query) ([]byte, error) {
+func (l *api) serveAt(ctx context.Context, q *query) ([]byte, error) {
 	if q.At == "" && q.Event == "" {
 		return nil, badRequest("at or event is missing: at is a seq or an RFC 3339 time such as 2026-01-02T03:04:05Z, event such a time")
 	}
@@ -331,7 +332,7 @@ func (l *Ledger) serveAt(ctx context.Context, q *query) ([]byte, error) {
 	return listReply(v, l.View, q)
 }
 
-func (l *Ledger) viewAt(ctx context.Context, event string, at Moment) (*projector.View, error) {
+func (l *api) viewAt(ctx context.Context, event string, at holdfast.Moment) (*projector.View, error) {
 	if event == "" {
 		return l.AsOf(ctx, at)
 	}
@@ -383,7 +384,7 @@ func listReply(v *projector.View, newest func() *projector.View, q *query) ([]by
 
 // serveHistory replies with at most limit changes from a point on. It always
 // answers in pages, which go on behind the last seq.
-func (l *Ledger) serveHistory(ctx context.Context, q *query) ([]byte, error) {
+func (l *api) serveHistory(ctx context.Context, q *query) ([]byte, error) {
 	f := q.filter()
 	var err error
 	if f.From, err = moment("from", q.From); err != nil {
@@ -400,7 +401,7 @@ func (l *Ledger) serveHistory(ctx context.Context, q *query) ([]byte, error) {
 		f.From.Seq = max(f.From.Seq, after+1)
 	}
 	q.bound()
-	end := l.newestShown()
+	end, _ := l.Counts()
 	if f.To.Seq != 0 {
 		end = min(end, f.To.Seq)
 	}
@@ -423,11 +424,11 @@ func (l *Ledger) serveHistory(ctx context.Context, q *query) ([]byte, error) {
 }
 
 // moment reads a member that names a seq or a time; "" is the zero moment.
-func moment(name, text string) (Moment, error) {
+func moment(name, text string) (holdfast.Moment, error) {
 	if text == "" {
-		return Moment{}, nil
+		return holdfast.Moment{}, nil
 	}
-	m, err := ParseMoment(text)
+	m, err := holdfast.ParseMoment(text)
 	if err != nil {
 		return m, coded(fmt.Errorf("%s: %w", name, err))
 	}
@@ -440,21 +441,4 @@ func renamed(err error, name string) error {
 		return &position.FieldError{Field: name, Reason: e.Reason, Err: e.Err}
 	}
 	return err
-}
-
-// ParseMoment reads a seq, or a time as [position.ParseTime] does.
-func ParseMoment(s string) (Moment, error) {
-	if seq, err := strconv.ParseUint(s, 10, 64); err == nil {
-		if seq == 0 {
-			return Moment{}, fmt.Errorf("%w: seq 0: the first record is 1", ErrInvalid)
-		}
-		return Moment{Seq: seq}, nil
-	}
-	if digits := strings.TrimLeft(s, "0123456789"); digits == "" && s != "" {
-		return Moment{}, fmt.Errorf("%w: seq %.40q is out of range", ErrInvalid, s)
-	} else if !strings.HasPrefix(digits, "-") || len(digits) == len(s) {
-		return Moment{}, fmt.Errorf("%w: %.40q is neither a seq nor an RFC 3339 time such as 2026-01-02T03:04:05Z", ErrInvalid, s)
-	}
-	at, err := position.ParseTime(s)
-	return Moment{Time: at}, err
 }

@@ -1,4 +1,12 @@
-package holdfast
+// Package service is the request API of a ledger on NATS: what a program in any
+// language asks on holdfast.api.v1.<ledger>.<endpoint>. Requests and replies are JSON;
+// an empty request selects everything.
+//
+// [Offer] answers on a connection; as [holdfast.BusOptions.Connected] it does so on
+// each that the ledger makes. An error's code is a status code of HTTP, see [CodeOf].
+//
+// It holds no state of the ledger and changes nothing but by the ledger's own methods.
+package service
 
 import (
 	"bytes"
@@ -6,17 +14,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 
+	"github.com/nats-io/nats.go"
+
+	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
-
-// The request API: what a program in any language asks over NATS, on
-// holdfast.api.v1.<ledger>.<endpoint>. Requests and replies are JSON; an empty
-// request selects everything.
 
 // maxReply keeps replies below the default max_payload of NATS.
 const maxReply = 1000 << 10
@@ -29,7 +38,35 @@ type handler = func(context.Context, []byte) (bus.Reply, error)
 // answer is a handler whose request was read.
 type answer = func(context.Context, *query) ([]byte, error)
 
-func (l *Ledger) endpoints() []bus.Endpoint {
+// api answers the requests to a ledger.
+type api struct {
+	*holdfast.Ledger
+
+	views places // for what copies a view
+}
+
+func newAPI(l *holdfast.Ledger) *api {
+	return &api{Ledger: l, views: make(places, max(2, runtime.GOMAXPROCS(0)))}
+}
+
+// Offer answers the requests to a ledger on nc until stop is called. It fits
+// [holdfast.BusOptions.Connected].
+//
+// A ledger that has failed may be offered too, closed or not: what reads is answered
+// from what was durable, what writes is refused with code 503 and the reason. A daemon
+// keeps it in service between Close and the next Open.
+func Offer(l *holdfast.Ledger, nc *nats.Conn) (stop func(), err error) {
+	if l == nil || l.Relay() == nil {
+		return nil, fmt.Errorf("service: %w: the ledger has no bus", holdfast.ErrInvalid)
+	}
+	stop, err = bus.Serve(nc, l.Identity().Name, holdfast.Version(), newAPI(l).endpoints())
+	if err != nil {
+		return nil, fmt.Errorf("service: %w", err)
+	}
+	return stop, nil
+}
+
+func (l *api) endpoints() []bus.Endpoint {
 	heavy := make(places, heavyRequests).bound
 	// A view copies a pointer for each position. More of them at once than there are
 	// processors would be no faster, only larger.
@@ -72,9 +109,9 @@ func reading(endpoint string, a answer) handler {
 // ours refuses requests unless the relay has found that the stream of the
 // ledger's name is this ledger's. Two ledgers of one name on one bus share the
 // subjects of requests, and a retry must not reach the other one.
-func (l *Ledger) ours(h handler) handler {
+func (l *api) ours(h handler) handler {
 	return func(ctx context.Context, body []byte) (bus.Reply, error) {
-		switch s := l.relay.Status(); {
+		switch s := l.Relay().Status(); {
 		case s.State == bus.StateStopped:
 			return bus.Reply{}, &bus.Error{Code: "503", Text: "the stream on this bus is not this ledger's: " + s.Err}
 		case s.Resyncs == 0:
@@ -109,12 +146,12 @@ func (p places) bound(a answer) answer {
 	}
 }
 
-func (l *Ledger) serveSnapshot(ctx context.Context, _ *query) ([]byte, error) {
+func (l *api) serveSnapshot(ctx context.Context, _ *query) ([]byte, error) {
 	s, err := l.Snapshot(ctx)
-	return reply(BackupOf(s), err)
+	return reply(holdfast.BackupOf(s), err)
 }
 
-func (l *Ledger) serveSnapshots(_ context.Context, q *query) ([]byte, error) {
+func (l *api) serveSnapshots(_ context.Context, q *query) ([]byte, error) {
 	after, err := q.afterTokens(2)
 	if err != nil {
 		return nil, err
@@ -135,19 +172,19 @@ func (l *Ledger) serveSnapshots(_ context.Context, q *query) ([]byte, error) {
 	}
 	out := newPage(q)
 	for _, s := range list {
-		if past(&s) && !out.addValue(BackupOf(s), func() string { return cursor(strconv.FormatUint(s.Seq, 10), s.Name) }) {
+		if past(&s) && !out.addValue(holdfast.BackupOf(s), func() string { return cursor(strconv.FormatUint(s.Seq, 10), s.Name) }) {
 			break
 		}
 	}
 	return out.end("")
 }
 
-func (l *Ledger) serveCheckpoint(ctx context.Context, _ *query) ([]byte, error) {
+func (l *api) serveCheckpoint(ctx context.Context, _ *query) ([]byte, error) {
 	n, err := l.Checkpoint(ctx)
 	if err != nil {
 		return nil, coded(err)
 	}
-	return reply(CheckpointOf(n), nil)
+	return reply(holdfast.CheckpointOf(n), nil)
 }
 
 func reply[T any](v T, err error) ([]byte, error) {
@@ -156,7 +193,7 @@ func reply[T any](v T, err error) ([]byte, error) {
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: encode reply: %w", err)
+		return nil, fmt.Errorf("service: encode reply: %w", err)
 	}
 	return b, nil
 }
@@ -171,34 +208,34 @@ func CodeOf(err error) string {
 		err  error
 		code string
 	}{
-		{ErrOutcomeUnknown, "504"}, // whatever it is because of: a 4xx says that nothing was done
-		{ErrInvalid, "400"},
-		{ErrTooMany, "400"},
-		{ErrTooLarge, "400"},
-		{ErrOverReduction, "400"},
-		{ErrLotChoice, "400"},
-		{ErrIncrement, "400"},
-		{ErrTooManyLots, "400"},
-		{ErrUnknownName, "404"},
-		{ErrUnknownPosition, "404"},
-		{ErrUnknownFill, "404"},
-		{ErrNoLot, "404"},
-		{ErrUnknownInstrument, "404"},
-		{ErrRefold, "409"}, // may be because of a history that is trimmed
-		{ErrTrimmed, "410"},
-		{ErrTrimmedHistory, "410"},
-		{ErrVersionConflict, "409"},
-		{ErrIDReused, "409"},
-		{ErrPartlyKnown, "409"},
-		{ErrTooOld, "409"},
-		{ErrAhead, "409"},
-		{ErrInstrumentInUse, "409"},
-		{ErrSplitTwice, "409"},
-		{ErrFailed, "503"},
-		{ErrClosed, "503"},
+		{holdfast.ErrOutcomeUnknown, "504"}, // whatever it is because of: a 4xx says that nothing was done
+		{holdfast.ErrInvalid, "400"},
+		{holdfast.ErrTooMany, "400"},
+		{holdfast.ErrTooLarge, "400"},
+		{holdfast.ErrOverReduction, "400"},
+		{holdfast.ErrLotChoice, "400"},
+		{holdfast.ErrIncrement, "400"},
+		{holdfast.ErrTooManyLots, "400"},
+		{holdfast.ErrUnknownName, "404"},
+		{holdfast.ErrUnknownPosition, "404"},
+		{holdfast.ErrUnknownFill, "404"},
+		{holdfast.ErrNoLot, "404"},
+		{holdfast.ErrUnknownInstrument, "404"},
+		{holdfast.ErrRefold, "409"}, // may be because of a history that is trimmed
+		{holdfast.ErrTrimmed, "410"},
+		{holdfast.ErrTrimmedHistory, "410"},
+		{holdfast.ErrVersionConflict, "409"},
+		{holdfast.ErrIDReused, "409"},
+		{holdfast.ErrPartlyKnown, "409"},
+		{holdfast.ErrTooOld, "409"},
+		{holdfast.ErrAhead, "409"},
+		{holdfast.ErrInstrumentInUse, "409"},
+		{holdfast.ErrSplitTwice, "409"},
+		{holdfast.ErrFailed, "503"},
+		{holdfast.ErrClosed, "503"},
 		{bus.ErrNotRunning, "503"},
-		{ErrNoSigner, "501"},
-		{ErrDamaged, "422"},
+		{holdfast.ErrNoSigner, "501"},
+		{holdfast.ErrDamaged, "422"},
 	} {
 		if errors.Is(err, c.err) {
 			return c.code
@@ -244,7 +281,7 @@ func packageName(text string) int {
 	for again := true; again; {
 		again = false
 		for _, name := range []string{
-			"position: invalid: ", "holdfast: ", "position: ", "projector: ", "journal: ", "snapshotter: ", "checkpoint: ", "bus: ",
+			"position: invalid: ", "holdfast: ", "position: ", "projector: ", "journal: ", "snapshotter: ", "checkpoint: ", "service: ", "bus: ",
 		} {
 			if after, found := strings.CutPrefix(rest, name); found {
 				rest, again = after, true
@@ -271,19 +308,15 @@ func mayRefold(body []byte) bool {
 }
 
 // serveApply takes one mutation, or an array of them as an atomic batch.
-func (l *Ledger) serveApply(ctx context.Context, body []byte) (bus.Reply, error) {
+func (l *api) serveApply(ctx context.Context, body []byte) (bus.Reply, error) {
 	b, err := l.applyRequest(ctx, body)
 	return bus.Reply{Body: b}, err
 }
 
-func (l *Ledger) applyRequest(ctx context.Context, body []byte) ([]byte, error) {
+func (l *api) applyRequest(ctx context.Context, body []byte) ([]byte, error) {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 || body[0] != '[' {
 		m, err := position.UnmarshalMutation(body)
-		if err != nil {
-			return nil, coded(err)
-		}
-		m, err = identified(m, &l.opts)
 		if err != nil {
 			return nil, coded(err)
 		}
@@ -301,11 +334,11 @@ func (l *Ledger) applyRequest(ctx context.Context, body []byte) ([]byte, error) 
 	ms := make([]position.Mutation, len(raw))
 	for i, b := range raw {
 		m, err := position.UnmarshalMutation(b)
-		if err == nil {
-			m, err = identified(m, &l.opts)
-		}
 		if err != nil {
-			return nil, coded(memberError(i, len(raw), err))
+			if len(raw) > 1 {
+				err = &projector.MemberError{Index: i, Err: err}
+			}
+			return nil, coded(err)
 		}
 		ms[i] = m
 	}
@@ -319,25 +352,25 @@ func (l *Ledger) applyRequest(ctx context.Context, body []byte) ([]byte, error) 
 
 // serveStatus replies with the status. Where the accounts would not fit into a
 // message of the server, it says how many are left out; account.list lists them.
-func (l *Ledger) serveStatus(_ context.Context, q *query) ([]byte, error) {
+func (l *api) serveStatus(_ context.Context, q *query) ([]byte, error) {
 	st, err := l.Status()
 	b, err := reply(st, err)
 	if len(b) <= maxReply {
 		return b, err
 	}
-	st.AccountsLeftOut, st.Accounts = len(st.Accounts), []AccountStatus{}
+	st.AccountsLeftOut, st.Accounts = len(st.Accounts), []holdfast.AccountStatus{}
 	q.short, err = reply(st, nil)
 	return b, err
 }
 
-func (l *Ledger) serveVerify(ctx context.Context, q *query) ([]byte, error) {
-	return reply(l.Verify(ctx, VerifyOptions{Deep: q.Deep}))
+func (l *api) serveVerify(ctx context.Context, q *query) ([]byte, error) {
+	return reply(l.Verify(ctx, holdfast.VerifyOptions{Deep: q.Deep}))
 }
 
 // serveRebuild makes the stream anew; the reply is the relay's state.
-func (l *Ledger) serveRebuild(ctx context.Context, _ *query) ([]byte, error) {
-	if err := l.relay.Rebuild(ctx); err != nil {
+func (l *api) serveRebuild(ctx context.Context, _ *query) ([]byte, error) {
+	if err := l.Relay().Rebuild(ctx); err != nil {
 		return nil, coded(err)
 	}
-	return reply(l.relay.Status(), nil)
+	return reply(l.Relay().Status(), nil)
 }

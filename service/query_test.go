@@ -1,4 +1,4 @@
-package holdfast_test
+package service_test
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
 	"github.com/moneyprinter/holdfast/internal/scratch"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 // served opens a ledger that answers requests on an embedded server with a port.
@@ -29,7 +30,7 @@ func served(t *testing.T) *embedded.Server {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	o := quiet()
-	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Serve: true}
+	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Connected: service.Offer}
 	l := open(t, dir, o)
 	applyAll(t, l, randomFills(3, 20))
 	caughtUp(t, l)
@@ -251,6 +252,6 @@ func TestCodeOfAnUnknownOutcome(t *testing.T) {
 		holdfast.ErrInvalid, holdfast.ErrTooLarge, holdfast.ErrUnknownFill, holdfast.ErrTrimmed, holdfast.ErrVersionConflict,
 		holdfast.ErrTooOld, holdfast.ErrDamaged, holdfast.ErrFailed, holdfast.ErrClosed, context.Canceled, nil,
 	} {
-		require.Equal(t, "504", holdfast.CodeOf(&holdfast.UnknownOutcomeError{IDs: []string{"a"}, Err: why}), "%v", why)
+		require.Equal(t, "504", service.CodeOf(&holdfast.UnknownOutcomeError{IDs: []string{"a"}, Err: why}), "%v", why)
 	}
 }
