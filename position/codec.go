@@ -68,19 +68,19 @@ func AppendChange(dst []byte, c *Change) []byte {
 		w, n := roomFor(dst, changeBound(c)+fillBound(&f))
 		return w[:w.change(n, c, &f, nil)]
 	}
-	m := valueOf(c.Cause)
+	m := plain(c.Cause)
 	w, n := roomFor(dst, changeBound(c)+mutationBound(m))
 	return w[:w.change(n, c, nil, m)]
 }
 
 // ChangeBound returns a size that the encoded change does not exceed. It costs
 // far less than encoding.
-func ChangeBound(c *Change) int { return changeBound(c) + mutationBound(valueOf(c.Cause)) }
+func ChangeBound(c *Change) int { return changeBound(c) + mutationBound(plain(c.Cause)) }
 
 // AppendMutation appends the binary form of a mutation, without its expected
 // version, which is a condition and not content.
 func AppendMutation(dst []byte, m Mutation) []byte {
-	m = valueOf(m)
+	m = plain(m)
 	w, n := roomFor(dst, mutationBound(m))
 	return w[:w.mutation(n, m, true, new(origin))]
 }
@@ -104,9 +104,9 @@ func AppendAccount(dst []byte, a *Account) []byte {
 	return w[:w.account(n, a)]
 }
 
-// valueOf returns one of this package's types for what implements [Mutation] in
+// plain returns one of position's types for what implements [Mutation] in
 // another way: a pointer, or a struct that embeds one of them.
-func valueOf(m Mutation) Mutation {
+func plain(m Mutation) Mutation {
 	switch m.(type) {
 	case nil, Fill, Mark, Charge, Amend, DefineInstrument, Split, Settle, Transfer, Adjust, Adopt, Bust, Correct:
 		return m

@@ -150,7 +150,10 @@ func (d *Decoder) termsOf(r *reader, tag byte) *Terms {
 }
 
 // unit is the multiplier of terms that name none.
-func unit() Decimal { return Decimal{lo: one} }
+func unit() Decimal {
+	d, _ := FromWords(0, 1_000_000_000_000_000_000)
+	return d
+}
 
 func (d *Decoder) newTerms(r *reader, encoded string) *knownTerms {
 	t := &knownTerms{encoded: encoded}

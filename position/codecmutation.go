@@ -1,11 +1,14 @@
 package position
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // mutation writes the one member of the oneof, and what an image can refer to
 // into from. Without whole, id and time are left out: what remains is the content
 // that duplicates are compared by.
-func (w wire) mutation(n int, m Mutation, whole bool, from *origin) int {
+func (w writer) mutation(n int, m Mutation, whole bool, from *origin) int {
 	const head = 2 // bytes of tag and length
 	start := n + head
 	var field uint
@@ -53,7 +56,7 @@ func (w wire) mutation(n int, m Mutation, whole bool, from *origin) int {
 }
 
 // move writes the mutations of one key that are no fill.
-func (w wire) move(n int, m Mutation, whole bool, from *origin) (field uint, end int) {
+func (w writer) move(n int, m Mutation, whole bool, from *origin) (field uint, end int) {
 	switch m := m.(type) {
 	case Transfer:
 		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
@@ -91,7 +94,7 @@ func (w wire) move(n int, m Mutation, whole bool, from *origin) (field uint, end
 	return 0, n
 }
 
-func (w wire) meta(n int, m *Meta, whole bool, from *origin) int {
+func (w writer) meta(n int, m *Meta, whole bool, from *origin) int {
 	if whole {
 		n = w.text(n, 1, m.Ident)
 		n = w.time(n, 2, m.Time)
@@ -100,14 +103,14 @@ func (w wire) meta(n int, m *Meta, whole bool, from *origin) int {
 	return n
 }
 
-func (w wire) keyed(n int, m *Meta, k *Key, whole bool, from *origin) int {
+func (w writer) keyed(n int, m *Meta, k *Key, whole bool, from *origin) int {
 	n = w.meta(n, m, whole, from)
 	from.Key = *k
 	return w.key(n, 3, k)
 }
 
 // fillOf writes the member of the oneof that is a fill, the side as a flag.
-func (w wire) fillOf(n int, f *Fill, whole bool, from *origin) int {
+func (w writer) fillOf(n int, f *Fill, whole bool, from *origin) int {
 	start := w.open(n, 1, 1)
 	n = w.keyed(start, &f.Meta, &f.Key, whole, from)
 	n = w.flag(n, 4, f.Side == Sell)
@@ -120,7 +123,7 @@ func (w wire) fillOf(n int, f *Fill, whole bool, from *origin) int {
 	return w.close(start, n, 1)
 }
 
-func (w wire) lotRef(n int, field uint, l *LotRef) int {
+func (w writer) lotRef(n int, field uint, l *LotRef) int {
 	if l == nil {
 		return n
 	}
@@ -131,7 +134,7 @@ func (w wire) lotRef(n int, field uint, l *LotRef) int {
 	return w.close(start, n, 1)
 }
 
-func (w wire) amend(n int, a *Amend, whole bool, from *origin) int {
+func (w writer) amend(n int, a *Amend, whole bool, from *origin) int {
 	n = w.keyed(n, &a.Meta, &a.Key, whole, from)
 	n = w.optional(n, 4, a.Stop)
 	n = w.flag(n, 5, a.NoStop)
@@ -155,7 +158,9 @@ func (w wire) amend(n int, a *Amend, whole bool, from *origin) int {
 		start := w.open(n, 8, 1)
 		n = start
 		var room [MaxMeta]string
-		for _, name := range metaNames(room[:0], a.Metadata) {
+		names := slices.AppendSeq(room[:0], maps.Keys(a.Metadata))
+		slices.Sort(names) // so that a map has one encoding
+		for _, name := range names {
 			n = w.metaItem(n, 1, name, a.Metadata[name])
 		}
 		n = w.close(start, n, 1)
@@ -163,16 +168,7 @@ func (w wire) amend(n int, a *Amend, whole bool, from *origin) int {
 	return n
 }
 
-// metaNames appends the sorted names, so that a map has one encoding.
-func metaNames(dst []string, m map[string]string) []string {
-	for name := range m {
-		dst = append(dst, name)
-	}
-	slices.Sort(dst)
-	return dst
-}
-
-func (w wire) adopt(n int, a *Adopt, whole bool, from *origin) int {
+func (w writer) adopt(n int, a *Adopt, whole bool, from *origin) int {
 	n = w.keyed(n, &a.Meta, &a.Key, whole, from)
 	n = w.decimal(n, 4, a.Qty)
 	n = w.optional(n, 5, a.Price)

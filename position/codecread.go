@@ -241,8 +241,8 @@ func (r *reader) decimal(tag byte, d *Decimal) {
 	b := r.b[i+1 : i+18]
 	size := int(b[0])
 	if uint(size)-1 < 16 && i+2+size <= r.end {
-		v := decimalFrom(binary.LittleEndian.Uint64(b[1:]), binary.LittleEndian.Uint64(b[9:]), size)
-		if decimalLen(v) == size && !v.isMin() {
+		hi, lo := wordsFrom(binary.LittleEndian.Uint64(b[1:]), binary.LittleEndian.Uint64(b[9:]), size)
+		if v, ok := FromWords(hi, lo); ok && wordsLen(hi, lo) == size {
 			*d, r.i = v, i+2+size
 			return
 		}
@@ -270,24 +270,25 @@ func (r *reader) readDecimal(d *Decimal) {
 func (r *reader) present() Decimal {
 	var room [16]byte
 	size := copy(room[:], r.bytes(16))
-	d := decimalFrom(binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:]), size)
-	if decimalLen(d) != size || d.isMin() {
+	hi, lo := wordsFrom(binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:]), size)
+	d, ok := FromWords(hi, lo)
+	if !ok || wordsLen(hi, lo) != size {
 		r.failHere("is no decimal of minimal length within the range")
 		return Decimal{}
 	}
 	return d
 }
 
-// decimalFrom returns the decimal that the first size of 16 bytes stand for, if it
-// is one of minimal length.
-func decimalFrom(lo, hi uint64, size int) Decimal {
+// wordsFrom returns the words of the decimal that the first size of 16 bytes stand
+// for, if it is one of minimal length.
+func wordsFrom(lo, hi uint64, size int) (int64, uint64) {
 	if size <= 8 {
 		shift := 64 - 8*uint(size)
 		low := int64(lo<<shift) >> shift
-		return Decimal{hi: low >> 63, lo: uint64(low)}
+		return low >> 63, uint64(low)
 	}
 	shift := 128 - 8*uint(size)
-	return Decimal{hi: int64(hi<<shift) >> shift, lo: lo}
+	return int64(hi<<shift) >> shift, lo
 }
 
 // string copies a string that is not empty.

@@ -87,7 +87,5 @@ func (d *Decoder) image() *Position {
 		p.Totals.Fees = fees
 		return p
 	}
-	b := new(imageBlock)
-	b.Totals.Fees = b.fee[:0]
-	return &b.Position
+	return NewPosition()
 }

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// wire is a buffer whose length was made large enough beforehand by one of the
+// writer is a buffer whose length was made large enough beforehand by one of the
 // bound functions, so that the fields need no growth checks. Each method writes
 // at n and returns where it ended; the position travels in a register.
-type wire []byte
+type writer []byte
 
 // Upper bounds of what one field takes, tag and length included. slack is what
 // a decimal may touch, but not use, past its end.
@@ -21,14 +21,14 @@ const (
 )
 
 // roomFor returns dst with its spare capacity as a buffer, and where to begin.
-func roomFor(dst []byte, bound int) (w wire, n int) {
+func roomFor(dst []byte, bound int) (w writer, n int) {
 	n = len(dst)
 	dst = slices.Grow(dst, bound+slack)
 	return dst[:cap(dst)], n
 }
 
 // tag writes a tag of a field below 2048.
-func (w wire) tag(n int, field, kind uint) int {
+func (w writer) tag(n int, field, kind uint) int {
 	t := field<<3 | kind
 	if t < 0x80 {
 		w[n] = byte(t)
@@ -39,7 +39,7 @@ func (w wire) tag(n int, field, kind uint) int {
 	return n + 2
 }
 
-func (w wire) varint(n int, v uint64) int {
+func (w writer) varint(n int, v uint64) int {
 	for v >= 0x80 {
 		w[n] = byte(v) | 0x80
 		n++
@@ -49,21 +49,21 @@ func (w wire) varint(n int, v uint64) int {
 	return n + 1
 }
 
-func (w wire) number(n int, field uint, v uint64) int {
+func (w writer) number(n int, field uint, v uint64) int {
 	if v == 0 {
 		return n
 	}
 	return w.varint(w.tag(n, field, varintType), v)
 }
 
-func (w wire) flag(n int, field uint, v bool) int {
+func (w writer) flag(n int, field uint, v bool) int {
 	if !v {
 		return n
 	}
 	return w.number(n, field, 1)
 }
 
-func (w wire) time(n int, field uint, t Time) int {
+func (w writer) time(n int, field uint, t Time) int {
 	if t == 0 {
 		return n
 	}
@@ -71,13 +71,13 @@ func (w wire) time(n int, field uint, t Time) int {
 }
 
 // anyTime writes a time even when it is zero.
-func (w wire) anyTime(n int, field uint, t Time) int {
+func (w writer) anyTime(n int, field uint, t Time) int {
 	n = w.tag(n, field, fixed64Type)
 	binary.LittleEndian.PutUint64(w[n:], uint64(t))
 	return n + 8
 }
 
-func (w wire) text(n int, field uint, s string) int {
+func (w writer) text(n int, field uint, s string) int {
 	if s == "" {
 		return n
 	}
@@ -85,12 +85,12 @@ func (w wire) text(n int, field uint, s string) int {
 }
 
 // element writes a string even when it is empty, as a member of a list.
-func (w wire) element(n int, field uint, s string) int {
+func (w writer) element(n int, field uint, s string) int {
 	n = w.varint(w.tag(n, field, bytesType), uint64(len(s)))
 	return n + copy(w[n:], s)
 }
 
-func (w wire) decimal(n int, field uint, d Decimal) int {
+func (w writer) decimal(n int, field uint, d Decimal) int {
 	if d == (Decimal{}) {
 		return n
 	}
@@ -98,7 +98,7 @@ func (w wire) decimal(n int, field uint, d Decimal) int {
 }
 
 // optional writes a decimal, even zero, unless there is none.
-func (w wire) optional(n int, field uint, d *Decimal) int {
+func (w writer) optional(n int, field uint, d *Decimal) int {
 	if d == nil {
 		return n
 	}
@@ -107,30 +107,31 @@ func (w wire) optional(n int, field uint, d *Decimal) int {
 
 // present writes a decimal even when it is zero. It stores 16 bytes and keeps
 // those that count.
-func (w wire) present(n int, field uint, d Decimal) int {
+func (w writer) present(n int, field uint, d Decimal) int {
 	n = w.tag(n, field, bytesType)
-	size := decimalLen(d)
+	hi, lo := d.Words()
+	size := wordsLen(hi, lo)
 	b := w[n : n+17]
 	b[0] = byte(size)
-	binary.LittleEndian.PutUint64(b[1:9], d.lo)
-	binary.LittleEndian.PutUint64(b[9:17], uint64(d.hi))
+	binary.LittleEndian.PutUint64(b[1:9], lo)
+	binary.LittleEndian.PutUint64(b[9:17], uint64(hi))
 	return n + 1 + size
 }
 
-// decimalLen returns the bytes of the shortest two's complement form, 0 for
-// zero.
-func decimalLen(d Decimal) int {
-	if d.hi == int64(d.lo)>>63 {
-		if d.lo == 0 {
+// wordsLen returns the bytes of the shortest two's complement form of two words, 0
+// for zero.
+func wordsLen(hi int64, lo uint64) int {
+	if hi == int64(lo)>>63 {
+		if lo == 0 {
 			return 0
 		}
-		return bits.Len64(d.lo^uint64(d.hi))/8 + 1
+		return bits.Len64(lo^uint64(hi))/8 + 1
 	}
-	return 8 + bits.Len64(uint64(d.hi^d.hi>>63))/8 + 1
+	return 8 + bits.Len64(uint64(hi^hi>>63))/8 + 1
 }
 
 // sixteen writes a salt or digest.
-func (w wire) sixteen(n int, field uint, b *[16]byte) int {
+func (w writer) sixteen(n int, field uint, b *[16]byte) int {
 	if *b == [16]byte{} {
 		return n
 	}
@@ -142,11 +143,11 @@ func (w wire) sixteen(n int, field uint, b *[16]byte) int {
 // open starts a nested record whose length is expected to take size bytes, and
 // returns where its fields begin; close writes the length, and moves the fields
 // if it takes more bytes or fewer.
-func (w wire) open(n int, field uint, size int) int {
+func (w writer) open(n int, field uint, size int) int {
 	return w.tag(n, field, bytesType) + size
 }
 
-func (w wire) close(start, n, size int) int {
+func (w writer) close(start, n, size int) int {
 	length := n - start
 	if size == 1 && length < 0x80 {
 		w[start-1] = byte(length)

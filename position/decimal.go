@@ -43,6 +43,16 @@ func FromInt(n int64) Decimal {
 	return d
 }
 
+// Words returns the count of 10⁻¹⁸ as two words, two's complement.
+func (d Decimal) Words() (hi int64, lo uint64) { return d.hi, d.lo }
+
+// FromWords is the reverse of Words. It reports false for −2¹²⁷, which is no
+// Decimal.
+func FromWords(hi int64, lo uint64) (Decimal, bool) {
+	d := Decimal{hi: hi, lo: lo}
+	return d, !d.isMin()
+}
+
 // Sign returns −1, 0 or 1.
 func (d Decimal) Sign() int {
 	switch {

@@ -82,6 +82,13 @@ type imageBlock struct {
 	fee [1]Amount
 }
 
+// NewPosition returns a zero position with room for fees in one currency.
+func NewPosition() *Position {
+	b := new(imageBlock)
+	b.Totals.Fees = b.fee[:0]
+	return &b.Position
+}
+
 // lifetimeBlock is to the totals of earlier cycles what imageBlock is to an image.
 // Each record of the key encodes them.
 type lifetimeBlock struct {

@@ -202,3 +202,13 @@ func checkZero(price Decimal, meant bool) error {
 	}
 	return nil
 }
+
+// valueOf returns one of this package's types for what implements [Mutation] in
+// another way: a pointer, or a struct that embeds one of them.
+func valueOf(m Mutation) Mutation {
+	switch m.(type) {
+	case nil, Fill, Mark, Charge, Amend, DefineInstrument, Split, Settle, Transfer, Adjust, Adopt, Bust, Correct:
+		return m
+	}
+	return m.Identified("", 0)
+}

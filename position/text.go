@@ -20,6 +20,15 @@ func clip(s string) string {
 	return s[:n] + "…"
 }
 
+// metaNames appends the sorted names.
+func metaNames(dst []string, m map[string]string) []string {
+	for name := range m {
+		dst = append(dst, name)
+	}
+	slices.Sort(dst)
+	return dst
+}
+
 func sortedNames(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 func checkMeta(name, value string) error {

@@ -26,9 +26,6 @@ type WindowEntry struct {
 	Count uint32 // how many changes it gave, at least 1
 }
 
-// AheadOf returns by how much an event time is ahead of a record time.
-func (t Time) AheadOf(record Time) time.Duration { return time.Duration(max(t-record, 0)) }
-
 // Last returns the seq of the mutation's last change.
 func (e *WindowEntry) Last() uint64 { return e.First + uint64(e.Count) - 1 }
 
