@@ -7,37 +7,38 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 func TestRoundTripOfRandomValues(t *testing.T) {
-	s := newValues(t, 0)
+	s := sample.NewValues(t, 0)
 	var d position.Decoder
 	var buf []byte
 	for i := range 10_000 {
 		switch i % 5 {
 		case 0, 1:
-			c := s.change()
+			c := s.Change()
 			buf = position.AppendChange(buf[:0], &c)
 			got, err := d.Change(buf)
 			require.NoError(t, err, "%d: %+v", i, c)
 			require.Equal(t, c, got)
 			require.Equal(t, buf, position.AppendChange(nil, &got))
 		case 2:
-			m := s.mutation()
+			m := s.Mutation()
 			buf = position.AppendMutation(buf[:0], m)
 			got, err := d.Mutation(buf)
 			require.NoError(t, err, "%d: %+v", i, m)
 			require.Equal(t, m, got)
 		case 3:
-			p := s.position()
+			p := s.Position()
 			buf = position.AppendPosition(buf[:0], p)
 			got, err := d.Position(buf)
 			require.NoError(t, err, "%d: %+v", i, p)
 			require.Equal(t, p, got)
 			require.Equal(t, buf, position.AppendPosition(nil, got))
 		case 4:
-			in, a := s.instrument(), s.account()
+			in, a := s.Instrument(), s.Account()
 			gotIn, err := d.Instrument(position.AppendInstrument(nil, in))
 			require.NoError(t, err)
 			require.Equal(t, in, gotIn)
@@ -48,7 +49,7 @@ func TestRoundTripOfRandomValues(t *testing.T) {
 	}
 }
 
-// drawn lets rapid choose, and so shrink, what valueSource makes of it.
+// drawn lets rapid choose, and so shrink, what sample.Values makes of it.
 type drawn struct{ *rapid.T }
 
 func (d drawn) Uint64() uint64 { return rapid.Uint64().Draw(d.T, "n") }
@@ -56,12 +57,12 @@ func (d drawn) Uint64() uint64 { return rapid.Uint64().Draw(d.T, "n") }
 func TestRoundTripOfDrawnValues(t *testing.T) {
 	var d position.Decoder // with tables from earlier values
 	rapid.Check(t, func(rt *rapid.T) {
-		s := valueSource{rand.New(drawn{rt})}
-		c := s.change()
+		s := sample.Values{Rand: rand.New(drawn{rt})}
+		c := s.Change()
 		got, err := d.Change(position.AppendChange(nil, &c))
 		require.NoError(rt, err)
 		require.Equal(rt, c, got)
-		m := s.mutation()
+		m := s.Mutation()
 		again, err := d.Mutation(position.AppendMutation(nil, m))
 		require.NoError(rt, err)
 		require.Equal(rt, m, again)
@@ -71,12 +72,12 @@ func TestRoundTripOfDrawnValues(t *testing.T) {
 // A position by itself has its lots, and the same one in a change only their
 // number and digest, from which the lots before make those after.
 func TestLotsOfAnImage(t *testing.T) {
-	p := openPosition()
+	p := sample.OpenPosition()
 	got, err := new(position.Decoder).Position(position.AppendPosition(nil, p))
 	require.NoError(t, err)
 	require.Equal(t, p, got)
 
-	c := position.Change{Kind: position.Increased, Parts: 1, Cause: sampleFill(), After: p}
+	c := position.Change{Kind: position.Increased, Parts: 1, Cause: sample.Fill(), After: p}
 	change, err := new(position.Decoder).Change(position.AppendChange(nil, &c))
 	require.NoError(t, err)
 	require.Equal(t, &position.Lots{Count: 2, Next: p.Lots.Next, Sum: p.Lots.Sum}, change.After.Lots)
@@ -84,7 +85,7 @@ func TestLotsOfAnImage(t *testing.T) {
 	require.Equal(t, c, change)
 
 	// Without lots there is one form of both.
-	p = lotPosition()
+	p = sample.LotPosition()
 	p.Lots = &position.Lots{Next: 3}
 	got, err = new(position.Decoder).Position(position.AppendPosition(nil, p))
 	require.NoError(t, err)
@@ -101,7 +102,7 @@ func TestDecoderShares(t *testing.T) {
 		require.Equal(t, c, got)
 		return got.After
 	}
-	c := samples()["fill_increased"]
+	c := sample.Changes()["fill_increased"]
 	first := change(c)
 	other := c
 	p := *c.After
@@ -121,25 +122,25 @@ func TestDecoderShares(t *testing.T) {
 	q.Prior = &position.Lifetime{}
 	require.Equal(t, new(position.Lifetime), change(c).Prior)
 
-	i, err := d.Instrument(position.AppendInstrument(nil, &position.Instrument{Name: "X", Terms: sampleTerms()}))
+	i, err := d.Instrument(position.AppendInstrument(nil, &position.Instrument{Name: "X", Terms: sample.Terms()}))
 	require.NoError(t, err)
 	require.Same(t, first.Terms, i.Terms)
 	m, err := d.Mutation(position.AppendMutation(nil, position.DefineInstrument{Instrument: "X"}))
 	require.NoError(t, err)
 	require.Equal(t, position.DefineInstrument{Instrument: "X"}, m, "what a definition leaves out is not filled in")
 
-	none, err := d.Position(position.AppendPosition(nil, &position.Position{Key: sampleKey()}))
+	none, err := d.Position(position.AppendPosition(nil, &position.Position{Key: sample.Key()}))
 	require.NoError(t, err)
-	require.Equal(t, plainTerms(), none.Terms, "terms are never nil")
+	require.Equal(t, sample.PlainTerms(), none.Terms, "terms are never nil")
 }
 
 // A decoder must not hold on to its input, and must not be confused by what it
 // has seen before.
 func TestDecoderSharesNothingWithInput(t *testing.T) {
-	s := newValues(t, 0)
+	s := sample.NewValues(t, 0)
 	var d position.Decoder
 	for range 2_000 {
-		c := s.change()
+		c := s.Change()
 		b := position.AppendChange(nil, &c)
 		got, err := d.Change(b)
 		require.NoError(t, err)
@@ -156,9 +157,9 @@ func TestDecoderSharesNothingWithInput(t *testing.T) {
 // The encoders write after what dst holds and touch nothing of it, and what
 // they return does not depend on dst's spare capacity.
 func TestAppendKeepsWhatIsThere(t *testing.T) {
-	s := newValues(t, 0)
+	s := sample.NewValues(t, 0)
 	for range 500 {
-		c := s.change()
+		c := s.Change()
 		want := position.AppendChange(nil, &c)
 		for _, room := range []int{0, 1, 100, 100_000} {
 			dst := append(make([]byte, 0, 7+room), "journal"...)
@@ -170,13 +171,13 @@ func TestAppendKeepsWhatIsThere(t *testing.T) {
 }
 
 func TestSeqAndExpectedVersionAreNotEncoded(t *testing.T) {
-	s := newValues(t, 0)
-	p := s.position()
+	s := sample.NewValues(t, 0)
+	p := s.Position()
 	before := position.AppendPosition(nil, p)
 	p.Seq = 77
 	require.Equal(t, before, position.AppendPosition(nil, p))
 
-	f := s.fill()
+	f := s.Fill()
 	before = position.AppendMutation(nil, f)
 	version := uint64(3)
 	f.ExpectVersion = &version
@@ -185,13 +186,13 @@ func TestSeqAndExpectedVersionAreNotEncoded(t *testing.T) {
 }
 
 func TestEncodeAllocatesNothing(t *testing.T) {
-	s := newValues(t, 11)
+	s := sample.NewValues(t, 11)
 	buf := make([]byte, 0, 1<<20)
 	for range 200 {
-		c := s.change()
+		c := s.Change()
 		require.Zero(t, testing.AllocsPerRun(20, func() { buf = position.AppendChange(buf[:0], &c) }), "%+v", c)
 	}
-	var m position.Mutation = sampleFill()
+	var m position.Mutation = sample.Fill()
 	require.Zero(t, testing.AllocsPerRun(20, func() { position.FingerprintOf(m) }))
 }
 
@@ -200,7 +201,7 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 func TestEveryBitFlip(t *testing.T) {
 	var d position.Decoder
 	accepted := 0
-	for name, c := range samples() {
+	for name, c := range sample.Changes() {
 		b := position.AppendChange(nil, &c)
 		for bit := range len(b) * 8 {
 			b[bit/8] ^= 1 << (bit % 8)
@@ -229,12 +230,12 @@ func TestEveryBitFlip(t *testing.T) {
 // seen.
 func TestDecoderForgetsAndGoesOn(t *testing.T) {
 	var d position.Decoder
-	c := samples()["fill_opened"]
+	c := sample.Changes()["fill_opened"]
 	var buf []byte
 	for i := range 70_000 {
 		after := *c.After
 		after.Key.Account = "account " + position.FromInt(int64(i)).String()
-		after.Terms = sampleTerms()
+		after.Terms = sample.Terms()
 		after.Terms.Multiplier = position.FromInt(int64(i + 2))
 		buf = position.AppendPosition(buf[:0], &after)
 		got, err := d.Position(buf)

@@ -3,14 +3,15 @@ package position_test
 import (
 	"testing"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 // benchChanges are an ordinary fill of a linear position in its second cycle, one
 // that consumes two of its lots, and the fullest sample.
 func benchChanges() map[string]position.Change {
-	p := samplePosition()
-	p.Terms = plainTerms()
+	p := sample.Position()
+	p.Terms = sample.PlainTerms()
 	p.Terms.Quote, p.Terms.Settlement = "USD", "USD"
 	p.Cycle, p.Version = 2, 300
 	p.Qty, p.Cost, p.EntryQty, p.EntryValue = num("1.5"), num("75123.456"), num("2.5"), num("125123.456")
@@ -19,10 +20,10 @@ func benchChanges() map[string]position.Change {
 	p.Prior = &position.Lifetime{Totals: position.Totals{Realized: num("-1234.56"), Fees: position.Amounts{{Currency: "USD", Value: num("612.5")}}}, Losses: 1}
 	p.Entries, p.Exits = 2, 1
 	p.High, p.Low = num("51000.5"), num("49000")
-	fill := sampleFill()
+	fill := sample.Fill()
 	fill.Qty, fill.Price, fill.Fee, fill.FeeCurrency = num("0.5"), num("50123.45"), num("12.530863"), "USD"
 	lots := *p
-	lots.Terms = plainTerms()
+	lots.Terms = sample.PlainTerms()
 	lots.Terms.Quote, lots.Terms.Settlement, lots.Terms.CostMethod = "USD", "USD", position.FIFO
 	lots.Lots = &position.Lots{Count: 100, Next: 300, Sum: [16]byte{1, 15: 1}}
 	sell := fill
@@ -33,7 +34,7 @@ func benchChanges() map[string]position.Change {
 	}
 	return map[string]position.Change{
 		"fill": {Kind: position.Increased, Parts: 1, Prev: 1_234_567, Cause: fill, Qty: num("0.5"), Value: num("25061.725"), Fee: num("12.530863"), After: p},
-		"full": samples()["fill_increased"],
+		"full": sample.Changes()["fill_increased"],
 		"lot":  lot,
 	}
 }
@@ -88,7 +89,7 @@ func BenchmarkDecodeRecorded(b *testing.B) {
 }
 
 func BenchmarkFingerprint(b *testing.B) {
-	var m position.Mutation = sampleFill()
+	var m position.Mutation = sample.Fill()
 	b.ReportAllocs()
 	for b.Loop() {
 		position.FingerprintOf(m)

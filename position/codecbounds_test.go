@@ -1,12 +1,12 @@
 package position_test
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -28,7 +28,7 @@ func TestLargestChangeFitsTheLimit(t *testing.T) {
 	totals := position.Totals{Realized: low, Funding: low, Fees: amounts, Charges: amounts}
 	c := position.Change{
 		Kind: position.Amended, Part: 1<<32 - 1, Parts: 1<<32 - 1, Cause: amend,
-		After: &position.Position{Terms: plainTerms(), Totals: totals, Prior: &position.Lifetime{Totals: totals}, Conditions: cond},
+		After: &position.Position{Terms: sample.PlainTerms(), Totals: totals, Prior: &position.Lifetime{Totals: totals}, Conditions: cond},
 	}
 	b := position.AppendChange(nil, &c)
 	t.Logf("%d bytes", len(b))
@@ -41,10 +41,10 @@ func TestLargestChangeFitsTheLimit(t *testing.T) {
 // largestLots returns a position of MaxLots lots, each as long as can be.
 func largestLots() *position.Position {
 	low := position.MustParse("-170141183460469231731.687303715884105727")
-	p := lotPosition()
+	p := sample.LotPosition()
 	p.Lots = &position.Lots{Open: make([]position.Lot, position.MaxLots), Count: position.MaxLots, Next: 1<<64 - 1, Sum: [16]byte{1}}
 	for i := range p.Lots.Open {
-		p.Lots.Open[i] = position.Lot{ID: 1<<63 + uint64(i), Qty: low, Cost: low, Opened: sampleTime, Label: strings.Repeat("l", position.MaxName)}
+		p.Lots.Open[i] = position.Lot{ID: 1<<63 + uint64(i), Qty: low, Cost: low, Opened: sample.Time, Label: strings.Repeat("l", position.MaxName)}
 	}
 	return p
 }
@@ -59,7 +59,7 @@ func TestLargestPositionFitsTheLimit(t *testing.T) {
 	require.Equal(t, p, got)
 
 	// The change has not a byte of them, however many there are.
-	c := position.Change{Kind: position.Opened, Parts: 1, Cause: sampleFill(), After: p}
+	c := position.Change{Kind: position.Opened, Parts: 1, Cause: sample.Fill(), After: p}
 	require.Less(t, len(position.AppendChange(nil, &c)), 400)
 	require.Less(t, position.ChangeBound(&c), 2000)
 
@@ -77,7 +77,7 @@ func TestLargestPositionFitsTheLimit(t *testing.T) {
 // that brings as many may be too large, but is read where it is not.
 func TestAChangeOfEveryLot(t *testing.T) {
 	low := position.MustParse("-170141183460469231731.687303715884105727")
-	c := lotSamples()["lot_closed"]
+	c := sample.LotChanges()["lot_closed"]
 	c.Consumed = nil
 	for i := range position.MaxLots {
 		c.Consumed = append(c.Consumed, position.LotUse{ID: 1<<21 + uint64(i), Qty: low, Cost: low})
@@ -88,9 +88,9 @@ func TestAChangeOfEveryLot(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, c, got)
 
-	one := position.Change{Kind: position.Opened, Parts: 1, Cause: sampleFill(), After: lotPosition()}
+	one := position.Change{Kind: position.Opened, Parts: 1, Cause: sample.Fill(), After: sample.LotPosition()}
 	for range position.MaxLots + 1 {
-		one.Opened = append(one.Opened, position.Lot{ID: 1, Opened: sampleTime, Label: sampleFill().Ident})
+		one.Opened = append(one.Opened, position.Lot{ID: 1, Opened: sample.Time, Label: sample.Fill().Ident})
 	}
 	_, err = new(position.Decoder).Change(position.AppendChange(nil, &one))
 	require.ErrorContains(t, err, "change, field 12 is repeated more than 10000 times")
@@ -105,89 +105,14 @@ func TestAChangeOfEveryLot(t *testing.T) {
 // The bound must hold for whatever is encoded, because the encoders check
 // nothing on their way; and it must not be so far off that it is of no use.
 func TestChangeBound(t *testing.T) {
-	s := newValues(t, 0)
+	s := sample.NewValues(t, 0)
 	for range 5_000 {
-		c := s.change()
+		c := s.Change()
 		n := len(position.AppendChange(nil, &c))
 		require.GreaterOrEqual(t, position.ChangeBound(&c), n)
 		require.Less(t, position.ChangeBound(&c), 4*n+2000)
 	}
-	for name, c := range longSamples() {
+	for name, c := range sample.LongChanges() {
 		require.GreaterOrEqual(t, position.ChangeBound(&c), len(position.AppendChange(nil, &c)), name)
-	}
-}
-
-// longSamples hold numbers of the most bytes wherever there is a number.
-func longSamples() map[string]position.Change {
-	long := position.MustParse("-170141183460469231731.687303715884105727")
-	all := map[string]position.Change{}
-	for name, c := range samples() {
-		c.Part, c.Parts, c.Prev, c.Fill, c.Qty, c.Value, c.Realized, c.Fee = 1<<32-1, 1<<32-1, 1<<64-1, 1<<64-1, long, long, long, long
-		if c.After != nil {
-			p := *c.After
-			fillIn(reflect.ValueOf(&p).Elem(), long)
-			c.After = &p
-		}
-		if c.Instrument != nil {
-			i := *c.Instrument
-			fillIn(reflect.ValueOf(&i).Elem(), long)
-			c.Instrument = &i
-		}
-		if c.Cause != nil {
-			m := reflect.New(reflect.TypeOf(c.Cause)).Elem()
-			m.Set(reflect.ValueOf(c.Cause))
-			fillIn(m, long)
-			c.Cause = mutationIn(m)
-		}
-		all[name] = c
-	}
-	return all
-}
-
-// mutationIn returns what v holds, or nil.
-func mutationIn(v reflect.Value) position.Mutation {
-	m, ok := reflect.TypeAssert[position.Mutation](v)
-	if !ok {
-		return nil
-	}
-	return m
-}
-
-// fillIn sets every number and text of v, in what it points to as well, to one
-// that takes as many bytes as there are.
-func fillIn(v reflect.Value, long position.Decimal) {
-	if v.Type() == reflect.TypeFor[position.Decimal]() {
-		v.Set(reflect.ValueOf(long))
-		return
-	}
-	//exhaustive:ignore
-	switch v.Kind() {
-	case reflect.Struct:
-		for _, f := range v.Fields() {
-			fillIn(f, long)
-		}
-	case reflect.Pointer:
-		p := reflect.New(v.Type().Elem())
-		if !v.IsNil() {
-			p.Elem().Set(v.Elem())
-		}
-		fillIn(p.Elem(), long)
-		v.Set(p)
-	case reflect.Slice:
-		list := reflect.MakeSlice(v.Type(), 3, 3)
-		for i := range 3 {
-			fillIn(list.Index(i), long)
-		}
-		v.Set(list)
-	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
-		v.SetUint(1<<v.Type().Bits() - 1)
-	case reflect.Int64:
-		v.SetInt(1<<63 - 1)
-	case reflect.Int8:
-		v.SetInt(int64(position.Sell))
-	case reflect.Bool:
-		v.SetBool(true)
-	case reflect.String:
-		v.SetString(strings.Repeat("s", 64))
 	}
 }

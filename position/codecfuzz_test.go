@@ -6,13 +6,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 // Whatever the bytes: no panic, and what is accepted encodes to the same bytes.
 
 func FuzzDecodeChange(f *testing.F) {
-	for _, c := range samples() {
+	for _, c := range sample.Changes() {
 		f.Add(position.AppendChange(nil, &c))
 	}
 	var seen position.Decoder // with tables from earlier inputs
@@ -46,7 +47,7 @@ func FuzzDecodeChange(f *testing.F) {
 }
 
 func FuzzDecodeMutation(f *testing.F) {
-	for _, c := range samples() {
+	for _, c := range sample.Changes() {
 		if c.Cause != nil {
 			f.Add(position.AppendMutation(nil, c.Cause))
 		}
@@ -68,8 +69,8 @@ func FuzzDecodeMutation(f *testing.F) {
 }
 
 func FuzzDecodePosition(f *testing.F) {
-	f.Add(position.AppendPosition(nil, openPosition()))
-	for _, c := range samples() {
+	f.Add(position.AppendPosition(nil, sample.OpenPosition()))
+	for _, c := range sample.Changes() {
 		if c.After != nil {
 			f.Add(position.AppendPosition(nil, c.After))
 		}
@@ -91,7 +92,7 @@ func FuzzDecodePosition(f *testing.F) {
 
 // The other images have no part in a change that would fuzz them enough.
 func FuzzDecodeImages(f *testing.F) {
-	for _, c := range samples() {
+	for _, c := range sample.Changes() {
 		if c.Instrument != nil {
 			f.Add(position.AppendInstrument(nil, c.Instrument))
 		}

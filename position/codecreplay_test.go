@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -39,11 +40,11 @@ func recorded(t *testing.T, d *position.Decoder, b []byte, room *position.Positi
 }
 
 func TestRecordedIsTheChange(t *testing.T) {
-	s := newValues(t, 0)
+	s := sample.NewValues(t, 0)
 	var d, replaying position.Decoder
 	room := new(position.Position)
 	for i := range 5_000 {
-		c := s.change()
+		c := s.Change()
 		b := position.AppendChange(nil, &c)
 		want, err := d.Change(b)
 		require.NoError(t, err)
@@ -84,7 +85,7 @@ func TestRoomForFees(t *testing.T) {
 
 // KeyOf finds the key of the position, and of no other thing.
 func TestKeyOf(t *testing.T) {
-	for name, c := range samples() {
+	for name, c := range sample.Changes() {
 		b := position.AppendChange(nil, &c)
 		got := position.KeyOf(b)
 		if c.After == nil {

@@ -10,11 +10,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 func TestNewerFormatIsRefusedByName(t *testing.T) {
-	c := samples()["fill_opened"]
+	c := sample.Changes()["fill_opened"]
 	b := position.AppendChange(nil, &c)
 	var d position.Decoder
 
@@ -97,24 +98,24 @@ func manyCurrencies(n int) []byte {
 // A change whose parts do not go with its kind would be a trap for every
 // reader that trusts the kind.
 func TestShapeOfChanges(t *testing.T) {
-	all := samples()
+	all := sample.Changes()
 	opened, marked, split := all["fill_opened"], all["mark"], all["split_instrument"]
 	lots := []position.Lot{{ID: 1}}
 	for name, c := range map[string]position.Change{
 		"no kind":              {},
-		"opened, no image":     {Kind: position.Opened, Cause: sampleFill()},
+		"opened, no image":     {Kind: position.Opened, Cause: sample.Fill()},
 		"opened, no cause":     {Kind: position.Opened, After: opened.After},
-		"opened, two images":   {Kind: position.Opened, Cause: sampleFill(), After: opened.After, Account: all["account"].Account},
-		"marked by a fill":     {Kind: position.Marked, Cause: sampleFill()},
+		"opened, two images":   {Kind: position.Opened, Cause: sample.Fill(), After: opened.After, Account: all["account"].Account},
+		"marked by a fill":     {Kind: position.Marked, Cause: sample.Fill()},
 		"marked with image":    {Kind: position.Marked, Cause: marked.Cause, After: opened.After},
-		"epoch with cause":     {Kind: position.EpochBegun, Cause: sampleFill(), Epoch: all["epoch"].Epoch},
+		"epoch with cause":     {Kind: position.EpochBegun, Cause: sample.Fill(), Epoch: all["epoch"].Epoch},
 		"epoch without epoch":  {Kind: position.EpochBegun},
 		"instrument missing":   {Kind: position.Defined, Cause: all["instrument"].Cause},
 		"split, no image":      {Kind: position.SplitChange, Cause: split.Cause},
 		"split, two images":    {Kind: position.SplitChange, Cause: split.Cause, Instrument: split.Instrument, After: opened.After},
 		"lots, no position":    {Kind: position.SplitChange, Cause: split.Cause, Instrument: split.Instrument, Opened: lots},
 		"uses, no position":    {Kind: position.Marked, Cause: marked.Cause, Consumed: []position.LotUse{{ID: 1}}},
-		"opened by instrument": {Kind: position.Opened, Cause: sampleFill(), Instrument: split.Instrument},
+		"opened by instrument": {Kind: position.Opened, Cause: sample.Fill(), Instrument: split.Instrument},
 	} {
 		_, err := new(position.Decoder).Change(position.AppendChange(nil, &c))
 		require.ErrorIs(t, err, position.ErrFormat, name)
@@ -142,9 +143,9 @@ func TestShapeOfChanges(t *testing.T) {
 
 // What is left out has one form: to write it all the same is an error.
 func TestWhatTheCauseSaysIsNotRepeated(t *testing.T) {
-	fill := sampleFill()
+	fill := sample.Fill()
 	key := position.AppendPosition(nil, &position.Position{Key: fill.Key})
-	moment := binary.LittleEndian.AppendUint64(nil, uint64(sampleTime))
+	moment := binary.LittleEndian.AppendUint64(nil, uint64(sample.Time))
 	after := func(fields ...byte) []byte {
 		b := position.AppendMutation(nil, fill)
 		b = append([]byte{8, 1, 5<<3 | 2, byte(len(b))}, b...) // kind, cause
@@ -195,17 +196,17 @@ func TestWhatTheCauseSaysIsNotRepeated(t *testing.T) {
 }
 
 func TestLotsOfAPositionAreChecked(t *testing.T) {
-	p := openPosition()
+	p := sample.OpenPosition()
 	p.Lots.Open[0], p.Lots.Open[1] = p.Lots.Open[1], p.Lots.Open[0]
 	_, err := new(position.Decoder).Position(position.AppendPosition(nil, p))
 	require.ErrorContains(t, err, "position.lots, field 4 is not in the order of opening")
 
-	p = openPosition()
+	p = sample.OpenPosition()
 	p.Lots.Open[1] = p.Lots.Open[0]
 	_, err = new(position.Decoder).Position(position.AppendPosition(nil, p))
 	require.ErrorContains(t, err, "position.lots, field 4 is not in the order of opening")
 
-	p = openPosition()
+	p = sample.OpenPosition()
 	p.Lots.Next = 9
 	_, err = new(position.Decoder).Position(position.AppendPosition(nil, p))
 	require.ErrorContains(t, err, "position.lots, field 4 holds the number 9, the next one is 9")

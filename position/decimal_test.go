@@ -384,3 +384,5 @@ func BenchmarkAppendText(b *testing.B) {
 		buf = y.AppendText(buf[:0])
 	}
 }
+
+func num(s string) position.Decimal { return position.MustParse(s) }

@@ -7,11 +7,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 func TestFingerprint(t *testing.T) {
-	base := sampleFill()
+	base := sample.Fill()
 	want := position.FingerprintOf(base)
 
 	later := base
@@ -54,7 +55,7 @@ func TestFingerprint(t *testing.T) {
 // one that the binary form forgot would let another mutation pass as a retry.
 func TestFingerprintCoversEveryMember(t *testing.T) {
 	all := map[reflect.Type]position.Mutation{}
-	for _, c := range longSamples() {
+	for _, c := range sample.LongChanges() {
 		if c.Cause != nil {
 			all[reflect.TypeOf(c.Cause)] = c.Cause
 		}
@@ -63,7 +64,7 @@ func TestFingerprintCoversEveryMember(t *testing.T) {
 	for _, m := range all {
 		want := position.FingerprintOf(m).Content
 		eachMember(reflect.ValueOf(m).Type().Name(), reflect.ValueOf(m), func(path string, changed reflect.Value) {
-			got := position.FingerprintOf(mutationIn(changed))
+			got := position.FingerprintOf(sample.MutationIn(changed))
 			if strings.Contains(path, ".Meta.") || strings.HasSuffix(path, ".ZeroPrice") { // that follows from the price
 				require.Equal(t, want, got.Content, path)
 			} else {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -49,8 +50,8 @@ func indented(t *testing.T, b []byte) []byte {
 }
 
 func TestGoldenChanges(t *testing.T) {
-	stamp := position.Stamp{Seq: 42, Epoch: 3, Time: sampleTime + 1_000_000}
-	for name, c := range samples() {
+	stamp := position.Stamp{Seq: 42, Epoch: 3, Time: sample.Time + 1_000_000}
+	for name, c := range sample.Changes() {
 		golden(t, name+".change.hex", hexLines(position.AppendChange(nil, &c)))
 		golden(t, name+".change.json", indented(t, position.AppendChangeJSON(nil, stamp, &c)))
 
@@ -78,7 +79,7 @@ func TestGoldenChanges(t *testing.T) {
 func TestGoldenFilesAreAllRead(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(goldenDir, "*.change.hex"))
 	require.NoError(t, err)
-	require.Len(t, files, len(samples()))
+	require.Len(t, files, len(sample.Changes()))
 }
 
 // TestGoldenSchemas: what the schemas of format 1 promise still holds. A schema

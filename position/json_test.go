@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -105,20 +106,20 @@ func TestMutationsDoNotHoldTheirLine(t *testing.T) {
 func TestUnmarshalReadsEveryMember(t *testing.T) {
 	three := uint64(3)
 	stop := num("1.5")
-	meta := position.Meta{Ident: "e-1", Time: sampleTime}
+	meta := position.Meta{Ident: "e-1", Time: sample.Time}
 	rest := `"id":"e-1","time":"2026-01-02T04:04:05.000000006+01:00"`
 	key := `"account":"A","instrument":"XBTUSD","strategy":"trend","leg":"long"`
 	for line, want := range map[string]position.Mutation{
 		`{"type":"fill",` + rest + `,` + key + `,"side":"sell","qty":"1.5","price":"-2","fee":"0.1","fee_currency":"XBT","expect_version":3}`: position.Fill{
-			Meta: position.Meta{Ident: "e-1", Time: sampleTime, ExpectVersion: &three}, Key: sampleKey(), Side: position.Sell,
+			Meta: position.Meta{Ident: "e-1", Time: sample.Time, ExpectVersion: &three}, Key: sample.Key(), Side: position.Sell,
 			Qty: num("1.5"), Price: num("-2"), Fee: num("0.1"), FeeCurrency: "XBT",
 		},
 		`{"type":"mark",` + rest + `,"instrument":"X","price":"7"}`: position.Mark{Meta: meta, Instrument: "X", Price: num("7")},
 		`{"type":"charge",` + rest + `,` + key + `,"kind":"dividend","amount":"-7","currency":"EUR"}`: position.Charge{
-			Meta: meta, Key: sampleKey(), Kind: position.Dividend, Amount: num("-7"), Currency: "EUR",
+			Meta: meta, Key: sample.Key(), Kind: position.Dividend, Amount: num("-7"), Currency: "EUR",
 		},
 		`{"type":"amend",` + rest + `,` + key + `,"stop":"1.5","targets":["2","3"],"tags":["t"],"metadata":{"a":"b"}}`: position.Amend{
-			Meta: meta, Key: sampleKey(), Stop: &stop, Targets: []position.Decimal{num("2"), num("3")},
+			Meta: meta, Key: sample.Key(), Stop: &stop, Targets: []position.Decimal{num("2"), num("3")},
 			Tags: []string{"t"}, Metadata: map[string]string{"a": "b"},
 		},
 		`{"type":"instrument",` + rest + `,"instrument":"X","kind":"quanto","multiplier":"0.01","base":"B","quote":"Q","settlement":"S"}`: position.DefineInstrument{
@@ -132,11 +133,11 @@ func TestUnmarshalReadsEveryMember(t *testing.T) {
 }
 
 func TestJSONRoundTripOfRandomMutations(t *testing.T) {
-	s := newValues(t, 0)
+	s := sample.NewValues(t, 0)
 	schema := compile(t, position.MutationSchema())
 	done := 0
 	for i := range 5_000 {
-		m := s.mutation()
+		m := s.Mutation()
 		b, err := position.MarshalMutation(m)
 		if err != nil {
 			require.ErrorIs(t, err, position.ErrInvalid)
@@ -156,16 +157,16 @@ func TestJSONRoundTripOfRandomMutations(t *testing.T) {
 	require.ErrorIs(t, err, position.ErrInvalid)
 	_, err = position.MarshalMutation(position.Fill{})
 	require.ErrorIs(t, err, position.ErrInvalid)
-	tooLarge := sampleFill()
+	tooLarge := sample.Fill()
 	tooLarge.Price = num("170141183460469231731.68")
 	_, err = position.MarshalMutation(tooLarge)
 	require.ErrorIs(t, err, position.ErrOverflow)
-	f := sampleFill()
+	f := sample.Fill()
 	b, err := position.MarshalMutation(&f)
 	require.NoError(t, err)
 	got, err := position.UnmarshalMutation(b)
 	require.NoError(t, err)
-	require.Equal(t, sampleFill(), got)
+	require.Equal(t, sample.Fill(), got)
 }
 
 func requireValid(tb testing.TB, schema *jsonschema.Schema, b []byte) {
@@ -178,16 +179,16 @@ func requireValid(tb testing.TB, schema *jsonschema.Schema, b []byte) {
 // What the writers write is what the schemas say, member for member: unknown
 // members are refused there and all members are required.
 func TestOutputFollowsItsSchema(t *testing.T) {
-	s := newValues(t, 0)
+	s := sample.NewValues(t, 0)
 	positions, changes := compile(t, position.PositionSchema()), compile(t, position.ChangeSchema())
-	stamp := position.Stamp{Seq: 1<<63 + 1, Epoch: 3, Time: sampleTime}
-	for _, c := range samples() {
+	stamp := position.Stamp{Seq: 1<<63 + 1, Epoch: 3, Time: sample.Time}
+	for _, c := range sample.Changes() {
 		requireValid(t, changes, position.AppendChangeJSON(nil, stamp, &c))
 	}
 	for range 300 {
-		p := s.position()
+		p := s.Position()
 		requireValid(t, positions, position.AppendPositionJSON(nil, p))
-		c := s.change()
+		c := s.Change()
 		if b, err := position.MarshalMutation(c.Cause); c.Cause != nil && err != nil {
 			require.ErrorIs(t, err, position.ErrInvalid, "%s", b)
 			continue
@@ -199,7 +200,7 @@ func TestOutputFollowsItsSchema(t *testing.T) {
 }
 
 func TestPositionJSONMembers(t *testing.T) {
-	p := fullPosition()
+	p := sample.FullPosition()
 	p.Seq = 99
 	var got map[string]any
 	require.NoError(t, json.Unmarshal(position.AppendPositionJSON(nil, p), &got))
@@ -232,7 +233,7 @@ func TestPositionJSONMembers(t *testing.T) {
 
 func TestJSONTextIsEscaped(t *testing.T) {
 	for _, text := range []string{"", "plain", `"`, `\`, "\x00\x1f\n", "é漢𝄞", "\u2028", "</script>", "\x7f", "a\"b\\c\nd"} {
-		p := samplePosition()
+		p := sample.Position()
 		p.Key.Strategy = text
 		p.Conditions = &position.Conditions{Tags: []string{text}, Meta: []position.MetaItem{{Name: text, Value: text}}}
 		var got struct {
@@ -247,7 +248,7 @@ func TestJSONTextIsEscaped(t *testing.T) {
 		require.Equal(t, []string{text}, got.Conditions.Tags)
 		require.Equal(t, map[string]string{text: text}, got.Conditions.Metadata)
 	}
-	p := samplePosition()
+	p := sample.Position()
 	p.Key.Strategy = "a\xffb"
 	b := position.AppendPositionJSON(nil, p)
 	require.True(t, json.Valid(b))
@@ -255,13 +256,13 @@ func TestJSONTextIsEscaped(t *testing.T) {
 }
 
 func TestAppendJSONKeepsWhatIsThere(t *testing.T) {
-	c := samples()["instrument"]
-	a := samples()["account"]
+	c := sample.Changes()["instrument"]
+	a := sample.Changes()["account"]
 	for _, prefix := range []string{"", "x", "{", "[1,"} {
 		require.True(t, strings.HasPrefix(string(position.AppendChangeJSON([]byte(prefix), position.Stamp{}, &c)), prefix+`{"seq":0`))
 		require.True(t, strings.HasPrefix(string(position.AppendInstrumentJSON([]byte(prefix), c.Instrument)), prefix+`{"instrument":"XBTUSD"`))
 		require.True(t, strings.HasPrefix(string(position.AppendAccountJSON([]byte(prefix), a.Account)), prefix+`{"account":"a.b.>"`))
-		require.True(t, strings.HasPrefix(string(position.AppendPositionJSON([]byte(prefix), samplePosition())), prefix+`{"account":"A"`))
+		require.True(t, strings.HasPrefix(string(position.AppendPositionJSON([]byte(prefix), sample.Position())), prefix+`{"account":"A"`))
 	}
 }
 
@@ -278,10 +279,10 @@ func BenchmarkUnmarshalMutation(b *testing.B) {
 
 func BenchmarkAppendChangeJSON(b *testing.B) {
 	for _, name := range []string{"fill_increased", "flip_closed"} {
-		c := samples()[name]
+		c := sample.Changes()[name]
 		b.Run(name, func(b *testing.B) {
 			buf := make([]byte, 0, 8192)
-			stamp := position.Stamp{Seq: 123456, Epoch: 3, Time: sampleTime}
+			stamp := position.Stamp{Seq: 123456, Epoch: 3, Time: sample.Time}
 			b.ReportAllocs()
 			for b.Loop() {
 				buf = position.AppendChangeJSON(buf[:0], stamp, &c)
@@ -292,7 +293,7 @@ func BenchmarkAppendChangeJSON(b *testing.B) {
 }
 
 func BenchmarkMarshalMutation(b *testing.B) {
-	var m position.Mutation = sampleFill()
+	var m position.Mutation = sample.Fill()
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := position.MarshalMutation(m); err != nil {

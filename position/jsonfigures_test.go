@@ -6,11 +6,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 func TestFiguresInJSON(t *testing.T) {
-	p := samplePosition()
+	p := sample.Position()
 	terms := *p.Terms
 	terms.Kind = position.Linear
 	p.Terms = &terms
@@ -32,7 +33,7 @@ func TestFiguresInJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal(position.AppendPositionJSON(nil, p), &got))
 	require.Nil(t, got["exposure"])
 	require.Nil(t, got["profit_percent"])
-	never := position.Position{Key: sampleKey(), Terms: &terms}
+	never := position.Position{Key: sample.Key(), Terms: &terms}
 	requireValid(t, compile(t, position.PositionSchema()), position.AppendPositionJSON(nil, &never))
 	require.NoError(t, json.Unmarshal(position.AppendPositionJSON(nil, &never), &got))
 	for _, name := range []string{"avg_entry", "avg_exit", "return", "break_even", "mfe", "mae", "holding", "upside_percent", "opened_at"} {
@@ -47,7 +48,7 @@ func TestInstrumentAndAccountJSON(t *testing.T) {
 		Rounding: position.Rounding{Value: position.Round{Mode: position.HalfEven, Digits: 8}, ValuePer: num("100")},
 	}
 	in := position.Instrument{
-		Name: "X", Terms: &terms, Defined: true, PriceIncrement: num("0.5"), SplitTime: sampleTime, SplitRatio: num("2"), SplitPer: num("1"), Version: 2,
+		Name: "X", Terms: &terms, Defined: true, PriceIncrement: num("0.5"), SplitTime: sample.Time, SplitRatio: num("2"), SplitPer: num("1"), Version: 2,
 	}
 	var got map[string]any
 	require.NoError(t, json.Unmarshal(position.AppendInstrumentJSON(nil, &in), &got))
@@ -56,17 +57,17 @@ func TestInstrumentAndAccountJSON(t *testing.T) {
 		"cost_method": "hifo", "over_reduction": "strict", "base_fee": "cost", "rounding": map[string]any{"value": "8 half-even", "value_per": "100", "average": nil, "realized": nil},
 		"split_time": "2026-01-02T03:04:05.000000006Z", "split_ratio": "2", "split_per": "1", "defined": true, "mark": nil, "mark_time": nil, "version": 2.0, "seq": 0.0,
 	}, got)
-	meta := position.Meta{Ident: "s", Time: sampleTime}
+	meta := position.Meta{Ident: "s", Time: sample.Time}
 	for kind, cause := range map[position.ChangeKind]position.Mutation{
 		position.SplitChange: position.Split{Meta: meta, Instrument: "X", Ratio: num("2")},
 		position.Settled:     position.Settle{Meta: meta, Instrument: "X", Price: num("1")},
 		position.Defined:     position.DefineInstrument{Meta: meta, Instrument: "X", Terms: position.Terms{Kind: position.Inverse}},
 	} {
 		c := position.Change{Kind: kind, Parts: 3, Cause: cause, Instrument: &in}
-		requireValid(t, changes, position.AppendChangeJSON(nil, position.Stamp{Seq: 1, Time: sampleTime}, &c))
+		requireValid(t, changes, position.AppendChangeJSON(nil, position.Stamp{Seq: 1, Time: sample.Time}, &c))
 		if kind != position.Defined {
-			c.Instrument, c.After = nil, samplePosition()
-			requireValid(t, changes, position.AppendChangeJSON(nil, position.Stamp{Seq: 1, Time: sampleTime}, &c))
+			c.Instrument, c.After = nil, sample.Position()
+			requireValid(t, changes, position.AppendChangeJSON(nil, position.Stamp{Seq: 1, Time: sample.Time}, &c))
 		}
 	}
 
@@ -82,7 +83,7 @@ func TestInstrumentAndAccountJSON(t *testing.T) {
 		"account": "A", "balances": map[string]any{"EUR": "6", "USD": "99"}, "cash": is("100"), "fees": is("-1"), "funding": is("-2"), "interest": is("3"),
 		"dividends": is("4"), "realized": is("-5"), "other": map[string]any{"EUR": "6"}, "version": 7.0, "seq": 8.0,
 	}, got)
-	c := position.Change{Kind: position.AccountSet, Parts: 1, Cause: samples()["account"].Cause, Account: &a}
+	c := position.Change{Kind: position.AccountSet, Parts: 1, Cause: sample.Changes()["account"].Cause, Account: &a}
 	requireValid(t, changes, position.AppendChangeJSON(nil, position.Stamp{}, &c))
 	huge := num("170141183460469231731.687303715884105727")
 	a.Cash, a.Realized = position.Amounts{{Currency: "USD", Value: huge}}, position.Amounts{{Currency: "USD", Value: huge}}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -255,14 +256,14 @@ func TestMutationMembers(t *testing.T) {
 
 // lotted is a position under a cost method with n lots.
 func lotted(n int) *position.Position {
-	p := samplePosition()
+	p := sample.Position()
 	terms := *p.Terms
 	terms.Kind, terms.CostMethod = position.Linear, position.FIFO
 	p.Terms = &terms
 	p.Lots = &position.Lots{Count: n, Next: uint64(n + 1), Sum: [16]byte{0xab, 15: 0xcd}}
 	for i := range n {
 		p.Lots.Open = append(p.Lots.Open, position.Lot{
-			ID: uint64(i + 1), Qty: num("2"), Cost: num("25"), Opened: sampleTime, Label: fmt.Sprintf("l-%d", i+1),
+			ID: uint64(i + 1), Qty: num("2"), Cost: num("25"), Opened: sample.Time, Label: fmt.Sprintf("l-%d", i+1),
 		})
 	}
 	return p
@@ -285,7 +286,7 @@ func TestLotsInJSON(t *testing.T) {
 	require.Equal(t, digest, got["lots_digest"])
 
 	c := position.Change{
-		Kind: position.Reduced, Parts: 1, Cause: sampleFill(), Prev: 7, Fill: 5, After: p,
+		Kind: position.Reduced, Parts: 1, Cause: sample.Fill(), Prev: 7, Fill: 5, After: p,
 		Consumed: []position.LotUse{{ID: 3, Qty: num("1"), Cost: num("9")}}, Opened: p.Lots.Open[:1],
 	}
 	fresh := position.AppendChangeJSON(nil, position.Stamp{Seq: 9}, &c)
@@ -314,7 +315,7 @@ func TestLotsInJSON(t *testing.T) {
 	got = nil
 	require.NoError(t, json.Unmarshal(position.AppendPositionJSON(nil, flat), &got))
 	require.Equal(t, []any{}, got["lots"])
-	c = position.Change{Kind: position.Closed, Parts: 1, Cause: sampleFill(), After: samplePosition()}
+	c = position.Change{Kind: position.Closed, Parts: 1, Cause: sample.Fill(), After: sample.Position()}
 	got = nil
 	require.NoError(t, json.Unmarshal(position.AppendChangeJSON(nil, position.Stamp{}, &c), &got))
 	for _, name := range []string{"fill_seq", "consumed", "opened"} {
@@ -324,7 +325,7 @@ func TestLotsInJSON(t *testing.T) {
 
 // The largest change that can be journaled stays publishable.
 func TestLargestChangeInJSON(t *testing.T) {
-	c := position.Change{Kind: position.Closed, Parts: 1, Cause: sampleFill(), After: lotted(0)}
+	c := position.Change{Kind: position.Closed, Parts: 1, Cause: sample.Fill(), After: lotted(0)}
 	widest := num("-0.123456789012345678")
 	for i := range position.MaxLots {
 		c.Consumed = append(c.Consumed, position.LotUse{ID: uint64(i), Qty: widest, Cost: widest})

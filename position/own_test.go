@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -13,7 +14,7 @@ import (
 // points to, whatever the type.
 func TestOwnSharesNothing(t *testing.T) {
 	seen := map[reflect.Type]bool{}
-	for name, c := range longSamples() {
+	for name, c := range sample.LongChanges() {
 		if c.Cause == nil {
 			continue
 		}
@@ -29,12 +30,12 @@ func TestOwnSharesNothing(t *testing.T) {
 
 		p := reflect.New(reflect.TypeOf(m))
 		p.Elem().Set(reflect.ValueOf(m))
-		fromPointer := position.Own(mutationIn(p))
+		fromPointer := position.Own(sample.MutationIn(p))
 		require.Equal(t, m, fromPointer, "a pointer gives its value")
 		for at := range references(reflect.ValueOf(fromPointer), map[uintptr]string{}, name) {
 			require.Empty(t, refs[at], "%s is shared through a pointer", name)
 		}
-		require.Nil(t, position.Own(mutationIn(reflect.Zero(p.Type()))), "a nil pointer to %s", name)
+		require.Nil(t, position.Own(sample.MutationIn(reflect.Zero(p.Type()))), "a nil pointer to %s", name)
 	}
 	require.Len(t, seen, 12)
 	require.Nil(t, position.Own(nil))
@@ -71,7 +72,7 @@ func references(v reflect.Value, into map[uintptr]string, path string) map[uintp
 
 // What an ordinary fill or mark costs is nothing, because it points to nothing.
 func TestOwnOfPlainMutationsIsFree(t *testing.T) {
-	var fill, mark position.Mutation = sampleFill(), position.Mark{Instrument: "A"}
+	var fill, mark position.Mutation = sample.Fill(), position.Mark{Instrument: "A"}
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		position.Own(fill)
 		position.Own(mark)

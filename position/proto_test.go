@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -139,20 +140,20 @@ func bigDecimal(tb testing.TB, b []byte) position.Decimal {
 
 func TestProtobufReadsWhatWeWrite(t *testing.T) {
 	file := compileProto(t)
-	s := newValues(t, 0)
-	for _, c := range samples() {
+	s := sample.NewValues(t, 0)
+	for _, c := range sample.Changes() {
 		changeFields(&c)(decodeAs(t, file, "Change", position.AppendChange(nil, &c)))
 	}
 	for range 500 {
-		c := s.change()
+		c := s.Change()
 		changeFields(&c)(decodeAs(t, file, "Change", position.AppendChange(nil, &c)))
-		m := s.mutation()
+		m := s.Mutation()
 		if want, ok := mutationFields(m).(func(wireMessage)); ok {
 			want(decodeAs(t, file, "Mutation", position.AppendMutation(nil, m)))
 		} else {
 			require.Fail(t, "not compared", "%T", m)
 		}
-		p, i, a := s.position(), s.instrument(), s.account()
+		p, i, a := s.Position(), s.Instrument(), s.Account()
 		positionFields(p, nil)(decodeAs(t, file, "Position", position.AppendPosition(nil, p)))
 		instrumentFields(i)(decodeAs(t, file, "Instrument", position.AppendInstrument(nil, i)))
 		accountFields(a)(decodeAs(t, file, "Account", position.AppendAccount(nil, a)))
@@ -163,7 +164,7 @@ func TestProtobufReadsWhatWeWrite(t *testing.T) {
 // read. Without the deterministic order there is no other freedom in it.
 func TestWeReadWhatProtobufWrites(t *testing.T) {
 	file := compileProto(t)
-	for name, c := range samples() {
+	for name, c := range sample.Changes() {
 		m := dynamicpb.NewMessage(file.Messages().ByName("Change"))
 		require.NoError(t, proto.Unmarshal(position.AppendChange(nil, &c), m))
 		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)

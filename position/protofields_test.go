@@ -4,6 +4,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -171,7 +172,7 @@ func positionFields(p *position.Position, cause position.Mutation) func(wireMess
 	key, time := keyFields(p.Key), position.Time(0)
 	if cause != nil {
 		time = cause.EventTime()
-		if k, ok := keyOf(cause); ok && k == p.Key {
+		if k, ok := sample.KeyOf(cause); ok && k == p.Key {
 			key = nil
 		}
 	}

@@ -1,4 +1,4 @@
-package position_test
+package sample
 
 import (
 	"slices"
@@ -6,8 +6,8 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// keyOf returns the key of a mutation that has one.
-func keyOf(m position.Mutation) (position.Key, bool) {
+// KeyOf returns the key of a mutation that has one.
+func KeyOf(m position.Mutation) (position.Key, bool) {
 	switch m := m.(type) {
 	case position.Fill:
 		return m.Key, true
@@ -29,21 +29,21 @@ func keyOf(m position.Mutation) (position.Key, bool) {
 	return position.Key{}, false
 }
 
-func (s valueSource) maybe() *position.Decimal {
+func (s Values) maybe() *position.Decimal {
 	if s.IntN(2) == 0 {
 		return nil
 	}
 	return new(s.decimal())
 }
 
-func (s valueSource) lotRef() *position.LotRef {
+func (s Values) lotRef() *position.LotRef {
 	if s.IntN(2) == 0 {
 		return nil
 	}
 	return &position.LotRef{Label: s.someName(), Price: s.maybe(), Opened: []string{"", "2026-01-02", "2026-01-02T03:04:05.678Z"}[s.IntN(3)]}
 }
 
-func (s valueSource) move(n int) position.Mutation {
+func (s Values) move(n int) position.Mutation {
 	switch n {
 	case 0:
 		m := position.Split{Meta: s.meta(), Instrument: s.someName(), Ratio: s.nonZero().Abs(), Per: s.decimal().Abs(), Increment: s.nonZero().Abs()}
@@ -74,13 +74,13 @@ func (s valueSource) move(n int) position.Mutation {
 	case 5:
 		return position.Bust{Meta: s.meta(), Key: s.key(), Fill: s.someName(), Reason: s.name()}
 	}
-	f := s.fill()
+	f := s.Fill()
 	return position.Correct{
 		Meta: f.Meta, Key: f.Key, Fill: s.someName(), Side: f.Side, Qty: f.Qty, Price: f.Price, Fee: f.Fee, FeeCurrency: f.FeeCurrency, Reason: s.name(),
 	}
 }
 
-func (s valueSource) adopt() position.Adopt {
+func (s Values) adopt() position.Adopt {
 	a := position.Adopt{
 		Meta: s.meta(), Key: s.key(), Realized: s.maybe(), Funding: s.maybe(), High: s.maybe(), Opened: s.time(), Reason: s.name(), Ref: s.name(),
 	}
@@ -106,11 +106,11 @@ func (s valueSource) adopt() position.Adopt {
 	return a
 }
 
-func (s valueSource) lot(id uint64) position.Lot {
+func (s Values) lot(id uint64) position.Lot {
 	return position.Lot{ID: id, Qty: s.nonZero(), Cost: s.decimal(), Opened: s.time(), Label: s.name()}
 }
 
-func (s valueSource) lots() []position.Lot {
+func (s Values) lots() []position.Lot {
 	var lots []position.Lot
 	for i := range s.count(20) {
 		lots = append(lots, s.lot(uint64(i)*50+1))
@@ -118,7 +118,7 @@ func (s valueSource) lots() []position.Lot {
 	return lots
 }
 
-func (s valueSource) uses() []position.LotUse {
+func (s Values) uses() []position.LotUse {
 	var uses []position.LotUse
 	for range s.count(20) {
 		uses = append(uses, position.LotUse{ID: 1 + s.Uint64N(300), Qty: s.nonZero(), Cost: s.decimal()})
@@ -127,7 +127,7 @@ func (s valueSource) uses() []position.LotUse {
 }
 
 // lotsOf draws the lots of a position by itself.
-func (s valueSource) lotsOf() *position.Lots {
+func (s Values) lotsOf() *position.Lots {
 	if s.IntN(2) == 0 {
 		return nil
 	}

@@ -1,4 +1,6 @@
-package position_test
+// Package sample makes changes, images and mutations for tests: ordinary ones and
+// edges of every kind by hand, which the golden files hold, and random ones.
+package sample
 
 import (
 	"maps"
@@ -6,43 +8,45 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// The samples are ordinary and edge changes of every kind, by hand. The golden
-// files hold them; see golden_test.go.
-
-const sampleTime = position.Time(1_767_323_045_000_000_006) // 2026-01-02T03:04:05.000000006Z
+// Time is the event time of what is made by hand.
+const Time = position.Time(1_767_323_045_000_000_006) // 2026-01-02T03:04:05.000000006Z
 
 func num(s string) position.Decimal { return position.MustParse(s) }
 
-func sampleKey() position.Key {
+// Key is the key of every sample that names none.
+func Key() position.Key {
 	return position.Key{Account: "A", Instrument: "XBTUSD", Strategy: "trend", Leg: "long"}
 }
 
-func sampleFill() position.Fill {
+// Fill is an ordinary fill.
+func Fill() position.Fill {
 	return position.Fill{
-		Meta: position.Meta{Ident: "0197f0a4-6f2e-7c3b-9d3a-5b8d1f2c4e60", Time: sampleTime},
-		Key:  sampleKey(), Side: position.Buy, Qty: num("100"), Price: num("50000"), Fee: num("0.000002"), FeeCurrency: "XBT",
+		Meta: position.Meta{Ident: "0197f0a4-6f2e-7c3b-9d3a-5b8d1f2c4e60", Time: Time},
+		Key:  Key(), Side: position.Buy, Qty: num("100"), Price: num("50000"), Fee: num("0.000002"), FeeCurrency: "XBT",
 	}
 }
 
-func sampleTerms() *position.Terms {
+// Terms are those of an inverse instrument.
+func Terms() *position.Terms {
 	return &position.Terms{
 		Kind: position.Inverse, Multiplier: num("1"), Base: "XBT", Quote: "USD", Settlement: "XBT",
 		CostMethod: position.Average, OverReduction: position.FlipOver,
 	}
 }
 
-func samplePosition() *position.Position {
+// Position is what Fill opens.
+func Position() *position.Position {
 	return &position.Position{
-		Key: sampleKey(), Terms: sampleTerms(),
+		Key: Key(), Terms: Terms(),
 		Cycle: 1, Version: 1, Qty: num("100"), Cost: num("0.002"), EntryQty: num("100"), EntryValue: num("0.002"), PeakQty: num("100"),
 		Totals: position.Totals{Fees: position.Amounts{{Currency: "XBT", Value: num("0.000002")}}},
-		High:   num("50000"), Low: num("50000"), Entries: 1, OpenedAt: sampleTime, UpdatedAt: sampleTime,
+		High:   num("50000"), Low: num("50000"), Entries: 1, OpenedAt: Time, UpdatedAt: Time,
 	}
 }
 
-// fullPosition has every field set but those of lots.
-func fullPosition() *position.Position {
-	p := samplePosition()
+// FullPosition has every field set but those of lots.
+func FullPosition() *position.Position {
+	p := Position()
 	p.Cycle, p.Version = 3, 300
 	p.Qty, p.Cost, p.EntryQty, p.EntryValue = num("150.5"), num("0.003004931220556318"), num("250.5"), num("0.005004931220556318")
 	p.ExitQty, p.ExitValue, p.PeakQty, p.LastEntry = num("100"), num("0.00199"), num("250.5"), num("49750.25")
@@ -59,9 +63,9 @@ func fullPosition() *position.Position {
 	return p
 }
 
-// lotPosition is the image of a change under a cost method with lots.
-func lotPosition() *position.Position {
-	p := samplePosition()
+// LotPosition is the image of a change under a cost method with lots.
+func LotPosition() *position.Position {
+	p := Position()
 	t := *p.Terms
 	t.CostMethod, t.OverReduction, t.Multiplier = position.FIFO, position.RejectOver, num("0.5")
 	t.Rounding = position.Rounding{
@@ -74,36 +78,36 @@ func lotPosition() *position.Position {
 	return p
 }
 
-// samples returns changes of every kind.
-func samples() map[string]position.Change {
-	fill := sampleFill()
-	key := sampleKey()
-	meta := func(id string) position.Meta { return position.Meta{Ident: id, Time: sampleTime} }
+// Changes returns changes of every kind.
+func Changes() map[string]position.Change {
+	fill := Fill()
+	key := Key()
+	meta := func(id string) position.Meta { return position.Meta{Ident: id, Time: Time} }
 
 	increased := position.Change{
 		Kind: position.Increased, Parts: 1, Prev: 41, Cause: fill,
-		Qty: num("100"), Value: num("0.002"), Fee: num("0.000002"), After: fullPosition(),
+		Qty: num("100"), Value: num("0.002"), Fee: num("0.000002"), After: FullPosition(),
 	}
-	closed := fullPosition()
-	closed.Qty, closed.Cost, closed.ClosedAt = position.Decimal{}, position.Decimal{}, sampleTime
+	closed := FullPosition()
+	closed.Qty, closed.Cost, closed.ClosedAt = position.Decimal{}, position.Decimal{}, Time
 	sell := fill
 	sell.Side, sell.Qty, sell.Fee, sell.FeeCurrency = position.Sell, num("250.5"), num("-0.000001"), ""
 
 	stop := num("0")
-	amended := fullPosition()
+	amended := FullPosition()
 	amended.Conditions = &position.Conditions{
 		Stop: num("0"), HasStop: true, Targets: []position.Decimal{num("60000"), num("0"), num("-1")},
 		Tags: []string{"swing", "é漢𝄞"}, Meta: []position.MetaItem{{Name: "note", Value: "a \"quoted\"\nline\x01"}, {Name: "signal", Value: "42"}},
 	}
-	cleared := samplePosition()
+	cleared := Position()
 	cleared.Conditions = &position.Conditions{}
 
 	all := map[string]position.Change{
-		"fill_opened":    {Kind: position.Opened, Parts: 1, Cause: fill, Qty: num("100"), Value: num("0.002"), Fee: num("0.000002"), After: samplePosition()},
+		"fill_opened":    {Kind: position.Opened, Parts: 1, Cause: fill, Qty: num("100"), Value: num("0.002"), Fee: num("0.000002"), After: Position()},
 		"fill_increased": increased,
-		"fill_reduced":   {Kind: position.Reduced, Parts: 1, Cause: sell, Qty: num("-0.000000000000000001"), Value: num("-0.005"), Realized: num("170141183460469231731.687303715884105727"), Fee: num("-0.000001"), After: fullPosition()},
+		"fill_reduced":   {Kind: position.Reduced, Parts: 1, Cause: sell, Qty: num("-0.000000000000000001"), Value: num("-0.005"), Realized: num("170141183460469231731.687303715884105727"), Fee: num("-0.000001"), After: FullPosition()},
 		"flip_closed":    {Kind: position.Closed, Part: 0, Parts: 2, Cause: sell, Qty: num("-150.5"), Value: num("-0.003"), Realized: num("-0.0001"), After: closed},
-		"flip_opened":    {Kind: position.Opened, Part: 1, Parts: 2, Cause: sell, Qty: num("-100"), Value: num("-0.002"), After: samplePosition()},
+		"flip_opened":    {Kind: position.Opened, Part: 1, Parts: 2, Cause: sell, Qty: num("-100"), Value: num("-0.002"), After: Position()},
 		"amended": {Kind: position.Amended, Parts: 1, Cause: position.Amend{
 			Meta: meta("a-1"), Key: key, Stop: &stop, Targets: []position.Decimal{num("60000"), num("0"), num("-1")},
 			Tags: []string{"swing", "é漢𝄞"}, Metadata: map[string]string{"signal": "42", "note": "a \"quoted\"\nline\x01", "gone": ""},
@@ -113,11 +117,11 @@ func samples() map[string]position.Change {
 		}, After: cleared},
 		"charged": {Kind: position.Charged, Parts: 1, Cause: position.Charge{
 			Meta: meta("c-1"), Key: key, Kind: position.Funding, Amount: num("-0.00001"), Currency: "XBT",
-		}, After: fullPosition()},
+		}, After: FullPosition()},
 		"instrument": {Kind: position.Defined, Parts: 1, Cause: position.DefineInstrument{
 			Meta: meta("i-1"), Instrument: "XBTUSD", Terms: position.Terms{Kind: position.Inverse, Base: "XBT", Quote: "USD"},
 		}, Instrument: &position.Instrument{
-			Name: "XBTUSD", Terms: samplePosition().Terms, Defined: true, Mark: num("50500"), MarkTime: sampleTime, Version: 1,
+			Name: "XBTUSD", Terms: Position().Terms, Defined: true, Mark: num("50500"), MarkTime: Time, Version: 1,
 		}},
 		"mark": {Kind: position.Marked, Parts: 1, Cause: position.Mark{Meta: meta("m-1"), Instrument: "a.b.>", Price: num("-37.63")}},
 		"account": {Kind: position.AccountSet, Parts: 1, Cause: position.Charge{
@@ -129,7 +133,7 @@ func samples() map[string]position.Change {
 			Build: "v0.2.0", Arithmetic: 1, Salt: [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
 		}},
 	}
-	maps.Copy(all, moveSamples())
-	maps.Copy(all, lotSamples())
+	maps.Copy(all, moveChanges())
+	maps.Copy(all, LotChanges())
 	return all
 }

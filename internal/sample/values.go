@@ -1,4 +1,4 @@
-package position_test
+package sample
 
 import (
 	"fmt"
@@ -7,35 +7,34 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// valueSource makes random values of every kind that the codec knows, with the
+// Values makes random values of every kind that the codec knows, with the
 // edges (zero, one byte, all bytes, empty and full lists) drawn often.
-type valueSource struct{ *rand.Rand }
+type Values struct{ *rand.Rand }
 
-// newValues prints its seed, so that a failure can be repeated.
-func newValues(tb testing.TB, seed uint64) valueSource {
+// NewValues prints its seed, so that a failure can be repeated.
+func NewValues(tb testing.TB, seed uint64) Values {
 	tb.Helper()
 	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
+		seed = rand.Uint64()
 	}
 	tb.Logf("seed %d", seed)
-	return valueSource{rand.New(rand.NewPCG(seed, 1))}
+	return Values{rand.New(rand.NewPCG(seed, 1))}
 }
 
 // decimal draws a number of a random bit length, so that every encoded length
 // comes up with both signs.
-func (s valueSource) decimal() position.Decimal {
+func (s Values) decimal() position.Decimal {
 	if s.IntN(5) == 0 {
 		return position.Decimal{}
 	}
 	return s.nonZero()
 }
 
-func (s valueSource) nonZero() position.Decimal {
+func (s Values) nonZero() position.Decimal {
 	bits := 1 + s.UintN(127)
 	n := new(big.Int).SetUint64(s.Uint64())
 	n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(s.Uint64()))
@@ -48,14 +47,14 @@ func (s valueSource) nonZero() position.Decimal {
 	return position.MustParse(text)
 }
 
-func (s valueSource) name() string {
+func (s Values) name() string {
 	if s.IntN(4) == 0 {
 		return ""
 	}
 	return s.someName()
 }
 
-func (s valueSource) someName() string {
+func (s Values) someName() string {
 	const letters = "abcXYZ019-_.*> \"\\/<&é漢𝄞"
 	var b strings.Builder
 	runes := []rune(letters)
@@ -73,7 +72,7 @@ func (s valueSource) someName() string {
 	return b.String()
 }
 
-func (s valueSource) value() string {
+func (s Values) value() string {
 	if s.IntN(6) == 0 {
 		return strings.Repeat("v", position.MaxValue)
 	}
@@ -83,23 +82,23 @@ func (s valueSource) value() string {
 	return s.name()
 }
 
-func (s valueSource) time() position.Time {
+func (s Values) time() position.Time {
 	if s.IntN(6) == 0 {
 		return 0
 	}
 	return position.Time(1 + s.Int64N(9_214_646_399_999_999_999))
 }
 
-func (s valueSource) key() position.Key {
+func (s Values) key() position.Key {
 	return position.Key{Account: s.someName(), Instrument: s.someName(), Strategy: s.name(), Leg: s.name()}
 }
 
-func (s valueSource) meta() position.Meta {
+func (s Values) meta() position.Meta {
 	return position.Meta{Ident: s.name(), Time: s.time()}
 }
 
 // terms draws what a definition may say; those of an image are concrete.
-func (s valueSource) terms() position.Terms {
+func (s Values) terms() position.Terms {
 	t := position.Terms{
 		Kind: position.InstrumentKind(s.UintN(5)), Multiplier: s.decimal().Abs(),
 		Base: s.name(), Quote: s.name(), Settlement: s.name(),
@@ -115,16 +114,16 @@ func (s valueSource) terms() position.Terms {
 	return t
 }
 
-func (s valueSource) round() position.Round {
+func (s Values) round() position.Round {
 	if s.IntN(3) == 0 {
 		return position.Round{}
 	}
 	return position.Round{Mode: position.RoundMode(s.UintN(7)), Digits: uint8(1 + s.UintN(18)), Significant: s.IntN(2) == 0}
 }
 
-func (s valueSource) imageTerms() *position.Terms {
+func (s Values) imageTerms() *position.Terms {
 	if s.IntN(4) == 0 {
-		return plainTerms()
+		return PlainTerms()
 	}
 	t := s.terms()
 	if t.Multiplier.IsZero() {
@@ -135,7 +134,7 @@ func (s valueSource) imageTerms() *position.Terms {
 }
 
 // count draws the length of a list, with an eye on the edges.
-func (s valueSource) count(limit int) int {
+func (s Values) count(limit int) int {
 	switch s.IntN(6) {
 	case 0:
 		return 0
@@ -145,7 +144,7 @@ func (s valueSource) count(limit int) int {
 	return s.IntN(4)
 }
 
-func (s valueSource) amounts() position.Amounts {
+func (s Values) amounts() position.Amounts {
 	var a position.Amounts
 	for range s.count(position.MaxCurrencies) {
 		if sum, err := a.Plus(s.someName(), s.nonZero()); err == nil {
@@ -155,7 +154,7 @@ func (s valueSource) amounts() position.Amounts {
 	return a
 }
 
-func (s valueSource) decimals(limit int) []position.Decimal {
+func (s Values) decimals(limit int) []position.Decimal {
 	out := []position.Decimal{}
 	for range s.count(limit) {
 		out = append(out, s.decimal())
@@ -163,7 +162,7 @@ func (s valueSource) decimals(limit int) []position.Decimal {
 	return out
 }
 
-func (s valueSource) names(limit int) []string {
+func (s Values) names(limit int) []string {
 	out := []string{}
 	for range s.count(limit) {
 		out = append(out, s.someName())
@@ -171,7 +170,7 @@ func (s valueSource) names(limit int) []string {
 	return out
 }
 
-func (s valueSource) metadata() map[string]string {
+func (s Values) metadata() map[string]string {
 	out := map[string]string{}
 	for range s.count(position.MaxMeta) {
 		out[s.someName()] = s.value()
@@ -179,7 +178,7 @@ func (s valueSource) metadata() map[string]string {
 	return out
 }
 
-func (s valueSource) fill() position.Fill {
+func (s Values) Fill() position.Fill {
 	side := position.Buy
 	if s.IntN(2) == 0 {
 		side = position.Sell
@@ -190,17 +189,17 @@ func (s valueSource) fill() position.Fill {
 	}
 }
 
-func (s valueSource) mark() position.Mark {
+func (s Values) mark() position.Mark {
 	return position.Mark{Meta: s.meta(), Instrument: s.someName(), Price: s.decimal()}
 }
 
-// mutation draws one of every type.
-func (s valueSource) mutation() position.Mutation { return position.Stated(s.mutationOf(s.IntN(13))) }
+// Mutation draws one of every type.
+func (s Values) Mutation() position.Mutation { return position.Stated(s.mutationOf(s.IntN(13))) }
 
-func (s valueSource) mutationOf(n int) position.Mutation {
+func (s Values) mutationOf(n int) position.Mutation {
 	switch n {
 	case 0:
-		return s.fill()
+		return s.Fill()
 	case 1:
 		return s.mark()
 	case 2:
@@ -215,7 +214,7 @@ func (s valueSource) mutationOf(n int) position.Mutation {
 	return s.move(n - 6)
 }
 
-func (s valueSource) charge() position.Charge {
+func (s Values) charge() position.Charge {
 	kind := position.ChargeKind(s.UintN(6))
 	if kind == position.Cash {
 		kind = position.RealizedCharge
@@ -226,14 +225,14 @@ func (s valueSource) charge() position.Charge {
 	}
 }
 
-func (s valueSource) accountCharge() position.Charge {
+func (s Values) accountCharge() position.Charge {
 	return position.Charge{
 		Meta: s.meta(), Key: position.Key{Account: s.someName()}, Kind: position.ChargeKind(s.UintN(7)),
 		Amount: s.decimal(), Currency: s.someName(),
 	}
 }
 
-func (s valueSource) define() position.DefineInstrument {
+func (s Values) define() position.DefineInstrument {
 	terms := s.terms()
 	if terms.Kind == position.Spot && terms.Base == "" {
 		terms.Base = "BTC"
@@ -243,7 +242,7 @@ func (s valueSource) define() position.DefineInstrument {
 	}
 }
 
-func (s valueSource) amend() position.Amend {
+func (s Values) amend() position.Amend {
 	a := position.Amend{Meta: s.meta(), Key: s.key()}
 	if s.IntN(2) == 0 {
 		stop := s.decimal()
@@ -263,14 +262,14 @@ func (s valueSource) amend() position.Amend {
 	return a
 }
 
-func (s valueSource) totals() position.Totals {
+func (s Values) totals() position.Totals {
 	if s.IntN(4) == 0 {
 		return position.Totals{}
 	}
 	return position.Totals{Realized: s.decimal(), Funding: s.decimal(), Fees: s.amounts(), Charges: s.amounts()}
 }
 
-func (s valueSource) conditions() *position.Conditions {
+func (s Values) conditions() *position.Conditions {
 	c := &position.Conditions{HasStop: s.IntN(2) == 0}
 	if c.HasStop {
 		c.Stop = s.decimal()
@@ -285,7 +284,7 @@ func (s valueSource) conditions() *position.Conditions {
 	return c
 }
 
-func (s valueSource) position() *position.Position {
+func (s Values) Position() *position.Position {
 	p := &position.Position{
 		Key: s.key(), Terms: s.imageTerms(), Cycle: s.Uint64(), Version: s.Uint64N(1000),
 		Qty: s.decimal(), Cost: s.decimal(), EntryQty: s.decimal(), ExitQty: s.decimal(),
@@ -306,7 +305,7 @@ func (s valueSource) position() *position.Position {
 	return p
 }
 
-func (s valueSource) instrument() *position.Instrument {
+func (s Values) Instrument() *position.Instrument {
 	return &position.Instrument{
 		Name: s.someName(), Terms: s.imageTerms(), Defined: s.IntN(2) == 0,
 		Mark: s.decimal(), MarkTime: s.time(), Version: s.Uint64N(3), PriceIncrement: s.decimal(), SizeIncrement: s.decimal(),
@@ -314,15 +313,15 @@ func (s valueSource) instrument() *position.Instrument {
 	}
 }
 
-func (s valueSource) account() *position.Account {
+func (s Values) Account() *position.Account {
 	return &position.Account{
 		Name: s.someName(), Cash: s.amounts(), Fees: s.amounts(), Funding: s.amounts(), Interest: s.amounts(),
 		Dividends: s.amounts(), Realized: s.amounts(), Other: s.amounts(), Version: s.Uint64N(300),
 	}
 }
 
-// change draws a change of every kind, as a record has it.
-func (s valueSource) change() position.Change {
+// Change draws a change of every kind, as a record has it.
+func (s Values) Change() position.Change {
 	c := position.Change{Part: s.Uint32N(3), Parts: 1 + s.Uint32N(3)}
 	if s.IntN(2) == 0 {
 		c.Prev = s.Uint64()
@@ -331,11 +330,11 @@ func (s valueSource) change() position.Change {
 	//exhaustive:ignore
 	switch c.Kind {
 	case position.Defined:
-		c.Cause, c.Instrument = s.define(), s.instrument()
+		c.Cause, c.Instrument = s.define(), s.Instrument()
 	case position.Marked:
 		c.Cause = position.Stated(s.mark())
 	case position.AccountSet:
-		c.Cause, c.Account = s.accountCharge(), s.account()
+		c.Cause, c.Account = s.accountCharge(), s.Account()
 	case position.EpochBegun:
 		c.Epoch = &position.Epoch{Build: s.name(), Arithmetic: s.Uint32()}
 		for i := range c.Epoch.Salt {
@@ -347,7 +346,7 @@ func (s valueSource) change() position.Change {
 	return c
 }
 
-func (s valueSource) positionChange(c *position.Change) {
+func (s Values) positionChange(c *position.Change) {
 	//exhaustive:ignore
 	switch c.Kind {
 	case position.Amended:
@@ -360,15 +359,15 @@ func (s valueSource) positionChange(c *position.Change) {
 			position.Adopted: 4, position.Busted: 5, position.Corrected: 6,
 		}[c.Kind])
 	default:
-		c.Cause = s.fill()
+		c.Cause = s.Fill()
 	}
 	c.Cause = position.Stated(c.Cause)
 	if (c.Kind == position.SplitChange || c.Kind == position.Settled) && s.IntN(2) == 0 {
-		c.Instrument = s.instrument()
+		c.Instrument = s.Instrument()
 		return
 	}
 	c.Qty, c.Value, c.Realized, c.Fee = s.decimal(), s.decimal(), s.decimal(), s.decimal()
-	c.After = s.position()
+	c.After = s.Position()
 	if c.After.Lots != nil {
 		c.After.Lots.Open, c.Consumed, c.Opened = nil, s.uses(), s.lots()
 	}
@@ -377,7 +376,7 @@ func (s valueSource) positionChange(c *position.Change) {
 	}
 	// Mostly the image is that of the cause's key and time.
 	c.Cause = position.Stated(c.Cause)
-	if k, ok := keyOf(c.Cause); ok && s.IntN(3) > 0 {
+	if k, ok := KeyOf(c.Cause); ok && s.IntN(3) > 0 {
 		c.After.Key = k
 	}
 	if s.IntN(3) > 0 {
