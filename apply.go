@@ -253,7 +253,7 @@ type request struct {
 	refold   bool              // it holds a bust or correction; see refold.go
 	known    map[fillOf]*ahead // what was read ahead for it
 	leave    func()            // gives back the right to read ahead
-	look     *wanted           // it only looks what is to be read
+	probe    *wanted           // it only finds out what is to be read
 	outcomes []projector.Outcome
 	err      error
 	done     chan struct{} // closed or, with again, of capacity 1 and sent to

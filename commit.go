@@ -1,6 +1,7 @@
 package holdfast
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -75,7 +76,7 @@ func newStager(l *Ledger) stager {
 //
 // A request that refolds begins a group of its own, and only when the syncer has
 // made all groups before it durable.
-func (l *Ledger) stageLoop() {
+func (l *Ledger) stageLoop(ctx context.Context) {
 	defer close(l.parcels)
 	l.synced <- struct{}{}
 	for {
@@ -92,11 +93,11 @@ func (l *Ledger) stageLoop() {
 			<-l.synced
 			ready = true
 		}
-		l.stage.add(g, req)
+		l.stage.add(ctx, g, req)
 		switch {
 		case ready:
-			l.drain(g)
-		case !l.fill(g):
+			l.drain(ctx, g)
+		case !l.fill(ctx, g):
 			<-l.synced
 		}
 		l.hand(g, true)
@@ -106,8 +107,8 @@ func (l *Ledger) stageLoop() {
 
 // fill adds to a group until the syncer is ready for it. It returns false when
 // the group is full, the queue closed, or a request held, before that.
-func (l *Ledger) fill(g *group) (ready bool) {
-	for l.stage.addAhead(g) {
+func (l *Ledger) fill(ctx context.Context, g *group) (ready bool) {
+	for l.stage.addAhead(ctx, g) {
 		select {
 		case req, ok := <-l.queue:
 			if !ok {
@@ -115,7 +116,7 @@ func (l *Ledger) fill(g *group) (ready bool) {
 			}
 			l.stage.take(req)
 		case <-l.synced:
-			l.drain(g)
+			l.drain(ctx, g)
 			return true
 		}
 	}
@@ -123,8 +124,8 @@ func (l *Ledger) fill(g *group) (ready bool) {
 }
 
 // drain adds what is queued, letting callers run until nothing more comes.
-func (l *Ledger) drain(g *group) {
-	for idle := 0; idle < 2 && l.stage.addAhead(g); {
+func (l *Ledger) drain(ctx context.Context, g *group) {
+	for idle := 0; idle < 2 && l.stage.addAhead(ctx, g); {
 		select {
 		case req, ok := <-l.queue:
 			if !ok {
@@ -178,7 +179,7 @@ func (s *stager) next() *request {
 
 // addAhead stages what was taken. It returns false when the group is full, or when
 // it comes to a request that refolds, which takes a group of its own.
-func (s *stager) addAhead(g *group) bool {
+func (s *stager) addAhead(ctx context.Context, g *group) bool {
 	for !g.full() {
 		if len(s.ahead) == 0 {
 			return true
@@ -186,7 +187,7 @@ func (s *stager) addAhead(g *group) bool {
 		if s.ahead[0].refold {
 			return false
 		}
-		s.add(g, s.next())
+		s.add(ctx, g, s.next())
 	}
 	return false
 }
@@ -194,29 +195,29 @@ func (s *stager) addAhead(g *group) bool {
 // add stages one request. A refusal reaches only its caller. It waits with the
 // group, as a duplicate does, because what it rests on, a version or an id, may
 // not be durable yet.
-func (s *stager) add(g *group, req *request) {
+func (s *stager) add(ctx context.Context, g *group, req *request) {
 	if err := s.l.refuseFailed(); err != nil {
 		req.finish(err)
 		return
 	}
-	if req.look != nil {
-		s.lookAt(req)
-	} else if err := s.tryAdd(g, req); err != nil {
+	if req.probe != nil {
+		s.probe(req)
+	} else if err := s.tryAdd(ctx, g, req); err != nil {
 		s.l.refusals.Add(1)
 		req.err = err
 	}
 	g.waiters = append(g.waiters, req)
 }
 
-func (s *stager) tryAdd(g *group, req *request) error {
+func (s *stager) tryAdd(ctx context.Context, g *group, req *request) error {
 	if err := s.time(g, req); err != nil {
 		return err
 	}
-	if req.refold { // nothing else asks for the past
-		s.l.past.known = req.known
-		defer func() { s.l.past.known = nil }()
+	var past projector.History
+	if req.refold { // nothing else asks for it
+		past = s.past(ctx, req.known)
 	}
-	staged, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist)
+	staged, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist, past)
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
@@ -233,7 +234,7 @@ func (s *stager) tryAdd(g *group, req *request) error {
 		if err = s.begin(g); err != nil {
 			return err
 		}
-		if staged, err = s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist); err != nil {
+		if staged, err = s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist, past); err != nil {
 			return fmt.Errorf("holdfast: %w", err)
 		}
 	}

@@ -30,7 +30,6 @@ type Ledger struct {
 	opts  Options
 	log   *slog.Logger
 	book  *projector.Book
-	past  *historian // of the book; the stager's
 	wal   *journal.Journal
 	relay *bus.Relay // nil without a bus
 
@@ -97,8 +96,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	o = o.withDefaults()
 	o.Phase("recovery", true)
 	defer o.Phase("recovery", false)
-	past := &historian{ctx: context.WithoutCancel(ctx), staging: true}
-	found, wal, err := openFiles(ctx, dir, o, past)
+	found, wal, err := openFiles(ctx, dir, o)
 	if err != nil {
 		return nil, marked(err)
 	}
@@ -108,7 +106,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	}
 	r := found.r
 	l := &Ledger{
-		Reader: r, opts: o, log: o.Logger, book: book, past: past, wal: wal,
+		Reader: r, opts: o, log: o.Logger, book: book, wal: wal,
 		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelQueue), groups: make(chan *group), synced: make(chan struct{}, 1),
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1), failure: failure{done: make(chan struct{})},
 		judged: make(map[judged]bool),
@@ -125,7 +123,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	if o.Bus != nil {
 		l.relay = l.newRelay()
 	}
-	l.workers.Go(l.stageLoop)
+	l.workers.Go(func() { l.stageLoop(context.WithoutCancel(ctx)) })
 	l.workers.Go(l.encodeLoop)
 	l.workers.Go(l.syncLoop)
 	l.workers.Go(func() { l.keep(bg) })

@@ -13,6 +13,39 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
+// historySource answers the questions of a book of a [Reader] about what happened to a
+// key since a fill, by reading.
+type historySource struct {
+	r   *Reader
+	ctx context.Context //nolint:containedctx // that of the work it was made for
+	// states has what a verification found out in one pass.
+	states map[stateAt]stateBefore
+}
+
+// with returns a reader whose books answer questions about the past.
+func (r *Reader) with(h *historySource) *Reader {
+	own := *r
+	own.opts.History = h.history
+	h.r = r
+	return &own
+}
+
+// history implements [projector.History].
+func (h *historySource) history(key position.Key, fill string, first, head uint64) (*position.History, error) {
+	head = min(head, h.r.newestShown())
+	if first == 0 {
+		var err error
+		if first, err = h.r.recordOf(h.ctx, key, fill, 0, head); err != nil {
+			return nil, err
+		}
+	}
+	p, err := h.r.pastOf(h.ctx, key, first, head, h.states)
+	if err != nil {
+		return nil, err
+	}
+	return p.history(), nil
+}
+
 // past is what a refold starts from: the state of one key and its instrument just
 // before record start, and what changed them from there up to and including
 // record upTo.

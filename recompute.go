@@ -40,7 +40,7 @@ type span struct{ first, last uint64 }
 // recompute derives the state from the causes of all kept changes, and passes
 // through every good snapshot on the way.
 func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *VerifyReport, o VerifyOptions, good []snapshotter.Snapshot) error {
-	h := &historian{ctx: ctx}
+	h := &historySource{ctx: ctx}
 	book, base, err := r.with(h).oldest(log, good)
 	if err != nil {
 		rep.find(err)

@@ -16,7 +16,6 @@ import (
 type opening struct {
 	dir     string
 	o       Options
-	past    *historian
 	r       *Reader
 	vouched *checkpoint.Note // the newest of the ledger's own; nil: none
 	created bool             // there is no identity yet
@@ -30,7 +29,7 @@ type opening struct {
 // The identity is written last when a ledger is created, so a directory without
 // one holds at most an empty journal: a creation that a crash cut short is done
 // again from the start.
-func openFiles(ctx context.Context, dir string, o Options, past *historian) (*opening, *journal.Journal, error) {
+func openFiles(ctx context.Context, dir string, o Options) (*opening, *journal.Journal, error) {
 	exists, err := Exists(dir)
 	if err != nil {
 		return nil, nil, err
@@ -46,7 +45,7 @@ func openFiles(ctx context.Context, dir string, o Options, past *historian) (*op
 	} else if id, err = newIdentity(o); err != nil {
 		return nil, nil, err
 	}
-	p := &opening{dir: dir, o: o, past: past, r: newReader(dir, id, o)}
+	p := &opening{dir: dir, o: o, r: newReader(dir, id, o)}
 	var known witness
 	if p.vouched, err = p.r.newestNote(); err != nil {
 		return nil, nil, err
@@ -113,7 +112,7 @@ func (p *opening) claim(last uint64) error {
 
 // load loads the newest good snapshot.
 func (p *opening) load(first, last uint64) error {
-	r := p.r.with(p.past) // whose books ask p.r, which will show what is durable
+	r := p.r
 	if first == 1 && last == 0 {
 		p.book = projector.New(r.opts)
 		return nil

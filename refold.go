@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
 )
 
 // Busts and corrections are folded on what the journal holds of a key since a
@@ -15,9 +16,9 @@ import (
 // syncer has nothing left, and goes on. Other callers queue meanwhile.
 //
 // All that grows with the history is done before that, on the goroutine of the
-// caller. A request with a bust passes the stager twice. The first time, a look,
+// caller. A request with a bust passes the stager twice. The first time, a probe,
 // stages it on what is there: where nothing is to be refolded (a repeat, a refusal
-// before the fold needs the history) it goes straight on; else the look has found
+// before the fold needs the history) it goes straight on; else the probe has found
 // which record the fill is, as far as the window knows. The caller searches for
 // it where the window has forgotten it, reads what followed up to a record N, and
 // folds it. The second time the stager waits as said, reads and folds what came
@@ -39,26 +40,11 @@ const refoldsAhead = 2
 const restages = 8
 
 var (
-	// errLook ends the staging of a look.
-	errLook = errors.New("holdfast: history wanted")
+	// errProbed ends the staging of a probe.
+	errProbed = errors.New("holdfast: history wanted")
 	// errStale: the stager would have to read what the caller should have read.
 	errStale = fmt.Errorf("%w: the position changed while its history was read: apply it again", ErrVersionConflict)
 )
-
-// historian answers the projector's questions about what happened to a key since
-// a fill. It belongs to whoever stages with the book that it was given to.
-type historian struct {
-	r   *Reader
-	ctx context.Context //nolint:containedctx // that of the work it was made for
-
-	// staging is set for the stager, which answers from known, what was read ahead
-	// for the request that is staged, or asks by errLook and errStale.
-	staging bool
-	known   map[fillOf]*ahead
-	look    bool
-	// states has what a verification found out in one pass.
-	states map[stateAt]stateBefore
-}
 
 // fillOf names a fill of a key.
 type fillOf struct {
@@ -66,56 +52,11 @@ type fillOf struct {
 	fill string
 }
 
-// wanted is what a look has found out: whether any history is asked for and, if
+// wanted is what a probe has found out: whether any history is asked for and, if
 // so, the records of the fills, as far as the window knows them.
 type wanted struct {
 	asked bool
 	first map[fillOf]uint64
-}
-
-// with returns a reader whose books answer questions about the past.
-func (r *Reader) with(h *historian) *Reader {
-	own := *r
-	own.opts.History = h.history
-	h.r = r
-	return &own
-}
-
-// history is the projector's callback.
-func (h *historian) history(key position.Key, fill string, first, head uint64) (*position.History, error) {
-	// The record of a new epoch may be staged and not be there yet; all else is.
-	if shown := h.r.newestShown(); shown < head {
-		if !h.look && head-shown > 1 {
-			return nil, fmt.Errorf("%w: a refold before seq %d is durable", ErrFailed, head)
-		}
-		head = shown
-	}
-	if h.staging {
-		return h.ahead(fillOf{key, fill}, first, head)
-	}
-	if first == 0 {
-		var err error
-		if first, err = h.r.recordOf(h.ctx, key, fill, 0, head); err != nil {
-			return nil, err
-		}
-	}
-	p, err := h.r.pastOf(h.ctx, key, first, head, h.states)
-	if err != nil {
-		return nil, err
-	}
-	return p.history(), nil
-}
-
-// ahead answers with what was read ahead, and what followed it up to record head.
-func (h *historian) ahead(id fillOf, first, head uint64) (*position.History, error) {
-	if h.look {
-		return nil, errLook
-	}
-	a := h.known[id]
-	if a == nil || first != 0 && first != a.first {
-		return nil, errStale
-	}
-	return a.history(h.ctx, h.r, head)
 }
 
 // refoldings are the fills that the busts and corrections of a request are about.
@@ -142,22 +83,22 @@ func revision(ms []position.Mutation, id fillOf) position.Mutation {
 }
 
 // readAhead does what a caller can do before the stager has to wait for its
-// request: it finds out by a look what will be asked, reads it and folds it. What
+// request: it finds out by a probe what will be asked, reads it and folds it. What
 // it returns is to be given back when the request was answered.
 func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err error) {
-	look := &request{ms: req.ms, prints: req.prints, insist: req.insist, look: new(wanted), done: make(chan struct{})}
-	if err = l.enqueue(ctx, look); err != nil {
+	probe := &request{ms: req.ms, prints: req.prints, insist: req.insist, probe: new(wanted), done: make(chan struct{})}
+	if err = l.enqueue(ctx, probe); err != nil {
 		return nil, err
 	}
-	// A look changes nothing: not to know how it ended is no unknown outcome.
+	// A probe changes nothing: not to know how it ended is no unknown outcome.
 	select {
-	case <-look.done:
+	case <-probe.done:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("holdfast: apply: %w", context.Cause(ctx))
 	}
-	// What a look saw may have been lost with its group. The request itself is then
+	// What a probe saw may have been lost with its group. The request itself is then
 	// answered with why.
-	if look.err != nil || !look.look.asked {
+	if probe.err != nil || !probe.probe.asked {
 		return nil, nil //nolint:nilnil,nilerr // nothing to give back
 	}
 	of := refoldings(req.ms)
@@ -170,7 +111,7 @@ func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err
 		if req.known[id] != nil {
 			continue // of two about one fill the second is refused
 		}
-		a, err := foldAhead(ctx, l.Reader, l.id.Rules(), revision(req.ms, id), id, look.look.first[id], most)
+		a, err := foldAhead(ctx, l.Reader, l.id.Rules(), revision(req.ms, id), id, probe.probe.first[id], most)
 		if err != nil {
 			leave()
 			return nil, err
@@ -181,19 +122,36 @@ func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err
 	return leave, nil
 }
 
-// lookAt stages a request to see what it asks for, and forgets the rest.
-func (s *stager) lookAt(req *request) {
-	h := s.l.past
-	h.look = true
-	_, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist)
-	h.look = false
-	if !errors.Is(err, errLook) {
+// probe stages a request to see what it asks for, and forgets the rest.
+func (s *stager) probe(req *request) {
+	_, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist,
+		func(position.Key, string, uint64, uint64) (*position.History, error) { return nil, errProbed })
+	if !errors.Is(err, errProbed) {
 		return
 	}
-	w := req.look
+	w := req.probe
 	w.asked, w.first = true, make(map[fillOf]uint64)
 	for _, id := range refoldings(req.ms) {
 		w.first[id] = s.l.book.RecordOf(id.fill)
+	}
+}
+
+// past answers what the fold of a request asks: with what was read ahead for it, and
+// what followed that.
+func (s *stager) past(ctx context.Context, known map[fillOf]*ahead) projector.History {
+	return func(key position.Key, fill string, first, head uint64) (*position.History, error) {
+		// The record of a new epoch may be staged and not be there yet; all else is.
+		if shown := s.l.newestShown(); shown < head {
+			if head-shown > 1 {
+				return nil, fmt.Errorf("%w: a refold before seq %d is durable", ErrFailed, head)
+			}
+			head = shown
+		}
+		a := known[fillOf{key, fill}]
+		if a == nil || first != 0 && first != a.first {
+			return nil, errStale
+		}
+		return a.history(ctx, s.l.Reader, head)
 	}
 }
 

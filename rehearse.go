@@ -31,12 +31,6 @@ type Rehearsal struct {
 	encoded []byte            // room for one
 	replay  *projector.Book   // lags behind, for states in between
 	body    []byte            // of base, once it was needed
-
-	// Of the request that is staged.
-	ctx   context.Context //nolint:containedctx // that of the call
-	ms    []position.Mutation
-	known map[fillOf]*ahead
-	most  int // cycles that it may still fold again
 }
 
 // rehearsedRecord is what a record has beside its seq and the epoch, which is one
@@ -58,7 +52,7 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 		return nil, err
 	}
 	x := &Rehearsal{opts: o, epoch: 1}
-	opts := projector.Options{ClosedCycles: o.ClosedCycles, History: x.history}
+	opts := projector.Options{ClosedCycles: o.ClosedCycles}
 	if !exists {
 		if x.id, err = newIdentity(o); err != nil {
 			return nil, err
@@ -82,7 +76,7 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 	}
 	x.r, x.id = r, r.id
 	own := *r
-	own.opts.ClosedCycles, own.opts.History = o.ClosedCycles, x.history
+	own.opts.ClosedCycles = o.ClosedCycles
 	if x.book, err = own.bookAt(ctx, Moment{}); err != nil {
 		return nil, err
 	}
@@ -139,8 +133,7 @@ func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOp
 	if x.last, err = x.clock.read(x.opts.Now(), x.last); err != nil {
 		return nil, err
 	}
-	x.ctx, x.ms, x.known, x.most = ctx, ms, nil, position.MaxRefoldCycles
-	s, err := x.stage(ms, o)
+	s, err := x.stage(ctx, ms, o)
 	if err != nil {
 		return nil, err
 	}
@@ -152,8 +145,9 @@ func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOp
 }
 
 // stage does what the stager of a ledger does with a request.
-func (x *Rehearsal) stage(ms []position.Mutation, o ApplyOptions) (*projector.Staged, error) {
-	s, err := x.book.Stage(x.last, ms, o.Insist)
+func (x *Rehearsal) stage(ctx context.Context, ms []position.Mutation, o ApplyOptions) (*projector.Staged, error) {
+	past := x.past(ctx, ms)
+	s, err := x.book.StagePrinted(x.last, ms, nil, o.Insist, past)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -167,7 +161,7 @@ func (x *Rehearsal) stage(ms []position.Mutation, o ApplyOptions) (*projector.St
 		e := position.Epoch{Build: Version(), Arithmetic: position.ArithmeticVersion}
 		x.accept(x.book.StageEpoch(x.last, x.epoch, e))
 		x.began = true
-		if s, err = x.book.Stage(x.last, ms, o.Insist); err != nil {
+		if s, err = x.book.StagePrinted(x.last, ms, nil, o.Insist, past); err != nil {
 			return nil, fmt.Errorf("holdfast: %w", err)
 		}
 	}
@@ -202,23 +196,23 @@ func (x *Rehearsal) made(from, to uint64) iter.Seq[journal.Record] {
 	}
 }
 
-// history is the projector's callback: it folds what a call of [Ledger.Apply]
-// reads ahead.
-func (x *Rehearsal) history(key position.Key, fill string, first, head uint64) (*position.History, error) {
-	id := fillOf{key, fill}
-	a := x.known[id]
-	if a == nil {
-		var err error
-		if a, err = foldAhead(x.ctx, x, x.id.Rules(), revision(x.ms, id), id, first, x.most); err != nil {
-			return nil, err
+// past answers what the fold of a request asks: it folds what a call of
+// [Ledger.Apply] reads ahead.
+func (x *Rehearsal) past(ctx context.Context, ms []position.Mutation) projector.History {
+	known, most := make(map[fillOf]*ahead), position.MaxRefoldCycles
+	return func(key position.Key, fill string, first, head uint64) (*position.History, error) {
+		id := fillOf{key, fill}
+		a := known[id]
+		if a == nil {
+			var err error
+			if a, err = foldAhead(ctx, x, x.id.Rules(), revision(ms, id), id, first, most); err != nil {
+				return nil, err
+			}
+			most -= a.cycles()
+			known[id] = a
 		}
-		x.most -= a.cycles()
-		if x.known == nil {
-			x.known = make(map[fillOf]*ahead)
-		}
-		x.known[id] = a
+		return a.history(ctx, x, head)
 	}
-	return a.history(x.ctx, x, head)
 }
 
 // newestShown implements [annals].

@@ -148,7 +148,7 @@ func stage(b *testing.B, keys, round int, printed bool, each func(s *projector.S
 		if printed {
 			ps = prints[i : i+1]
 		}
-		s, err := l.book.StagePrinted(afterFills+position.Time(n), ms[i:i+1], ps, true)
+		s, err := l.book.StagePrinted(afterFills+position.Time(n), ms[i:i+1], ps, true, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -13,13 +13,15 @@ type Options struct {
 	// ClosedCycles is how many ended cycles of each key stay readable, the newest
 	// ones; 0: DefaultClosedCycles, negative: all.
 	ClosedCycles int
-	// History finds what a bust or correction folds again: what happened to a key
-	// and its instrument from a fill on, up to the record head, which the writer
-	// has accepted and may not have made durable yet. First is the fill's record,
-	// 0 if the window has forgotten it. It is called by the writer, while it
-	// stages. Nil: every history is trimmed.
-	History func(key position.Key, fill string, first, head uint64) (*position.History, error)
+	// History answers Stage and Recompute; nil: every history is trimmed.
+	History History
 }
+
+// History finds what a bust or correction folds again: what happened to a key and its
+// instrument from a fill on, up to the record head, which the writer has accepted and
+// may not have made durable yet. First is the fill's record, 0 if the window has
+// forgotten it. The writer calls it while it stages.
+type History func(key position.Key, fill string, first, head uint64) (*position.History, error)
 
 // Record is one change as the journal keeps it.
 type Record struct {
@@ -38,7 +40,7 @@ type Record struct {
 type Book struct {
 	rules   position.Rules
 	terms   *position.Terms // of undefined instruments
-	history func(key position.Key, fill string, first, head uint64) (*position.History, error)
+	history History
 
 	// Owned by the writer.
 	head    state

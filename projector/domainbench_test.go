@@ -61,7 +61,7 @@ func (d *domainPath) run(b *testing.B, n int) {
 		d.book.Warm(ms, d.prints[:len(ms)])
 		for i := range ms {
 			d.clock++
-			s, err := d.book.StagePrinted(d.clock, ms[i:i+1], d.prints[i:i+1], true)
+			s, err := d.book.StagePrinted(d.clock, ms[i:i+1], d.prints[i:i+1], true, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -146,7 +146,7 @@ func (r *recomputer) stage(c *chunk, from, to int) (*Staged, error) {
 			return nil, &MismatchError{Seq: at[i], Reason: "the cause is refused", Err: err}
 		}
 	}
-	s, err := r.book.StagePrinted(c.stamps[from].Time, causes, prints, true)
+	s, err := r.book.StagePrinted(c.stamps[from].Time, causes, prints, true, r.book.history)
 	if err != nil {
 		seq := at[0]
 		if member, ok := err.(*MemberError); ok { //nolint:errorlint // Stage returns it bare

@@ -66,13 +66,13 @@ type Outcome struct {
 //
 // The book is not changed. To drop what was staged, forget it.
 func (b *Book) Stage(at position.Time, ms []position.Mutation, insist bool) (*Staged, error) {
-	return b.StagePrinted(at, ms, nil, insist)
+	return b.StagePrinted(at, ms, nil, insist, b.history)
 }
 
 // StagePrinted is Stage for a caller that has the fingerprints of the mutations
-// already, computed on another goroutine perhaps. With prints nil it computes
-// them.
-func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []position.Fingerprint, insist bool) (*Staged, error) {
+// already, computed on another goroutine perhaps, and answers for the history itself.
+// With prints nil it computes them.
+func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []position.Fingerprint, insist bool, past History) (*Staged, error) {
 	b.ready()
 	s := b.blank()
 	s.At, s.base, s.folded = at, b.head.seq, true
@@ -86,6 +86,7 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []p
 		}
 	}
 	b.staging.reset(len(ms) > 1, ^uint64(0))
+	b.staging.past = past
 	known, err := b.recognise(s, ms, prints)
 	if err != nil {
 		return nil, err

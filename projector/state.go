@@ -20,10 +20,11 @@ type staging struct {
 	instruments layer[string, position.Instrument]
 	accounts    layer[string, position.Account]
 	ids         map[[16]byte]int // of a batch's members
+	past        History          // nil: every history is trimmed
 }
 
 func (st *staging) reset(batch bool, shared uint64) {
-	st.batch, st.shared = batch, shared
+	st.batch, st.shared, st.past = batch, shared, st.book.history
 	st.positions.reset()
 	st.instruments.reset()
 	st.accounts.reset()
@@ -80,10 +81,10 @@ func (st *staging) History(key position.Key, fill string) (*position.History, er
 	switch {
 	case !known && b.window.Horizon() == 0: // it has forgotten nothing
 		return nil, fmt.Errorf("%w: no mutation has the id %q", position.ErrUnknownFill, fill)
-	case b.history == nil:
+	case st.past == nil:
 		return nil, fmt.Errorf("%w: %q cannot be looked up", position.ErrTrimmedHistory, fill)
 	}
-	return b.history(key, fill, e.First, b.head.seq)
+	return st.past(key, fill, e.First, b.head.seq)
 }
 
 // HasOpen implements [position.State].

@@ -33,7 +33,7 @@ func TestWarmChangesNothing(t *testing.T) {
 			told.Warm(ms[first:], prints[first:])
 			var got [2]*projector.Staged
 			for j, b := range []*projector.Book{told, untold} {
-				s, err := b.StagePrinted(position.Time(i), ms[i:i+1], prints[i:i+1], true)
+				s, err := b.StagePrinted(position.Time(i), ms[i:i+1], prints[i:i+1], true, nil)
 				require.NoError(t, err)
 				b.Accept(s)
 				b.Publish(s)
