@@ -1,8 +1,6 @@
 package holdfast
 
 import (
-	"fmt"
-
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -45,7 +43,7 @@ type PositionTotals struct {
 func AccountTotals(v *projector.View) ([]AccountStatus, error) {
 	sums, err := position.SummarizeAccounts(v.Accounts(), v.Positions())
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, err
 	}
 	out := make([]AccountStatus, len(sums))
 	for i := range sums {
@@ -57,20 +55,21 @@ func AccountTotals(v *projector.View) ([]AccountStatus, error) {
 func accountStatus(s *position.AccountSummary) AccountStatus {
 	own, held := &s.Account, &s.Positions.Sums
 	return AccountStatus{
-		Account: own.Name, Balances: amountStrings(s.Balances),
-		Cash: amountStrings(own.Cash), Fees: amountStrings(own.Fees), Funding: amountStrings(own.Funding),
-		Interest: amountStrings(own.Interest), Dividends: amountStrings(own.Dividends),
-		Realized: amountStrings(own.Realized), Other: amountStrings(own.Other),
+		Account: own.Name, Balances: byCurrency(s.Balances),
+		Cash: byCurrency(own.Cash), Fees: byCurrency(own.Fees), Funding: byCurrency(own.Funding),
+		Interest: byCurrency(own.Interest), Dividends: byCurrency(own.Dividends),
+		Realized: byCurrency(own.Realized), Other: byCurrency(own.Other),
 		Positions: PositionTotals{
 			Count: s.Positions.Positions, Open: s.Positions.Open,
-			Realized: amountStrings(held.Realized), Fees: amountStrings(held.Fees), FeesInCost: amountStrings(held.FeesInCost),
-			Funding: amountStrings(held.Funding), Charges: amountStrings(held.Charges), Net: amountStrings(held.Net),
+			Realized: byCurrency(held.Realized), Fees: byCurrency(held.Fees), FeesInCost: byCurrency(held.FeesInCost),
+			Funding: byCurrency(held.Funding), Charges: byCurrency(held.Charges), Net: byCurrency(held.Net),
 		},
-		Total: amountStrings(s.Total),
+		Total: byCurrency(s.Total),
 	}
 }
 
-func amountStrings(a position.Amounts) map[string]string {
+// byCurrency returns amounts as texts by currency, an empty map for none.
+func byCurrency(a position.Amounts) map[string]string {
 	m := make(map[string]string, len(a))
 	for _, x := range a {
 		m[x.Currency] = x.Value.String()

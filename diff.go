@@ -90,10 +90,10 @@ func (d *Difference) differ(both bool, form func(which int) []byte) bool {
 func differing(before, after []byte) []string {
 	var a, b map[string]json.RawMessage
 	if err := json.Unmarshal(before, &a); err != nil {
-		panic(fmt.Sprintf("holdfast: own JSON: %v", err)) // it was made by this build
+		panic(fmt.Sprintf("report: own JSON: %v", err)) // it was made by this build
 	}
 	if err := json.Unmarshal(after, &b); err != nil {
-		panic(fmt.Sprintf("holdfast: own JSON: %v", err))
+		panic(fmt.Sprintf("report: own JSON: %v", err))
 	}
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(a)) {

@@ -1,9 +1,6 @@
 package position
 
-import (
-	"iter"
-	"math/bits"
-)
+import "math/bits"
 
 // The figures are derived from the stored amounts when they are asked for; none
 // is stored but LastEntry. Each rounds once, half to even, but those that divide
@@ -18,11 +15,11 @@ func (p *Position) AvgEntry() (Decimal, bool) {
 	if p.Qty.IsZero() {
 		return p.LastEntry, p.Cycle != 0
 	}
-	return p.terms().average(p.Qty, p.Cost)
+	return p.terms().Average(p.Qty, p.Cost)
 }
 
 // AvgExit returns the average price of all reductions of the cycle.
-func (p *Position) AvgExit() (Decimal, bool) { return p.terms().average(p.ExitQty, p.ExitValue) }
+func (p *Position) AvgExit() (Decimal, bool) { return p.terms().Average(p.ExitQty, p.ExitValue) }
 
 // MarkValue returns what the open quantity is worth at a mark price, in the
 // settlement currency and signed like the quantity.
@@ -42,7 +39,7 @@ func (p *Position) Unrealized(mark Decimal) (Decimal, bool) {
 	if p.unmarked(mark) {
 		return Decimal{}, false
 	}
-	return p.terms().profit(p.Qty, p.Cost, mark)
+	return p.terms().Profit(p.Qty, p.Cost, mark)
 }
 
 // UnrealizedAtMark is [Position.Unrealized] at the position's own mark, false where
@@ -95,13 +92,16 @@ func (t *Totals) Net(terms *Terms) (Decimal, error) {
 	if terms == nil {
 		terms = &unknownTerms
 	}
-	var c calc
-	return t.net(&c, terms, terms.Settlement), c.err
+	return t.NetIn(terms, terms.Settlement)
 }
 
-// net is what the totals come to in one currency. It is the only place where the
-// parts of a net are put together: every other net is a sum of these.
-func (t *Totals) net(c *calc, terms *Terms, currency string) Decimal {
+// NetIn returns what the totals come to in one currency. It is the only place where
+// the parts of a net are put together: every other net is a sum of these.
+func (t *Totals) NetIn(terms *Terms, currency string) (Decimal, error) {
+	if terms == nil {
+		terms = &unknownTerms
+	}
+	var c calc
 	var n Decimal
 	if currency == terms.Settlement {
 		n = t.Realized
@@ -112,26 +112,7 @@ func (t *Totals) net(c *calc, terms *Terms, currency string) Decimal {
 	if currency == terms.Settlement {
 		n = c.add(n, t.Funding)
 	}
-	return c.add(n, t.Charges.Get(currency))
-}
-
-// currencies yields each currency in which the totals have an amount, once.
-func (t *Totals) currencies(settlement string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		if !yield(settlement) {
-			return
-		}
-		for _, a := range t.Fees {
-			if a.Currency != settlement && !yield(a.Currency) {
-				return
-			}
-		}
-		for _, a := range t.Charges {
-			if a.Currency != settlement && t.Fees.Get(a.Currency).IsZero() && !yield(a.Currency) {
-				return
-			}
-		}
-	}
+	return c.add(n, t.Charges.Get(currency)), c.err
 }
 
 // Return returns what the cycle has earned for what was entered in it: net, so far
@@ -162,7 +143,7 @@ func (p *Position) BreakEven() (Decimal, bool) {
 	if err != nil {
 		return Decimal{}, false
 	}
-	price, ok := p.terms().average(p.Qty, value)
+	price, ok := p.terms().Average(p.Qty, value)
 	if !ok || p.terms().Kind == Inverse && price.Sign() <= 0 {
 		return Decimal{}, false
 	}
@@ -274,7 +255,7 @@ func (p *Position) excursion(favourable bool) (Decimal, bool) {
 	if favourable == (qty.Sign() > 0) {
 		price = p.High
 	}
-	v, ok := p.terms().profit(qty, cost, price)
+	v, ok := p.terms().Profit(qty, cost, price)
 	if !favourable {
 		v = v.Neg()
 	}
@@ -302,8 +283,9 @@ func (t *Terms) value(qty, price Decimal) (Decimal, error) {
 	return Mul3(qty, price, t.Multiplier)
 }
 
-// average is the reverse of value: the price at which qty is worth cost.
-func (t *Terms) average(qty, cost Decimal) (Decimal, bool) {
+// Average returns the price at which a quantity is worth what it cost, both signed
+// alike; false where there is none. Under inverse terms it is the harmonic mean.
+func (t *Terms) Average(qty, cost Decimal) (Decimal, bool) {
 	var avg Decimal
 	var err error
 	if t.Kind == Inverse {
@@ -314,8 +296,9 @@ func (t *Terms) average(qty, cost Decimal) (Decimal, bool) {
 	return avg, err == nil
 }
 
-// profit returns what a quantity with a cost gains when it is closed at a price.
-func (t *Terms) profit(qty, cost, price Decimal) (Decimal, bool) {
+// Profit returns what a quantity with a cost gains when it is closed at a price;
+// false where the terms give the price no value.
+func (t *Terms) Profit(qty, cost, price Decimal) (Decimal, bool) {
 	v, err := t.value(qty, price)
 	if err != nil {
 		return Decimal{}, false

@@ -120,7 +120,7 @@ func (x *flow) priced(qty, cost Decimal) {
 	if x.first || x.terms.Kind != Inverse {
 		return
 	}
-	if avg, ok := x.terms.average(qty, cost); !ok || avg.Sign() <= 0 {
+	if avg, ok := x.terms.Average(qty, cost); !ok || avg.Sign() <= 0 {
 		x.fail(noAverage(cost))
 	}
 }

@@ -51,7 +51,7 @@ func (x *flow) adopted(s State, old *Position, v *Adopt) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	price, ok := x.terms.average(l.qty, l.value)
+	price, ok := x.terms.Average(l.qty, l.value)
 	switch {
 	case v.Price != nil:
 		price, ok = *v.Price, true

@@ -244,7 +244,7 @@ func (x *flow) reached(old *Position, l leg) (high, low Decimal) {
 	if !x.carried || x.first {
 		return x.high, x.low
 	}
-	price, ok := x.terms.average(l.qty, l.value)
+	price, ok := x.terms.Average(l.qty, l.value)
 	if !ok {
 		return old.High, old.Low // dust, at no price that there could be
 	}

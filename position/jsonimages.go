@@ -109,7 +109,7 @@ func (w *jsonWriter) lots(name string, lots []Lot, t *Terms) {
 		w.number("lot", l.ID)
 		w.decimal("qty", l.Qty)
 		w.decimal("cost", l.Cost)
-		price, ok := t.average(l.Qty, l.Cost)
+		price, ok := t.Average(l.Qty, l.Cost)
 		w.figure("price", price, ok)
 		w.time("opened", l.Opened)
 		w.text("label", l.Label)

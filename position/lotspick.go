@@ -180,7 +180,7 @@ func (t *Terms) enteredExactly(l *Lot, price Decimal) bool {
 	if v, err := t.value(l.Qty, price); err == nil && v == l.Cost {
 		return true
 	}
-	avg, ok := t.average(l.Qty, l.Cost)
+	avg, ok := t.Average(l.Qty, l.Cost)
 	return ok && avg == price
 }
 

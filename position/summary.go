@@ -37,7 +37,7 @@ func ParseDimension(s string) (Dimension, error) {
 			return g, nil
 		}
 	}
-	return 0, invalid("by", "%q is none of account, instrument, strategy", clip(s))
+	return 0, invalidBy(fmt.Sprintf("%q is none of account, instrument, strategy", clipped(s)))
 }
 
 // name returns the group that a key belongs to.
@@ -94,7 +94,7 @@ type Summary struct {
 // rounded once, half to even. A position is valued at its own Mark.
 func Summarize(positions iter.Seq[Position], by Dimension, in string, rates Rates) ([]Summary, error) {
 	if by > ByStrategy {
-		return nil, invalid("by", "is unknown")
+		return nil, invalidBy("is unknown")
 	}
 	groups := make(map[string]*group)
 	for p := range positions {
@@ -105,14 +105,14 @@ func Summarize(positions iter.Seq[Position], by Dimension, in string, rates Rate
 			groups[name] = g
 		}
 		if err := g.add(&p); err != nil {
-			return nil, fmt.Errorf("position: summary of %s %q: %w", by, name, err)
+			return nil, fmt.Errorf("summary of %s %q: %w", by, name, err)
 		}
 	}
 	out := make([]Summary, 0, len(groups))
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		s, err := groups[name].summary(in, rates)
 		if err != nil {
-			return nil, fmt.Errorf("position: summary of %s %q: %w", by, name, err)
+			return nil, fmt.Errorf("summary of %s %q: %w", by, name, err)
 		}
 		s.Group = name
 		out = append(out, s)
@@ -124,7 +124,7 @@ func Summarize(positions iter.Seq[Position], by Dimension, in string, rates Rate
 type group struct {
 	Summary
 
-	calc
+	sum
 
 	realized, fees, inCost, funding, charges, net, unrealized, exposure tally
 
@@ -143,15 +143,16 @@ func (g *group) book(t *tally, currency string, v Decimal) {
 	if *t == nil {
 		*t = make(tally)
 	}
-	(*t)[currency] = g.calc.add((*t)[currency], v)
+	(*t)[currency] = g.sum.add((*t)[currency], v)
 }
 
 func (g *group) add(p *Position) error {
 	all, ok := p.Lifetime()
 	if !ok {
-		return overflow("sum over the cycles")
+		return errLifetime()
 	}
-	settlement := p.terms().Settlement
+	terms := termsOf(p)
+	settlement := terms.Settlement
 	g.Positions++
 	note(&g.settlements, settlement)
 	g.Wins += p.Wins()
@@ -159,10 +160,10 @@ func (g *group) add(p *Position) error {
 	g.book(&g.realized, settlement, all.Realized)
 	g.book(&g.funding, settlement, all.Funding)
 	g.bookAll(&g.fees, all.Fees)
-	g.bookAll(&g.inCost, p.terms().FeesInCost(all.Fees))
+	g.bookAll(&g.inCost, terms.FeesInCost(all.Fees))
 	g.bookAll(&g.charges, all.Charges)
-	for currency := range all.currencies(settlement) {
-		g.book(&g.net, currency, all.net(&g.calc, p.terms(), currency))
+	for currency := range currencies(&all, settlement) {
+		g.book(&g.net, currency, g.keep(all.NetIn(terms, currency)))
 	}
 	if p.IsOpen() {
 		g.value(p)
@@ -173,7 +174,7 @@ func (g *group) add(p *Position) error {
 // value adds what an open position is worth, or notes that it is not known.
 func (g *group) value(p *Position) {
 	g.Open++
-	settlement := p.terms().Settlement
+	settlement := termsOf(p).Settlement
 	gain, known := p.UnrealizedAtMark()
 	worth, fits := p.Exposure(p.Mark)
 	if !known || !fits {
@@ -272,6 +273,25 @@ func onlyIn(set, other map[string]bool) []string {
 		}
 	}
 	return out
+}
+
+// currencies yields each currency in which the totals have an amount, once.
+func currencies(t *Totals, settlement string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield(settlement) {
+			return
+		}
+		for _, a := range t.Fees {
+			if a.Currency != settlement && !yield(a.Currency) {
+				return
+			}
+		}
+		for _, a := range t.Charges {
+			if a.Currency != settlement && t.Fees.Get(a.Currency).IsZero() && !yield(a.Currency) {
+				return
+			}
+		}
+	}
 }
 
 // bookAll adds amounts to a tally.

@@ -38,7 +38,7 @@ func SummarizeAccounts(accounts iter.Seq[Account], positions iter.Seq[Position])
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		s := of[name]
 		if err = s.total(); err != nil {
-			return nil, fmt.Errorf("position: summary of account %q: %w", name, err)
+			return nil, fmt.Errorf("summary of account %q: %w", name, err)
 		}
 		out = append(out, *s)
 	}

@@ -14,7 +14,7 @@ func (x *tradeStep) trade() Trade {
 	if c.Cause != nil {
 		t.ExitTime, t.ExitIDs = c.Cause.EventTime(), []string{c.Cause.ID()}
 	}
-	t.ExitPrice, _ = c.After.terms().average(c.Qty, c.Value)
+	t.ExitPrice, _ = termsOf(c.After).Average(c.Qty, c.Value)
 	switch m := c.Cause.(type) {
 	case Fill:
 		t.ExitPrice = m.Price
@@ -31,10 +31,10 @@ func (x *tradeStep) excursions(t *Trade, qty, cost Decimal) {
 	if t.Direction == Sell {
 		best, worst = worst, best
 	}
-	if v, ok := p.terms().profit(qty, cost, best); ok && v.Sign() > 0 {
+	if v, ok := termsOf(p).Profit(qty, cost, best); ok && v.Sign() > 0 {
 		t.MFE = v
 	}
-	if v, ok := p.terms().profit(qty, cost, worst); ok && v.Sign() < 0 {
+	if v, ok := termsOf(p).Profit(qty, cost, worst); ok && v.Sign() < 0 {
 		t.MAE = v.Neg()
 	}
 }
@@ -49,7 +49,7 @@ func (x *tradeStep) each(uses []LotUse, fee Amounts) []Trade {
 		t := x.trade()
 		lot := x.held(use.ID)
 		t.Qty, t.EntryTime = use.Qty.Abs(), lot.Opened
-		t.EntryPrice, _ = c.After.terms().average(use.Qty, use.Cost)
+		t.EntryPrice, _ = termsOf(c.After).Average(use.Qty, use.Cost)
 		if t.Profit = profit; !last {
 			t.Profit = x.profit(use)
 			profit = x.sub(profit, t.Profit)
@@ -86,7 +86,7 @@ func (x *tradeStep) each(uses []LotUse, fee Amounts) []Trade {
 func (x *tradeStep) profit(use *LotUse) Decimal {
 	c := x.change
 	value := x.mulQuo(c.Value, use.Qty, c.Qty) // signed as the lot
-	if c.After.terms().Kind == Inverse {
+	if termsOf(c.After).Kind == Inverse {
 		return x.sub(use.Cost, value)
 	}
 	return x.sub(value, use.Cost)
@@ -117,7 +117,7 @@ func (x *tradeStep) merged(uses []LotUse, fee Amounts) Trade {
 		t.Fees = x.cycle.waiting
 	}
 	t.Qty, t.Profit = qty.Abs(), x.change.Realized
-	t.EntryPrice, _ = x.change.After.Terms.average(qty, cost)
+	t.EntryPrice, _ = termsOf(x.change.After).Average(qty, cost)
 	x.excursions(&t, qty, cost)
 	return t
 }
@@ -126,8 +126,8 @@ func (x *tradeStep) merged(uses []LotUse, fee Amounts) Trade {
 func (x *tradeStep) whole() Trade {
 	t, p := x.trade(), x.change.After
 	t.EntryTime, t.Qty, t.Profit = p.OpenedAt, p.ExitQty, p.Totals.Realized
-	t.EntryPrice, _ = p.terms().average(p.EntryQty, p.EntryValue)
-	t.ExitPrice, _ = p.terms().average(p.ExitQty, p.ExitValue)
+	t.EntryPrice, _ = termsOf(p).Average(p.EntryQty, p.EntryValue)
+	t.ExitPrice, _ = termsOf(p).Average(p.ExitQty, p.ExitValue)
 	t.Fees, t.EntryIDs, t.ExitIDs = x.cycle.fees, x.cycle.entries, x.cycle.exits
 	qty, cost := p.EntryQty, p.EntryValue
 	if p.Short {

@@ -128,9 +128,9 @@ func (t *Trades) Add(before *Position, c *Change) ([]Trade, error) {
 	}
 	trades := x.step()
 	for i := range trades {
-		t, terms := &trades[i], c.After.terms()
+		t, terms := &trades[i], termsOf(c.After)
 		t.FeesInCost = terms.FeesInCost(t.Fees)
-		t.Net = (&Totals{Realized: t.Profit, Fees: t.Fees}).net(&x.calc, terms, terms.Settlement)
+		t.Net = x.keep((&Totals{Realized: t.Profit, Fees: t.Fees}).Net(terms))
 	}
 	if !c.After.IsOpen() {
 		delete(t.cycles, c.After.Key)
@@ -150,7 +150,7 @@ func newTradedCycle(before *Position, fresh bool) *tradedCycle {
 
 // tradeStep adds one change to a cycle.
 type tradeStep struct {
-	calc
+	sum
 
 	options TradeOptions
 	before  *Position
@@ -209,7 +209,7 @@ func (x *tradeStep) fee() Amounts {
 	}
 	currency := f.FeeCurrency
 	if currency == "" {
-		currency = c.After.terms().Settlement
+		currency = termsOf(c.After).Settlement
 	}
 	return x.plus(nil, currency, fee)
 }
