@@ -202,13 +202,13 @@ func (r *tradeRun) fill(s *tradeStep, closes bool) error {
 }
 
 // compare reads the history and compares the trades that it makes.
-func (r *tradeRun) compare(report *position.Trades) error {
+func (r *tradeRun) compare(maker *position.Trades) error {
 	var have []position.Trade
 	for s, err := range r.ledger.Replay(r.ledger.tb.Context(), holdfast.Filter{Instrument: r.key.Instrument}) {
 		if err != nil {
 			return err
 		}
-		trades, err := report.Add(s.Before, &s.Change)
+		trades, err := maker.Add(s.Before, &s.Change)
 		if err != nil {
 			return err
 		}

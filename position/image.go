@@ -1,5 +1,10 @@
 package position
 
+import (
+	"maps"
+	"slices"
+)
+
 // Totals are amounts that add up over time. Realized, Funding and net are in
 // the settlement currency.
 type Totals struct {
@@ -172,9 +177,20 @@ type Account struct {
 
 // Balances returns the sum of all kinds, in any number of currencies.
 func (a *Account) Balances() (Amounts, error) {
-	var g group
-	g.balances(a)
-	return g.net.amounts(), g.err
+	var c calc
+	sums := make(map[string]Decimal)
+	for _, part := range [...]Amounts{a.Cash, a.Fees, a.Funding, a.Interest, a.Dividends, a.Realized, a.Other} {
+		for _, x := range part {
+			sums[x.Currency] = c.add(sums[x.Currency], x.Value)
+		}
+	}
+	var out Amounts
+	for _, currency := range slices.Sorted(maps.Keys(sums)) {
+		if v := sums[currency]; !v.IsZero() {
+			out = append(out, Amount{Currency: currency, Value: v})
+		}
+	}
+	return out, c.err
 }
 
 // Epoch describes one incarnation of the writer. Its record is the first that

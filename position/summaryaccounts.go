@@ -46,17 +46,13 @@ func SummarizeAccounts(accounts iter.Seq[Account], positions iter.Seq[Position])
 }
 
 func (s *AccountSummary) total() error {
+	var err error
+	if s.Balances, err = s.Account.Balances(); err != nil {
+		return err
+	}
 	var g group
-	g.balances(&s.Account)
-	s.Balances = g.net.amounts()
+	g.bookAll(&g.net, s.Balances)
 	g.bookAll(&g.net, s.Positions.Sums.Net)
 	s.Total = g.net.amounts()
 	return g.err
-}
-
-// balances adds the account's own side to the net.
-func (g *group) balances(a *Account) {
-	for _, part := range [...]Amounts{a.Cash, a.Fees, a.Funding, a.Interest, a.Dividends, a.Realized, a.Other} {
-		g.bookAll(&g.net, part)
-	}
 }

@@ -51,8 +51,8 @@ func TestSumsAreTheCash(t *testing.T) {
 
 // tradesOf checks the net of the trades that a change closed.
 func (w *sumsWorld) tradesOf(before *position.Position, c *position.Change) {
-	for g, report := range w.trades {
-		trades, err := report.Add(before, c)
+	for g, maker := range w.trades {
+		trades, err := maker.Add(before, c)
 		require.NoError(w.t, err)
 		profit := new(big.Int)
 		for i := range trades {

@@ -14,7 +14,7 @@ import (
 )
 
 // reported applies mutations and reports the trades that they make.
-func reported(t require.TestingT, s *memory, report *position.Trades, ms ...position.Mutation) []position.Trade {
+func reported(t require.TestingT, s *memory, maker *position.Trades, ms ...position.Mutation) []position.Trade {
 	var out []position.Trade
 	for _, m := range ms {
 		before := maps.Clone(s.positions)
@@ -22,12 +22,12 @@ func reported(t require.TestingT, s *memory, report *position.Trades, ms ...posi
 		for i := range s.last {
 			c := &s.last[i]
 			if c.After == nil {
-				trades, err := report.Add(nil, c)
+				trades, err := maker.Add(nil, c)
 				require.NoError(t, err)
 				require.Empty(t, trades)
 				continue
 			}
-			trades, err := report.Add(before[c.After.Key], c)
+			trades, err := maker.Add(before[c.After.Key], c)
 			require.NoError(t, err)
 			before[c.After.Key] = c.After
 			out = append(out, trades...)
@@ -135,8 +135,8 @@ func TestTrades(t *testing.T) {
 func TestTradesOfOtherChanges(t *testing.T) {
 	t.Parallel()
 	s := newMemory(position.Rules{CostMethod: position.FIFO})
-	report := position.NewTrades(position.TradeOptions{})
-	require.Empty(t, reported(t, s, report,
+	maker := position.NewTrades(position.TradeOptions{})
+	require.Empty(t, reported(t, s, maker,
 		minute(1, "buy 10 100 1"), minute(2, "buy 10 110 2"),
 		position.Transfer{Meta: position.Meta{Ident: "t", Time: 3}, Key: key, ToLeg: "other", Qty: dec("5")},
 		position.Adjust{Meta: position.Meta{Ident: "a", Time: 4}, Key: key, Qty: dec("-5"), Reason: "lost"},
@@ -144,7 +144,7 @@ func TestTradesOfOtherChanges(t *testing.T) {
 		position.Split{Meta: position.Meta{Ident: "s", Time: 5}, Instrument: key.Instrument, Ratio: dec("2")},
 	))
 	lines := []string{}
-	for _, trade := range reported(t, s, report,
+	for _, trade := range reported(t, s, maker,
 		position.Settle{Meta: position.Meta{Ident: "e", Time: 6}, Instrument: key.Instrument, Price: dec("60")}) {
 		lines = append(lines, trade.Key.Leg+" "+tradeLine(&trade))
 	}
@@ -174,7 +174,7 @@ func TestTradesSumToThePositions(t *testing.T) {
 		s := newMemory(position.Rules{CostMethod: rapid.SampledFrom([]position.CostMethod{
 			position.Average, position.FIFO, position.LIFO, position.HIFO,
 		}).Draw(t, "method")})
-		report := position.NewTrades(position.TradeOptions{
+		maker := position.NewTrades(position.TradeOptions{
 			Grouping: rapid.SampledFrom([]position.Grouping{position.FillToFill, position.FlatToFlat, position.FlatToReduced}).Draw(t, "grouping"),
 			EntryFee: rapid.SampledFrom([]position.EntryFee{position.ProRataEntry, position.FirstEntry, position.CycleEntry}).Draw(t, "entry fee"),
 			FlipFee:  rapid.SampledFrom([]position.FlipFee{position.SplitFlipFee, position.ClosingFlipFee}).Draw(t, "flip fee"),
@@ -188,11 +188,11 @@ func TestTradesSumToThePositions(t *testing.T) {
 			if rapid.IntRange(0, 5).Draw(t, "mark") == 0 {
 				m = position.Mark{Instrument: key.Instrument, Price: drawDecimal(t, "price")}
 			}
-			trades = append(trades, reported(t, s, report, m.Identified(fmt.Sprint("m", i), position.Time(i+1)))...)
+			trades = append(trades, reported(t, s, maker, m.Identified(fmt.Sprint("m", i), position.Time(i+1)))...)
 		}
 		if p := s.image(key); p != nil && p.IsOpen() {
 			f := position.Fill{Key: key, Side: position.Side(-p.Qty.Sign()), Qty: p.Qty.Abs(), Price: drawDecimal(t, "last price")}
-			trades = append(trades, reported(t, s, report, f)...)
+			trades = append(trades, reported(t, s, maker, f)...)
 		}
 		var profit position.Decimal
 		var fees position.Amounts
@@ -231,7 +231,7 @@ func TestTradesAgainstAnotherBuilder(t *testing.T) {
 		if o.lifo {
 			rules.CostMethod = position.LIFO
 		}
-		s, report := newMemory(rules), position.NewTrades(options)
+		s, maker := newMemory(rules), position.NewTrades(options)
 		small := func(name string) position.Decimal { return position.FromInt(rapid.Int64Range(1, 20).Draw(t, name)) }
 		var have []position.Trade
 		for at := range rapid.IntRange(2, 20).Draw(t, "steps") {
@@ -256,7 +256,7 @@ func TestTradesAgainstAnotherBuilder(t *testing.T) {
 				o.fill(q, ratOf(f.Price), ratOf(f.Fee), at)
 				m = f
 			}
-			have = append(have, reported(t, s, report, m)...)
+			have = append(have, reported(t, s, maker, m)...)
 		}
 		require.Len(t, have, len(o.trades))
 		for i, want := range o.trades {

@@ -120,13 +120,13 @@ func (a *app) printTrades(ctx context.Context, f *historyFlags, filter holdfast.
 	s := sheetOf(a, tradeColumns(true), tradeColumns(false))
 	s.Known = knownTo(ctx, r, filter)
 	a.noteBeginning(filter)
-	report := position.NewTrades(o)
+	maker := position.NewTrades(o)
 	for step, err := range r.Replay(ctx, filter) {
 		if err != nil {
 			_ = s.Flush() // the error is what matters
 			return err
 		}
-		trades, err := report.Add(step.Before, &step.Change)
+		trades, err := maker.Add(step.Before, &step.Change)
 		if err != nil {
 			return err
 		}
