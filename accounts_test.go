@@ -12,6 +12,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/report"
 	"github.com/moneyprinter/holdfast/service"
 )
 
@@ -39,13 +40,13 @@ func TestAccountTotals(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, st.Accounts, 2)
 	a := st.Accounts[0]
-	require.Equal(t, holdfast.AccountStatus{
+	require.Equal(t, report.AccountStatus{
 		Account:  "A",
 		Balances: map[string]string{"USD": "898.5", "EUR": "3", "XBT": "7"},
 		Cash:     map[string]string{"USD": "900"}, Fees: map[string]string{"USD": "-2"}, Funding: map[string]string{"USD": "0.25"},
 		Interest: map[string]string{"USD": "0.5"}, Dividends: map[string]string{"EUR": "3"},
 		Realized: map[string]string{"XBT": "7"}, Other: map[string]string{"USD": "-0.25"},
-		Positions: holdfast.PositionTotals{
+		Positions: report.PositionTotals{
 			Count: 1, Open: 1, Realized: map[string]string{"USD": "20"}, Fees: map[string]string{"BNB": "1"},
 			FeesInCost: map[string]string{}, Funding: map[string]string{"USD": "-4"}, Charges: map[string]string{"EUR": "1"},
 			Net: map[string]string{"USD": "16", "EUR": "1", "BNB": "-1"},
@@ -120,7 +121,7 @@ func TestRequestsForThePositionModel(t *testing.T) {
 
 	b, code = request(t, nc, "account.list", `{"account":"A"}`)
 	require.Empty(t, code)
-	var accounts []holdfast.AccountStatus
+	var accounts []report.AccountStatus
 	require.NoError(t, json.Unmarshal(b, &accounts))
 	require.Len(t, accounts, 1)
 	require.Equal(t, map[string]string{"USD": "14"}, accounts[0].Total)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // Cases of lots and closed trades: fills, marks and splits in, trades out, as
@@ -102,20 +103,20 @@ func (r *tradeRun) run() error {
 	if err = number(rat(p.Qty), json.RawMessage(`"`+r.Expect.Qty+`"`), float); err != nil {
 		return fmt.Errorf("quantity: %w", err)
 	}
-	return r.compare(position.NewTrades(options))
+	return r.compare(report.NewTrades(options))
 }
 
 // options are the policies that the source has.
-func (r *tradeRun) options() (position.TradeOptions, error) {
-	o := position.TradeOptions{EntryFee: position.FirstEntry, FlipFee: position.ClosingFlipFee}
+func (r *tradeRun) options() (report.TradeOptions, error) {
+	o := report.TradeOptions{EntryFee: report.FirstEntry, FlipFee: report.ClosingFlipFee}
 	name := "entry_fee=first"
 	switch r.Accounting.Grouping {
 	case "FillToFill":
-		o.Grouping = position.FillToFill
+		o.Grouping = report.FillToFill
 	case "FlatToFlat":
-		o.Grouping = position.FlatToFlat
+		o.Grouping = report.FlatToFlat
 	case "FlatToReduced":
-		o.Grouping, o.EntryFee, name = position.FlatToReduced, position.CycleEntry, "entry_fee=cycle"
+		o.Grouping, o.EntryFee, name = report.FlatToReduced, report.CycleEntry, "entry_fee=cycle"
 	default:
 		return o, fmt.Errorf("no grouping %q", r.Accounting.Grouping)
 	}
@@ -202,8 +203,8 @@ func (r *tradeRun) fill(s *tradeStep, closes bool) error {
 }
 
 // compare reads the history and compares the trades that it makes.
-func (r *tradeRun) compare(maker *position.Trades) error {
-	var have []position.Trade
+func (r *tradeRun) compare(maker *report.Trades) error {
+	var have []report.Trade
 	for s, err := range r.ledger.Replay(r.ledger.tb.Context(), holdfast.Filter{Instrument: r.key.Instrument}) {
 		if err != nil {
 			return err
@@ -226,7 +227,7 @@ func (r *tradeRun) compare(maker *position.Trades) error {
 	return nil
 }
 
-func (r *tradeRun) trade(have *position.Trade, want *sourceTrade) error {
+func (r *tradeRun) trade(have *report.Trade, want *sourceTrade) error {
 	direction := map[position.Side]string{position.Buy: "Long", position.Sell: "Short"}[have.Direction]
 	if direction != want.Direction {
 		return fmt.Errorf("is %s, want %s", direction, want.Direction)

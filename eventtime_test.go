@@ -10,6 +10,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // late is a workload whose event times are not in the order in which it is
@@ -68,7 +69,7 @@ func TestAsOfEventIsANaiveReplay(t *testing.T) {
 		want := open(t, t.TempDir(), quiet())
 		applyAll(t, want, naive)
 		require.Equal(t, trades(want.View()), trades(v))
-		require.Empty(t, holdfast.Diff(want.View(), v))
+		require.Empty(t, report.Diff(want.View(), v))
 	}
 	want, _, err := l.AsOfEvent(t.Context(), 0, holdfast.Moment{})
 	require.NoError(t, err)
@@ -76,7 +77,7 @@ func TestAsOfEventIsANaiveReplay(t *testing.T) {
 	require.NoError(t, err)
 	v, _, err := l.AsOfEvent(t.Context(), 0, holdfast.Moment{Seq: rs[0].Last})
 	require.NoError(t, err)
-	require.Empty(t, holdfast.Diff(want, v), "half of a batch was never known")
+	require.Empty(t, report.Diff(want, v), "half of a batch was never known")
 	_, _, err = l.AsOfEvent(t.Context(), 0, holdfast.Moment{Seq: 1 << 40})
 	require.ErrorIs(t, err, holdfast.ErrInvalid)
 }
@@ -107,12 +108,12 @@ func TestDiffNamesWhatDiffers(t *testing.T) {
 		position.Charge{Key: position.Key{Account: "A"}, Kind: position.Cash, Amount: position.MustParse("5"), Currency: "USD"},
 	})
 	before := l.View()
-	require.Empty(t, holdfast.Diff(before, l.View()))
+	require.Empty(t, report.Diff(before, l.View()))
 	applyAll(t, l, []position.Mutation{
 		fill("c", "A", "J", position.Buy, "1", "100"), fill("d", "A", "K", position.Buy, "1", "100"), mark("m", "J", "7"),
 		position.Charge{Key: position.Key{Account: "A"}, Kind: position.Interest, Amount: position.MustParse("1"), Currency: "USD"},
 	})
-	ds := holdfast.Diff(before, l.View())
+	ds := report.Diff(before, l.View())
 	require.Len(t, ds, 4)
 	require.Equal(t, "J", ds[0].Key.Instrument)
 	for _, f := range []string{"qty", "cost", "entry_qty", "low", "mark"} {
@@ -128,11 +129,11 @@ func TestDiffNamesWhatDiffers(t *testing.T) {
 	require.Equal(t, "J", ds[2].Name)
 	require.Equal(t, "account", ds[3].What())
 	require.Contains(t, ds[3].Fields, "interest")
-	back := holdfast.Diff(l.View(), before)
+	back := report.Diff(l.View(), before)
 	require.Len(t, back, 4)
 	require.Nil(t, back[1].AfterPosition)
 	applyAll(t, l, []position.Mutation{fill("e", "A", "AA", position.Buy, "1", "100")})
-	ds = holdfast.Diff(before, l.View())
+	ds = report.Diff(before, l.View())
 	require.Len(t, ds, 5)
 	require.Equal(t, "AA", ds[0].Key.Instrument)
 	require.Nil(t, ds[0].BeforePosition)

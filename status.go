@@ -8,6 +8,7 @@ import (
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/report"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -29,13 +30,13 @@ type Status struct {
 	Encrypted string   `json:"encrypted,omitempty"` // id of the key of the newest record, or of the one that an open ledger writes with
 	// EncryptedAlways says that the ledger was created to be encrypted: it takes
 	// nothing without a key.
-	EncryptedAlways bool            `json:"encrypted_from_creation,omitempty"`
-	Snapshots       int             `json:"snapshots"`
-	Newest          string          `json:"newest_snapshot,omitempty"`
-	Snapshot        uint64          `json:"newest_snapshot_seq,omitempty"`
-	Holder          *journal.Holder `json:"holder,omitempty"` // the process that writes
-	Bus             *bus.Status     `json:"bus,omitempty"`
-	Accounts        []AccountStatus `json:"accounts"`
+	EncryptedAlways bool                   `json:"encrypted_from_creation,omitempty"`
+	Snapshots       int                    `json:"snapshots"`
+	Newest          string                 `json:"newest_snapshot,omitempty"`
+	Snapshot        uint64                 `json:"newest_snapshot_seq,omitempty"`
+	Holder          *journal.Holder        `json:"holder,omitempty"` // the process that writes
+	Bus             *bus.Status            `json:"bus,omitempty"`
+	Accounts        []report.AccountStatus `json:"accounts"`
 	// AccountsLeftOut is how many accounts an answer by request had no room for:
 	// all of them or none. The endpoint account.list lists them in pages.
 	AccountsLeftOut int `json:"accounts_left_out,omitempty"`
@@ -61,7 +62,7 @@ func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	accounts, err := AccountTotals(v)
+	accounts, err := report.AccountTotals(v)
 	if err != nil {
 		return Status{}, err
 	}

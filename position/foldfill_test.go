@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // Every open position of a ledger is one image in memory, and every change makes
@@ -181,7 +182,7 @@ func TestFeeInCost(t *testing.T) {
 	require.Equal(t, position.Amounts{{Currency: "ETH", Value: exact("0.6")}}, p.Totals.Fees)
 	require.Equal(t, p.Totals.Fees, p.Terms.FeesInCost(p.Totals.Fees))
 	require.Equal(t, position.Amounts{{Currency: "ETH", Value: exact("-0.25")}}, p.Totals.Charges)
-	s, err := position.Summarize(func(yield func(position.Position) bool) { yield(*p) }, position.ByAccount, "", nil)
+	s, err := report.Summarize(func(yield func(position.Position) bool) { yield(*p) }, report.ByAccount, "", nil)
 	require.NoError(t, err)
 	require.Equal(t, position.Amounts{{Currency: "ETH", Value: exact("-0.25")}}, s[0].Sums.Net)
 

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // total writes amounts as text.
@@ -18,7 +19,7 @@ func total(a position.Amounts) (s string) {
 }
 
 // totals writes sums as text, in the order of their members.
-func totals(s position.Sums) []string {
+func totals(s report.Sums) []string {
 	return []string{
 		total(s.Realized), total(s.Fees), total(s.Funding), total(s.Charges), total(s.Net), total(s.Unrealized), total(s.Exposure),
 	}
@@ -52,7 +53,7 @@ func traded(t *testing.T) []position.Position {
 func TestSummarize(t *testing.T) {
 	t.Parallel()
 	all := traded(t)
-	got, err := position.Summarize(slices.Values(all), position.ByAccount, "USD", position.Rates{"XBT": exact("100"), "BNB": exact("7")})
+	got, err := report.Summarize(slices.Values(all), report.ByAccount, "USD", report.Rates{"XBT": exact("100"), "BNB": exact("7")})
 	require.NoError(t, err)
 	require.Len(t, got, 2)
 	a, b := got[0], got[1]
@@ -64,21 +65,21 @@ func TestSummarize(t *testing.T) {
 	require.Equal(t, make([]string, 7), totals(b.Sums))
 	require.Empty(t, b.MissingRates)
 
-	for by, want := range map[position.Dimension][]string{
-		position.ByInstrument: {"P", "X"}, position.ByStrategy: {"", "s"},
+	for by, want := range map[report.Dimension][]string{
+		report.ByInstrument: {"P", "X"}, report.ByStrategy: {"", "s"},
 	} {
-		forth, forthErr := position.Summarize(slices.Values(all), by, "", nil)
+		forth, forthErr := report.Summarize(slices.Values(all), by, "", nil)
 		require.NoError(t, forthErr)
 		reversed := slices.Clone(all)
 		slices.Reverse(reversed)
-		back, backErr := position.Summarize(slices.Values(reversed), by, "", nil)
+		back, backErr := report.Summarize(slices.Values(reversed), by, "", nil)
 		require.NoError(t, backErr)
 		require.Equal(t, forth, back)
 		require.Equal(t, want, []string{forth[0].Group, forth[1].Group})
-		require.Equal(t, position.Sums{}, forth[0].Converted)
+		require.Equal(t, report.Sums{}, forth[0].Converted)
 		require.Empty(t, forth[0].MissingRates)
 	}
-	none, err := position.Summarize(slices.Values(all[:0]), position.ByAccount, "USD", nil)
+	none, err := report.Summarize(slices.Values(all[:0]), report.ByAccount, "USD", nil)
 	require.NoError(t, err)
 	require.Empty(t, none)
 }
@@ -87,7 +88,7 @@ func TestSummarizeCyclesThatEnded(t *testing.T) {
 	t.Parallel()
 	b := newBook(position.Rules{})
 	b.must(t, purchase("1", "10"), sale("1", "12"), purchase("1", "10"), sale("1", "13"), purchase("1", "10"), sale("1", "9"))
-	got, err := position.Summarize(slices.Values([]position.Position{*b.Position(here)}), position.ByStrategy, "", nil)
+	got, err := report.Summarize(slices.Values([]position.Position{*b.Position(here)}), report.ByStrategy, "", nil)
 	require.NoError(t, err)
 	require.Equal(t, []any{"s", 1, 0, uint64(2), uint64(1)}, []any{got[0].Group, got[0].Positions, got[0].Open, got[0].Wins, got[0].Losses})
 	require.Equal(t, "4 USD;", total(got[0].Sums.Realized))
@@ -97,14 +98,14 @@ func TestSummarizeCyclesThatEnded(t *testing.T) {
 func TestSummarizeRefusals(t *testing.T) {
 	t.Parallel()
 	all := traded(t)
-	_, err := position.Summarize(slices.Values(all), position.ByStrategy+1, "USD", nil)
+	_, err := report.Summarize(slices.Values(all), report.ByStrategy+1, "USD", nil)
 	refusal(t, err, position.ErrInvalid, "by")
-	_, err = position.Summarize(slices.Values(all), position.ByAccount, "USD", position.Rates{"XBT": exact("100000000000000000000"), "BNB": exact("100000000000000000000"), "EUR": exact("100000000000000000000")})
+	_, err = report.Summarize(slices.Values(all), report.ByAccount, "USD", report.Rates{"XBT": exact("100000000000000000000"), "BNB": exact("100000000000000000000"), "EUR": exact("100000000000000000000")})
 	refusal(t, err, position.ErrOverflow, "amount")
 	require.ErrorContains(t, err, `account "A"`)
 	huge := all[0]
 	huge.Totals.Realized = exact("100000000000000000000")
-	_, err = position.Summarize(slices.Values([]position.Position{huge, huge}), position.ByAccount, "", nil)
+	_, err = report.Summarize(slices.Values([]position.Position{huge, huge}), report.ByAccount, "", nil)
 	refusal(t, err, position.ErrOverflow, "amount")
 	// Sums may be in more currencies than one position's.
 	var many []position.Position
@@ -113,19 +114,19 @@ func TestSummarizeRefusals(t *testing.T) {
 		p.Totals.Charges = position.Amounts{{Currency: string(rune('a'+i%26)) + string(rune('a'+i/26)), Value: exact("1")}}
 		many = append(many, p)
 	}
-	got, err := position.Summarize(slices.Values(many), position.ByAccount, "", nil)
+	got, err := report.Summarize(slices.Values(many), report.ByAccount, "", nil)
 	require.NoError(t, err)
 	require.Len(t, got[0].Sums.Charges, position.MaxCurrencies+1)
 }
 
 func TestDimensions(t *testing.T) {
 	t.Parallel()
-	for by := position.ByAccount; by <= position.ByStrategy; by++ {
-		back, err := position.ParseDimension(by.String())
+	for by := report.ByAccount; by <= report.ByStrategy; by++ {
+		back, err := report.ParseDimension(by.String())
 		require.NoError(t, err)
 		require.Equal(t, by, back)
 	}
-	_, err := position.ParseDimension("leg")
+	_, err := report.ParseDimension("leg")
 	refusal(t, err, position.ErrInvalid, "by")
-	require.Equal(t, "unknown", (position.ByStrategy + 1).String())
+	require.Equal(t, "unknown", (report.ByStrategy + 1).String())
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // TestSumsAreTheCash draws worlds of all mutations and holds every sum that is
@@ -66,7 +67,7 @@ func (w *sumsWorld) tradesOf(before *position.Position, c *position.Change) {
 			require.Equal(w.t, inCost, tr.FeesInCost.Get(terms.Base), "fees in the cost of a trade")
 			profit.Add(profit, units(tr.Profit))
 		}
-		if len(trades) > 0 && position.Grouping(g) != position.FlatToFlat {
+		if len(trades) > 0 && report.Grouping(g) != report.FlatToFlat {
 			require.Equal(w.t, units(c.Realized).String(), profit.String(), "profit of the trades of an exit")
 		}
 	}
@@ -192,7 +193,7 @@ func (w *sumsWorld) check() {
 		w.cyclesAre(k, r)
 	}
 	w.accountsAre(want, nets)
-	for by := position.ByAccount; by <= position.ByStrategy; by++ {
+	for by := report.ByAccount; by <= report.ByStrategy; by++ {
 		w.groupsAre(by, keys, rows)
 	}
 }
@@ -227,7 +228,7 @@ func (w *sumsWorld) accountsAre(want, nets sums) {
 			}
 		}
 	}
-	list, err := position.SummarizeAccounts(accounts, w.each(slices.Collect(maps.Keys(w.positions))))
+	list, err := report.SummarizeAccounts(accounts, w.each(slices.Collect(maps.Keys(w.positions))))
 	require.NoError(w.t, err)
 	totals, held, own := sums{}, sums{}, sums{}
 	for i := range list {
@@ -260,14 +261,14 @@ func (w *sumsWorld) each(keys []position.Key) func(func(position.Position) bool)
 }
 
 // groupsAre checks a summary against the rows, part by part.
-func (w *sumsWorld) groupsAre(by position.Dimension, keys []position.Key, shownRows []shown) {
-	rates := position.Rates{"EUR": dec("1.08"), "BTC": dec("61250.5")}
-	list, err := position.Summarize(w.each(keys), by, "USD", rates)
+func (w *sumsWorld) groupsAre(by report.Dimension, keys []position.Key, shownRows []shown) {
+	rates := report.Rates{"EUR": dec("1.08"), "BTC": dec("61250.5")}
+	list, err := report.Summarize(w.each(keys), by, "USD", rates)
 	require.NoError(w.t, err)
 	var rows, is, unvalued parts
 	settled := map[string]*settlements{}
 	for i, k := range keys {
-		group := [...]string{position.ByAccount: k.Account, position.ByInstrument: k.Instrument, position.ByStrategy: k.Strategy}[by]
+		group := [...]string{report.ByAccount: k.Account, report.ByInstrument: k.Instrument, report.ByStrategy: k.Strategy}[by]
 		rows.row(group, &shownRows[i])
 		if settled[group] == nil {
 			settled[group] = &settlements{}
@@ -316,7 +317,7 @@ func (n names) of(others names) (out []string) {
 }
 
 // in names the currency that what has a rate is converted into.
-func (n names) in(currency string, rates position.Rates) (out names) {
+func (n names) in(currency string, rates report.Rates) (out names) {
 	for _, name := range n {
 		if _, ok := rates[name]; ok {
 			name = currency
@@ -335,7 +336,7 @@ func amountsOf(as position.Amounts) map[string]*big.Int {
 }
 
 // converted is what amounts come to in USD.
-func converted(as position.Amounts, rates position.Rates) map[string]string {
+func converted(as position.Amounts, rates report.Rates) map[string]string {
 	out := sums{}
 	for _, a := range as {
 		rate, ok := rates[a.Currency]
@@ -362,7 +363,7 @@ func (p *parts) at(i int) sums {
 	return p.of[i]
 }
 
-func (p *parts) sums(group string, s *position.Sums) {
+func (p *parts) sums(group string, s *report.Sums) {
 	for i, as := range []position.Amounts{s.Realized, s.Fees, s.FeesInCost, s.Funding, s.Charges, s.Net, s.Unrealized, s.Exposure} {
 		p.at(i).all(group, as)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // sumsWorld is a book with a list of what was accepted.
@@ -24,7 +25,7 @@ type sumsWorld struct {
 	rounded map[string]bool      // instruments that have had a rounding profile
 	sealed  map[position.Key]int // no fill before this entry is busted
 	cycles  map[position.Key]map[uint64]position.Position
-	trades  []*position.Trades
+	trades  []*report.Trades
 	n       int
 }
 
@@ -53,8 +54,8 @@ func newSumsWorld(t *testing.T, rnd *rand.Rand, counts map[string]int) *sumsWorl
 	}
 	w.plain = true
 	w.t = &failing{t, w}
-	for g := position.FillToFill; g <= position.FlatToReduced; g++ {
-		w.trades = append(w.trades, position.NewTrades(position.TradeOptions{Grouping: g, EntryFee: position.EntryFee(rnd.IntN(3)), FlipFee: position.FlipFee(rnd.IntN(2))}))
+	for g := report.FillToFill; g <= report.FlatToReduced; g++ {
+		w.trades = append(w.trades, report.NewTrades(report.TradeOptions{Grouping: g, EntryFee: report.EntryFee(rnd.IntN(3)), FlipFee: report.FlipFee(rnd.IntN(2))}))
 	}
 	for _, account := range []string{"A", "B"} {
 		for _, instrument := range []string{"X", "Y", "Z"} {

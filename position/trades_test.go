@@ -11,11 +11,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // reported applies mutations and reports the trades that they make.
-func reported(t require.TestingT, s *memory, maker *position.Trades, ms ...position.Mutation) []position.Trade {
-	var out []position.Trade
+func reported(t require.TestingT, s *memory, maker *report.Trades, ms ...position.Mutation) []report.Trade {
+	var out []report.Trade
 	for _, m := range ms {
 		before := maps.Clone(s.positions)
 		require.NoError(t, s.Apply(m))
@@ -52,7 +53,7 @@ func minute(at int, text string) position.Fill {
 	return f
 }
 
-func tradeLine(t *position.Trade) string {
+func tradeLine(t *report.Trade) string {
 	side := map[position.Side]string{position.Buy: "long", position.Sell: "short"}[t.Direction]
 	return fmt.Sprintf("%s %s %d@%s %d@%s profit %s fee %s mae %s mfe %s ids %s>%s", side, t.Qty, t.EntryTime, t.EntryPrice,
 		t.ExitTime, t.ExitPrice, t.Profit, t.Fees.Get("USD"), t.MAE, t.MFE, strings.Join(t.EntryIDs, ","), strings.Join(t.ExitIDs, ","))
@@ -68,51 +69,51 @@ func TestTrades(t *testing.T) {
 		minute(3, "sell 15 120 3"), minute(4, "sell 10 130 4"), minute(5, "buy 5 125 5"),
 	}
 	for name, want := range map[string]struct {
-		options position.TradeOptions
+		options report.TradeOptions
 		method  position.CostMethod
 		lines   []string
 	}{
-		"fill to fill, pro rata": {position.TradeOptions{}, position.FIFO, []string{
+		"fill to fill, pro rata": {report.TradeOptions{}, position.FIFO, []string{
 			"long 10 1@100 3@120 profit 200 fee 3 mae 100 mfe 200 ids 1>3",
 			"long 5 2@110 3@120 profit 50 fee 2 mae 100 mfe 50 ids 2>3",
 			"long 5 2@110 4@130 profit 100 fee 3 mae 100 mfe 100 ids 2>4",
 			"short 5 4@130 5@125 profit 25 fee 7 mae 0 mfe 25 ids 4>5",
 		}},
 		"fill to fill, last in first, first bears the fee": {
-			position.TradeOptions{EntryFee: position.FirstEntry, FlipFee: position.ClosingFlipFee}, position.LIFO, []string{
+			report.TradeOptions{EntryFee: report.FirstEntry, FlipFee: report.ClosingFlipFee}, position.LIFO, []string{
 				"long 10 2@110 3@120 profit 100 fee 5 mae 200 mfe 100 ids 2>3",
 				"long 5 1@100 3@120 profit 100 fee 1 mae 50 mfe 100 ids 1>3",
 				"long 5 1@100 4@130 profit 150 fee 4 mae 50 mfe 150 ids 1>4",
 				"short 5 4@130 5@125 profit 25 fee 5 mae 0 mfe 25 ids 4>5",
 			},
 		},
-		"fill to fill, the cycle's fees": {position.TradeOptions{EntryFee: position.CycleEntry}, position.FIFO, []string{
+		"fill to fill, the cycle's fees": {report.TradeOptions{EntryFee: report.CycleEntry}, position.FIFO, []string{
 			"long 10 1@100 3@120 profit 200 fee 6 mae 100 mfe 200 ids 1>3",
 			"long 5 2@110 3@120 profit 50 fee 0 mae 100 mfe 50 ids 2>3",
 			"long 5 2@110 4@130 profit 100 fee 2 mae 100 mfe 100 ids 2>4",
 			"short 5 4@130 5@125 profit 25 fee 7 mae 0 mfe 25 ids 4>5",
 		}},
-		"flat to flat": {position.TradeOptions{Grouping: position.FlatToFlat}, position.FIFO, []string{
+		"flat to flat": {report.TradeOptions{Grouping: report.FlatToFlat}, position.FIFO, []string{
 			"long 20 1@105 4@122.5 profit 350 fee 8 mae 300 mfe 500 ids 1,2>3,4",
 			"short 5 4@130 5@125 profit 25 fee 7 mae 0 mfe 25 ids 4>5",
 		}},
-		"flat to flat, average": {position.TradeOptions{Grouping: position.FlatToFlat}, position.Average, []string{
+		"flat to flat, average": {report.TradeOptions{Grouping: report.FlatToFlat}, position.Average, []string{
 			"long 20 1@105 4@122.5 profit 350 fee 8 mae 300 mfe 500 ids 1,2>3,4",
 			"short 5 4@130 5@125 profit 25 fee 7 mae 0 mfe 25 ids 4>5",
 		}},
 		"flat to reduced": {
-			position.TradeOptions{Grouping: position.FlatToReduced, EntryFee: position.CycleEntry, FlipFee: position.ClosingFlipFee}, position.LIFO, []string{
+			report.TradeOptions{Grouping: report.FlatToReduced, EntryFee: report.CycleEntry, FlipFee: report.ClosingFlipFee}, position.LIFO, []string{
 				"long 15 2@106.666666666666666667 3@120 profit 200 fee 6 mae 250 mfe 200 ids 2,1>3",
 				"long 5 1@100 4@130 profit 150 fee 4 mae 50 mfe 150 ids 1>4",
 				"short 5 4@130 5@125 profit 25 fee 5 mae 0 mfe 25 ids 4>5",
 			},
 		},
-		"flat to reduced, average, pro rata": {position.TradeOptions{Grouping: position.FlatToReduced}, position.Average, []string{
+		"flat to reduced, average, pro rata": {report.TradeOptions{Grouping: report.FlatToReduced}, position.Average, []string{
 			"long 15 1@105 3@120 profit 225 fee 5.25 mae 225 mfe 225 ids 1,2>3",
 			"long 5 1@105 4@130 profit 125 fee 2.75 mae 75 mfe 125 ids 1,2>4",
 			"short 5 4@130 5@125 profit 25 fee 7 mae 0 mfe 25 ids 4>5",
 		}},
-		"fill to fill, average": {position.TradeOptions{}, position.Average, []string{
+		"fill to fill, average": {report.TradeOptions{}, position.Average, []string{
 			"long 15 1@105 3@120 profit 225 fee 5.25 mae 225 mfe 225 ids 1,2>3",
 			"long 5 1@105 4@130 profit 125 fee 2.75 mae 75 mfe 125 ids 1,2>4",
 			"short 5 4@130 5@125 profit 25 fee 7 mae 0 mfe 25 ids 4>5",
@@ -122,7 +123,7 @@ func TestTrades(t *testing.T) {
 			t.Parallel()
 			s := newMemory(position.Rules{CostMethod: want.method})
 			var lines []string
-			for _, trade := range reported(t, s, position.NewTrades(want.options), steps...) {
+			for _, trade := range reported(t, s, report.NewTrades(want.options), steps...) {
 				lines = append(lines, tradeLine(&trade))
 			}
 			require.Equal(t, want.lines, lines)
@@ -135,7 +136,7 @@ func TestTrades(t *testing.T) {
 func TestTradesOfOtherChanges(t *testing.T) {
 	t.Parallel()
 	s := newMemory(position.Rules{CostMethod: position.FIFO})
-	maker := position.NewTrades(position.TradeOptions{})
+	maker := report.NewTrades(report.TradeOptions{})
 	require.Empty(t, reported(t, s, maker,
 		minute(1, "buy 10 100 1"), minute(2, "buy 10 110 2"),
 		position.Transfer{Meta: position.Meta{Ident: "t", Time: 3}, Key: key, ToLeg: "other", Qty: dec("5")},
@@ -160,7 +161,7 @@ func TestTradesFromTheMiddle(t *testing.T) {
 	s := newMemory(position.Rules{CostMethod: position.FIFO})
 	require.NoError(t, s.Apply(minute(1, "buy 10 100 1")))
 	var lines []string
-	for _, trade := range reported(t, s, position.NewTrades(position.TradeOptions{}), minute(2, "sell 10 110 2")) {
+	for _, trade := range reported(t, s, report.NewTrades(report.TradeOptions{}), minute(2, "sell 10 110 2")) {
 		lines = append(lines, tradeLine(&trade))
 	}
 	require.Equal(t, []string{"long 10 1@100 2@110 profit 100 fee 2 mae 0 mfe 100 ids >2"}, lines)
@@ -174,15 +175,15 @@ func TestTradesSumToThePositions(t *testing.T) {
 		s := newMemory(position.Rules{CostMethod: rapid.SampledFrom([]position.CostMethod{
 			position.Average, position.FIFO, position.LIFO, position.HIFO,
 		}).Draw(t, "method")})
-		maker := position.NewTrades(position.TradeOptions{
-			Grouping: rapid.SampledFrom([]position.Grouping{position.FillToFill, position.FlatToFlat, position.FlatToReduced}).Draw(t, "grouping"),
-			EntryFee: rapid.SampledFrom([]position.EntryFee{position.ProRataEntry, position.FirstEntry, position.CycleEntry}).Draw(t, "entry fee"),
-			FlipFee:  rapid.SampledFrom([]position.FlipFee{position.SplitFlipFee, position.ClosingFlipFee}).Draw(t, "flip fee"),
+		maker := report.NewTrades(report.TradeOptions{
+			Grouping: rapid.SampledFrom([]report.Grouping{report.FillToFill, report.FlatToFlat, report.FlatToReduced}).Draw(t, "grouping"),
+			EntryFee: rapid.SampledFrom([]report.EntryFee{report.ProRataEntry, report.FirstEntry, report.CycleEntry}).Draw(t, "entry fee"),
+			FlipFee:  rapid.SampledFrom([]report.FlipFee{report.SplitFlipFee, report.ClosingFlipFee}).Draw(t, "flip fee"),
 		})
 		def := define(position.Linear, "", "", "", "USD")
 		def.Terms.Kind = rapid.SampledFrom([]position.InstrumentKind{position.Linear, position.Inverse}).Draw(t, "kind")
 		require.NoError(t, s.Apply(def))
-		var trades []position.Trade
+		var trades []report.Trade
 		for i := range rapid.IntRange(1, 12).Draw(t, "steps") {
 			var m position.Mutation = drawFill(t, []string{"", "BNB"})
 			if rapid.IntRange(0, 5).Draw(t, "mark") == 0 {
@@ -220,20 +221,20 @@ func TestTradesAgainstAnotherBuilder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		o := &builder{
-			grouping: rapid.SampledFrom([]position.Grouping{position.FillToFill, position.FlatToFlat, position.FlatToReduced}).Draw(t, "grouping"),
+			grouping: rapid.SampledFrom([]report.Grouping{report.FillToFill, report.FlatToFlat, report.FlatToReduced}).Draw(t, "grouping"),
 			lifo:     rapid.Bool().Draw(t, "lifo"),
 		}
-		options := position.TradeOptions{Grouping: o.grouping, EntryFee: position.FirstEntry, FlipFee: position.ClosingFlipFee}
-		if o.grouping == position.FlatToReduced {
-			options.EntryFee = position.CycleEntry
+		options := report.TradeOptions{Grouping: o.grouping, EntryFee: report.FirstEntry, FlipFee: report.ClosingFlipFee}
+		if o.grouping == report.FlatToReduced {
+			options.EntryFee = report.CycleEntry
 		}
 		rules := position.Rules{CostMethod: position.FIFO}
 		if o.lifo {
 			rules.CostMethod = position.LIFO
 		}
-		s, maker := newMemory(rules), position.NewTrades(options)
+		s, maker := newMemory(rules), report.NewTrades(options)
 		small := func(name string) position.Decimal { return position.FromInt(rapid.Int64Range(1, 20).Draw(t, name)) }
-		var have []position.Trade
+		var have []report.Trade
 		for at := range rapid.IntRange(2, 20).Draw(t, "steps") {
 			at++
 			meta := position.Meta{Ident: fmt.Sprint(at), Time: position.Time(at)}
@@ -284,7 +285,7 @@ func TestTradesBearNoChargeThatIsNoFee(t *testing.T) {
 	inCost.Amount, inCost.InCost = dec("-0.25"), true
 	usd := charge
 	usd.Currency = "USD"
-	trades := reported(t, s, position.NewTrades(position.TradeOptions{Grouping: position.FlatToFlat}),
+	trades := reported(t, s, report.NewTrades(report.TradeOptions{Grouping: report.FlatToFlat}),
 		define(position.Spot, "", "BTC", "USD", "USD"), minute(1, "buy 10 1 0"), charge, inCost, usd, minute(2, "sell 10 2 1"))
 	require.Len(t, trades, 1)
 	require.Equal(t, position.Amounts{{Currency: "BTC", Value: dec("0.25")}, {Currency: "USD", Value: dec("1.5")}}, trades[0].Fees)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // pending is a quantity that waits for its exit in the builder below.
@@ -24,7 +25,7 @@ type builtTrade struct {
 // exact rationals: a list of pending fills, the extremes since the first, the
 // whole fee of a flip on its closing side.
 type builder struct {
-	grouping  position.Grouping
+	grouping  report.Grouping
 	lifo      bool
 	all       []pending // under flat to flat, exits too
 	high, low *big.Rat
@@ -93,7 +94,7 @@ func (o *builder) fill(qty, price, fee *big.Rat, at int) {
 		o.open(qty, price, fee, at)
 		return
 	}
-	if o.grouping == position.FlatToFlat {
+	if o.grouping == report.FlatToFlat {
 		o.flat(held, qty, price, fee, at)
 		return
 	}
@@ -115,7 +116,7 @@ func (o *builder) fill(qty, price, fee *big.Rat, at int) {
 		if n.Cmp(rest) > 0 {
 			n = rest
 		}
-		if o.grouping == position.FillToFill {
+		if o.grouping == report.FillToFill {
 			paid := l.fee
 			if !charged {
 				paid = new(big.Rat).Add(paid, fee)
@@ -138,7 +139,7 @@ func (o *builder) fill(qty, price, fee *big.Rat, at int) {
 		}
 		l.qty = new(big.Rat).Sub(l.qty, n)
 	}
-	if o.grouping == position.FlatToReduced {
+	if o.grouping == report.FlatToReduced {
 		if full < 0 {
 			full = first
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // historyLimit is the default and the largest number of changes, or of lots, in
@@ -293,7 +294,7 @@ func (l *api) serveAccounts(_ context.Context, q *query) ([]byte, error) {
 		return nil, err
 	}
 	v := l.View()
-	all, err := holdfast.AccountTotals(v)
+	all, err := report.AccountTotals(v)
 	if err != nil {
 		return nil, coded(err)
 	}

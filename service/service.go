@@ -24,6 +24,7 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/report"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -358,7 +359,7 @@ func (l *api) serveStatus(_ context.Context, q *query) ([]byte, error) {
 	if len(b) <= maxReply {
 		return b, err
 	}
-	st.AccountsLeftOut, st.Accounts = len(st.Accounts), []holdfast.AccountStatus{}
+	st.AccountsLeftOut, st.Accounts = len(st.Accounts), []report.AccountStatus{}
 	q.short, err = reply(st, nil)
 	return b, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // summaryReply is one group of positions.
@@ -46,7 +47,7 @@ func texts(a position.Amounts) map[string]string {
 	return m
 }
 
-func sumsOf(s *position.Sums) sumsReply {
+func sumsOf(s *report.Sums) sumsReply {
 	return sumsReply{
 		Realized: texts(s.Realized), Fees: texts(s.Fees), FeesInCost: texts(s.FeesInCost), Funding: texts(s.Funding),
 		Charges: texts(s.Charges), Net: texts(s.Net),
@@ -80,14 +81,14 @@ func (l *api) serveSummary(_ context.Context, q *query) ([]byte, error) {
 }
 
 func summary(v *projector.View, q *query) ([]summaryReply, error) {
-	by := position.ByAccount
+	by := report.ByAccount
 	var err error
 	if q.By != "" {
-		if by, err = position.ParseDimension(q.By); err != nil {
+		if by, err = report.ParseDimension(q.By); err != nil {
 			return nil, err //nolint:wrapcheck // it names the member
 		}
 	}
-	rates := make(position.Rates, len(q.Rates))
+	rates := make(report.Rates, len(q.Rates))
 	for currency, text := range q.Rates {
 		if rates[currency], err = position.Parse(text); err != nil {
 			return nil, fmt.Errorf("rates: the rate of %.64q: %w", currency, err)
@@ -95,7 +96,7 @@ func summary(v *projector.View, q *query) ([]summaryReply, error) {
 	}
 	all := *q
 	all.All = true
-	groups, err := position.Summarize(all.positions(v, nil), by, q.In, rates)
+	groups, err := report.Summarize(all.positions(v, nil), by, q.In, rates)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}

@@ -5,9 +5,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // accountRow is one account in one currency: the charges that belong to no
@@ -84,7 +84,7 @@ func accountColumns(table bool) []render.Column[accountRow] {
 }
 
 func (a *app) printAccounts(v *projector.View, f *positionsFlags) error {
-	list, err := holdfast.AccountTotals(v)
+	list, err := report.AccountTotals(v)
 	if err != nil {
 		return err
 	}
@@ -92,14 +92,14 @@ func (a *app) printAccounts(v *projector.View, f *positionsFlags) error {
 }
 
 func (a *app) remoteAccounts(ctx context.Context, r *remote, f *positionsFlags) error {
-	list, err := all[holdfast.AccountStatus](r.list(ctx, "account.list", remoteQuery{Account: f.account}))
+	list, err := all[report.AccountStatus](r.list(ctx, "account.list", remoteQuery{Account: f.account}))
 	if err != nil {
 		return err
 	}
 	return a.accountSheet(list, f.account, nil)
 }
 
-func (a *app) accountSheet(list []holdfast.AccountStatus, account string, known func() error) error {
+func (a *app) accountSheet(list []report.AccountStatus, account string, known func() error) error {
 	s := sheetOf(a, accountColumns(true), accountColumns(false))
 	s.Known = known
 	for i := range list {
@@ -116,7 +116,7 @@ func (a *app) accountSheet(list []holdfast.AccountStatus, account string, known 
 }
 
 // accountRows are the currencies of an account, sorted.
-func accountRows(acc *holdfast.AccountStatus) []accountRow {
+func accountRows(acc *report.AccountStatus) []accountRow {
 	parts := []map[string]string{
 		acc.Balances, acc.Cash, acc.Fees, acc.Funding, acc.Interest, acc.Dividends, acc.Realized, acc.Other,
 		acc.Positions.Realized, acc.Positions.Fees, acc.Positions.FeesInCost, acc.Positions.Funding, acc.Positions.Charges, acc.Positions.Net, acc.Total,

@@ -12,6 +12,7 @@ import (
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 type diffFlags struct {
@@ -182,7 +183,7 @@ func differenceColumns(table bool) []render.Column[differenceRow] {
 func (a *app) printDifferences(before, after *projector.View, f *diffFlags, known func() error) error {
 	s := sheetOf(a, differenceColumns(true), differenceColumns(false))
 	s.Known = known
-	for _, d := range holdfast.Diff(before, after) {
+	for _, d := range report.Diff(before, after) {
 		row := differenceRow{What: d.What()}
 		switch row.What {
 		case "position":
@@ -209,7 +210,7 @@ func (a *app) printDifferences(before, after *projector.View, f *diffFlags, know
 }
 
 // addDifference prints the members of one difference.
-func addDifference(s *render.Sheet[differenceRow], row differenceRow, d *holdfast.Difference) error {
+func addDifference(s *render.Sheet[differenceRow], row differenceRow, d *report.Difference) error {
 	before, after, err := images(d)
 	if err != nil {
 		return err
@@ -268,7 +269,7 @@ func leaves(name string, before, after json.RawMessage) []leaf {
 }
 
 // images are the members of both sides, nil for what is not there.
-func images(d *holdfast.Difference) (before, after map[string]json.RawMessage, err error) {
+func images(d *report.Difference) (before, after map[string]json.RawMessage, err error) {
 	var a, b []byte
 	switch {
 	case d.BeforePosition != nil || d.AfterPosition != nil:

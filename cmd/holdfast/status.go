@@ -16,6 +16,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 func (a *app) statusCmd() *cobra.Command {
@@ -52,7 +53,7 @@ func (a *app) status(ctx context.Context) (holdfast.Status, error) {
 			}
 			if err == nil && st.AccountsLeftOut > 0 {
 				st.AccountsLeftOut = 0
-				st.Accounts, err = all[holdfast.AccountStatus](r.list(ctx, "account.list", remoteQuery{}))
+				st.Accounts, err = all[report.AccountStatus](r.list(ctx, "account.list", remoteQuery{}))
 			}
 			return err
 		})
@@ -133,7 +134,7 @@ func encryptedText(s *holdfast.Status) string {
 
 // accountText tells an account in one line: what its charges sum to, and what it
 // came to with its positions where it has any.
-func accountText(acc *holdfast.AccountStatus) string {
+func accountText(acc *report.AccountStatus) string {
 	sum := func(m map[string]string) string {
 		parts := make([]string, 0, len(m))
 		for _, ccy := range sortedNames(m) {

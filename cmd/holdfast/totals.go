@@ -11,6 +11,7 @@ import (
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // totalsFlags ask for sums of positions.
@@ -35,15 +36,15 @@ func (f *totalsFlags) check() error {
 	case f.by == "":
 		return nil
 	}
-	if _, err := position.ParseDimension(f.by); err != nil {
+	if _, err := report.ParseDimension(f.by); err != nil {
 		return usagef("--totals %q: choose account, instrument or strategy", f.by)
 	}
 	_, err := f.parseRates()
 	return err
 }
 
-func (f *totalsFlags) parseRates() (position.Rates, error) {
-	rates := make(position.Rates, len(f.rates))
+func (f *totalsFlags) parseRates() (report.Rates, error) {
+	rates := make(report.Rates, len(f.rates))
 	for _, r := range f.rates {
 		ccy, value, ok := strings.Cut(r, "=")
 		if !ok || ccy == "" {
@@ -140,7 +141,7 @@ func totalColumns(table bool) []render.Column[totalRow] {
 }
 
 func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
-	by, err := position.ParseDimension(f.by)
+	by, err := report.ParseDimension(f.by)
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
 	if err != nil {
 		return err
 	}
-	list, err := position.Summarize(chosen(v, f), by, f.in, rates)
+	list, err := report.Summarize(chosen(v, f), by, f.in, rates)
 	if err != nil {
 		return err
 	}
@@ -184,7 +185,7 @@ func chosen(v *projector.View, f *positionsFlags) iter.Seq[position.Position] {
 }
 
 // totalRows are the currencies of a group, converted where that was asked for.
-func totalRows(x *position.Summary, by position.Dimension) []totalRow {
+func totalRows(x *report.Summary, by report.Dimension) []totalRow {
 	sums := &x.Sums
 	if x.Currency != "" {
 		sums = &x.Converted

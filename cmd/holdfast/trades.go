@@ -7,6 +7,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // tradeRow is one closed trade.
@@ -78,19 +79,19 @@ func tradeColumns(table bool) []render.Column[tradeRow] {
 }
 
 // tradeOptions reads --trades and the policies beside it.
-func (f *historyFlags) tradeOptions() (o position.TradeOptions, err error) {
-	if o.Grouping, err = choice("trades", f.trades, map[string]position.Grouping{
-		"fill_to_fill": position.FillToFill, "flat_to_flat": position.FlatToFlat, "flat_to_reduced": position.FlatToReduced,
+func (f *historyFlags) tradeOptions() (o report.TradeOptions, err error) {
+	if o.Grouping, err = choice("trades", f.trades, map[string]report.Grouping{
+		"fill_to_fill": report.FillToFill, "flat_to_flat": report.FlatToFlat, "flat_to_reduced": report.FlatToReduced,
 	}); err != nil {
 		return o, err
 	}
-	if o.EntryFee, err = choice("entry-fee", f.entryFee, map[string]position.EntryFee{
-		"pro-rata": position.ProRataEntry, "first": position.FirstEntry, "cycle": position.CycleEntry,
+	if o.EntryFee, err = choice("entry-fee", f.entryFee, map[string]report.EntryFee{
+		"pro-rata": report.ProRataEntry, "first": report.FirstEntry, "cycle": report.CycleEntry,
 	}); err != nil {
 		return o, err
 	}
-	o.FlipFee, err = choice("flip-fee", f.flipFee, map[string]position.FlipFee{
-		"split": position.SplitFlipFee, "closing": position.ClosingFlipFee,
+	o.FlipFee, err = choice("flip-fee", f.flipFee, map[string]report.FlipFee{
+		"split": report.SplitFlipFee, "closing": report.ClosingFlipFee,
 	})
 	return o, err
 }
@@ -120,7 +121,7 @@ func (a *app) printTrades(ctx context.Context, f *historyFlags, filter holdfast.
 	s := sheetOf(a, tradeColumns(true), tradeColumns(false))
 	s.Known = knownTo(ctx, r, filter)
 	a.noteBeginning(filter)
-	maker := position.NewTrades(o)
+	maker := report.NewTrades(o)
 	for step, err := range r.Replay(ctx, filter) {
 		if err != nil {
 			_ = s.Flush() // the error is what matters
@@ -142,7 +143,7 @@ func (a *app) printTrades(ctx context.Context, f *historyFlags, filter holdfast.
 	return s.End("no closed trades")
 }
 
-func addTrade(s *render.Sheet[tradeRow], t *position.Trade, settlement string) error {
+func addTrade(s *render.Sheet[tradeRow], t *report.Trade, settlement string) error {
 	row := tradeRow{
 		Account: t.Key.Account, Instrument: t.Key.Instrument, Strategy: t.Key.Strategy, Leg: t.Key.Leg, Cycle: t.Cycle,
 		Direction: "long", Qty: render.Text(t.Qty.String()),

@@ -16,6 +16,7 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/report"
 )
 
 // web answers the daemon's HTTP endpoints. All of them only read.
@@ -177,7 +178,7 @@ func (w *web) list(rw http.ResponseWriter, r *http.Request, v *projector.View, f
 }
 
 func (w *web) accounts(rw http.ResponseWriter, r *http.Request, _ url.Values) {
-	list, err := holdfast.AccountTotals(w.d.ledger().View())
+	list, err := report.AccountTotals(w.d.ledger().View())
 	answer(rw, r, list, err)
 }
 

@@ -1,10 +1,12 @@
-package position
+package report
 
 import (
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
+
+	"github.com/moneyprinter/holdfast/position"
 )
 
 // Dimension says what positions are summed up by.
@@ -41,7 +43,7 @@ func ParseDimension(s string) (Dimension, error) {
 }
 
 // name returns the group that a key belongs to.
-func (g Dimension) name(k *Key) string {
+func (g Dimension) name(k *position.Key) string {
 	switch g {
 	case ByAccount:
 		return k.Account
@@ -55,16 +57,16 @@ func (g Dimension) name(k *Key) string {
 
 // Rates are what one unit of a currency is worth in the currency that everything
 // is converted into, which needs no rate itself.
-type Rates map[string]Decimal
+type Rates map[string]position.Decimal
 
 // Sums are what positions came to over their lives, and what their open
 // quantities are worth. Unlike those of one position, the amounts may be in any
 // number of currencies.
 type Sums struct {
-	Realized, Fees, Funding, Charges Amounts // as in Totals
-	FeesInCost                       Amounts // those of Fees that Net does not subtract; see Terms.FeesInCost
-	Net                              Amounts // gross − fees that are not in the cost + funding + charges, in each currency
-	Unrealized, Exposure             Amounts // of open positions that have a mark; exposure is unsigned
+	Realized, Fees, Funding, Charges position.Amounts // as in Totals
+	FeesInCost                       position.Amounts // those of Fees that Net does not subtract; see Terms.FeesInCost
+	Net                              position.Amounts // gross − fees that are not in the cost + funding + charges, in each currency
+	Unrealized, Exposure             position.Amounts // of open positions that have a mark; exposure is unsigned
 	// Unvalued are the currencies, sorted, that open positions settle in of which
 	// none has a mark that fits: their Unrealized and Exposure are not known, and
 	// not zero.
@@ -92,7 +94,7 @@ type Summary struct {
 // Summarize sums positions up by group, in the order of the groups' names. With
 // in set, the amounts are converted into that currency as well; each product is
 // rounded once, half to even. A position is valued at its own Mark.
-func Summarize(positions iter.Seq[Position], by Dimension, in string, rates Rates) ([]Summary, error) {
+func Summarize(positions iter.Seq[position.Position], by Dimension, in string, rates Rates) ([]Summary, error) {
 	if by > ByStrategy {
 		return nil, invalidBy("is unknown")
 	}
@@ -133,10 +135,10 @@ type group struct {
 }
 
 // tally is an amount per currency, without the limit of a position's.
-type tally map[string]Decimal
+type tally map[string]position.Decimal
 
 // book adds an amount to one currency of a tally.
-func (g *group) book(t *tally, currency string, v Decimal) {
+func (g *group) book(t *tally, currency string, v position.Decimal) {
 	if v.IsZero() {
 		return
 	}
@@ -146,7 +148,7 @@ func (g *group) book(t *tally, currency string, v Decimal) {
 	(*t)[currency] = g.sum.add((*t)[currency], v)
 }
 
-func (g *group) add(p *Position) error {
+func (g *group) add(p *position.Position) error {
 	all, ok := p.Lifetime()
 	if !ok {
 		return errLifetime()
@@ -172,7 +174,7 @@ func (g *group) add(p *Position) error {
 }
 
 // value adds what an open position is worth, or notes that it is not known.
-func (g *group) value(p *Position) {
+func (g *group) value(p *position.Position) {
 	g.Open++
 	settlement := termsOf(p).Settlement
 	gain, known := p.UnrealizedAtMark()
@@ -201,7 +203,7 @@ func (g *group) summary(in string, rates Rates) (Summary, error) {
 	missing := make(map[string]bool)
 	for _, part := range [...]struct {
 		from      tally
-		sum, conv *Amounts
+		sum, conv *position.Amounts
 	}{
 		{g.realized, &s.Sums.Realized, &s.Converted.Realized},
 		{g.fees, &s.Sums.Fees, &s.Converted.Fees},
@@ -243,9 +245,9 @@ func (g *group) summary(in string, rates Rates) (Summary, error) {
 
 // convert returns the currency that an amount is told in, and at which rate; false
 // where it has none and stays in its own.
-func convert(currency, in string, rates Rates) (to string, rate Decimal, ok bool) {
+func convert(currency, in string, rates Rates) (to string, rate position.Decimal, ok bool) {
 	if currency == in {
-		return in, Decimal{}, true
+		return in, position.Decimal{}, true
 	}
 	if rate, ok = rates[currency]; ok {
 		return in, rate, true
@@ -276,7 +278,7 @@ func onlyIn(set, other map[string]bool) []string {
 }
 
 // currencies yields each currency in which the totals have an amount, once.
-func currencies(t *Totals, settlement string) iter.Seq[string] {
+func currencies(t *position.Totals, settlement string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if !yield(settlement) {
 			return
@@ -295,18 +297,18 @@ func currencies(t *Totals, settlement string) iter.Seq[string] {
 }
 
 // bookAll adds amounts to a tally.
-func (g *group) bookAll(t *tally, as Amounts) {
+func (g *group) bookAll(t *tally, as position.Amounts) {
 	for _, a := range as {
 		g.book(t, a.Currency, a.Value)
 	}
 }
 
 // amounts returns the sums that are not zero, sorted by currency.
-func (t tally) amounts() Amounts {
-	var out Amounts
+func (t tally) amounts() position.Amounts {
+	var out position.Amounts
 	for _, currency := range slices.Sorted(maps.Keys(t)) {
 		if v := t[currency]; !v.IsZero() {
-			out = append(out, Amount{Currency: currency, Value: v})
+			out = append(out, position.Amount{Currency: currency, Value: v})
 		}
 	}
 	return out

@@ -1,34 +1,36 @@
-package position
+package report
 
-import "slices"
+import (
+	"slices"
 
-// This file computes the trades of one exit.
+	"github.com/moneyprinter/holdfast/position"
+)
 
 // trade fills in what all trades of the change share.
 func (x *tradeStep) trade() Trade {
 	c := x.change
-	t := Trade{Key: c.After.Key, Cycle: c.After.Cycle, Direction: Buy, ExitTime: c.After.UpdatedAt}
+	t := Trade{Key: c.After.Key, Cycle: c.After.Cycle, Direction: position.Buy, ExitTime: c.After.UpdatedAt}
 	if c.After.Short {
-		t.Direction = Sell
+		t.Direction = position.Sell
 	}
 	if c.Cause != nil {
 		t.ExitTime, t.ExitIDs = c.Cause.EventTime(), []string{c.Cause.ID()}
 	}
 	t.ExitPrice, _ = termsOf(c.After).Average(c.Qty, c.Value)
 	switch m := c.Cause.(type) {
-	case Fill:
+	case position.Fill:
 		t.ExitPrice = m.Price
-	case Settle:
+	case position.Settle:
 		t.ExitPrice = m.Price
 	}
 	return t
 }
 
 // excursions fills in what the extremes offered to a quantity with a cost.
-func (x *tradeStep) excursions(t *Trade, qty, cost Decimal) {
+func (x *tradeStep) excursions(t *Trade, qty, cost position.Decimal) {
 	p := x.change.After
 	best, worst := p.High, p.Low
-	if t.Direction == Sell {
+	if t.Direction == position.Sell {
 		best, worst = worst, best
 	}
 	if v, ok := termsOf(p).Profit(qty, cost, best); ok && v.Sign() > 0 {
@@ -41,7 +43,7 @@ func (x *tradeStep) excursions(t *Trade, qty, cost Decimal) {
 
 // each makes one trade per lot. The last one takes the rest of the profit and of
 // the exit's fee, so that nothing is lost to rounding.
-func (x *tradeStep) each(uses []LotUse, fee Amounts) []Trade {
+func (x *tradeStep) each(uses []position.LotUse, fee position.Amounts) []Trade {
 	c, trades := x.change, make([]Trade, len(uses))
 	profit, rest := c.Realized, fee
 	for i := range uses {
@@ -83,10 +85,10 @@ func (x *tradeStep) each(uses []LotUse, fee Amounts) []Trade {
 
 // profit returns a lot's share of what the change realised: its part of the
 // value against its own cost.
-func (x *tradeStep) profit(use *LotUse) Decimal {
+func (x *tradeStep) profit(use *position.LotUse) position.Decimal {
 	c := x.change
 	value := x.mulQuo(c.Value, use.Qty, c.Qty) // signed as the lot
-	if termsOf(c.After).Kind == Inverse {
+	if termsOf(c.After).Kind == position.Inverse {
 		return x.sub(use.Cost, value)
 	}
 	return x.sub(value, use.Cost)
@@ -94,10 +96,10 @@ func (x *tradeStep) profit(use *LotUse) Decimal {
 
 // merged makes one trade of all that an exit took. It began with the oldest lot
 // that the exit used up or, where it used up none, with the first it took from.
-func (x *tradeStep) merged(uses []LotUse, fee Amounts) Trade {
+func (x *tradeStep) merged(uses []position.LotUse, fee position.Amounts) Trade {
 	t := x.trade()
 	t.Fees = fee
-	var qty, cost Decimal
+	var qty, cost position.Decimal
 	used := false
 	for i := range uses {
 		use := &uses[i]

@@ -1,6 +1,10 @@
-package position
+package report
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/moneyprinter/holdfast/position"
+)
 
 // Grouping says what a [Trades] report calls one trade.
 type Grouping uint8
@@ -47,25 +51,25 @@ type TradeOptions struct {
 
 // Trade is a quantity that was entered and left again.
 type Trade struct {
-	Key       Key
+	Key       position.Key
 	Cycle     uint64
-	Direction Side    // of the entry: Buy for a long trade
-	Qty       Decimal // positive, in units at the exit
+	Direction position.Side    // of the entry: Buy for a long trade
+	Qty       position.Decimal // positive, in units at the exit
 
-	EntryTime, ExitTime   Time
-	EntryPrice, ExitPrice Decimal // averages where several are meant; zero where there is none
+	EntryTime, ExitTime   position.Time
+	EntryPrice, ExitPrice position.Decimal // averages where several are meant; zero where there is none
 
-	Profit Decimal // gross, in the settlement currency; those of an exit sum to its Realized
-	Fees   Amounts // paid is positive
+	Profit position.Decimal // gross, in the settlement currency; those of an exit sum to its Realized
+	Fees   position.Amounts // paid is positive
 	// FeesInCost are those of Fees that are in Profit already; see
 	// [Terms.FeesInCost].
-	FeesInCost Amounts
+	FeesInCost position.Amounts
 	// Net is Profit without the fees in the settlement currency. What was charged
 	// beside the fills, funding among it, belongs to no trade.
-	Net Decimal
+	Net position.Decimal
 	// The largest loss and profit that the cycle's High and Low, up to the exit,
 	// offered to Qty; never negative.
-	MAE, MFE Decimal
+	MAE, MFE position.Decimal
 
 	// Ids of the fills. An entry that came otherwise has its lot's label, or
 	// nothing.
@@ -86,7 +90,7 @@ type Trade struct {
 // The zero value reports with the zero options. It is not for concurrent use.
 type Trades struct {
 	options TradeOptions
-	cycles  map[Key]*tradedCycle
+	cycles  map[position.Key]*tradedCycle
 }
 
 // NewTrades returns an empty report.
@@ -95,15 +99,15 @@ func NewTrades(o TradeOptions) *Trades { return &Trades{options: o} }
 // tradedCycle is what a report knows of an open cycle beside its image.
 type tradedCycle struct {
 	lots    map[uint64]*tradedLot
-	waiting Amounts  // fees since the last exit
-	fees    Amounts  // fees of the cycle
-	entries []string // ids, in order
+	waiting position.Amounts // fees since the last exit
+	fees    position.Amounts // fees of the cycle
+	entries []string         // ids, in order
 	exits   []string
 }
 
 // tradedLot is what remains to be told of a lot.
 type tradedLot struct {
-	fees Amounts // not charged to a trade yet
+	fees position.Amounts // not charged to a trade yet
 	ids  []string
 }
 
@@ -113,12 +117,12 @@ const averageLot = 0
 // Add takes the next change of a position and the image before it, nil for a
 // key's first, with its lots, and returns the trades that it closed. Changes of
 // other records are passed over. It fails only where a sum overflows.
-func (t *Trades) Add(before *Position, c *Change) ([]Trade, error) {
+func (t *Trades) Add(before *position.Position, c *position.Change) ([]Trade, error) {
 	if c.After == nil {
 		return nil, nil
 	}
 	if t.cycles == nil {
-		t.cycles = make(map[Key]*tradedCycle)
+		t.cycles = make(map[position.Key]*tradedCycle)
 	}
 	x := tradeStep{options: t.options, before: before, change: c}
 	x.cycle = t.cycles[c.After.Key]
@@ -130,7 +134,7 @@ func (t *Trades) Add(before *Position, c *Change) ([]Trade, error) {
 	for i := range trades {
 		t, terms := &trades[i], termsOf(c.After)
 		t.FeesInCost = terms.FeesInCost(t.Fees)
-		t.Net = x.keep((&Totals{Realized: t.Profit, Fees: t.Fees}).Net(terms))
+		t.Net = x.keep((&position.Totals{Realized: t.Profit, Fees: t.Fees}).Net(terms))
 	}
 	if !c.After.IsOpen() {
 		delete(t.cycles, c.After.Key)
@@ -140,7 +144,7 @@ func (t *Trades) Add(before *Position, c *Change) ([]Trade, error) {
 
 // newTradedCycle knows no more than the image before, which a new cycle is none
 // of.
-func newTradedCycle(before *Position, fresh bool) *tradedCycle {
+func newTradedCycle(before *position.Position, fresh bool) *tradedCycle {
 	y := &tradedCycle{lots: make(map[uint64]*tradedLot)}
 	if before != nil && !fresh {
 		y.fees = before.Totals.Fees
@@ -153,20 +157,20 @@ type tradeStep struct {
 	sum
 
 	options TradeOptions
-	before  *Position
-	change  *Change
+	before  *position.Position
+	change  *position.Change
 	cycle   *tradedCycle
 }
 
 // begins reports whether the change opened a cycle or made it anew.
 func (x *tradeStep) begins() bool {
 	c := x.change
-	return x.before == nil || c.After.Cycle != x.before.Cycle || c.Kind == Busted || c.Kind == Corrected
+	return x.before == nil || c.After.Cycle != x.before.Cycle || c.Kind == position.Busted || c.Kind == position.Corrected
 }
 
 func (x *tradeStep) step() []Trade {
 	c := x.change
-	if charge, ok := c.Cause.(Charge); ok && charge.Kind == FeeCharge {
+	if charge, ok := c.Cause.(position.Charge); ok && charge.Kind == position.FeeCharge {
 		// As much of it as the position took for a fee.
 		fee := c.After.Totals.Fees.Get(charge.Currency)
 		if x.before != nil {
@@ -195,9 +199,9 @@ func (x *tradeStep) ends() bool {
 }
 
 // fee is what the change's part of its fill cost.
-func (x *tradeStep) fee() Amounts {
+func (x *tradeStep) fee() position.Amounts {
 	c := x.change
-	f, ok := c.Cause.(Fill)
+	f, ok := c.Cause.(position.Fill)
 	if !ok {
 		return nil
 	}
@@ -221,13 +225,13 @@ func (x *tradeStep) exits() bool {
 		return false
 	}
 	switch c.Kind {
-	case Reduced, Closed, Settled:
+	case position.Reduced, position.Closed, position.Settled:
 		return true
-	case Transferred:
-		m, ok := c.Cause.(Transfer)
+	case position.Transferred:
+		m, ok := c.Cause.(position.Transfer)
 		return ok && m.Key != c.After.Key
-	case Opened, Increased, Amended, Charged, SplitChange, Adjusted, Adopted, Busted, Corrected,
-		Defined, Marked, AccountSet, EpochBegun:
+	case position.Opened, position.Increased, position.Amended, position.Charged, position.SplitChange, position.Adjusted, position.Adopted, position.Busted, position.Corrected,
+		position.Defined, position.Marked, position.AccountSet, position.EpochBegun:
 	}
 	return false
 }
@@ -235,15 +239,15 @@ func (x *tradeStep) exits() bool {
 // enters reports whether the change came to more than there was before.
 func (x *tradeStep) enters() bool {
 	c := x.change
-	return c.Kind != SplitChange && c.Qty.Sign()*c.After.Qty.Sign() > 0
+	return c.Kind != position.SplitChange && c.Qty.Sign()*c.After.Qty.Sign() > 0
 }
 
 // enter notes the fee and the origin of what was opened.
-func (x *tradeStep) enter(fee Amounts) {
+func (x *tradeStep) enter(fee position.Amounts) {
 	c, y := x.change, x.cycle
 	y.fees, y.waiting = x.plusAll(y.fees, fee), x.plusAll(y.waiting, fee)
 	id := ""
-	if _, ok := c.Cause.(Fill); ok {
+	if _, ok := c.Cause.(position.Fill); ok {
 		id = c.Cause.ID()
 		y.entries = append(y.entries, id)
 	}
@@ -270,7 +274,7 @@ func (x *tradeStep) enter(fee Amounts) {
 
 // leave forgets the fees of what went without a trade.
 func (x *tradeStep) leave() {
-	if x.before == nil || x.change.Kind == SplitChange {
+	if x.before == nil || x.change.Kind == position.SplitChange {
 		return
 	}
 	uses := x.change.Consumed
@@ -278,7 +282,7 @@ func (x *tradeStep) leave() {
 		uses = x.uses()
 	}
 	for i := range uses {
-		if slices.ContainsFunc(x.change.Opened, func(l Lot) bool { return l.ID == uses[i].ID }) {
+		if slices.ContainsFunc(x.change.Opened, func(l position.Lot) bool { return l.ID == uses[i].ID }) {
 			continue // at another cost, but the same
 		}
 		x.take(&uses[i], x.held(uses[i].ID).Qty)
@@ -286,10 +290,10 @@ func (x *tradeStep) leave() {
 }
 
 // exit makes the trades of what was closed.
-func (x *tradeStep) exit(fee Amounts) []Trade {
+func (x *tradeStep) exit(fee position.Amounts) []Trade {
 	c, y := x.change, x.cycle
 	y.fees, y.waiting = x.plusAll(y.fees, fee), x.plusAll(y.waiting, fee)
-	if _, ok := c.Cause.(Fill); ok {
+	if _, ok := c.Cause.(position.Fill); ok {
 		y.exits = append(y.exits, c.Cause.ID())
 	}
 	uses := x.uses()
@@ -309,23 +313,23 @@ func (x *tradeStep) exit(fee Amounts) []Trade {
 }
 
 // uses returns what was taken, under average cost from the one lot.
-func (x *tradeStep) uses() []LotUse {
+func (x *tradeStep) uses() []position.LotUse {
 	if x.before.Lots != nil {
 		return x.change.Consumed
 	}
 	left := x.change.After.Cost
-	return []LotUse{{ID: averageLot, Qty: x.change.Qty.Neg(), Cost: x.sub(x.before.Cost, left)}}
+	return []position.LotUse{{ID: averageLot, Qty: x.change.Qty.Neg(), Cost: x.sub(x.before.Cost, left)}}
 }
 
 // held returns a lot as it was before the change.
-func (x *tradeStep) held(id uint64) Lot {
+func (x *tradeStep) held(id uint64) position.Lot {
 	p := x.before
 	if p.Lots == nil {
-		return Lot{Qty: p.Qty, Cost: p.Cost, Opened: p.OpenedAt}
+		return position.Lot{Qty: p.Qty, Cost: p.Cost, Opened: p.OpenedAt}
 	}
-	i := slices.IndexFunc(p.Lots.Open, func(l Lot) bool { return l.ID == id })
+	i := slices.IndexFunc(p.Lots.Open, func(l position.Lot) bool { return l.ID == id })
 	if i < 0 {
-		return Lot{ID: id}
+		return position.Lot{ID: id}
 	}
 	return p.Lots.Open[i]
 }
@@ -341,7 +345,7 @@ func (y *tradedCycle) lot(id uint64) *tradedLot {
 
 // take returns what a use bears of its lot's fees: all that is left with the
 // last of the quantity, so that the parts sum to the whole.
-func (x *tradeStep) take(use *LotUse, held Decimal) Amounts {
+func (x *tradeStep) take(use *position.LotUse, held position.Decimal) position.Amounts {
 	l := x.cycle.lots[use.ID]
 	if l == nil {
 		return nil
@@ -355,8 +359,8 @@ func (x *tradeStep) take(use *LotUse, held Decimal) Amounts {
 }
 
 // share returns amounts · part / whole.
-func (x *tradeStep) share(a Amounts, part, whole Decimal) Amounts {
-	var out Amounts
+func (x *tradeStep) share(a position.Amounts, part, whole position.Decimal) position.Amounts {
+	var out position.Amounts
 	for _, m := range a {
 		if !whole.IsZero() {
 			out = x.plus(out, m.Currency, x.mulQuo(m.Value, part, whole))
@@ -365,10 +369,10 @@ func (x *tradeStep) share(a Amounts, part, whole Decimal) Amounts {
 	return out
 }
 
-func negated(a Amounts) Amounts {
-	out := make(Amounts, len(a))
+func negated(a position.Amounts) position.Amounts {
+	out := make(position.Amounts, len(a))
 	for i, m := range a {
-		out[i] = Amount{Currency: m.Currency, Value: m.Value.Neg()}
+		out[i] = position.Amount{Currency: m.Currency, Value: m.Value.Neg()}
 	}
 	return out
 }
