@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -32,7 +33,7 @@ func benchFill(i int) position.Fill {
 func BenchmarkApply(b *testing.B) {
 	for _, callers := range []int{1, 8, 64, 256} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			l := open(b, b.TempDir(), holdfast.Options{SnapshotInterval: -1})
+			l := ledgertest.Open(b, b.TempDir(), holdfast.Options{SnapshotInterval: -1})
 			var next atomic.Int64
 			var wg sync.WaitGroup
 			b.ResetTimer()
@@ -68,7 +69,7 @@ func BenchmarkOpen(b *testing.B) {
 	for i := range ms {
 		ms[i] = benchFill(i)
 	}
-	applyAll(b, l, ms)
+	ledgertest.ApplyAll(b, l, ms)
 	require.NoError(b, l.Close())
 	b.ResetTimer()
 	for range b.N {

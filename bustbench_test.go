@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -15,18 +16,18 @@ import (
 // fill after the other. It reports the longest that the other had to wait.
 func BenchmarkBust(b *testing.B) {
 	const records = 200_000
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.SegmentSize, o.Now = 0, time.Now
-	l := open(b, b.TempDir(), o)
+	l := ledgertest.Open(b, b.TempDir(), o)
 	var all, victims []position.Mutation
 	for i := range records {
-		f := fill(fmt.Sprintf("f%d", i), fmt.Sprintf("A%d", i%200), "I", position.Buy, "1", "100")
+		f := ledgertest.Fill(fmt.Sprintf("f%d", i), fmt.Sprintf("A%d", i%200), "I", position.Buy, "1", "100")
 		all = append(all, f)
 		if i%997 == 0 {
-			victims = append(victims, bust("b-"+f.Ident, f))
+			victims = append(victims, ledgertest.Bust("b-"+f.Ident, f))
 		}
 	}
-	applyAll(b, l, all)
+	ledgertest.ApplyAll(b, l, all)
 	var done atomic.Bool
 	var longest atomic.Int64
 	stopped := make(chan struct{})
@@ -34,7 +35,7 @@ func BenchmarkBust(b *testing.B) {
 		defer close(stopped)
 		for i := 0; !done.Load(); i++ {
 			began := time.Now()
-			if _, err := l.Apply(b.Context(), fill(fmt.Sprintf("other%d", i), "other", "J", position.Buy, "1", "100")); err != nil {
+			if _, err := l.Apply(b.Context(), ledgertest.Fill(fmt.Sprintf("other%d", i), "other", "J", position.Buy, "1", "100")); err != nil {
 				b.Error(err)
 				return
 			}

@@ -13,13 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 )
 
 // FuzzIdentity: ledger.json is what its content is written as, or refused by a
 // named error, and no content makes reading it panic later.
 func FuzzIdentity(f *testing.F) {
 	dir := f.TempDir()
-	l := open(f, dir, quiet())
+	l := ledgertest.Open(f, dir, ledgertest.Quiet())
 	require.NoError(f, l.Close())
 	good, err := os.ReadFile(filepath.Join(dir, "ledger.json"))
 	require.NoError(f, err)
@@ -48,10 +49,10 @@ func FuzzIdentity(f *testing.F) {
 // writer with a bug would. It is loaded only if it gives the digest that the
 // header names, and never panics.
 func FuzzSnapshot(f *testing.F) {
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Rand = rand.NewChaCha8([32]byte{5}) // every worker makes the same
-	l := open(f, f.TempDir(), o)
-	applyAll(f, l, randomFills(5, 12))
+	l := ledgertest.Open(f, f.TempDir(), o)
+	ledgertest.ApplyAll(f, l, ledgertest.RandomFills(5, 12))
 	s, err := l.Snapshot(f.Context())
 	require.NoError(f, err)
 	body := holdfast.SnapshotBody(f, l.Reader, s.Name)

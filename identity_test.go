@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -22,7 +23,7 @@ import (
 func identityBytes(t *testing.T) (dir string, b []byte) {
 	t.Helper()
 	dir = t.TempDir()
-	require.NoError(t, open(t, dir, quiet()).Close())
+	require.NoError(t, ledgertest.Open(t, dir, ledgertest.Quiet()).Close())
 	b, err := os.ReadFile(filepath.Join(dir, "ledger.json"))
 	require.NoError(t, err)
 	return dir, b
@@ -75,18 +76,18 @@ func TestWhoseHistory(t *testing.T) {
 
 func TestIdentityNamesEveryDefault(t *testing.T) {
 	for window, want := range map[int]int{-1: position.DefaultWindow, 0: position.DefaultWindow, 1: 1, 7: 7} {
-		o := quiet()
+		o := ledgertest.Quiet()
 		o.Window = window
-		id := open(t, t.TempDir(), o).Identity()
+		id := ledgertest.Open(t, t.TempDir(), o).Identity()
 		require.Equal(t, want, id.Window)
 		require.Equal(t, "main", id.Name)
 		at, err := time.Parse(time.RFC3339Nano, id.CreatedAt)
 		require.NoError(t, err)
 		require.Equal(t, 2026, at.Year(), "the clock of the options")
 	}
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Name = "desk-1"
-	require.Equal(t, "desk-1", open(t, t.TempDir(), o).Identity().Name)
+	require.Equal(t, "desk-1", ledgertest.Open(t, t.TempDir(), o).Identity().Name)
 }
 
 // What no identity can be made of is refused, and leaves no ledger.
@@ -105,7 +106,7 @@ func TestIdentityThatCannotBeMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			o := quiet()
+			o := ledgertest.Quiet()
 			c.change(&o)
 			_, err := holdfast.Open(t.Context(), dir, o)
 			require.ErrorContains(t, err, c.want)
@@ -215,18 +216,18 @@ func TestExists(t *testing.T) {
 // What is asked for by name must be what the ledger is, and it is written once.
 func TestIdentityIsHeldAgainstTheOptions(t *testing.T) {
 	dir := t.TempDir()
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Name, o.Window = "desk-1", 64
-	l := open(t, dir, o)
+	l := ledgertest.Open(t, dir, o)
 	made := l.Identity()
 	require.NoError(t, l.Close())
 	path := filepath.Join(dir, "ledger.json")
 	before, err := os.Stat(path)
 	require.NoError(t, err)
-	l = open(t, dir, o)
+	l = ledgertest.Open(t, dir, o)
 	require.Equal(t, made, l.Identity(), "whoever made it has seen what it reads back as")
 	require.NoError(t, l.Close())
-	require.NoError(t, open(t, dir, quiet()).Close())
+	require.NoError(t, ledgertest.Open(t, dir, ledgertest.Quiet()).Close())
 	after, err := os.Stat(path)
 	require.NoError(t, err)
 	require.True(t, os.SameFile(before, after), "an opening does not write it again")
@@ -234,13 +235,13 @@ func TestIdentityIsHeldAgainstTheOptions(t *testing.T) {
 		`named "desk-1", not "desk-2"`: func(o *holdfast.Options) { o.Name = "desk-2" },
 		"64 ids, not 65":               func(o *holdfast.Options) { o.Window = 65 },
 	} {
-		o = quiet()
+		o = ledgertest.Quiet()
 		change(&o)
 		_, err = holdfast.Open(t.Context(), dir, o)
 		require.ErrorIs(t, err, holdfast.ErrMismatch)
 		require.ErrorContains(t, err, want)
 	}
-	o = quiet()
+	o = ledgertest.Quiet()
 	o.Rules.CostMethod = 99
 	_, err = holdfast.Open(t.Context(), dir, o)
 	require.ErrorIs(t, err, holdfast.ErrInvalid, "an unknown rule is no mismatch")

@@ -11,36 +11,40 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 func TestPositionsComeBackBitForBit(t *testing.T) {
 	dir := t.TempDir()
-	ms := randomFills(1, 500)
-	l := open(t, dir, quiet())
-	last := applyAll(t, l, ms)
-	want := digest(l)
+	ms := ledgertest.RandomFills(1, 500)
+	l := ledgertest.Open(t, dir, ledgertest.Quiet())
+	last := ledgertest.ApplyAll(t, l, ms)
+	want := ledgertest.Digest(l)
 	require.NoError(t, l.Close())
 
-	again := open(t, dir, quiet())
-	require.Equal(t, want, digest(again))
+	again := ledgertest.Open(t, dir, ledgertest.Quiet())
+	require.Equal(t, want, ledgertest.Digest(again))
 	require.Equal(t, last, again.View().Seq())
-	r, err := again.Apply(t.Context(), fill("new", "A", "I", position.Buy, "1", "1"))
+	r, err := again.Apply(t.Context(), ledgertest.Fill("new", "A", "I", position.Buy, "1", "1"))
 	require.NoError(t, err)
 	require.Equal(t, last+2, r.First, "the new epoch's record comes first")
 }
 
 func TestOpeningWithoutChangeLeavesNoTrace(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, dir, quiet())
-	f := fill("one", "A", "I", position.Buy, "1", "1")
+	l := ledgertest.Open(t, dir, ledgertest.Quiet())
+	f := ledgertest.Fill("one", "A", "I", position.Buy, "1", "1")
 	r, err := l.Apply(t.Context(), f)
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	for range 3 {
-		l = open(t, dir, quiet())
+		l = ledgertest.Open(t, dir, ledgertest.Quiet())
 		dup, err := l.Apply(t.Context(), f)
 		require.NoError(t, err)
 		require.True(t, dup.Duplicate)
@@ -53,22 +57,22 @@ func TestOpeningWithoutChangeLeavesNoTrace(t *testing.T) {
 }
 
 func TestRefusalsChangeNothing(t *testing.T) {
-	l := open(t, t.TempDir(), quiet())
-	_, err := l.Apply(t.Context(), fill("a", "A", "I", position.Buy, "1", "100"))
+	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())
+	_, err := l.Apply(t.Context(), ledgertest.Fill("a", "A", "I", position.Buy, "1", "100"))
 	require.NoError(t, err)
-	seq, want := l.View().Seq(), digest(l)
+	seq, want := l.View().Seq(), ledgertest.Digest(l)
 	version := func(v uint64) *uint64 { return &v }
-	reused := fill("a", "A", "I", position.Buy, "2", "100")
-	stale := fill("b", "A", "I", position.Buy, "1", "100")
+	reused := ledgertest.Fill("a", "A", "I", position.Buy, "2", "100")
+	stale := ledgertest.Fill("b", "A", "I", position.Buy, "1", "100")
 	stale.ExpectVersion = version(7)
-	huge := fill("c", "A", "I", position.Buy, "100000000000000000000", "100000000000000000000")
+	huge := ledgertest.Fill("c", "A", "I", position.Buy, "100000000000000000000", "100000000000000000000")
 	for _, c := range []struct {
 		name string
 		m    position.Mutation
 		want error
 	}{
-		{"no quantity", fill("d", "A", "I", position.Buy, "0", "1"), holdfast.ErrInvalid},
-		{"no account", fill("e", "", "I", position.Buy, "1", "1"), holdfast.ErrInvalid},
+		{"no quantity", ledgertest.Fill("d", "A", "I", position.Buy, "0", "1"), holdfast.ErrInvalid},
+		{"no account", ledgertest.Fill("e", "", "I", position.Buy, "1", "1"), holdfast.ErrInvalid},
 		{"id reused", reused, holdfast.ErrIDReused},
 		{"stale version", stale, holdfast.ErrVersionConflict},
 		{"overflow", huge, holdfast.ErrInvalid},
@@ -79,16 +83,16 @@ func TestRefusalsChangeNothing(t *testing.T) {
 			_, err := l.Apply(t.Context(), c.m)
 			require.ErrorIs(t, err, c.want)
 			require.Equal(t, seq, l.View().Seq())
-			require.Equal(t, want, digest(l))
+			require.Equal(t, want, ledgertest.Digest(l))
 		})
 	}
 }
 
 func TestBatchIsAllOrNothing(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, dir, quiet())
+	l := ledgertest.Open(t, dir, ledgertest.Quiet())
 	good := []position.Mutation{
-		fill("a", "A", "I", position.Buy, "2", "100"), fill("b", "A", "I", position.Sell, "3", "110"),
+		ledgertest.Fill("a", "A", "I", position.Buy, "2", "100"), ledgertest.Fill("b", "A", "I", position.Sell, "3", "110"),
 	}
 	bad := append(slices.Clone(good), position.Amend{Key: position.Key{Account: "no", Instrument: "such"}, NoStop: true})
 	_, err := l.ApplyBatch(t.Context(), bad)
@@ -109,7 +113,7 @@ func TestBatchIsAllOrNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, again[0].Duplicate)
 	require.True(t, again[1].Duplicate)
-	_, err = l.ApplyBatch(t.Context(), append(good, fill("c", "A", "I", position.Buy, "1", "1")))
+	_, err = l.ApplyBatch(t.Context(), append(good, ledgertest.Fill("c", "A", "I", position.Buy, "1", "1")))
 	require.ErrorIs(t, err, holdfast.ErrPartlyKnown)
 
 	// As of the middle of the batch is as of before it.
@@ -117,20 +121,20 @@ func TestBatchIsAllOrNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, v.Seq(), rs[0].First)
 	require.NoError(t, l.Close())
-	_, err = l.Apply(t.Context(), fill("z", "A", "I", position.Buy, "1", "1"))
+	_, err = l.Apply(t.Context(), ledgertest.Fill("z", "A", "I", position.Buy, "1", "1"))
 	require.ErrorIs(t, err, holdfast.ErrClosed)
 }
 
 func TestManyCallersShareSyncs(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, dir, quiet())
+	l := ledgertest.Open(t, dir, ledgertest.Quiet())
 	const callers, each = 64, 20
 	var wg sync.WaitGroup
 	seqs := make([][]uint64, callers)
 	for c := range callers {
 		wg.Go(func() {
 			for i := range each {
-				f := fill(fmt.Sprintf("%d-%d", c, i), "A"+strconv.Itoa(c), "I", position.Buy, "1", "100")
+				f := ledgertest.Fill(fmt.Sprintf("%d-%d", c, i), "A"+strconv.Itoa(c), "I", position.Buy, "1", "100")
 				r, err := l.Apply(context.Background(), f)
 				if err != nil {
 					t.Error(err)
@@ -149,15 +153,15 @@ func TestManyCallersShareSyncs(t *testing.T) {
 	slices.Sort(all)
 	require.Len(t, slices.Compact(all), callers*each)
 	require.Equal(t, uint64(callers*each+1), l.View().Seq(), "dense: one epoch record, one record per fill")
-	want := digest(l)
+	want := ledgertest.Digest(l)
 	require.NoError(t, l.Close())
-	require.Equal(t, want, digest(open(t, dir, quiet())))
+	require.Equal(t, want, ledgertest.Digest(ledgertest.Open(t, dir, ledgertest.Quiet())))
 }
 
 func TestContextEndsTheWaitNotTheWork(t *testing.T) {
-	l := open(t, t.TempDir(), quiet())
+	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())
 	ctx, cancel := context.WithCancel(t.Context())
-	f := fill("a", "A", "I", position.Buy, "1", "100")
+	f := ledgertest.Fill("a", "A", "I", position.Buy, "1", "100")
 	future, err := l.ApplyAsync(ctx, f)
 	require.NoError(t, err)
 	cancel()
@@ -171,13 +175,13 @@ func TestContextEndsTheWaitNotTheWork(t *testing.T) {
 
 func TestSnapshotsTrimAndFallBack(t *testing.T) {
 	dir := t.TempDir()
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Retain, o.SnapshotKeep = -1, 2
-	l := open(t, dir, o)
-	ms := randomFills(2, 1500)
+	l := ledgertest.Open(t, dir, o)
+	ms := ledgertest.RandomFills(2, 1500)
 	digests := map[uint64][32]byte{}
 	for part := range slices.Chunk(ms, 250) {
-		applyAll(t, l, part)
+		ledgertest.ApplyAll(t, l, part)
 		s, err := l.Snapshot(t.Context())
 		require.NoError(t, err)
 		digests[s.Seq] = s.Digest
@@ -200,7 +204,7 @@ func TestSnapshotsTrimAndFallBack(t *testing.T) {
 	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
-	want := digest(l)
+	want := ledgertest.Digest(l)
 	require.NoError(t, l.Close())
 
 	// The newest snapshot rots: the older one and the log give the same state.
@@ -209,8 +213,8 @@ func TestSnapshotsTrimAndFallBack(t *testing.T) {
 	require.NoError(t, err)
 	b[len(b)/2] ^= 4
 	require.NoError(t, os.WriteFile(path, b, 0o600))
-	l = open(t, dir, o)
-	require.Equal(t, want, digest(l))
+	l = ledgertest.Open(t, dir, o)
+	require.Equal(t, want, ledgertest.Digest(l))
 	r, err := l.Apply(t.Context(), ms[len(ms)-1])
 	require.NoError(t, err)
 	require.True(t, r.Duplicate, "the window survives snapshot, trim and restart")
@@ -221,7 +225,7 @@ func TestSnapshotsTrimAndFallBack(t *testing.T) {
 }
 
 func TestAsOfEverySeq(t *testing.T) {
-	l := open(t, t.TempDir(), quiet())
+	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())
 	var want []position.Position
 	key := position.Key{Account: "A", Instrument: "I"}
 	for i := range 40 {
@@ -229,7 +233,7 @@ func TestAsOfEverySeq(t *testing.T) {
 		if i%3 == 2 {
 			side = position.Sell
 		}
-		_, err := l.Apply(t.Context(), fill(strconv.Itoa(i), "A", "I", side, "1", strconv.Itoa(100+i)))
+		_, err := l.Apply(t.Context(), ledgertest.Fill(strconv.Itoa(i), "A", "I", side, "1", strconv.Itoa(100+i)))
 		require.NoError(t, err)
 		p, _ := l.Position(key)
 		want = append(want, p)
@@ -257,7 +261,7 @@ func TestAsOfEverySeq(t *testing.T) {
 }
 
 func TestSameDigestUnderOtherSchedules(t *testing.T) {
-	ms := randomFills(3, 800)
+	ms := ledgertest.RandomFills(3, 800)
 	var want [32]byte
 	for i, o := range []holdfast.Options{
 		{SegmentSize: 8 << 10},
@@ -265,18 +269,18 @@ func TestSameDigestUnderOtherSchedules(t *testing.T) {
 		{SegmentSize: 8 << 10, SnapshotEvery: 50, Retain: -1, SnapshotKeep: 1},
 		{SegmentSize: 64 << 10, SnapshotEvery: 7},
 	} {
-		o.SnapshotInterval, o.Now = -1, newClock().Now
+		o.SnapshotInterval, o.Now = -1, ledgertest.NewClock().Now
 		dir := t.TempDir()
 		for part := range slices.Chunk(ms, 123+i) {
-			l := open(t, dir, o)
-			applyAll(t, l, part)
+			l := ledgertest.Open(t, dir, o)
+			ledgertest.ApplyAll(t, l, part)
 			require.NoError(t, l.Close())
 		}
-		l := open(t, dir, o)
+		l := ledgertest.Open(t, dir, o)
 		if i == 0 {
-			want = digest(l)
+			want = ledgertest.Digest(l)
 		}
-		require.Equal(t, want, digest(l), "schedule %d", i)
+		require.Equal(t, want, ledgertest.Digest(l), "schedule %d", i)
 		rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
 		require.NoError(t, err)
 		require.Empty(t, rep.Findings, "schedule %d", i)
@@ -285,43 +289,43 @@ func TestSameDigestUnderOtherSchedules(t *testing.T) {
 
 func TestRestoreMakesANewLineage(t *testing.T) {
 	dir, to := t.TempDir(), filepath.Join(t.TempDir(), "restored")
-	l := open(t, dir, quiet())
-	ms := randomFills(4, 200)
-	applyAll(t, l, ms[:100])
+	l := ledgertest.Open(t, dir, ledgertest.Quiet())
+	ms := ledgertest.RandomFills(4, 200)
+	ledgertest.ApplyAll(t, l, ms[:100])
 	at := l.View()
-	applyAll(t, l, ms[100:])
-	want := digest(l)
+	ledgertest.ApplyAll(t, l, ms[100:])
+	want := ledgertest.Digest(l)
 
 	r, err := l.Restore(t.Context(), holdfast.Moment{Seq: at.Seq()}, to, "", holdfast.Options{})
 	require.NoError(t, err)
 	require.Equal(t, at.Seq(), r.Seq)
-	require.Equal(t, want, digest(l), "the source is not touched")
+	require.Equal(t, want, ledgertest.Digest(l), "the source is not touched")
 	_, err = l.Restore(t.Context(), holdfast.Moment{}, to, "", holdfast.Options{})
 	require.ErrorIs(t, err, holdfast.ErrInvalid, "a restore never overwrites")
 
-	n := open(t, to, quiet())
-	require.Equal(t, at.Digest(), digest(n))
+	n := ledgertest.Open(t, to, ledgertest.Quiet())
+	require.Equal(t, at.Digest(), ledgertest.Digest(n))
 	require.NotEqual(t, l.Identity().ID, n.Identity().ID)
 	require.Equal(t, l.Identity().ID, n.Identity().Parents[0].Ledger)
 	require.NotEqual(t, l.Identity().Name, n.Identity().Name)
 	dup, err := n.Apply(t.Context(), ms[50])
 	require.NoError(t, err)
 	require.True(t, dup.Duplicate, "the window is restored too")
-	applyAll(t, n, ms[100:])
-	require.Equal(t, want, digest(n), "the same mutations lead to the same state")
+	ledgertest.ApplyAll(t, n, ms[100:])
+	require.Equal(t, want, ledgertest.Digest(n), "the same mutations lead to the same state")
 	rep, err := n.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
 	require.NoError(t, n.Close())
-	require.Equal(t, want, digest(open(t, to, quiet())))
+	require.Equal(t, want, ledgertest.Digest(ledgertest.Open(t, to, ledgertest.Quiet())))
 }
 
 func TestIdentityIsFixed(t *testing.T) {
 	dir := t.TempDir()
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Name, o.Rules.DefaultCurrency = "desk-1", "EUR"
-	l := open(t, dir, o)
-	_, err := l.Apply(t.Context(), fill("a", "A", "I", position.Buy, "1", "1"))
+	l := ledgertest.Open(t, dir, o)
+	_, err := l.Apply(t.Context(), ledgertest.Fill("a", "A", "I", position.Buy, "1", "1"))
 	require.NoError(t, err)
 	p, _ := l.Position(position.Key{Account: "A", Instrument: "I"})
 	require.Equal(t, "EUR", p.Terms.Settlement)
@@ -329,11 +333,11 @@ func TestIdentityIsFixed(t *testing.T) {
 	o.Name = "other"
 	_, err = holdfast.Open(t.Context(), dir, o)
 	require.ErrorIs(t, err, holdfast.ErrMismatch)
-	require.Equal(t, "EUR", open(t, dir, quiet()).Identity().DefaultCurrency)
+	require.Equal(t, "EUR", ledgertest.Open(t, dir, ledgertest.Quiet()).Identity().DefaultCurrency)
 
 	foreign := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(foreign, "letters.txt"), nil, 0o600))
-	_, err = holdfast.Open(t.Context(), foreign, quiet())
+	_, err = holdfast.Open(t.Context(), foreign, ledgertest.Quiet())
 	require.ErrorIs(t, err, holdfast.ErrNotLedger)
 	_, err = holdfast.OpenReader(foreign)
 	require.ErrorIs(t, err, holdfast.ErrNotLedger)
@@ -341,7 +345,7 @@ func TestIdentityIsFixed(t *testing.T) {
 
 func TestEveryBitOfTheIdentityCounts(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, open(t, dir, quiet()).Close())
+	require.NoError(t, ledgertest.Open(t, dir, ledgertest.Quiet()).Close())
 	path := filepath.Join(dir, "ledger.json")
 	good, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -357,14 +361,14 @@ func TestEveryBitOfTheIdentityCounts(t *testing.T) {
 // The oldest records that are kept may have no state before them, because whole
 // segments are trimmed.
 func TestReplayOfATrimmedLedger(t *testing.T) {
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Retain, o.SnapshotKeep = -1, 1
-	l := open(t, t.TempDir(), o)
-	ms := randomFills(3, 400)
-	applyAll(t, l, ms[:300])
+	l := ledgertest.Open(t, t.TempDir(), o)
+	ms := ledgertest.RandomFills(3, 400)
+	ledgertest.ApplyAll(t, l, ms[:300])
 	s, err := l.Snapshot(t.Context())
 	require.NoError(t, err)
-	applyAll(t, l, ms[300:])
+	ledgertest.ApplyAll(t, l, ms[300:])
 	var seqs []uint64
 	for step, err := range l.Replay(t.Context(), holdfast.Filter{}) {
 		require.NoError(t, err)
@@ -379,21 +383,21 @@ func TestReplayOfATrimmedLedger(t *testing.T) {
 
 // What one call leaves in a request is not there for the next one that uses it.
 func TestRequestsAreUsedAgain(t *testing.T) {
-	l := open(t, t.TempDir(), quiet())
+	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())
 	var last uint64
 	for i := range 5 {
 		id := strconv.Itoa(i)
-		r, err := l.Apply(t.Context(), fill(id, "A", "I", position.Buy, "1", "100"))
+		r, err := l.Apply(t.Context(), ledgertest.Fill(id, "A", "I", position.Buy, "1", "100"))
 		require.NoError(t, err)
 		require.False(t, r.Duplicate)
 		require.Greater(t, r.First, last)
 		last = r.Last
-		again, err := l.ApplyWith(t.Context(), fill(id, "A", "I", position.Buy, "1", "100"), holdfast.ApplyOptions{Insist: true})
+		again, err := l.ApplyWith(t.Context(), ledgertest.Fill(id, "A", "I", position.Buy, "1", "100"), holdfast.ApplyOptions{Insist: true})
 		require.NoError(t, err)
 		require.Equal(t, holdfast.Result{ID: r.ID, First: r.First, Last: r.Last, Duplicate: true}, again)
-		_, err = l.Apply(t.Context(), fill(id, "A", "I", position.Buy, "2", "100"))
+		_, err = l.Apply(t.Context(), ledgertest.Fill(id, "A", "I", position.Buy, "2", "100"))
 		require.ErrorIs(t, err, holdfast.ErrIDReused)
-		_, err = l.Apply(t.Context(), fill("x", "", "I", position.Buy, "2", "100"))
+		_, err = l.Apply(t.Context(), ledgertest.Fill("x", "", "I", position.Buy, "2", "100"))
 		require.ErrorIs(t, err, holdfast.ErrInvalid)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/service"
 )
@@ -90,26 +91,26 @@ func anHourOn(m position.Mutation) position.Mutation {
 // nobody notices.
 func TestTheStagerReadsNoHistory(t *testing.T) {
 	dir := t.TempDir()
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Window = 16
 	o, arm := onStaging(o)
-	l := open(t, dir, o)
-	forgotten := fill("old", "A", "I", position.Buy, "1", "100")
-	applyAll(t, l, []position.Mutation{forgotten})
-	applyAll(t, l, inOrder(randomFills(1, 600)))
-	recent := fill("new", "A", "J", position.Buy, "1", "100")
+	l := ledgertest.Open(t, dir, o)
+	forgotten := ledgertest.Fill("old", "A", "I", position.Buy, "1", "100")
+	ledgertest.ApplyAll(t, l, []position.Mutation{forgotten})
+	ledgertest.ApplyAll(t, l, inOrder(ledgertest.RandomFills(1, 600)))
+	recent := ledgertest.Fill("new", "A", "J", position.Buy, "1", "100")
 	recent.Time += 1_000_000
-	applyAll(t, l, []position.Mutation{recent})
+	ledgertest.ApplyAll(t, l, []position.Mutation{recent})
 	for _, c := range []struct {
 		name string
 		m    position.Mutation
 		want error
 	}{
-		{"an unknown fill", bust("b-0", fill("nosuch", "A", "I", position.Buy, "1", "1")), holdfast.ErrUnknownFill},
-		{"an unknown key", bust("b-1", fill("old", "A", "I1", position.Buy, "1", "1")), holdfast.ErrUnknownFill},
-		{"a forgotten fill", bust("b-2", forgotten), nil},
-		{"one that is busted", bust("b-3", forgotten), holdfast.ErrUnknownFill},
-		{"a fill that is remembered", correct("b-4", recent, "2", "101"), nil},
+		{"an unknown fill", ledgertest.Bust("b-0", ledgertest.Fill("nosuch", "A", "I", position.Buy, "1", "1")), holdfast.ErrUnknownFill},
+		{"an unknown key", ledgertest.Bust("b-1", ledgertest.Fill("old", "A", "I1", position.Buy, "1", "1")), holdfast.ErrUnknownFill},
+		{"a forgotten fill", ledgertest.Bust("b-2", forgotten), nil},
+		{"one that is busted", ledgertest.Bust("b-3", forgotten), holdfast.ErrUnknownFill},
+		{"a fill that is remembered", ledgertest.Correct("b-4", recent, "2", "101"), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			arm(func() { spoil(t, dir) })
@@ -131,24 +132,24 @@ func TestTheStagerReadsNoHistory(t *testing.T) {
 // A refold holds what it has come to, not the history that it has folded.
 func TestARefoldKeepsNoHistory(t *testing.T) {
 	const fills = 60_000
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.SegmentSize = 0
 	o, arm := onStaging(o)
-	l := open(t, t.TempDir(), o)
-	first := fill("first", "A", "I", position.Buy, "1", "100")
-	applyAll(t, l, []position.Mutation{first})
+	l := ledgertest.Open(t, t.TempDir(), o)
+	first := ledgertest.Fill("first", "A", "I", position.Buy, "1", "100")
+	ledgertest.ApplyAll(t, l, []position.Mutation{first})
 	for i := 0; i < fills; i += holdfast.MaxBatch {
 		batch := make([]position.Mutation, holdfast.MaxBatch)
 		for j := range batch {
-			batch[j] = fill("f"+strconv.Itoa(i+j), "A", "I", position.Buy, "1", "100")
+			batch[j] = ledgertest.Fill("f"+strconv.Itoa(i+j), "A", "I", position.Buy, "1", "100")
 		}
 		_, err := l.ApplyBatch(t.Context(), batch)
 		require.NoError(t, err)
 	}
-	before := heap()
+	before := ledgertest.Heap()
 	var held int64
-	arm(func() { held = int64(heap()) - int64(before) })
-	_, err := l.Apply(t.Context(), bust("b", first))
+	arm(func() { held = int64(ledgertest.Heap()) - int64(before) })
+	_, err := l.Apply(t.Context(), ledgertest.Bust("b", first))
 	require.NoError(t, err)
 	t.Logf("%d KiB held for %d fills when the stager comes to it", held>>10, fills)
 	require.Less(t, held, int64(fills*64))
@@ -178,17 +179,17 @@ func (s stalled) Err() error {
 // one of the same key.
 func TestASearchThatStandsStillHoldsUpNobody(t *testing.T) {
 	const slots = 2
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Window = 16
-	l := open(t, t.TempDir(), o)
-	applyAll(t, l, inOrder(randomFills(1, 100)))
+	l := ledgertest.Open(t, t.TempDir(), o)
+	ledgertest.ApplyAll(t, l, inOrder(ledgertest.RandomFills(1, 100)))
 	gate := make(chan struct{})
 	release := sync.OnceFunc(func() { close(gate) })
 	defer release()
 	var wg sync.WaitGroup
 	errs := make([]error, slots)
 	missing := func(account string) position.Mutation {
-		return anHourOn(bust("of "+account, fill("nosuch", account, "I1", position.Buy, "1", "1")))
+		return anHourOn(ledgertest.Bust("of "+account, ledgertest.Fill("nosuch", account, "I1", position.Buy, "1", "1")))
 	}
 	waits := func(m position.Mutation) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -216,12 +217,12 @@ func TestASearchThatStandsStillHoldsUpNobody(t *testing.T) {
 	}
 	waits(missing("A2"))
 	for range 3 {
-		next := fill("", "A0", "I1", position.Buy, "1", "1")
+		next := ledgertest.Fill("", "A0", "I1", position.Buy, "1", "1")
 		next.Time = 0
 		_, err := l.Apply(t.Context(), next)
 		require.NoError(t, err)
 	}
-	_, err := l.Apply(t.Context(), anHourOn(bust("same", fill("f-99", "none", "I1", position.Buy, "1", "1"))))
+	_, err := l.Apply(t.Context(), anHourOn(ledgertest.Bust("same", ledgertest.Fill("f-99", "none", "I1", position.Buy, "1", "1"))))
 	require.ErrorIs(t, err, holdfast.ErrUnknownFill, "no position: refused without reading")
 	release()
 	wg.Wait()
@@ -248,18 +249,18 @@ func (s stalledAfterBegin) Err() error {
 // TestLookThatIsLost busts a fill that is staged with it and never gets durable: the
 // bust is not to blame, whatever its history looked like.
 func TestLookThatIsLost(t *testing.T) {
-	o, arm := onStaging(quiet())
-	l := open(t, t.TempDir(), o)
-	applyAll(t, l, []position.Mutation{fill("before", "A", "I", position.Buy, "1", "100")})
+	o, arm := onStaging(ledgertest.Quiet())
+	l := ledgertest.Open(t, t.TempDir(), o)
+	ledgertest.ApplyAll(t, l, []position.Mutation{ledgertest.Fill("before", "A", "I", position.Buy, "1", "100")})
 	staging, resume := make(chan struct{}), make(chan struct{})
 	arm(func() {
 		close(staging)
 		<-resume
 	})
-	_, err := l.ApplyAsync(t.Context(), fill("first", "A", "I", position.Buy, "1", "100"))
+	_, err := l.ApplyAsync(t.Context(), ledgertest.Fill("first", "A", "I", position.Buy, "1", "100"))
 	require.NoError(t, err)
 	<-staging
-	lost, err := l.ApplyAsync(t.Context(), fill("lost", "A", "I", position.Buy, "1", "100"))
+	lost, err := l.ApplyAsync(t.Context(), ledgertest.Fill("lost", "A", "I", position.Buy, "1", "100"))
 	require.NoError(t, err)
 	busted := make(chan error, 1)
 	go func() {
@@ -272,7 +273,7 @@ func TestLookThatIsLost(t *testing.T) {
 		runtime.Gosched()
 	}
 	arm(func() { l.Break(errors.New("the disk is gone")) })
-	last := fill("last", "A", "I", position.Buy, "1", "100")
+	last := ledgertest.Fill("last", "A", "I", position.Buy, "1", "100")
 	last.Time = position.Time(time.Now().Add(time.Hour).UnixNano()) // so that the clock is read for it
 	_, err = l.ApplyAsync(t.Context(), last)
 	require.NoError(t, err)
@@ -287,13 +288,13 @@ func TestLookThatIsLost(t *testing.T) {
 // TestWaitingBustsHoldUpNoRequest has more busts wait for their turn than requests to
 // apply are handled at once: a fill is applied beside them.
 func TestWaitingBustsHoldUpNoRequest(t *testing.T) {
-	s := startServer(t, t.TempDir())
-	o := quiet()
+	s := ledgertest.StartServer(t, t.TempDir())
+	o := ledgertest.Quiet()
 	o.Window = 16
 	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Connected: service.Offer}
-	l := open(t, t.TempDir(), o)
-	applyAll(t, l, inOrder(randomFills(1, 100)))
-	caughtUp(t, l)
+	l := ledgertest.Open(t, t.TempDir(), o)
+	ledgertest.ApplyAll(t, l, inOrder(ledgertest.RandomFills(1, 100)))
+	ledgertest.CaughtUp(t, l)
 	gate := make(chan struct{})
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -301,7 +302,7 @@ func TestWaitingBustsHoldUpNoRequest(t *testing.T) {
 	defer release()
 	for i := range 2 {
 		ctx := stalled{t.Context(), new(atomic.Bool), new(atomic.Bool), gate}
-		m := bust("b"+strconv.Itoa(i), fill("nosuch", "A"+strconv.Itoa(i), "I1", position.Buy, "1", "1"))
+		m := ledgertest.Bust("b"+strconv.Itoa(i), ledgertest.Fill("nosuch", "A"+strconv.Itoa(i), "I1", position.Buy, "1", "1"))
 		wg.Go(func() {
 			_, err := l.Apply(stalledAfterBegin{stalled: ctx, asked: new(atomic.Bool)}, anHourOn(m))
 			if !errors.Is(err, holdfast.ErrUnknownFill) {
@@ -314,11 +315,11 @@ func TestWaitingBustsHoldUpNoRequest(t *testing.T) {
 	require.NoError(t, err)
 	defer nc.Close()
 	for i := range 300 {
-		body, merr := position.MarshalMutation(anHourOn(bust("w"+strconv.Itoa(i), fill("nosuch", "A2", "I1", position.Buy, "1", "1"))))
+		body, merr := position.MarshalMutation(anHourOn(ledgertest.Bust("w"+strconv.Itoa(i), ledgertest.Fill("nosuch", "A2", "I1", position.Buy, "1", "1"))))
 		require.NoError(t, merr)
 		require.NoError(t, nc.PublishRequest(bus.RequestSubject("main", "apply"), nc.NewInbox(), body))
 	}
-	next := fill("", "A0", "I1", position.Buy, "1", "1")
+	next := ledgertest.Fill("", "A0", "I1", position.Buy, "1", "1")
 	next.Time = 0
 	body, err := position.MarshalMutation(next)
 	require.NoError(t, err)
@@ -343,17 +344,17 @@ func (o overtaken) Done() <-chan struct{} {
 // TestABustThatItsFillOvertakes applies the fill between the look of its bust, which
 // finds nothing to read, and the bust.
 func TestABustThatItsFillOvertakes(t *testing.T) {
-	l := open(t, t.TempDir(), quiet())
-	applyAll(t, l, []position.Mutation{fill("before", "A", "I", position.Buy, "1", "100")})
+	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())
+	ledgertest.ApplyAll(t, l, []position.Mutation{ledgertest.Fill("before", "A", "I", position.Buy, "1", "100")})
 	overtake := func(id string) (overtaken, position.Bust) {
-		f := fill(id, "A", "I", position.Buy, "1", "100")
-		return overtaken{t.Context(), sync.OnceFunc(func() { applyAll(t, l, []position.Mutation{f}) })}, bust("bust of "+id, f)
+		f := ledgertest.Fill(id, "A", "I", position.Buy, "1", "100")
+		return overtaken{t.Context(), sync.OnceFunc(func() { ledgertest.ApplyAll(t, l, []position.Mutation{f}) })}, ledgertest.Bust("bust of "+id, f)
 	}
 	ctx, b := overtake("one")
 	_, err := l.Apply(ctx, b)
 	require.NoError(t, err)
 	ctx, b = overtake("two")
-	_, err = l.ApplyBatch(ctx, []position.Mutation{b, fill("with it", "A", "J", position.Buy, "1", "100")})
+	_, err = l.ApplyBatch(ctx, []position.Mutation{b, ledgertest.Fill("with it", "A", "J", position.Buy, "1", "100")})
 	require.NoError(t, err)
 	ctx, b = overtake("three")
 	f, err := l.ApplyAsync(ctx, b)

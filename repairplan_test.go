@@ -2,6 +2,7 @@ package holdfast_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
@@ -17,44 +19,27 @@ import (
 // sameKeptFiles demands that a repair has made a ledger what another one is.
 func sameKeptFiles(t *testing.T, want, dir string) {
 	t.Helper()
-	require.Equal(t, filesOf(t, want), filesOf(t, dir))
-}
-
-// smallLedger makes a closed ledger of six records in segments of their own, with
-// a snapshot behind the third.
-func smallLedger(t *testing.T) (dir string, s snapshotter.Snapshot) {
-	t.Helper()
-	dir = t.TempDir()
-	o := quiet()
-	o.SegmentSize = 1
-	l := open(t, dir, o)
-	buys(t, l, "A", 2)
-	s, err := l.Snapshot(t.Context())
-	require.NoError(t, err)
-	require.EqualValues(t, 3, s.Seq)
-	buys(t, l, "B", 3)
-	require.NoError(t, l.Close())
-	return dir, s
+	require.Equal(t, ledgertest.Files(t, want), ledgertest.Files(t, dir))
 }
 
 // A lost ledger.json is taken from a copy that is behind, ahead or level, never
 // from one that went on by itself or that has nothing in common.
 func TestIdentityFromACopy(t *testing.T) {
-	dir, _ := smallLedger(t)
-	o := quiet()
+	dir, _ := ledgertest.Small(t)
+	o := ledgertest.Quiet()
 	o.SegmentSize = 1
 	further := func(account string) string {
-		to := copyLedger(t, dir)
-		l := open(t, to, o)
-		buys(t, l, account, 2)
+		to := ledgertest.Copy(t, dir)
+		l := ledgertest.Open(t, to, o)
+		ledgertest.Buys(t, l, account, 2)
 		require.NoError(t, l.Close())
 		return to
 	}
 	longer, other := further("C"), further("D")
 	none := t.TempDir()
-	require.NoError(t, open(t, none, quiet()).Close())
+	require.NoError(t, ledgertest.Open(t, none, ledgertest.Quiet()).Close())
 	lostOf := func(from string) string {
-		to := copyLedger(t, from)
+		to := ledgertest.Copy(t, from)
 		require.NoError(t, os.Remove(filepath.Join(to, "ledger.json")))
 		return to
 	}
@@ -68,7 +53,7 @@ func TestIdentityFromACopy(t *testing.T) {
 		require.True(t, p.Whole(), c.name)
 		require.Equal(t, "is missing", p.Identity)
 		require.Equal(t, c.from, p.IdentityFrom)
-		require.Equal(t, readerOf(t, dir).Identity().ID.String(), p.ID)
+		require.Equal(t, ledgertest.OpenReader(t, dir).Identity().ID.String(), p.ID)
 		require.Equal(t, "main", p.Name)
 		p, err = holdfast.Repair(t.Context(), lost, holdfast.RepairOptions{From: c.from})
 		require.NoError(t, err, c.name)
@@ -103,19 +88,19 @@ func TestIdentityFromACopy(t *testing.T) {
 
 // Whose a copy is, its identity says, or where that is lost, the chain.
 func TestWhoseCopyHeals(t *testing.T) {
-	dir, whole, _ := damagedLedger(t)
+	dir, whole, _ := ledgertest.Damaged(t)
 	for name, spoil := range map[string]func(path string) error{
 		"missing": os.Remove,
 		"damaged": func(path string) error { return os.Truncate(path, 10) },
 	} {
-		from, mended := fastCopy(t, whole), fastCopy(t, dir)
+		from, mended := ledgertest.CopyInMemory(t, whole), ledgertest.CopyInMemory(t, dir)
 		require.NoError(t, spoil(filepath.Join(from, "ledger.json")))
 		p, err := holdfast.Repair(t.Context(), mended, holdfast.RepairOptions{From: from})
 		require.NoError(t, err, name)
 		require.True(t, p.Whole(), name)
 		sameKeptFiles(t, whole, mended)
 	}
-	other, _ := smallLedger(t)
+	other, _ := ledgertest.Small(t)
 	_, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{From: other})
 	require.ErrorIs(t, err, holdfast.ErrRefused)
 	require.ErrorContains(t, err, "is a copy of ledger main")
@@ -127,10 +112,10 @@ func TestWhoseCopyHeals(t *testing.T) {
 
 // A snapshot is a witness of what was durable, if it is ours and can be read.
 func TestSnapshotsTellARepairWhatWasThere(t *testing.T) {
-	dir, _ := smallLedger(t)
-	longer := copyLedger(t, dir)
-	l := open(t, longer, quiet())
-	buys(t, l, "C", 2)
+	dir, _ := ledgertest.Small(t)
+	longer := ledgertest.Copy(t, dir)
+	l := ledgertest.Open(t, longer, ledgertest.Quiet())
+	ledgertest.Buys(t, l, "C", 2)
 	s, err := l.Snapshot(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
@@ -147,16 +132,16 @@ func TestSnapshotsTellARepairWhatWasThere(t *testing.T) {
 		return p
 	}
 	require.True(t, plan(dir).Sound())
-	short := copyLedger(t, dir)
+	short := ledgertest.Copy(t, dir)
 	put(short)
 	p := plan(short)
 	require.False(t, p.Sound())
 	require.Equal(t, s.Seq, p.Durable)
 	require.Contains(t, p.DurableBy, "snapshot")
 
-	foreign := copyLedger(t, dir)
+	foreign := ledgertest.Copy(t, dir)
 	path := put(foreign)
-	rewritten(t, foreign, s.Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1 })
+	ledgertest.RewriteSnapshot(t, foreign, s.Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1 })
 	require.NoError(t, os.Remove(path))
 	require.True(t, plan(foreign).Sound(), "one of another ledger says nothing")
 }
@@ -164,15 +149,15 @@ func TestSnapshotsTellARepairWhatWasThere(t *testing.T) {
 // Of the snapshots those are put away that cannot be read, and of an accepted loss
 // those that hold what is given up.
 func TestSnapshotsThatARepairPutsAway(t *testing.T) {
-	dir, s := smallLedger(t)
-	cut := copyLedger(t, dir)
-	segs := segmentsOf(t, cut)
+	dir, s := ledgertest.Small(t)
+	cut := ledgertest.Copy(t, dir)
+	segs := ledgertest.Segments(t, cut)
 	require.NoError(t, os.Truncate(segs[len(segs)-1], 40))
 	for from, want := range map[uint64][]holdfast.RepairSnapshot{
 		s.Seq:     {{Name: s.Name, Seq: s.Seq, Reason: "it stands beyond what is kept"}},
 		s.Seq + 1: {},
 	} {
-		mended := fastCopy(t, cut)
+		mended := ledgertest.CopyInMemory(t, cut)
 		p, err := holdfast.PlanRepair(t.Context(), mended, holdfast.RepairOptions{AcceptLossFrom: from})
 		require.NoError(t, err)
 		require.Equal(t, want, p.Snapshots)
@@ -182,13 +167,13 @@ func TestSnapshotsThatARepairPutsAway(t *testing.T) {
 		require.Equal(t, p.NewID, done.NewID)
 		require.Equal(t, p.Digest, done.Digest)
 		require.NotEmpty(t, done.Report)
-		v, err := readerOf(t, dir).AsOf(t.Context(), holdfast.Moment{Seq: from - 1})
+		v, err := ledgertest.OpenReader(t, dir).AsOf(t.Context(), holdfast.Moment{Seq: from - 1})
 		require.NoError(t, err)
-		require.Equal(t, digestText(v.Digest()), done.Digest)
-		id := readerOf(t, mended).Identity()
+		require.Equal(t, fmt.Sprintf("%x", v.Digest()), done.Digest)
+		id := ledgertest.OpenReader(t, mended).Identity()
 		require.Equal(t, from-1, id.Parents[0].Seq)
 		require.Equal(t, done.Loss.Chain, id.Parents[0].Chain)
-		list, err := readerOf(t, mended).Snapshots()
+		list, err := ledgertest.OpenReader(t, mended).Snapshots()
 		require.NoError(t, err)
 		require.Len(t, list, 1-len(want))
 	}
@@ -198,7 +183,7 @@ func TestSnapshotsThatARepairPutsAway(t *testing.T) {
 	require.Empty(t, p.NewID, "nothing was accepted")
 	require.Empty(t, p.Snapshots)
 
-	flipBody(t, dir, s.Name)
+	ledgertest.FlipSnapshotBody(t, dir, s.Name)
 	p, err = holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
 	require.NoError(t, err)
 	require.False(t, p.Sound())
@@ -224,13 +209,13 @@ func TestSnapshotsThatARepairPutsAway(t *testing.T) {
 
 // A refusal is in the plan as well, whoever refuses, and nothing was done.
 func TestRefusalIsInThePlan(t *testing.T) {
-	dir, base := ledgerOnBase(t)
-	flipBody(t, dir, base.Name)
-	segs := segmentsOf(t, dir)
+	dir, base := ledgertest.OnBase(t)
+	ledgertest.FlipSnapshotBody(t, dir, base.Name)
+	segs := ledgertest.Segments(t, dir)
 	require.NoError(t, os.Truncate(segs[len(segs)-1], 40))
 	p, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
 	require.NoError(t, err)
-	before := filesOf(t, dir)
+	before := ledgertest.Files(t, dir)
 	o := holdfast.RepairOptions{AcceptLossFrom: p.Loss.Least}
 	for _, do := range []func() (*holdfast.RepairPlan, error){
 		func() (*holdfast.RepairPlan, error) { return holdfast.PlanRepair(t.Context(), dir, o) },
@@ -242,15 +227,15 @@ func TestRefusalIsInThePlan(t *testing.T) {
 		require.ErrorIs(t, err, snapshotter.ErrDamaged, "and why there is none")
 		require.Contains(t, p.Refused, "no usable snapshot")
 		require.False(t, p.Whole())
-		require.Equal(t, before, filesOf(t, dir))
+		require.Equal(t, before, ledgertest.Files(t, dir))
 	}
 }
 
 // A repair holds the ledger and says who it is. An identity that it cannot write
 // is told, and the next repair makes good what it left.
 func TestRepairHoldsTheLedger(t *testing.T) {
-	dir, s := smallLedger(t)
-	segs := segmentsOf(t, dir)
+	dir, s := ledgertest.Small(t)
+	segs := ledgertest.Segments(t, dir)
 	require.NoError(t, os.Truncate(segs[len(segs)-1], 40))
 	path := filepath.Join(dir, "ledger.json")
 	good, err := os.ReadFile(path)
@@ -259,7 +244,7 @@ func TestRepairHoldsTheLedger(t *testing.T) {
 	o := holdfast.RepairOptions{AcceptLossFrom: s.Seq + 1, Verb: "mending", Now: func() time.Time { return since }}
 	held := 0
 	o.Step = func(name string) error {
-		_, openErr := holdfast.Open(testContext(), dir, quiet())
+		_, openErr := holdfast.Open(context.WithoutCancel(t.Context()), dir, ledgertest.Quiet())
 		var who *journal.InUseError
 		if name == "keep identity" {
 			require.ErrorAs(t, openErr, &who)
@@ -280,14 +265,14 @@ func TestRepairHoldsTheLedger(t *testing.T) {
 	p, err := holdfast.Repair(t.Context(), dir, o)
 	require.NoError(t, err)
 	require.True(t, p.Whole())
-	require.Equal(t, s.Seq, open(t, dir, quiet()).View().Seq())
+	require.Equal(t, s.Seq, ledgertest.Open(t, dir, ledgertest.Quiet()).View().Seq())
 }
 
 // One repair makes good all that is damaged, and keeps all that it replaces.
 func TestIdentityAndSnapshotInOneRepair(t *testing.T) {
-	dir, s := smallLedger(t)
-	whole := copyLedger(t, dir)
-	flipBody(t, dir, s.Name)
+	dir, s := ledgertest.Small(t)
+	whole := ledgertest.Copy(t, dir)
+	ledgertest.FlipSnapshotBody(t, dir, s.Name)
 	path := filepath.Join(dir, "ledger.json")
 	require.NoError(t, os.WriteFile(path, []byte("torn"), 0o600))
 	p, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{From: whole})
@@ -309,33 +294,33 @@ func TestIdentityAndSnapshotInOneRepair(t *testing.T) {
 // what another ledger's snapshot holds is none of it.
 func TestLossRightBehindASnapshot(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, dir, single(2))
+	l := ledgertest.Open(t, dir, ledgertest.RecordPerSegment(2))
 	var all []snapshotter.Snapshot
 	for _, account := range []string{"A", "B"} {
-		buys(t, l, account, 4)
+		ledgertest.Buys(t, l, account, 4)
 		s, err := l.Snapshot(t.Context())
 		require.NoError(t, err)
 		all = append(all, s)
 	}
-	buys(t, l, "C", 3)
+	ledgertest.Buys(t, l, "C", 3)
 	require.NoError(t, l.Prune())
 	require.NoError(t, l.Close())
 	require.NoError(t, os.Remove(filepath.Join(dir, "backups", all[0].Name)))
-	foreign := rewritten(t, dir, all[1].Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1; m.Seq += 2 })
-	segs := segmentsOf(t, dir)
+	foreign := ledgertest.RewriteSnapshot(t, dir, all[1].Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1; m.Seq += 2 })
+	segs := ledgertest.Segments(t, dir)
 	require.NoError(t, os.Truncate(segs[len(segs)-1], 40))
 	p, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: all[1].Seq + 1})
 	require.NoError(t, err)
 	require.True(t, p.Whole())
 	require.Empty(t, p.Snapshots)
-	require.Equal(t, digestText(all[1].Digest), p.Digest)
+	require.Equal(t, fmt.Sprintf("%x", all[1].Digest), p.Digest)
 	require.FileExists(t, filepath.Join(dir, "backups", foreign.Name))
 }
 
 // As long as a loss is not accepted, what stands behind it stays.
 func TestSnapshotBehindDamageStays(t *testing.T) {
-	dir, s := smallLedger(t)
-	require.NoError(t, os.Truncate(segmentsOf(t, dir)[1], 40))
+	dir, s := ledgertest.Small(t)
+	require.NoError(t, os.Truncate(ledgertest.Segments(t, dir)[1], 40))
 	for _, do := range []func(context.Context, string, holdfast.RepairOptions) (*holdfast.RepairPlan, error){
 		holdfast.PlanRepair, holdfast.Repair,
 	} {
@@ -350,13 +335,13 @@ func TestSnapshotBehindDamageStays(t *testing.T) {
 // While damage of the journal stays, so does a snapshot that cannot be read: it may
 // be the evidence of what is missing.
 func TestDamagedSnapshotStaysWithTheDamage(t *testing.T) {
-	dir, s := smallLedger(t)
-	require.NoError(t, os.Truncate(segmentsOf(t, dir)[1], 40))
-	flipBody(t, dir, s.Name)
-	before := filesOf(t, dir)
+	dir, s := ledgertest.Small(t)
+	require.NoError(t, os.Truncate(ledgertest.Segments(t, dir)[1], 40))
+	ledgertest.FlipSnapshotBody(t, dir, s.Name)
+	before := ledgertest.Files(t, dir)
 	p, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{})
 	require.NoError(t, err)
 	require.False(t, p.Whole())
 	require.Len(t, p.Snapshots, 1)
-	require.Equal(t, before, filesOf(t, dir))
+	require.Equal(t, before, ledgertest.Files(t, dir))
 }

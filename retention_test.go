@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -51,9 +52,9 @@ func TestSpacingOfSnapshots(t *testing.T) {
 	for retain, want := range map[time.Duration]time.Duration{
 		-1: 0, math.MaxInt64: 0, 1: 1, 8: 1, 80 * time.Second: 10 * time.Second,
 	} {
-		o := quiet()
+		o := ledgertest.Quiet()
 		o.Retain = retain
-		require.Equal(t, want, holdfast.Spacing(open(t, t.TempDir(), o)), "%d", retain)
+		require.Equal(t, want, holdfast.Spacing(ledgertest.Open(t, t.TempDir(), o)), "%d", retain)
 	}
 }
 
@@ -61,20 +62,20 @@ func TestSpacingOfSnapshots(t *testing.T) {
 // no base yet.
 func TestRetentionIsExact(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	o := single(1)
+	o := ledgertest.RecordPerSegment(1)
 	o.Now, o.Retain = func() time.Time { return now }, time.Minute
-	l := open(t, t.TempDir(), o)
-	buys(t, l, "A", 3)
+	l := ledgertest.Open(t, t.TempDir(), o)
+	ledgertest.Buys(t, l, "A", 3)
 	s, err := l.Snapshot(t.Context())
 	require.NoError(t, err)
 	now = time.Unix(0, s.RecordTime).Add(time.Minute)
-	buys(t, l, "B", 1)
+	ledgertest.Buys(t, l, "B", 1)
 	require.NoError(t, l.Prune())
-	require.EqualValues(t, 1, firstOf(t, l))
+	require.EqualValues(t, 1, ledgertest.FirstKept(t, l))
 	now = now.Add(time.Second)
-	buys(t, l, "C", 1)
+	ledgertest.Buys(t, l, "C", 1)
 	require.NoError(t, l.Prune())
-	require.Equal(t, s.Seq+1, firstOf(t, l))
+	require.Equal(t, s.Seq+1, ledgertest.FirstKept(t, l))
 }
 
 // A clock that is far behind the newest record is told, since record time then
@@ -82,17 +83,17 @@ func TestRetentionIsExact(t *testing.T) {
 func TestClockBehindIsTold(t *testing.T) {
 	dir := t.TempDir()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Now = func() time.Time { return at }
-	l := open(t, dir, o)
-	buys(t, l, "A", 1)
+	l := ledgertest.Open(t, dir, o)
+	ledgertest.Buys(t, l, "A", 1)
 	newest := time.Unix(0, int64(l.View().Time()))
 	require.NoError(t, l.Close())
 	for ahead, told := range map[time.Duration]bool{0: false, time.Minute: false, time.Minute + 1: true, -time.Hour: false} {
 		var log bytes.Buffer
 		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		o.Now = func() time.Time { return newest.Add(-ahead) }
-		require.NoError(t, open(t, dir, o).Close())
+		require.NoError(t, ledgertest.Open(t, dir, o).Close())
 		require.Equal(t, told, bytes.Contains(log.Bytes(), []byte("the clock is behind the newest record")), "%s", ahead)
 	}
 }
@@ -100,13 +101,13 @@ func TestClockBehindIsTold(t *testing.T) {
 // Where everything is retained the journal begins at the beginning, and no
 // snapshot is its base.
 func TestNothingTrimmedNeedsNoBase(t *testing.T) {
-	o := single(1)
+	o := ledgertest.RecordPerSegment(1)
 	o.Retain = math.MaxInt64
-	l := open(t, t.TempDir(), o)
+	l := ledgertest.Open(t, t.TempDir(), o)
 	require.NoError(t, l.Prune(), "there is no snapshot yet")
 	var last snapshotter.Snapshot
 	for _, account := range []string{"A", "B", "C"} {
-		buys(t, l, account, 2)
+		ledgertest.Buys(t, l, account, 2)
 		s, err := l.Snapshot(t.Context())
 		require.NoError(t, err)
 		last = s
@@ -115,5 +116,5 @@ func TestNothingTrimmedNeedsNoBase(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 	require.Equal(t, last.Name, list[0].Name)
-	require.EqualValues(t, 1, firstOf(t, l))
+	require.EqualValues(t, 1, ledgertest.FirstKept(t, l))
 }

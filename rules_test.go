@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -34,12 +35,12 @@ func TestRulesBelongToTheIdentity(t *testing.T) {
 		{full, full, []position.Rules{{CostMethod: position.Average}, {OverReduction: position.FlipOver}, {DefaultCurrency: "USD"}, plain}},
 	} {
 		dir := t.TempDir()
-		o := quiet()
+		o := ledgertest.Quiet()
 		o.Rules = c.made
-		require.NoError(t, open(t, dir, o).Close())
+		require.NoError(t, ledgertest.Open(t, dir, o).Close())
 		for _, same := range []position.Rules{c.made, c.want, {}} {
 			o.Rules = same
-			l := open(t, dir, o)
+			l := ledgertest.Open(t, dir, o)
 			require.Equal(t, c.want, l.Identity().Rules())
 			require.NoError(t, l.Close())
 		}
@@ -49,26 +50,26 @@ func TestRulesBelongToTheIdentity(t *testing.T) {
 			require.ErrorIs(t, err, holdfast.ErrMismatch, "%+v", other)
 		}
 	}
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Rules.CostMethod = 99
 	_, err := holdfast.Open(t.Context(), t.TempDir(), o)
 	require.ErrorIs(t, err, holdfast.ErrInvalid)
 }
 
 func TestRestoreKeepsTheRules(t *testing.T) {
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Rules = position.Rules{CostMethod: position.LIFO, OverReduction: position.RejectOver, StrictIncrements: true, DefaultCurrency: "EUR"}
-	l := open(t, t.TempDir(), o)
-	applyAll(t, l, []position.Mutation{fill("a", "A", "I", position.Buy, "1", "1"), fill("b", "A", "I", position.Buy, "1", "2")})
+	l := ledgertest.Open(t, t.TempDir(), o)
+	ledgertest.ApplyAll(t, l, []position.Mutation{ledgertest.Fill("a", "A", "I", position.Buy, "1", "1"), ledgertest.Fill("b", "A", "I", position.Buy, "1", "2")})
 	to := filepath.Join(t.TempDir(), "to")
-	_, err := l.Restore(t.Context(), holdfast.Moment{}, to, "", quiet())
+	_, err := l.Restore(t.Context(), holdfast.Moment{}, to, "", ledgertest.Quiet())
 	require.NoError(t, err)
-	again := open(t, to, o)
-	require.Equal(t, digest(l), digest(again))
+	again := ledgertest.Open(t, to, o)
+	require.Equal(t, ledgertest.Digest(l), ledgertest.Digest(again))
 	require.Equal(t, l.Identity().Rules(), again.Identity().Rules())
-	_, err = again.Apply(t.Context(), fill("c", "A", "I", position.Sell, "3", "1"))
+	_, err = again.Apply(t.Context(), ledgertest.Fill("c", "A", "I", position.Sell, "3", "1"))
 	require.ErrorIs(t, err, holdfast.ErrOverReduction)
-	_, err = again.Apply(t.Context(), bust("d", fill("a", "A", "I", position.Buy, "1", "1")))
+	_, err = again.Apply(t.Context(), ledgertest.Bust("d", ledgertest.Fill("a", "A", "I", position.Buy, "1", "1")))
 	require.ErrorIs(t, err, holdfast.ErrTrimmedHistory, "the parent has its record")
 }
 
@@ -76,9 +77,9 @@ func TestRestoreKeepsTheRules(t *testing.T) {
 // records are gone; the oldest are let go.
 func TestClosedCyclesStayReadable(t *testing.T) {
 	dir := t.TempDir()
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.ClosedCycles, o.SnapshotKeep, o.Retain, o.SegmentSize = 5, 1, -1, 4<<10
-	l := open(t, dir, o)
+	l := ledgertest.Open(t, dir, o)
 	key := position.Key{Account: "A", Instrument: "I"}
 	check := func(last int) {
 		t.Helper()
@@ -93,12 +94,12 @@ func TestClosedCyclesStayReadable(t *testing.T) {
 	}
 	for i := 1; i <= 40; i++ {
 		n := strconv.Itoa(i)
-		buy, sell := fill("b"+n, "A", "I", position.Buy, "1", "100"), fill("s"+n, "A", "I", position.Sell, "1", strconv.Itoa(100+i))
-		applyAll(t, l, []position.Mutation{buy, sell})
+		buy, sell := ledgertest.Fill("b"+n, "A", "I", position.Buy, "1", "100"), ledgertest.Fill("s"+n, "A", "I", position.Sell, "1", strconv.Itoa(100+i))
+		ledgertest.ApplyAll(t, l, []position.Mutation{buy, sell})
 	}
 	check(40)
 	require.NoError(t, l.Close())
-	l = open(t, dir, o)
+	l = ledgertest.Open(t, dir, o)
 	check(40)
 	_, err := l.Snapshot(t.Context())
 	require.NoError(t, err)
@@ -106,19 +107,19 @@ func TestClosedCyclesStayReadable(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, st.First, uint64(1))
 	require.NoError(t, l.Close())
-	l = open(t, dir, o)
+	l = ledgertest.Open(t, dir, o)
 	check(40)
-	applyAll(t, l, []position.Mutation{fill("b41", "A", "I", position.Buy, "1", "100")})
+	ledgertest.ApplyAll(t, l, []position.Mutation{ledgertest.Fill("b41", "A", "I", position.Buy, "1", "100")})
 	check(41)
 	require.NoError(t, l.Close())
 	o.ClosedCycles = 0
-	l = open(t, dir, o)
+	l = ledgertest.Open(t, dir, o)
 	require.Len(t, l.Cycles(key), 6, "five of the snapshot, and the one that has ended since")
 }
 
 func TestUnknownRuleIsNamed(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, open(t, dir, quiet()).Close())
+	require.NoError(t, ledgertest.Open(t, dir, ledgertest.Quiet()).Close())
 	path := filepath.Join(dir, "ledger.json")
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)

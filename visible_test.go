@@ -14,13 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 // hooked are options that call f when the journal begins to append, which is
 // when the group is not durable yet, once *l is set.
 func hooked(l *atomic.Pointer[holdfast.Ledger], f func(*holdfast.Ledger)) holdfast.Options {
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Phase = func(name string, begin bool) {
 		if l := l.Load(); l != nil && name == "append" && begin {
 			f(l)
@@ -32,7 +33,7 @@ func hooked(l *atomic.Pointer[holdfast.Ledger], f func(*holdfast.Ledger)) holdfa
 func TestReadersSeeOnlyWhatIsDurable(t *testing.T) {
 	var ptr atomic.Pointer[holdfast.Ledger]
 	var acked, asked atomic.Uint64
-	l := open(t, t.TempDir(), hooked(&ptr, func(l *holdfast.Ledger) {
+	l := ledgertest.Open(t, t.TempDir(), hooked(&ptr, func(l *holdfast.Ledger) {
 		asked.Add(1)
 		if seen := l.View().Seq(); seen != acked.Load() {
 			t.Errorf("readers see seq %d while only %d is durable", seen, acked.Load())
@@ -44,7 +45,7 @@ func TestReadersSeeOnlyWhatIsDurable(t *testing.T) {
 	}))
 	ptr.Store(l)
 	for i := range 20 {
-		r, err := l.Apply(t.Context(), fill(strconv.Itoa(i), "A", "I", position.Buy, "1", "1"))
+		r, err := l.Apply(t.Context(), ledgertest.Fill(strconv.Itoa(i), "A", "I", position.Buy, "1", "1"))
 		require.NoError(t, err)
 		acked.Store(r.Last)
 	}
@@ -53,10 +54,10 @@ func TestReadersSeeOnlyWhatIsDurable(t *testing.T) {
 
 // A duplicate is told so when what it repeats is durable, not before.
 func TestDuplicateWaitsForWhatItRepeats(t *testing.T) {
-	f := fill("one", "A", "I", position.Buy, "1", "1")
+	f := ledgertest.Fill("one", "A", "I", position.Buy, "1", "1")
 	var ptr atomic.Pointer[holdfast.Ledger]
 	var repeat *holdfast.Future // set by the syncer before the first Apply returns
-	l := open(t, t.TempDir(), hooked(&ptr, func(l *holdfast.Ledger) {
+	l := ledgertest.Open(t, t.TempDir(), hooked(&ptr, func(l *holdfast.Ledger) {
 		if repeat != nil {
 			return
 		}
@@ -88,7 +89,7 @@ func TestDuplicateWaitsForWhatItRepeats(t *testing.T) {
 // can find something, or the last record waits for the next one.
 func TestRelayIsWokenWhenItIsDurable(t *testing.T) {
 	var ptr atomic.Pointer[holdfast.Ledger]
-	l := open(t, t.TempDir(), hooked(&ptr, func(l *holdfast.Ledger) {
+	l := ledgertest.Open(t, t.TempDir(), hooked(&ptr, func(l *holdfast.Ledger) {
 		for l.Nudged() { // the waiter takes what was sent too early
 			runtime.Gosched()
 		}
@@ -102,7 +103,7 @@ func TestRelayIsWokenWhenItIsDurable(t *testing.T) {
 		done := make(chan error, 1)
 		after := l.View().Seq()
 		go func() { done <- l.WaitDurable(ctx, after) }()
-		_, err := l.Apply(t.Context(), fill(strconv.Itoa(i), "A", "I", position.Buy, "1", "1"))
+		_, err := l.Apply(t.Context(), ledgertest.Fill(strconv.Itoa(i), "A", "I", position.Buy, "1", "1"))
 		require.NoError(t, err)
 		require.NoError(t, <-done)
 	}
@@ -112,21 +113,21 @@ func TestRelayIsWokenWhenItIsDurable(t *testing.T) {
 // nobody: not by a moment in the past, not on the bus.
 func TestNothingButDurableIsShown(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, dir, quiet())
-	applyAll(t, l, randomFills(41, 30))
-	last, want := l.View().Seq(), digest(l)
-	segment := segmentsOf(t, dir)[0]
+	l := ledgertest.Open(t, dir, ledgertest.Quiet())
+	ledgertest.ApplyAll(t, l, ledgertest.RandomFills(41, 30))
+	last, want := l.View().Seq(), ledgertest.Digest(l)
+	segment := ledgertest.Segments(t, dir)[0]
 	before, err := os.ReadFile(segment)
 	require.NoError(t, err)
 	before = bytes.TrimRight(before, "\x00") // which stand ahead of the records that are to come
 
 	// A copy of the ledger goes on; its next records are written behind ours.
-	other := copyLedger(t, dir)
-	o := quiet()
-	c := open(t, other, o)
-	applyAll(t, c, []position.Mutation{fill("more", "A0", "I0", position.Buy, "1", "1")})
+	other := ledgertest.Copy(t, dir)
+	o := ledgertest.Quiet()
+	c := ledgertest.Open(t, other, o)
+	ledgertest.ApplyAll(t, c, []position.Mutation{ledgertest.Fill("more", "A0", "I0", position.Buy, "1", "1")})
 	require.NoError(t, c.Close())
-	after, err := os.ReadFile(segmentsOf(t, other)[0])
+	after, err := os.ReadFile(ledgertest.Segments(t, other)[0])
 	require.NoError(t, err)
 	require.Equal(t, before, after[:len(before)])
 	require.Greater(t, len(after), len(before))
@@ -155,11 +156,11 @@ func TestNothingButDurableIsShown(t *testing.T) {
 
 func TestLostIdentityIsNotMadeUp(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, dir, quiet())
-	applyAll(t, l, randomFills(42, 3))
+	l := ledgertest.Open(t, dir, ledgertest.Quiet())
+	ledgertest.ApplyAll(t, l, ledgertest.RandomFills(42, 3))
 	require.NoError(t, l.Close())
 	require.NoError(t, os.Remove(filepath.Join(dir, "ledger.json")))
-	_, err := holdfast.Open(t.Context(), dir, quiet())
+	_, err := holdfast.Open(t.Context(), dir, ledgertest.Quiet())
 	require.ErrorIs(t, err, holdfast.ErrDamaged)
 	require.NoFileExists(t, filepath.Join(dir, "ledger.json"))
 }

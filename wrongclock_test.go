@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -42,11 +43,11 @@ func (d *desk) session(really time.Time, off time.Duration, n int) {
 	o := holdfast.Options{
 		SnapshotInterval: -1, SegmentSize: 4 << 10, SnapshotKeep: 2, Retain: retained, Now: func() time.Time { return now.Add(off) },
 	}
-	l := open(t, d.dir, o)
+	l := ledgertest.Open(t, d.dir, o)
 	for range n {
 		now = now.Add(5 * time.Minute / time.Duration(n))
 		d.ids++
-		f := fill("d-"+strconv.Itoa(d.ids), "A", "I", position.Buy, "1", "10")
+		f := ledgertest.Fill("d-"+strconv.Itoa(d.ids), "A", "I", position.Buy, "1", "10")
 		f.Time = position.Time(really.UnixNano())
 		r, err := l.Apply(t.Context(), f)
 		require.NoError(t, err)
@@ -138,14 +139,14 @@ func TestShutLedgerAgesByADay(t *testing.T) {
 	now := time.Date(2026, 11, 5, 8, 0, 0, 0, time.UTC)
 	newest := now
 	o := holdfast.Options{SnapshotInterval: -1, Now: func() time.Time { return now }}
-	l := open(t, dir, o)
-	buys(t, l, "A", 1)
+	l := ledgertest.Open(t, dir, o)
+	ledgertest.Buys(t, l, "A", 1)
 	require.NoError(t, l.Close())
 	now = now.Add(-time.Hour)
 	closed := now.Add(-30 * 24 * time.Hour)
 	require.NoError(t, os.Chtimes(filepath.Join(dir, "MARK"), closed, closed))
-	l = open(t, dir, o)
-	buys(t, l, "B", 1)
+	l = ledgertest.Open(t, dir, o)
+	ledgertest.Buys(t, l, "B", 1)
 	require.Equal(t, 24*time.Hour, l.View().Time().Std().Sub(newest), "two days at half speed")
 }
 
@@ -155,15 +156,15 @@ func TestRecordTimeGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Date(2026, 11, 5, 8, 0, 0, 0, time.UTC)
 	o := holdfast.Options{SnapshotInterval: -1, Now: func() time.Time { return now }}
-	l := open(t, dir, o)
-	buys(t, l, "A", 1)
+	l := ledgertest.Open(t, dir, o)
+	ledgertest.Buys(t, l, "A", 1)
 	require.NoError(t, l.Close())
 	now = now.Add(-time.Hour)
-	l = open(t, dir, o)
+	l = ledgertest.Open(t, dir, o)
 	var times []position.Time
 	for i := range 50 {
 		now = now.Add(2 * time.Minute)
-		buys(t, l, "B"+strconv.Itoa(i), 1)
+		ledgertest.Buys(t, l, "B"+strconv.Itoa(i), 1)
 		at := l.View().Time()
 		if i > 0 {
 			require.Greater(t, at, times[i-1])
@@ -180,7 +181,7 @@ func TestRecordTimeGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, l.View().Seq()-29, v.Seq())
 	now = now.Add(time.Hour)
-	buys(t, l, "C", 1)
+	ledgertest.Buys(t, l, "C", 1)
 	require.Equal(t, now.UnixNano(), int64(l.View().Time()), "it has caught up")
 }
 
@@ -189,9 +190,9 @@ func TestAheadIsTold(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Date(2026, 11, 5, 8, 0, 0, 0, time.UTC)
 	o := holdfast.Options{SnapshotInterval: -1, Now: func() time.Time { return now }}
-	l := open(t, dir, o)
+	l := ledgertest.Open(t, dir, o)
 	for i, skew := range []time.Duration{0, time.Minute, time.Minute + 1, time.Hour, 2 * time.Minute} {
-		f := fill("f-"+strconv.Itoa(i), "A", "I", position.Buy, "1", "1")
+		f := ledgertest.Fill("f-"+strconv.Itoa(i), "A", "I", position.Buy, "1", "1")
 		f.Time = position.Time(now.Add(skew).UnixNano())
 		_, err := l.Apply(t.Context(), f)
 		require.NoError(t, err)
@@ -220,7 +221,7 @@ func TestAheadIsTold(t *testing.T) {
 // TestOneReadingForWhatIsTakenTogether counts how often the stager looks at the
 // clock for fills that are dated ahead of it and come together.
 func TestOneReadingForWhatIsTakenTogether(t *testing.T) {
-	o, readings := quiet(), atomic.Int32{}
+	o, readings := ledgertest.Quiet(), atomic.Int32{}
 	now := o.Now
 	o.Now = func() time.Time {
 		if strings.Contains(string(debug.Stack()), "stageLoop") {
@@ -229,7 +230,7 @@ func TestOneReadingForWhatIsTakenTogether(t *testing.T) {
 		return now()
 	}
 	o, arm := onStaging(o)
-	l := open(t, t.TempDir(), o)
+	l := ledgertest.Open(t, t.TempDir(), o)
 	staging, resume := make(chan struct{}), make(chan struct{})
 	arm(func() {
 		close(staging)
@@ -237,7 +238,7 @@ func TestOneReadingForWhatIsTakenTogether(t *testing.T) {
 	})
 	futures := make([]*holdfast.Future, 11)
 	for i := range futures {
-		m := fill(fmt.Sprintf("f-%d", i), "A", "I", position.Buy, "1", "100")
+		m := ledgertest.Fill(fmt.Sprintf("f-%d", i), "A", "I", position.Buy, "1", "100")
 		m.Time = position.Time(now().Add(time.Minute).UnixNano())
 		var err error
 		futures[i], err = l.ApplyAsync(t.Context(), m)

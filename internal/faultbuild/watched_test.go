@@ -17,6 +17,7 @@ func beside() map[string]string {
 		"cmd/holdfast":        "reads what people hand in, writes exports and keys",
 		"internal/faultbuild": "the go command's overlay",
 		"internal/faultos":    "what stands in for os itself",
+		"internal/ledgertest": "tests only",
 		"internal/notices":    "writes a file of this repository",
 		"internal/scratch":    "tests only",
 		"internal/systrace":   "tests only",

@@ -5,6 +5,7 @@ const (
 	firstErr  = "^TestFirstErrorIsFinal$|^TestSyncIsNotTriedAgain$"
 	recovery  = "^TestRecovery$|^TestOpenSurvivesItsOwnCrashes$|^TestRewrittenIsAnotherFile$"
 	atJournal = "./journal"
+	atDrills  = "./internal/drills"
 )
 
 // disk are the bugs of making durable: what is skipped, done too early, done in

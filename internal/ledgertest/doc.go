@@ -1,0 +1,3 @@
+// Package ledgertest makes, opens, copies and damages ledgers for tests. What only
+// one package's tests need stays beside them.
+package ledgertest

@@ -1,0 +1,96 @@
+package ledgertest
+
+import (
+	"bytes"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moneyprinter/holdfast/snapshotter"
+)
+
+// FlipSnapshotBody inverts a byte of a snapshot's body, which begins at offset 176.
+func FlipSnapshotBody(t *testing.T, dir, name string) {
+	t.Helper()
+	path := filepath.Join(dir, "backups", name)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	b[180] ^= 0xff
+	require.NoError(t, os.WriteFile(path, b, 0o600))
+}
+
+// RewriteSnapshot copies a snapshot with another header.
+func RewriteSnapshot(t *testing.T, dir, name string, change func(*snapshotter.Meta)) snapshotter.Snapshot {
+	t.Helper()
+	late := NewClock()
+	late.Advance(time.Hour)
+	s := snapshotter.New(filepath.Join(dir, "backups"), snapshotter.Options{Now: late.Now})
+	r, err := s.Open(name)
+	require.NoError(t, err)
+	body, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	meta := r.Meta
+	change(&meta)
+	out, err := s.Write(t.Context(), meta, func(w io.Writer) error {
+		_, writeErr := bytes.NewReader(body).WriteTo(w)
+		return writeErr
+	})
+	require.NoError(t, err)
+	return out
+}
+
+// Segments returns the paths of the segments, the oldest first.
+func Segments(tb testing.TB, dir string) []string {
+	tb.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
+	require.NoError(tb, err)
+	slices.Sort(names)
+	return names
+}
+
+// Copy copies the directory of a ledger.
+func Copy(t *testing.T, from string) string {
+	t.Helper()
+	to := t.TempDir()
+	require.NoError(t, os.CopyFS(to, os.DirFS(from)))
+	return to
+}
+
+// CopyInMemory is Copy to a file system in memory, if there is one: a test that
+// tries the order of steps by the hundred needs no disk.
+func CopyInMemory(t *testing.T, from string) string {
+	t.Helper()
+	to, err := os.MkdirTemp("/dev/shm", "holdfast-") //nolint:usetesting // TempDir is on a disk
+	if err != nil {
+		to = t.TempDir()
+	}
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(to)) })
+	require.NoError(t, os.CopyFS(to, os.DirFS(from)))
+	return to
+}
+
+// Files returns length and checksum of each file of a ledger, but for LOCK and
+// the files in quarantine.
+func Files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, path)
+		if err != nil || d.IsDir() || name == "LOCK" || strings.HasPrefix(name, "quarantine") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		out[name] = fmt.Sprintf("%d %08x", len(b), crc32.ChecksumIEEE(b))
+		return err
+	}))
+	return out
+}
