@@ -206,13 +206,13 @@ func verifyBackups(r *holdfast.Reader, names []string) (rows []holdfast.Backup, 
 		switch {
 		case verr == nil:
 		case unlinked:
-			row.Unlinked = plain(apart.Why())
+			row.Unlinked = render.Plain(apart.Why())
 			if isDamage(verr) {
 				journal = apart.Err
 			}
 		case isDamage(verr):
 			bad++
-			row.Damage = plain(verr.Error())
+			row.Damage = render.Plain(verr.Error())
 		default:
 			return nil, bad, nil, verr
 		}

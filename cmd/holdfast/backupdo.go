@@ -70,7 +70,7 @@ what came after it is then lost, so see 'holdfast repair --plan' first.`,
 			{"digest", res.Digest},
 		}
 		if res.Unlinked != "" {
-			pairs = append(pairs, render.Pair{"unlinked", "the snapshot is whole, but could not be held against the journal: " + plain(res.Unlinked)})
+			pairs = append(pairs, render.Pair{"unlinked", "the snapshot is whole, but could not be held against the journal: " + render.Plain(res.Unlinked)})
 		}
 		return render.Describe(a.stdout, pairs)
 	})

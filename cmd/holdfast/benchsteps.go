@@ -10,6 +10,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/daemon"
 	"github.com/moneyprinter/holdfast/internal/yardstick"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
@@ -115,7 +116,7 @@ func (b *bench) journal(encoded [][]byte) (write, sync stepCost, err error) {
 		framing += framed.Sub(began)
 		syncing += time.Since(framed)
 	}
-	n, size := int64(max(len(encoded), 1)), journalBytes(dir)
+	n, size := int64(max(len(encoded), 1)), daemon.JournalBytes(dir)
 	write = stepCost{Step: "write", NS: int64(framing) / n, Bytes: size / n, What: "frame, checksum, chain"}
 	sync = stepCost{Step: "sync", NS: int64(syncing) / n, Bytes: size / n, What: fmt.Sprintf("write and fsync, a group of %d", stepGroup)}
 	return write, sync, nil

@@ -128,13 +128,13 @@ func (a *app) withBus(ctx context.Context, f *natsFlags, verb string, do func(*h
 	if err = r.CheckKeys(); err != nil {
 		return err
 	}
-	h, err := a.startBus(f, r.Identity().Name)
+	server, err := a.startBus(f, r.Identity().Name)
 	if err != nil {
 		return err
 	}
-	defer closing(houseCloser{h}, &err)
+	defer closing(server, &err)
 	l, err := a.openQuietly(ctx, verb, func(o *holdfast.Options) {
-		o.Bus = h.options(f)
+		o.Bus = f.busOptions(server)
 		o.Bus.Connected = nil
 		o.Bus.Evidence = -1 // these verbs are for a stream that may be wrong
 	})

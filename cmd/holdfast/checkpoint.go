@@ -124,7 +124,7 @@ func (a *app) verifyAgainst(ctx context.Context, rep *holdfast.VerifyReport, pat
 	case err == nil:
 		rep.Add(found)
 	case errors.Is(err, holdfast.ErrDamaged) && !rep.OK():
-		rep.Notices = append(rep.Notices, holdfast.Finding{File: path, Reason: "not compared: " + plain(err.Error())})
+		rep.Notices = append(rep.Notices, holdfast.Finding{File: path, Reason: "not compared: " + render.Plain(err.Error())})
 	default:
 		return err
 	}

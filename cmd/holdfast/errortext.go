@@ -2,21 +2,11 @@ package main
 
 import (
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
-
-// packageNames are the names of packages at the start of an error's text and of
-// its parts.
-var packageNames = regexp.MustCompile(
-	`(^|: |; |, |\n|\(|\band )(?:(?:holdfast|keyring|position|projector|journal|snapshotter|checkpoint|bus|embedded|feed): )+`)
-
-// plain takes the names of packages out of an error's text: they say nothing to
-// the reader. It is for everything that is shown.
-func plain(text string) string { return packageNames.ReplaceAllString(text, "$1") }
 
 // flagError says what a flag takes instead of how its value was parsed.
 func flagError(_ *cobra.Command, err error) error {

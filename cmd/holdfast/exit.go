@@ -13,6 +13,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
@@ -51,7 +52,7 @@ func (a *app) exitCode(err error) int {
 		return exitUsage // a file or a variable; what a command cannot do now it may later
 	case errors.Is(err, holdfast.ErrInUse) || errors.Is(err, embedded.ErrInUse):
 		return exitInUse
-	case isDamage(err) || lasting(err):
+	case isDamage(err) || errors.Is(err, holdfast.ErrMoved):
 		return exitDamage
 	}
 	return exitError
@@ -71,7 +72,7 @@ func isDamage(err error) bool {
 
 // complain prints an error and what to do next.
 func (a *app) complain(ctx context.Context, cmd *cobra.Command, err error, code int) {
-	text := "holdfast: " + redact(plain(err.Error()))
+	text := "holdfast: " + redact(render.Plain(err.Error()))
 	cut, interrupted := a.interrupted(ctx)
 	var held *journal.InUseError
 	switch {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 type importFlags struct {
@@ -145,7 +146,7 @@ func (a *app) readState(file string, o feed.PositionsOptions) (from string, stat
 	if kerr != nil {
 		return "", nil, fmt.Errorf("%w; and %w", err, kerr)
 	}
-	_, _ = fmt.Fprintf(a.stderr, "holdfast: warning: %s; read %s instead\n", plain(err.Error()), kept) // nobody is left to tell
+	_, _ = fmt.Fprintf(a.stderr, "holdfast: warning: %s; read %s instead\n", render.Plain(err.Error()), kept) // nobody is left to tell
 	return kept, state, nil
 }
 

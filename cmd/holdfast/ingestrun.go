@@ -15,6 +15,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -241,7 +242,7 @@ func (g *ingestion) count(r row, res holdfast.Result) {
 // report names a bad line, however many there are: what a run leaves out can be put
 // right from what it says. It is called by settle only.
 func (g *ingestion) report(r row, err error) {
-	reason := plain(err.Error()) + advice(err)
+	reason := render.Plain(err.Error()) + advice(err)
 	text := reason
 	if _, ok := errors.AsType[*feed.LineError](err); ok { // which names its place itself
 		reason = strings.TrimPrefix(reason, r.place()+": ")
@@ -284,7 +285,7 @@ func (g *ingestion) noteDropped() {
 	for _, word := range sortedNames(g.dropped) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", g.dropped[word], word))
 	}
-	g.app.notef("holdfast: rejected by kind: %s", plain(strings.Join(kinds, ", ")))
+	g.app.notef("holdfast: rejected by kind: %s", render.Plain(strings.Join(kinds, ", ")))
 }
 
 func (r row) place() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
@@ -399,7 +400,7 @@ func (g *ingestion) noteSkipped(f *feed.Feed) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", k.Rows, k.Word))
 	}
 	if len(kinds) > 0 {
-		g.notef("holdfast: %s: skipped: %s", f.Name(), plain(strings.Join(kinds, ", ")))
+		g.notef("holdfast: %s: skipped: %s", f.Name(), render.Plain(strings.Join(kinds, ", ")))
 	}
 }
 

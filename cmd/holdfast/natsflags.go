@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -9,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/daemon"
 	"github.com/moneyprinter/holdfast/service"
 )
 
@@ -73,47 +72,22 @@ func (f *natsFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// house is the bus of one process. close stops what was started for it.
-type house struct {
-	connect func(ctx context.Context) (*nats.Conn, error)
-	reach   string // what clients connect to; without secrets
-	creds   []embedded.Credential
-	close   func() error
-	rekey   func(old, to []byte) error // of the embedded server's store; nil without one
-}
-
 // startBus prepares the bus of a ledger. Nothing is dialled yet.
-func (a *app) startBus(f *natsFlags, ledger string) (*house, error) {
+func (a *app) startBus(f *natsFlags, ledger string) (*daemon.Bus, error) {
 	if f.url != "" {
 		return a.existingBus(f)
 	}
-	o := embedded.Options{Dir: filepath.Join(a.dir, "nats"), Listen: f.listen, Ledger: ledger, Logger: a.busLog()}
 	keys, err := a.keys()
 	if err != nil {
 		return nil, err
 	}
-	for i, id := range keys.IDs() {
-		key, deriveErr := storeKey(keys, id)
-		switch {
-		case deriveErr != nil:
-			return nil, deriveErr
-		case i == 0:
-			o.StoreKey = key
-		default:
-			o.OldStoreKeys = append(o.OldStoreKeys, key)
-		}
-	}
-	s, err := embedded.Start(o)
-	if err != nil {
-		return nil, err
-	}
-	return &house{connect: s.Connect, reach: s.URL(), creds: s.Credentials(), close: s.Close, rekey: s.Rekey}, nil
+	return daemon.StartBus(embedded.Options{Dir: filepath.Join(a.dir, "nats"), Listen: f.listen, Ledger: ledger, Logger: a.busLog()}, keys)
 }
 
 // busLog keeps the embedded server's chatter out of the daemon's own log.
 func (a *app) busLog() *slog.Logger { return a.log.With("from", "nats-server") }
 
-func (a *app) existingBus(f *natsFlags) (*house, error) {
+func (a *app) existingBus(f *natsFlags) (*daemon.Bus, error) {
 	c := natsContext{User: f.user, Password: f.password, NKey: f.nkey, CA: f.ca, Cert: f.cert, Key: f.key}
 	if err := c.check("", true); err != nil {
 		return nil, err
@@ -131,13 +105,7 @@ func (a *app) existingBus(f *natsFlags) (*house, error) {
 	if f.domain == "" {
 		f.domain = c.Domain
 	}
-	options := append(bus.ConnectOptions("holdfast", a.log), own...)
-	target := f.url
-	return &house{
-		connect: func(context.Context) (*nats.Conn, error) { return nats.Connect(target, options...) },
-		reach:   withoutSecrets(target),
-		close:   func() error { return nil },
-	}, nil
+	return daemon.ExistingBus(f.url, withoutSecrets(f.url), append(bus.ConnectOptions("holdfast", a.log), own...)), nil
 }
 
 // withoutSecrets takes user info out of a list of URLs that [checkURLs] let pass.
@@ -183,9 +151,9 @@ func busText(s *bus.Status) string {
 }
 
 // busOptions are those of a ledger on this bus.
-func (h *house) options(f *natsFlags) *holdfast.BusOptions {
+func (f *natsFlags) busOptions(b *daemon.Bus) *holdfast.BusOptions {
 	limit, _ := parseSize(f.maxBytes) // check has read it
 	return &holdfast.BusOptions{
-		Connect: h.connect, Domain: f.domain, Replicas: f.replicas, MaxAge: f.maxAge, MaxBytes: limit, Connected: service.Offer,
+		Connect: b.Connect, Domain: f.domain, Replicas: f.replicas, MaxAge: f.maxAge, MaxBytes: limit, Connected: service.Offer,
 	}
 }

@@ -154,10 +154,10 @@ func damageLines(p *holdfast.RepairPlan) (lines []string) {
 		lines = append(lines, "DAMAGE: "+placeText(d.File, d.Offset, d.Seq, d.Reason))
 	}
 	if p.Identity != "" {
-		lines = append(lines, "DAMAGE: ledger.json "+plain(p.Identity))
+		lines = append(lines, "DAMAGE: ledger.json "+render.Plain(p.Identity))
 	}
 	for _, s := range p.Snapshots {
-		lines = append(lines, fmt.Sprintf("snapshot: %s (seq %d): %s", s.Name, s.Seq, plain(s.Reason)))
+		lines = append(lines, fmt.Sprintf("snapshot: %s (seq %d): %s", s.Name, s.Seq, render.Plain(s.Reason)))
 	}
 	if p.Torn != nil {
 		lines = append(lines, fmt.Sprintf("torn: %s, %s; the next opening cuts it and keeps it",
@@ -247,7 +247,7 @@ func (a *app) repairNext(p *holdfast.RepairPlan, f *repairFlags) []string {
 	case p.Sound():
 		return []string{"ok: nothing to repair"}
 	case p.Refused != "":
-		next = append(next, "refused: "+plain(p.Refused))
+		next = append(next, "refused: "+render.Plain(p.Refused))
 	case p.Whole() && f.plan:
 		return []string{"next: " + command}
 	case p.Whole():

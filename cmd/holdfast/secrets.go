@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/nats-io/nkeys"
+
+	"github.com/moneyprinter/holdfast/cmd/holdfast/daemon"
 )
 
 // A secret that stands where it should not, such as an nkey seed in the place of
@@ -58,7 +60,7 @@ func maySecret(text string) bool {
 	if redact(text) != text {
 		return true
 	}
-	if len(text) < minToken || !opaque.MatchString(text) {
+	if len(text) < daemon.MinToken || !opaque.MatchString(text) {
 		return false
 	}
 	dir, _ := filepath.Split(text)

@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +15,9 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/daemon"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
+	"github.com/moneyprinter/holdfast/keyring"
 )
 
 type serveFlags struct {
@@ -39,7 +38,25 @@ func (a *app) serveCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the daemon: the ledger, its bus, its request API",
-		Long: `Opens the ledger, creating it if need be, publishes every change on NATS and
+		Long:  serveHelp(),
+		Example: `  holdfast serve --ingest testdata/market.ndjson
+  holdfast serve --dir /var/lib/holdfast --nats nats://nats-1:4222,nats://nats-2:4222 --nats-creds daemon.creds
+  nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.v1.main.>'`,
+		Args:        cobra.NoArgs,
+		Annotations: map[string]string{hangup: "reads the keys again"},
+	}
+	f.flags(cmd)
+	return a.verb(cmd, func(ctx context.Context, _ []string) error {
+		if err := f.check(cmd); err != nil {
+			return err
+		}
+		a.infoByDefault()
+		return a.serve(ctx, &f)
+	})
+}
+
+func serveHelp() string {
+	return `Opens the ledger, creating it if need be, publishes every change on NATS and
 answers requests there, until it is told to stop. When it is ready it prints one
 line for each way in.
 
@@ -82,13 +99,10 @@ written), holdfast_reopened_total, holdfast_reopen_failures_total, the failures
 beside the appends: holdfast_snapshot_failures_total, holdfast_mark_failures_total,
 holdfast_trim_failures_total; what is ahead of the clock: holdfast_clock_ahead_seconds,
 holdfast_dated_ahead_total; and holdfast_last_error{kind}, 1 for the newest's of
-` + strings.Join(holdfast.FaultKinds(), ", ") + `.`,
-		Example: `  holdfast serve --ingest testdata/market.ndjson
-  holdfast serve --dir /var/lib/holdfast --nats nats://nats-1:4222,nats://nats-2:4222 --nats-creds daemon.creds
-  nats --context "$PWD/holdfast-data/nats/reader.json" sub 'holdfast.evt.v1.main.>'`,
-		Args:        cobra.NoArgs,
-		Annotations: map[string]string{hangup: "reads the keys again"},
-	}
+` + strings.Join(holdfast.FaultKinds(), ", ") + `.`
+}
+
+func (f *serveFlags) flags(cmd *cobra.Command) {
 	f.creation(cmd)
 	f.running(cmd)
 	p := cmd.Flags()
@@ -98,13 +112,6 @@ holdfast_dated_ahead_total; and holdfast_last_error{kind}, 1 for the newest's of
 	p.DurationVar(&f.evidence, "bus-evidence", 2*time.Second, "how long the stream may take to say what was published before the ledger is opened; 0 does not ask")
 	p.StringArrayVar(&f.ingest, "ingest", nil, "file to apply after the start; may be repeated")
 	f.inputFlags.flags(cmd)
-	return a.verb(cmd, func(ctx context.Context, _ []string) error {
-		if err := f.check(cmd); err != nil {
-			return err
-		}
-		a.infoByDefault()
-		return a.serve(ctx, &f)
-	})
 }
 
 func (f *serveFlags) check(cmd *cobra.Command) error {
@@ -114,35 +121,30 @@ func (f *serveFlags) check(cmd *cobra.Command) error {
 	return errors.Join(f.natsFlags.check(cmd), f.httpFlags.check())
 }
 
-// daemon is what serve runs.
-type daemon struct {
-	app     *app
-	options holdfast.Options // of each opening
-	current atomic.Pointer[holdfast.Ledger]
-	bus     *house // nil without one
-	web     *http.Server
-	webURL  string
-	hangup  <-chan os.Signal // asks to read the keys again; nil for a daemon that gets no signals
+// serveRun is one run of serve.
+type serveRun struct {
+	*daemon.Daemon
 
-	reopening reopening
+	app   *app
+	flags *serveFlags
+	bus   *daemon.Bus // nil without one
+	http  net.Listener
 }
-
-// ledger is the one that is open, or that was until it failed.
-func (d *daemon) ledger() *holdfast.Ledger { return d.current.Load() }
 
 func (a *app) serve(ctx context.Context, f *serveFlags) error {
 	if err := a.here("serve"); err != nil {
 		return err
 	}
-	d := &daemon{app: a}
+	var hangup <-chan os.Signal
 	if a.signals != nil {
-		d.hangup = a.signals.asDaemon()
+		hangup = a.signals.asDaemon()
 	}
 	defer context.AfterFunc(ctx, func() {
 		a.log.Info("stopping", "why", context.Cause(ctx))
 	})()
-	err := d.run(ctx, f)
-	cerr := d.stop()
+	s := &serveRun{app: a, flags: f}
+	err := s.run(ctx, hangup)
+	cerr := s.stop()
 	if cutShort(ctx, err) && len(f.ingest) == 0 {
 		err = nil // a daemon that is told to stop while it starts has done what it was told
 	}
@@ -150,14 +152,14 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 		err = cerr
 	}
 	if ctx.Err() != nil && err == nil {
-		d.stopped()
+		s.stopped()
 	}
 	return err
 }
 
 // run is what a daemon does from its start to the end of ctx, or to an error.
-func (d *daemon) run(ctx context.Context, f *serveFlags) error {
-	a := d.app
+func (s *serveRun) run(ctx context.Context, hangup <-chan os.Signal) error {
+	a, f := s.app, s.flags
 	var in *input
 	if len(f.ingest) > 0 {
 		var err error
@@ -169,56 +171,25 @@ func (d *daemon) run(ctx context.Context, f *serveFlags) error {
 			return err
 		}
 	}
-	if err := d.start(ctx, f); err != nil {
+	if err := s.start(ctx, hangup); err != nil {
 		return err
 	}
-	d.reached(ctx)
+	s.AwaitBus(ctx)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	d.told(d.announce())
+	s.told(s.announce())
 	if in != nil {
-		if err := d.attend(ctx, func() error { return d.ingest(ctx, f, in) }); err != nil {
+		if err := s.Attend(ctx, func() error { return s.ingest(ctx, in) }); err != nil {
 			return err
 		}
 	}
-	return d.supervise(ctx)
+	return s.Supervise(ctx)
 }
 
-// stopped logs where a daemon has ended that was told to.
-func (d *daemon) stopped() {
-	if l := d.ledger(); l != nil {
-		d.app.log.Info("stopped", "seq", l.View().Seq())
-	} else {
-		d.app.log.Info("stopped before the ledger was open")
-	}
-}
-
-// told logs that the output could not be printed. Who reads it may leave; the
-// daemon serves others.
-func (d *daemon) told(err error) {
-	if err != nil {
-		d.app.log.Warn("output not printed; the daemon goes on", "err", err)
-	}
-}
-
-// attend runs do, and answers SIGHUP meanwhile.
-func (d *daemon) attend(ctx context.Context, do func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- do() }()
-	for {
-		select {
-		case err := <-done:
-			return err
-		case <-d.hangup:
-			d.rotate(ctx)
-		}
-	}
-}
-
-// start binds the addresses and opens the ledger.
-func (d *daemon) start(ctx context.Context, f *serveFlags) error {
-	a := d.app
+// start reads what the flags name, binds the addresses and opens the ledger.
+func (s *serveRun) start(ctx context.Context, hangup <-chan os.Signal) error {
+	a, f := s.app, s.flags
 	if err := a.checkFree(); err != nil {
 		return err
 	}
@@ -230,43 +201,60 @@ func (d *daemon) start(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	token, err := readBearer(f.tokenFile)
+	token, err := readToken(f.tokenFile)
 	if err != nil {
 		return err
 	}
-	web, err := listenHTTP(ctx, &f.httpFlags, token)
-	if err != nil {
+	if s.http, err = listenHTTP(ctx, &f.httpFlags, token); err != nil {
 		return err
 	}
 	if host, ok := strings.CutSuffix(f.listen, ":-1"); ok { // nats-server's own way to say any port
 		f.listen = host + ":0"
 	}
 	if f.url != "" || f.listen != nowhere {
-		if d.bus, err = a.startBus(&f.natsFlags, name); err != nil {
-			return errors.Join(err, closeListener(web))
+		if s.bus, err = a.startBus(&f.natsFlags, name); err != nil {
+			if s.http != nil {
+				err = errors.Join(err, s.http.Close())
+			}
+			return err
 		}
-		o.Bus, o.Reach = d.bus.options(&f.natsFlags), d.bus.reach
+		o.Bus, o.Reach = f.busOptions(s.bus), s.bus.Reach
 		o.Bus.Evidence = cmp.Or(f.evidence, -1)
 	}
-	d.options = o
-	l, err := holdfast.Open(ctx, a.dir, o)
-	if err != nil {
-		return errors.Join(err, closeListener(web))
+	d := daemon.Options{Dir: a.dir, Ledger: o, Bus: s.bus, HTTP: s.http, Token: token, Hangup: hangup, Log: a.log}
+	if a.keySource != "" {
+		d.ReadKeys = func(ctx context.Context) (*keyring.Ring, error) { return readKeys(ctx, a.keySource) }
 	}
-	d.current.Store(l)
-	if web != nil {
-		d.webURL = "http://" + web.Addr().String()
-		d.web = newWeb(d, web.Addr(), token)
-		go func() {
-			if err := d.web.Serve(web); !errors.Is(err, http.ErrServerClosed) {
-				a.log.Error("HTTP ended", "err", err)
-			}
-		}()
-	}
-	return nil
+	s.Daemon, err = daemon.Start(ctx, d)
+	return err
 }
 
-func listenHTTP(ctx context.Context, f *httpFlags, token *bearer) (net.Listener, error) {
+// stop ends the daemon, if it was started.
+func (s *serveRun) stop() error {
+	if s.Daemon == nil {
+		return nil
+	}
+	return s.Close()
+}
+
+// stopped logs where a daemon has ended that was told to.
+func (s *serveRun) stopped() {
+	if s.Daemon != nil {
+		s.app.log.Info("stopped", "seq", s.Ledger().View().Seq())
+	} else {
+		s.app.log.Info("stopped before the ledger was open")
+	}
+}
+
+// told logs that the output could not be printed. Who reads it may leave; the
+// daemon serves others.
+func (s *serveRun) told(err error) {
+	if err != nil {
+		s.app.log.Warn("output not printed; the daemon goes on", "err", err)
+	}
+}
+
+func listenHTTP(ctx context.Context, f *httpFlags, token *daemon.Token) (net.Listener, error) {
 	addr := f.addr
 	if addr == nowhere {
 		return nil, nil //nolint:nilnil // no listener is what was asked for
@@ -284,43 +272,6 @@ func listenHTTP(ctx context.Context, f *httpFlags, token *bearer) (net.Listener,
 	return l, nil
 }
 
-func closeListener(l net.Listener) error {
-	if l == nil {
-		return nil
-	}
-	return l.Close()
-}
-
-// busPatience is how long the bus may take before the daemon says that it is
-// ready without it.
-const busPatience = 5 * time.Second
-
-// reached waits until the request API is offered: the relay's first look at its
-// stream comes after that on the same connection. A bus that is down is no
-// reason not to begin.
-func (d *daemon) reached(ctx context.Context) {
-	if d.bus == nil {
-		return
-	}
-	patience := time.NewTimer(busPatience)
-	defer patience.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		if s := d.ledger().Relay().Status(); s.Resyncs > 0 || s.State == bus.StateStopped {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-patience.C:
-			d.app.log.Warn("bus not reached yet; events and requests follow when it is", "url", d.bus.reach)
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // ready is what serve prints when it can be used.
 type ready struct {
 	Ledger      string            `json:"ledger"`
@@ -333,14 +284,22 @@ type ready struct {
 	HTTP        string            `json:"http,omitempty"`
 }
 
-func (d *daemon) announce() error {
-	r := ready{Ledger: d.ledger().Identity().Name, Dir: d.app.dir, PID: os.Getpid(), HTTP: d.webURL}
+// url is where HTTP is answered, "" where it is not.
+func (s *serveRun) url() string {
+	if s.http == nil {
+		return ""
+	}
+	return "http://" + s.http.Addr().String()
+}
+
+func (s *serveRun) announce() error {
+	r := ready{Ledger: s.Ledger().Identity().Name, Dir: s.app.dir, PID: os.Getpid(), HTTP: s.url()}
 	var lines []render.Pair
-	if d.bus != nil {
-		r.Nats, r.Stream, r.Subjects = d.bus.reach, bus.StreamName(r.Ledger), bus.EventFilter(r.Ledger)
-		r.Credentials = make(map[string]string, len(d.bus.creds))
+	if s.bus != nil {
+		r.Nats, r.Stream, r.Subjects = s.bus.Reach, bus.StreamName(r.Ledger), bus.EventFilter(r.Ledger)
+		r.Credentials = make(map[string]string, len(s.bus.Credentials))
 		lines = append(lines, render.Pair{"nats", fmt.Sprintf("%s  stream %s, subjects %s", r.Nats, r.Stream, r.Subjects)})
-		for _, c := range d.bus.creds {
+		for _, c := range s.bus.Credentials {
 			r.Credentials[c.User] = c.File
 			lines = append(lines, render.Pair{c.User, c.File})
 		}
@@ -348,63 +307,27 @@ func (d *daemon) announce() error {
 	if r.HTTP != "" {
 		lines = append(lines, render.Pair{"http", r.HTTP})
 	}
-	if d.app.output != render.AsTable {
-		a := *d.app
+	if s.app.output != render.AsTable {
+		a := *s.app
 		a.output = render.AsNDJSON // one line, so that a script can wait for it
 		return a.printJSON(r)
 	}
-	return render.Describe(d.app.stdout, append(lines, render.Pair{"ready", fmt.Sprintf("ledger %s in %s, pid %d", r.Ledger, r.Dir, r.PID)}))
+	return render.Describe(s.app.stdout, append(lines, render.Pair{"ready", fmt.Sprintf("ledger %s in %s, pid %d", r.Ledger, r.Dir, r.PID)}))
 }
 
 // ingest applies files while the daemon serves, and shows the positions. What is
 // cut short is an error, like everything that keeps a file from being applied.
-func (d *daemon) ingest(ctx context.Context, f *serveFlags, in *input) error {
-	run := &ingestion{app: d.app, in: in, skip: f.skipInvalid, to: localTarget{ledger: d.ledger(), insist: f.insist}}
-	err := run.begin(d.ledger().View())
+func (s *serveRun) ingest(ctx context.Context, in *input) error {
+	run := &ingestion{app: s.app, in: in, skip: s.flags.skipInvalid, to: localTarget{ledger: s.Ledger(), insist: s.flags.insist}}
+	err := run.begin(s.Ledger().View())
 	if err != nil {
 		return err
 	}
 	err = run.run(ctx)
-	d.told(d.app.printCounts(run, false))
+	s.told(s.app.printCounts(run, false))
 	if err != nil {
 		return err
 	}
-	d.told(d.app.printPositions(selected(d.ledger().View(), &positionsFlags{}), render.PositionTable(), "no open positions", nil))
+	s.told(s.app.printPositions(selected(s.Ledger().View(), &positionsFlags{}), render.PositionTable(), "no open positions", nil))
 	return nil
-}
-
-// stop ends everything in the reverse order of start.
-func (d *daemon) stop() error {
-	var errs []error
-	if d.web != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		if d.web.Shutdown(ctx) != nil {
-			errs = append(errs, d.web.Close()) // a verification that takes longer is broken off
-		}
-		cancel()
-	}
-	for _, c := range []io.Closer{ledgerCloser{d.ledger()}, houseCloser{d.bus}} {
-		errs = append(errs, c.Close())
-	}
-	return errors.Join(errs...)
-}
-
-type ledgerCloser struct{ l *holdfast.Ledger }
-
-// Close closes the ledger, if there is one.
-func (c ledgerCloser) Close() error {
-	if c.l == nil {
-		return nil
-	}
-	return c.l.Close()
-}
-
-type houseCloser struct{ h *house }
-
-// Close stops the bus, if there is one.
-func (c houseCloser) Close() error {
-	if c.h == nil {
-		return nil
-	}
-	return c.h.close()
 }

@@ -6,10 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -308,30 +305,4 @@ func TestTailFollows(t *testing.T) {
 		require.Equal(t, exitError, cmd.ProcessState.ExitCode())
 	}
 	s.stop(t)
-}
-
-func TestHTTPAnswersToLocalNamesAndKnownMembers(t *testing.T) {
-	ok := asked(func(rw http.ResponseWriter, _ *http.Request, _ url.Values) { rw.WriteHeader(http.StatusOK) }, "all")
-	here, everywhere := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, &net.TCPAddr{IP: net.IPv4zero}
-	for _, c := range []struct {
-		addr      net.Addr
-		host, url string
-		want      int
-	}{
-		{here, "127.0.0.1:8420", "/positions", 200},
-		{here, "localhost", "/positions?all=1", 200},
-		{here, "[::1]:8420", "/positions", 200},
-		{here, "evil.example", "/positions", 403},
-		{here, "", "/positions", 403},
-		{everywhere, "desk.example", "/positions", 200},
-		{here, "localhost", "/positions?as-of=1", 400},
-		{here, "localhost", "/positions?all=1&all=0", 400},
-		{here, "localhost", "/positions?all=%zz", 400},
-	} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.url, nil)
-		r.Host = c.host
-		rec := httptest.NewRecorder()
-		local(c.addr, ok).ServeHTTP(rec, r)
-		require.Equal(t, c.want, rec.Code, "%v %q %s", c.addr, c.host, c.url)
-	}
 }

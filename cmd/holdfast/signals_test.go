@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,9 +19,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"github.com/moneyprinter/holdfast"
-	"github.com/moneyprinter/holdfast/position"
 )
 
 // child is a process of ours whose output is read as it comes.
@@ -464,27 +460,4 @@ func draining(t *testing.T, serve func(...string) *exec.Cmd) *child {
 	c.signal(syscall.SIGINT) // one that follows at once is the same; another one, or the two could be one to the kernel
 	c.err.await(t, "msg=stopping", 1)
 	return c
-}
-
-// TestStopDoesNotReopen: a daemon whose ledger has failed when it is told to stop
-// does not open it again, whichever of the two it looks at first.
-func TestStopDoesNotReopen(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "ledger")
-	l, err := holdfast.Open(t.Context(), dir, holdfast.Options{SegmentSize: 4 << 10})
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }() // it has failed
-	d := &daemon{app: newApp(strings.NewReader(""), io.Discard, io.Discard)}
-	d.current.Store(l)
-	require.NoError(t, os.Rename(filepath.Join(dir, "journal"), filepath.Join(dir, "away")))
-	for i := 0; l.Err() == nil; i++ {
-		m, merr := position.UnmarshalMutation([]byte(fillLine(fmt.Sprint("f", i), "1")))
-		require.NoError(t, merr)
-		_, _ = l.Apply(t.Context(), m) // until a segment cannot be made
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 64 {
-		require.NoError(t, d.supervise(ctx))
-		require.False(t, d.reopening.active)
-	}
 }

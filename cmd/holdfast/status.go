@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,21 +163,6 @@ func byteText(n int64) string {
 		}
 	}
 	return fmt.Sprintf("%d B", n)
-}
-
-// journalBytes is the size of the journal's files.
-func journalBytes(dir string) int64 {
-	entries, err := os.ReadDir(filepath.Join(dir, "journal"))
-	if err != nil {
-		return 0
-	}
-	var n int64
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
-			n += info.Size()
-		}
-	}
-	return n
 }
 
 // recordsText says which records the journal holds.

@@ -1,4 +1,4 @@
-package main
+package render
 
 import (
 	"testing"
@@ -16,6 +16,6 @@ func TestPlain(t *testing.T) {
 		"position 2 (\"M\"): projector: z":             "position 2 (\"M\"): z",
 		"the feed: x":                                  "the feed: x",
 	} {
-		require.Equal(t, want, plain(text))
+		require.Equal(t, want, Plain(text))
 	}
 }

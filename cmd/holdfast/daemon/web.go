@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bufio"
@@ -21,7 +21,7 @@ import (
 
 // web answers the daemon's HTTP endpoints. All of them only read.
 type web struct {
-	d *daemon
+	d *Daemon
 	// verifying is held while a verification runs: one at a time.
 	verifying sync.Mutex
 	// heavy has a place for each answer that reads the journal. Each of them builds
@@ -41,11 +41,11 @@ const heavyAnswers = 2
 // retryAfter is how many seconds who finds no place is told to wait.
 const retryAfter = "5"
 
-func webFor(d *daemon) *web {
+func webFor(d *Daemon) *web {
 	return &web{d: d, heavy: make(chan struct{}, heavyAnswers), views: make(chan struct{}, viewAnswers)}
 }
 
-func newWeb(d *daemon, addr net.Addr, token *bearer) *http.Server {
+func newWeb(d *Daemon, addr net.Addr, token *Token) *http.Server {
 	w := webFor(d)
 	return &http.Server{
 		Handler: local(addr, token.guard(w.routes())), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
@@ -113,7 +113,7 @@ func (w *web) viewing(h func(http.ResponseWriter, *http.Request, url.Values)) fu
 // by a deadline again, or a client that reads nothing would keep its place for ever.
 func (w *web) unhurried(rw http.ResponseWriter, deadline time.Time) {
 	if err := http.NewResponseController(rw).SetWriteDeadline(deadline); err != nil {
-		w.d.app.log.Debug("no write deadline", "err", err)
+		w.d.o.Log.Debug("no write deadline", "err", err)
 	}
 }
 
@@ -128,12 +128,9 @@ func (w *web) positions(rw http.ResponseWriter, r *http.Request, q url.Values) {
 			return
 		}
 	}
-	f := positionsFlags{
-		selection: selection{account: q.Get("account"), instrument: q.Get("instrument"), strategy: q.Get("strategy"), leg: q.Get("leg")},
-		all:       all,
-	}
+	f := holdfast.Filter{Account: q.Get("account"), Instrument: q.Get("instrument"), Strategy: q.Get("strategy"), Leg: q.Get("leg")}
 	if !q.Has("as_of") {
-		w.list(rw, r, w.d.ledger().View(), &f)
+		w.list(rw, r, w.d.Ledger().View(), f, all)
 		return
 	}
 	at, err := holdfast.ParseMoment(q.Get("as_of"))
@@ -147,24 +144,24 @@ func (w *web) positions(rw http.ResponseWriter, r *http.Request, q url.Values) {
 	}
 	defer done()
 	w.unhurried(rw, time.Time{})
-	v, err := w.d.ledger().AsOf(r.Context(), at)
+	v, err := w.d.Ledger().AsOf(r.Context(), at)
 	w.unhurried(rw, time.Now().Add(writePatience))
 	if err != nil {
 		failed(rw, r, err)
 		return
 	}
-	w.list(rw, r, v, &f)
+	w.list(rw, r, v, f, all)
 }
 
-// list answers with the whole of what the flags select. A client that gets only a
+// list answers with the whole of what a filter selects, flat positions too if all. A client that gets only a
 // part of it sees that the body has no end.
-func (w *web) list(rw http.ResponseWriter, r *http.Request, v *projector.View, f *positionsFlags) {
+func (w *web) list(rw http.ResponseWriter, r *http.Request, v *projector.View, f holdfast.Filter, all bool) {
 	out := bufio.NewWriterSize(rw, 1<<16)
 	rw.Header().Set("Content-Type", "application/json")
 	rw.Header().Set(bus.HeaderComplete, "true")
-	n, err := writePositions(out, selected(v, f))
+	n, err := writePositions(out, selected(v, f, all))
 	if err == nil && n == 0 {
-		if unknown := holdfast.Known(w.d.ledger().View(), f.where()); unknown != nil {
+		if unknown := holdfast.Known(w.d.Ledger().View(), f); unknown != nil {
 			rw.Header().Del(bus.HeaderComplete)
 			failed(rw, r, unknown)
 			return
@@ -178,8 +175,18 @@ func (w *web) list(rw http.ResponseWriter, r *http.Request, v *projector.View, f
 }
 
 func (w *web) accounts(rw http.ResponseWriter, r *http.Request, _ url.Values) {
-	list, err := report.AccountTotals(w.d.ledger().View())
+	list, err := report.AccountTotals(w.d.Ledger().View())
 	answer(rw, r, list, err)
+}
+
+func selected(v *projector.View, f holdfast.Filter, all bool) iter.Seq[*position.Position] {
+	return func(yield func(*position.Position) bool) {
+		for p := range v.Positions() {
+			if (all || p.IsOpen()) && f.SelectsKey(p.Key) && !yield(&p) {
+				return
+			}
+		}
+	}
 }
 
 // writePositions writes positions as the members of an array that the caller ends,
@@ -214,7 +221,7 @@ func (w *web) verify(rw http.ResponseWriter, r *http.Request, q url.Values) {
 	}
 	defer done()
 	w.unhurried(rw, time.Time{})
-	rep, err := w.d.ledger().Verify(r.Context(), holdfast.VerifyOptions{Deep: deep})
+	rep, err := w.d.Ledger().Verify(r.Context(), holdfast.VerifyOptions{Deep: deep})
 	w.unhurried(rw, time.Now().Add(writePatience))
 	answer(rw, r, rep, err)
 }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -39,19 +39,19 @@ func (r *reopening) note(change func(*reopening)) {
 	change(r)
 }
 
-// supervise keeps the ledger writable until ctx ends, which gives nil. A ledger
+// Supervise keeps the ledger writable until ctx ends, which gives nil. A ledger
 // that failed is closed and opened again, in this process, as often as it takes.
 // What opening again cannot mend ends it: a failed fsync, damage, a directory
 // that was moved.
-func (d *daemon) supervise(ctx context.Context) error {
+func (d *Daemon) Supervise(ctx context.Context) error {
 	pause := time.Duration(0)
 	for {
-		l := d.ledger()
+		l := d.Ledger()
 		began := l.View().Seq()
 		again := false
 		select {
 		case <-ctx.Done():
-		case <-d.hangup:
+		case <-d.o.Hangup:
 			again = true
 		case <-l.Failed():
 		}
@@ -92,7 +92,7 @@ func stoppedWith(l *holdfast.Ledger) error {
 // listeners and HTTP in place: what reads is answered from the old one meanwhile.
 // It returns the pause that the next failure has to wait at least, unless the
 // ledger does well until then.
-func (d *daemon) reopen(ctx context.Context, old *holdfast.Ledger, pause time.Duration) (time.Duration, error) {
+func (d *Daemon) reopen(ctx context.Context, old *holdfast.Ledger, pause time.Duration) (time.Duration, error) {
 	if err := old.Close(); err != nil {
 		return 0, err
 	}
@@ -103,13 +103,13 @@ func (d *daemon) reopen(ctx context.Context, old *holdfast.Ledger, pause time.Du
 			return 0, nil
 		}
 		began := time.Now()
-		l, err := holdfast.Open(ctx, d.app.dir, d.options)
+		l, err := holdfast.Open(ctx, d.o.Dir, d.o.Ledger)
 		took := time.Since(began)
 		pause = max(min(max(2*pause, firstPause), longPause), took)
 		if err == nil {
 			d.replace(old, l)
-			d.app.log.Info("ledger open again", "seq", l.View().Seq(), "took", took)
-			d.reached(ctx) // its own request API is there before the other one goes
+			d.o.Log.Info("ledger open again", "seq", l.View().Seq(), "took", took)
+			d.AwaitBus(ctx) // its own request API is there before the other one goes
 			return pause, nil
 		}
 		d.reopening.note(func(r *reopening) {
@@ -124,7 +124,7 @@ func (d *daemon) reopen(ctx context.Context, old *holdfast.Ledger, pause time.Du
 		case lasting(err) || holdfast.FaultKind(err) == "other" && !errors.Is(err, holdfast.ErrInUse):
 			return 0, err
 		}
-		d.app.log.Error("ledger not opened again yet", "kind", holdfast.FaultKind(err), "err", err, "next_try_in", pause)
+		d.o.Log.Error("ledger not opened again yet", "kind", holdfast.FaultKind(err), "err", err, "next_try_in", pause)
 	}
 }
 
@@ -136,7 +136,7 @@ func lasting(err error) bool {
 }
 
 // replace puts the new ledger in the place of the old one.
-func (d *daemon) replace(old, l *holdfast.Ledger) {
+func (d *Daemon) replace(old, l *holdfast.Ledger) {
 	f := old.Faults()
 	d.current.Store(l)
 	d.reopening.note(func(r *reopening) {
@@ -162,22 +162,22 @@ func wait(ctx context.Context, pause time.Duration) bool {
 
 // standIn answers requests on the bus from a ledger that is closed, until it is
 // withdrawn. A bus that is away holds nothing up: then nobody asks.
-func (d *daemon) standIn(ctx context.Context, old *holdfast.Ledger) (withdraw func()) {
-	if d.bus == nil {
+func (d *Daemon) standIn(ctx context.Context, old *holdfast.Ledger) (withdraw func()) {
+	if d.o.Bus == nil {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() {
-		nc, err := d.bus.connect(ctx)
+		nc, err := d.o.Bus.Connect(ctx)
 		if err != nil {
-			d.app.log.Warn("no requests are answered until the ledger is open again", "err", err)
+			d.o.Log.Warn("no requests are answered until the ledger is open again", "err", err)
 			return
 		}
 		defer nc.Close()
 		stop, err := service.Offer(old, nc)
 		if err != nil {
-			d.app.log.Warn("no requests are answered until the ledger is open again", "err", err)
+			d.o.Log.Warn("no requests are answered until the ledger is open again", "err", err)
 			return
 		}
 		<-ctx.Done()

@@ -1,12 +1,10 @@
-package main
+package daemon
 
 import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,82 +12,35 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/service"
 )
 
-// httpFlags say where HTTP is answered and to whom.
-type httpFlags struct {
-	addr      string
-	tokenFile string
-	open      bool
-}
-
-func (f *httpFlags) flags(cmd *cobra.Command) {
-	p := cmd.Flags()
-	p.StringVar(&f.addr, "http", "127.0.0.1:8420", "address of the HTTP endpoints, or none")
-	p.StringVar(&f.tokenFile, "http-token-file", "", "file of mode 0600 with the token that HTTP clients must send as 'Authorization: Bearer TOKEN'")
-	p.BoolVar(&f.open, "http-open", false, "answer HTTP without a token on an address beyond loopback too: whoever reaches it reads every position")
-}
-
-func (f *httpFlags) check() error {
-	switch {
-	case f.open && f.tokenFile != "":
-		return usagef("--http-open and --http-token-file exclude each other: choose one")
-	case f.addr == nowhere && (f.open || f.tokenFile != ""):
-		return usagef("--http-open and --http-token-file are for an address, and --http is %s", nowhere)
-	}
-	return nil
-}
-
-// admits refuses an address that others reach unless the operator said who may ask
-// there.
-func (f *httpFlags) admits(addr net.Addr, token *bearer) error {
-	if token != nil || f.open || loopback(addr) {
-		return nil
-	}
-	return usagef("--http %s: others reach %s too, and would read every position: give --http-token-file FILE, whose token clients send as 'Authorization: Bearer TOKEN', or --http-open to answer whoever asks",
-		f.addr, addr)
-}
-
-func loopback(addr net.Addr) bool {
+// Loopback reports whether only this machine reaches an address.
+func Loopback(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()
 }
 
-// bearer is the token that requests must carry; nil asks for none. It keeps the
-// token's hash only, so that a comparison takes the same time whatever was sent.
-type bearer struct{ sum [sha256.Size]byte }
+// Token is what requests must carry; nil asks for none. It keeps the token's hash
+// only, so that a comparison takes the same time whatever was sent.
+type Token struct{ sum [sha256.Size]byte }
 
 // The length of a token, and what it is made of, so that a header can carry it.
 const (
-	minToken = 16
-	maxToken = 4096
+	MinToken = 16
+	MaxToken = 4096
 )
 
-// readBearer reads the token of --http-token-file; without a file it is nil. The
-// error does not repeat a value of the flag that may be the token itself.
-func readBearer(file string) (*bearer, error) {
-	if file == "" {
-		return nil, nil //nolint:nilnil // no token is what was asked for
-	}
-	text, err := secretText(file)
-	var path *fs.PathError
-	switch {
-	case errors.As(err, &path):
-		return nil, usagef("%s: %v", fileOf("--http-token-file", file), path.Err)
-	case err != nil:
-		return nil, usagef("--http-token-file: %v", err)
-	}
+// NewToken reads a token: a line of printable ASCII characters without spaces.
+func NewToken(text string) (*Token, bool) {
 	token := strings.TrimSpace(text)
 	unfit := strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c >= 0x7f })
-	if len(token) < minToken || len(token) > maxToken || unfit {
-		return nil, usagef("--http-token-file: the file must hold one line of %d to %d printable ASCII characters without spaces; 'openssl rand -hex 32' makes one",
-			minToken, maxToken)
+	if len(token) < MinToken || len(token) > MaxToken || unfit {
+		return nil, false
 	}
-	return &bearer{sum: sha256.Sum256([]byte(token))}, nil
+	return &Token{sum: sha256.Sum256([]byte(token))}, true
 }
 
 // openPath tells whether the daemon is well, and nothing about positions: probes
@@ -97,7 +48,7 @@ func readBearer(file string) (*bearer, error) {
 const openPath = "/healthz"
 
 // guard refuses requests without the token.
-func (b *bearer) guard(h http.Handler) http.Handler {
+func (b *Token) guard(h http.Handler) http.Handler {
 	if b == nil {
 		return h
 	}
@@ -111,7 +62,7 @@ func (b *bearer) guard(h http.Handler) http.Handler {
 	})
 }
 
-func (b *bearer) carried(r *http.Request) bool {
+func (b *Token) carried(r *http.Request) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
 	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(sum[:], b.sum[:]) == 1
@@ -121,7 +72,7 @@ func (b *bearer) carried(r *http.Request) bool {
 // page in a browser must not read positions by having its own name resolve here.
 // A listener that is open to others is answered under any name.
 func local(addr net.Addr, h http.Handler) http.Handler {
-	if !loopback(addr) {
+	if !Loopback(addr) {
 		return h
 	}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -199,7 +150,7 @@ func failed(rw http.ResponseWriter, r *http.Request, err error) {
 	if convErr != nil {
 		status = http.StatusInternalServerError
 	}
-	refuse(rw, r, status, plain(err.Error()))
+	refuse(rw, r, status, render.Plain(err.Error()))
 }
 
 // refuse answers with an error: as JSON, in the form of the request API, where the

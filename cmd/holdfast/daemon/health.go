@@ -1,27 +1,30 @@
-package main
+package daemon
 
 import (
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 // healthz says ok, or 503 and why nothing can be written.
 func (w *web) healthz(rw http.ResponseWriter, r *http.Request, _ url.Values) {
 	if text := w.d.degraded(); text != "" {
-		refuse(rw, r, http.StatusServiceUnavailable, plain(text))
+		refuse(rw, r, http.StatusServiceUnavailable, render.Plain(text))
 		return
 	}
 	_, _ = io.WriteString(rw, "ok\n") // the client may be gone
 }
 
 // degraded says why nothing can be written, "" when it can.
-func (d *daemon) degraded() string {
-	err := d.ledger().Err()
+func (d *Daemon) degraded() string {
+	err := d.Ledger().Err()
 	if err == nil {
 		return ""
 	}
@@ -46,12 +49,12 @@ type daemonStatus struct {
 }
 
 func (w *web) status(rw http.ResponseWriter, r *http.Request, _ url.Values) {
-	st, err := w.d.ledger().Status()
+	st, err := w.d.Ledger().Status()
 	out := daemonStatus{Status: st, Degraded: w.d.degraded()}
 	w.d.reopening.note(func(r *reopening) {
 		out.Reopened, out.Tries = r.reopened, r.tries
 		if r.last != nil {
-			out.Last, out.At = plain(r.last.Error()), r.at.UTC().Format(time.RFC3339)
+			out.Last, out.At = render.Plain(r.last.Error()), r.at.UTC().Format(time.RFC3339)
 		}
 	})
 	answer(rw, r, out, err)
@@ -65,7 +68,7 @@ type metric struct {
 
 // metrics writes the text format of Prometheus.
 func (w *web) metrics(rw http.ResponseWriter, _ *http.Request, _ url.Values) {
-	l := w.d.ledger()
+	l := w.d.Ledger()
 	rw.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	for _, m := range append(w.state(l), w.d.troubles(l)...) {
 		// The client may be gone.
@@ -106,12 +109,12 @@ func (w *web) state(l *holdfast.Ledger) []metric {
 		{"holdfast_snapshot_seq", "counter", "Record that the newest snapshot stands on.", snapshot},
 		{"holdfast_clock_ahead_seconds", "gauge", "By how much the newest record is ahead of the clock; 0 is as it should be.", l.ClockAhead()},
 		{"holdfast_dated_ahead_total", "counter", "Mutations dated more than a minute ahead of the clock.", dated},
-		{"holdfast_journal_bytes", "gauge", "Size of the journal's files.", uint64(max(journalBytes(w.d.app.dir), 0))},
+		{"holdfast_journal_bytes", "gauge", "Size of the journal's files.", uint64(max(JournalBytes(w.d.o.Dir), 0))},
 	}
 }
 
 // troubles are what failed in the life of the daemon.
-func (d *daemon) troubles(l *holdfast.Ledger) []metric {
+func (d *Daemon) troubles(l *holdfast.Ledger) []metric {
 	var failed uint64
 	if l.Err() != nil {
 		failed = 1
@@ -132,7 +135,7 @@ func (d *daemon) troubles(l *holdfast.Ledger) []metric {
 }
 
 // lastKind is the kind of the newest error, "" when there was none.
-func (d *daemon) lastKind(l *holdfast.Ledger) (kind string) {
+func (d *Daemon) lastKind(l *holdfast.Ledger) (kind string) {
 	f := l.Faults()
 	d.reopening.note(func(r *reopening) {
 		kind = holdfast.FaultKind(r.last)
@@ -141,4 +144,19 @@ func (d *daemon) lastKind(l *holdfast.Ledger) (kind string) {
 		}
 	})
 	return kind
+}
+
+// JournalBytes is the size of the journal's files.
+func JournalBytes(dir string) int64 {
+	entries, err := os.ReadDir(filepath.Join(dir, "journal"))
+	if err != nil {
+		return 0
+	}
+	var n int64
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			n += info.Size()
+		}
+	}
+	return n
 }
