@@ -5,20 +5,12 @@ import (
 	"slices"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/moneyprinter/holdfast/internal/form"
 )
 
 // clip shortens hostile input for an error text.
-func clip(s string) string {
-	const limit = 40
-	if len(s) <= limit {
-		return s
-	}
-	n := limit
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "…"
-}
+func clip(s string) string { return form.Clip(s) }
 
 // metaNames appends the sorted names.
 func metaNames(dst []string, m map[string]string) []string {

@@ -1,4 +1,4 @@
-package position
+package form
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds the nesting of an input; the forms need two levels.
+// maxDepth bounds the nesting of a value.
 const maxDepth = 16
 
 // scanner reads one JSON text. It is stricter than encoding/json, which takes
@@ -19,47 +19,48 @@ type scanner struct {
 	err error
 }
 
-// jsonKind is the first character class of a value.
-type jsonKind uint8
+// Kind is what a value is, told by its first character.
+type Kind uint8
 
+// The kinds. None is that of no value.
 const (
-	jsonNone jsonKind = iota
-	jsonString
-	jsonNumber
-	jsonObject
-	jsonArray
-	jsonBool
-	jsonNull
+	None Kind = iota
+	String
+	Number
+	Object
+	Array
+	Bool
+	Null
 )
 
-func (k jsonKind) String() string {
+func (k Kind) String() string {
 	switch k {
-	case jsonString:
+	case String:
 		return "a string"
-	case jsonNumber:
+	case Number:
 		return "a number"
-	case jsonObject:
+	case Object:
 		return "an object"
-	case jsonArray:
+	case Array:
 		return "an array"
-	case jsonBool:
+	case Bool:
 		return "true or false"
-	case jsonNull:
+	case Null:
 		return "null"
-	case jsonNone:
+	case None:
 	}
 	return "nothing"
 }
 
-// value is the raw text of a value that is well formed.
-type value struct {
-	kind jsonKind
-	raw  string
+// Value is a value that is well formed. It is a part of the text that was read.
+type Value struct {
+	Kind Kind
+	Raw  string
 }
 
 func (s *scanner) broken(format string, args ...any) {
 	if s.err == nil {
-		s.err = invalid("JSON", "is broken at byte %d: %s", s.i+1, fmt.Sprintf(format, args...))
+		s.err = refuse("JSON", "is broken at byte %d: %s", s.i+1, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -134,6 +135,14 @@ func (s *scanner) object(member func(name string)) {
 	}
 }
 
+// whole reads the one object that the text consists of.
+func (s *scanner) whole(member func(name string)) {
+	s.object(member)
+	if s.err == nil && s.peek() != 0 || s.err == nil && s.i < len(s.b) {
+		s.broken("expected nothing after the object, found %s", s.found())
+	}
+}
+
 // array calls element for each one, with the cursor before it.
 func (s *scanner) array(element func()) {
 	s.expect('[', "at the start of an array")
@@ -149,37 +158,37 @@ func (s *scanner) array(element func()) {
 }
 
 // value steps over the next value and returns it.
-func (s *scanner) value(depth int) value {
+func (s *scanner) value(depth int) Value {
 	c := s.peek()
 	start := s.i
-	v := value{}
+	v := Value{}
 	switch {
 	case s.err != nil:
 	case depth > maxDepth:
 		s.broken("values are nested more than %d deep", maxDepth)
 	case c == '"':
 		s.text()
-		v.kind = jsonString
+		v.Kind = String
 	case c == '{':
 		s.object(func(string) { s.value(depth + 1) })
-		v.kind = jsonObject
+		v.Kind = Object
 	case c == '[':
 		s.array(func() { s.value(depth + 1) })
-		v.kind = jsonArray
+		v.Kind = Array
 	case c == '-' || c >= '0' && c <= '9':
 		s.number()
-		v.kind = jsonNumber
+		v.Kind = Number
 	case s.word("true"), s.word("false"):
-		v.kind = jsonBool
+		v.Kind = Bool
 	case s.word("null"):
-		v.kind = jsonNull
+		v.Kind = Null
 	default:
 		s.broken("expected a value, found %s", s.found())
 	}
 	if s.err != nil {
-		return value{}
+		return Value{}
 	}
-	v.raw = s.b[start:s.i]
+	v.Raw = s.b[start:s.i]
 	return v
 }
 

@@ -1,13 +1,11 @@
 package position
 
-import "encoding/hex"
-
 // AppendPositionJSON appends the JSON form of a position, as [PositionSchema]
 // describes it. Figures that are not known are null.
 func AppendPositionJSON(dst []byte, p *Position) []byte {
 	w := grown(dst, 1500)
 	w.position(p, p.Seq, true)
-	return w.b
+	return w.B
 }
 
 // AppendChangeJSON appends the JSON form of a change with the journal's stamp,
@@ -16,65 +14,62 @@ func AppendPositionJSON(dst []byte, p *Position) []byte {
 // one text, whether it was just made or read back from a journal.
 func AppendChangeJSON(dst []byte, s Stamp, c *Change) []byte {
 	w := grown(dst, 2100)
-	w.raw("{")
-	w.number("seq", s.Seq)
-	w.number("epoch", s.Epoch)
+	w.Raw("{")
+	w.Count("seq", s.Seq)
+	w.Count("epoch", s.Epoch)
 	w.time("time", s.Time)
 	if c.Cause != nil {
 		w.time("event_time", c.Cause.EventTime())
 	}
-	w.text("kind", c.Kind.String())
+	w.Text("kind", c.Kind.String())
 	if c.Cause != nil {
-		w.text("mutation_id", c.Cause.ID())
-		w.number("part", uint64(c.Part))
-		w.number("parts", uint64(c.Parts))
-		w.name("cause")
+		w.Text("mutation_id", c.Cause.ID())
+		w.Count("part", uint64(c.Part))
+		w.Count("parts", uint64(c.Parts))
+		w.Name("cause")
 		w.mutation(valueOf(c.Cause))
 	}
 	if c.After != nil {
 		w.effect(c)
-		w.name("after")
+		w.Name("after")
 		w.position(c.After, s.Seq, false)
 	}
 	if c.Instrument != nil {
-		w.name("instrument")
+		w.Name("instrument")
 		w.instrument(c.Instrument, s.Seq)
 	}
 	if c.Account != nil {
-		w.name("account")
+		w.Name("account")
 		w.account(c.Account, s.Seq)
 	}
 	if c.Epoch != nil {
-		w.text("build", c.Epoch.Build)
-		w.number("arithmetic", uint64(c.Epoch.Arithmetic))
-		w.name("salt")
-		w.raw(`"`)
-		w.b = hex.AppendEncode(w.b, c.Epoch.Salt[:])
-		w.raw(`"`)
+		w.Text("build", c.Epoch.Build)
+		w.Count("arithmetic", uint64(c.Epoch.Arithmetic))
+		w.Hex("salt", c.Epoch.Salt[:])
 	}
-	w.raw("}")
-	return w.b
+	w.Raw("}")
+	return w.B
 }
 
 // AppendInstrumentJSON appends the JSON form of an instrument.
 func AppendInstrumentJSON(dst []byte, i *Instrument) []byte {
 	w := grown(dst, 500)
 	w.instrument(i, i.Seq)
-	return w.b
+	return w.B
 }
 
 // AppendAccountJSON appends the JSON form of an account.
 func AppendAccountJSON(dst []byte, a *Account) []byte {
 	w := grown(dst, 200)
 	w.account(a, a.Seq)
-	return w.b
+	return w.B
 }
 
 // effect writes what a change did to its position.
 func (w *jsonWriter) effect(c *Change) {
-	w.number("prev", c.Prev)
+	w.Count("prev", c.Prev)
 	if c.Fill != 0 {
-		w.number("fill_seq", c.Fill)
+		w.Count("fill_seq", c.Fill)
 	}
 	w.decimal("qty", c.Qty)
 	w.decimal("value", c.Value)
@@ -83,39 +78,39 @@ func (w *jsonWriter) effect(c *Change) {
 	if c.After.Lots == nil && len(c.Consumed)+len(c.Opened) == 0 {
 		return
 	}
-	w.name("consumed")
-	w.raw("[")
+	w.Name("consumed")
+	w.Raw("[")
 	for i := range c.Consumed {
 		u := &c.Consumed[i]
-		w.element(i)
-		w.raw("{")
-		w.number("lot", u.ID)
+		w.Element(i)
+		w.Raw("{")
+		w.Count("lot", u.ID)
 		w.decimal("qty", u.Qty)
 		w.decimal("cost", u.Cost)
-		w.raw("}")
+		w.Raw("}")
 	}
-	w.raw("]")
+	w.Raw("]")
 	w.lots("opened", c.Opened, c.After.terms())
 }
 
 // lots writes a list of whole lots.
 func (w *jsonWriter) lots(name string, lots []Lot, t *Terms) {
-	w.name(name)
-	w.raw("[")
+	w.Name(name)
+	w.Raw("[")
 	for i := range lots {
 		l := &lots[i]
-		w.element(i)
-		w.raw("{")
-		w.number("lot", l.ID)
+		w.Element(i)
+		w.Raw("{")
+		w.Count("lot", l.ID)
 		w.decimal("qty", l.Qty)
 		w.decimal("cost", l.Cost)
 		price, ok := t.Average(l.Qty, l.Cost)
 		w.figure("price", price, ok)
 		w.time("opened", l.Opened)
-		w.text("label", l.Label)
-		w.raw("}")
+		w.Text("label", l.Label)
+		w.Raw("}")
 	}
-	w.raw("]")
+	w.Raw("]")
 }
 
 // openLots writes the lots of a position if list says so and they are known, and
@@ -123,59 +118,57 @@ func (w *jsonWriter) lots(name string, lots []Lot, t *Terms) {
 func (w *jsonWriter) openLots(p *Position, list bool) {
 	l := p.Lots
 	if l == nil || !list || len(l.Open) != l.Count {
-		w.null("lots")
+		w.Null("lots")
 	} else {
 		w.lots("lots", l.Open, p.terms())
 	}
 	if l == nil {
-		w.null("lots_digest")
+		w.Null("lots_digest")
 		return
 	}
-	w.name("lots_digest")
-	w.raw("{")
-	w.number("count", uint64(max(l.Count, 0)))
-	w.number("next", l.Next)
-	w.name("digest")
-	w.raw(`"`)
-	w.b = hex.AppendEncode(w.b, l.Sum[:])
-	w.raw(`"}`)
+	w.Name("lots_digest")
+	w.Raw("{")
+	w.Count("count", uint64(max(l.Count, 0)))
+	w.Count("next", l.Next)
+	w.Hex("digest", l.Sum[:])
+	w.Raw("}")
 }
 
 func (w *jsonWriter) position(p *Position, seq uint64, list bool) {
-	w.raw("{")
-	w.text("account", p.Key.Account)
-	w.text("instrument", p.Key.Instrument)
-	w.text("strategy", p.Key.Strategy)
-	w.text("leg", p.Key.Leg)
-	w.text("id", p.Key.CycleID(p.Cycle).String())
-	w.number("cycle", p.Cycle)
-	w.text("side", p.Side())
+	w.Raw("{")
+	w.Text("account", p.Key.Account)
+	w.Text("instrument", p.Key.Instrument)
+	w.Text("strategy", p.Key.Strategy)
+	w.Text("leg", p.Key.Leg)
+	w.Text("id", p.Key.CycleID(p.Cycle).String())
+	w.Count("cycle", p.Cycle)
+	w.Text("side", p.Side())
 	w.decimal("qty", p.Qty)
 	avg, ok := p.AvgEntry()
 	w.figure("avg_entry", avg, ok)
 	avg, ok = p.AvgExit()
 	w.figure("avg_exit", avg, ok)
 	w.decimal("cost", p.Cost)
-	w.text("settlement", p.terms().Settlement)
-	w.text("instrument_kind", p.terms().Kind.String())
+	w.Text("settlement", p.terms().Settlement)
+	w.Text("instrument_kind", p.terms().Kind.String())
 	w.decimal("multiplier", p.terms().Multiplier)
-	w.text("cost_method", p.terms().CostMethod.String())
+	w.Text("cost_method", p.terms().CostMethod.String())
 	w.totals(&p.Totals, p.terms())
 	if total, ok := p.Lifetime(); ok {
-		w.name("lifetime")
-		w.raw("{")
+		w.Name("lifetime")
+		w.Raw("{")
 		w.totals(&total, p.terms())
-		w.raw("}")
+		w.Raw("}")
 	} else {
-		w.null("lifetime")
+		w.Null("lifetime")
 	}
 	w.decimal("entry_qty", p.EntryQty)
 	w.decimal("exit_qty", p.ExitQty)
 	w.decimal("peak_qty", p.PeakQty)
-	w.number("entries", uint64(p.Entries))
-	w.number("exits", uint64(p.Exits))
-	w.number("wins", p.Wins())
-	w.number("losses", p.Losses())
+	w.Count("entries", uint64(p.Entries))
+	w.Count("exits", uint64(p.Exits))
+	w.Count("wins", p.Wins())
+	w.Count("losses", p.Losses())
 	w.decimal("residue", p.Residue)
 	w.prices(p)
 	w.time("opened_at", p.OpenedAt)
@@ -183,9 +176,9 @@ func (w *jsonWriter) position(p *Position, seq uint64, list bool) {
 	w.time("updated_at", p.UpdatedAt)
 	w.conditions(p.Conditions)
 	w.openLots(p, list)
-	w.number("version", p.Version)
-	w.number("seq", seq)
-	w.raw("}")
+	w.Count("version", p.Version)
+	w.Count("seq", seq)
+	w.Raw("}")
 }
 
 func (w *jsonWriter) totals(t *Totals, terms *Terms) {
@@ -235,77 +228,78 @@ func (w *jsonWriter) prices(p *Position) {
 }
 
 func (w *jsonWriter) conditions(c *Conditions) {
-	w.name("conditions")
+	w.Name("conditions")
 	if c == nil {
-		w.raw("null")
+		w.Raw("null")
 		return
 	}
-	w.raw("{")
+	w.Raw("{")
 	w.figure("stop", c.Stop, c.HasStop)
 	w.decimals("targets", c.Targets)
-	w.texts("tags", c.Tags)
-	w.name("metadata")
-	w.raw("{")
+	w.Texts("tags", c.Tags)
+	w.Name("metadata")
+	w.Raw("{")
 	for i := range c.Meta {
-		w.item(i == 0, c.Meta[i].Name, c.Meta[i].Value)
+		w.Item(i, c.Meta[i].Name)
+		w.Quote(c.Meta[i].Value)
 	}
-	w.raw("}}")
+	w.Raw("}}")
 }
 
 func (w *jsonWriter) instrument(i *Instrument, seq uint64) {
-	w.raw("{")
-	w.text("instrument", i.Name)
-	w.text("kind", i.terms().Kind.String())
+	w.Raw("{")
+	w.Text("instrument", i.Name)
+	w.Text("kind", i.terms().Kind.String())
 	w.decimal("multiplier", i.terms().Multiplier)
-	w.text("base", i.terms().Base)
-	w.text("quote", i.terms().Quote)
-	w.text("settlement", i.terms().Settlement)
+	w.Text("base", i.terms().Base)
+	w.Text("quote", i.terms().Quote)
+	w.Text("settlement", i.terms().Settlement)
 	w.figure("price_increment", i.PriceIncrement, !i.PriceIncrement.IsZero())
 	w.figure("size_increment", i.SizeIncrement, !i.SizeIncrement.IsZero())
-	w.text("cost_method", i.terms().CostMethod.String())
-	w.text("over_reduction", i.terms().OverReduction.String())
-	w.text("base_fee", i.terms().BaseFee.String())
+	w.Text("cost_method", i.terms().CostMethod.String())
+	w.Text("over_reduction", i.terms().OverReduction.String())
+	w.Text("base_fee", i.terms().BaseFee.String())
 	w.profile(&i.terms().Rounding)
 	w.time("split_time", i.SplitTime)
 	w.figure("split_ratio", i.SplitRatio, i.SplitTime != 0)
 	w.figure("split_per", i.SplitPer, i.SplitTime != 0)
-	w.flag("defined", i.Defined)
+	w.Bool("defined", i.Defined)
 	w.figure("mark", i.Mark, i.MarkTime != 0)
 	w.time("mark_time", i.MarkTime)
-	w.number("version", i.Version)
-	w.number("seq", seq)
-	w.raw("}")
+	w.Count("version", i.Version)
+	w.Count("seq", seq)
+	w.Raw("}")
 }
 
 // profile writes all members of a rounding profile, as images do.
 func (w *jsonWriter) profile(r *Rounding) {
 	if *r == (Rounding{}) {
-		w.null("rounding")
+		w.Null("rounding")
 		return
 	}
-	w.name("rounding")
-	w.raw("{")
+	w.Name("rounding")
+	w.Raw("{")
 	for _, part := range [...]struct {
 		name string
 		Round
 	}{{"value", r.Value}, {"average", r.Average}, {"realized", r.Realized}} {
 		if part.Mode == Exact {
-			w.null(part.name)
+			w.Null(part.name)
 		} else {
-			w.text(part.name, part.String())
+			w.Text(part.name, part.String())
 		}
 	}
 	w.figure("value_per", r.ValuePer, !r.ValuePer.IsZero())
-	w.raw("}")
+	w.Raw("}")
 }
 
 func (w *jsonWriter) account(a *Account, seq uint64) {
-	w.raw("{")
-	w.text("account", a.Name)
+	w.Raw("{")
+	w.Text("account", a.Name)
 	if sum, err := a.Balances(); err == nil {
 		w.amounts("balances", sum)
 	} else {
-		w.null("balances")
+		w.Null("balances")
 	}
 	w.amounts("cash", a.Cash)
 	w.amounts("fees", a.Fees)
@@ -314,7 +308,7 @@ func (w *jsonWriter) account(a *Account, seq uint64) {
 	w.amounts("dividends", a.Dividends)
 	w.amounts("realized", a.Realized)
 	w.amounts("other", a.Other)
-	w.number("version", a.Version)
-	w.number("seq", seq)
-	w.raw("}")
+	w.Count("version", a.Version)
+	w.Count("seq", seq)
+	w.Raw("}")
 }

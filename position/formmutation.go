@@ -1,5 +1,7 @@
 package position
 
+import "github.com/moneyprinter/holdfast/internal/form"
+
 // MarshalMutation returns the JSON form, which [UnmarshalMutation] reads back
 // to an equal value. A mutation that is not valid is refused.
 func MarshalMutation(m Mutation) ([]byte, error) {
@@ -10,43 +12,37 @@ func MarshalMutation(m Mutation) ([]byte, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
-	w := jsonWriter{b: make([]byte, 0, 512)}
+	w := jsonWriter{Writer: form.Writer{B: make([]byte, 0, 512)}}
 	w.mutation(m)
-	if _, err := UnmarshalMutation(w.b); err != nil {
+	if _, err := UnmarshalMutation(w.B); err != nil {
 		return nil, err // a number or an amount of text beyond the JSON form
 	}
-	return w.b, nil
+	return w.B, nil
 }
 
 // mutation writes the members in the order of the forms' table, so that reading
 // them back finds each where it looks first.
 func (w *jsonWriter) mutation(m Mutation) {
-	w.raw("{")
-	w.text("type", m.Type())
-	w.textUnlessEmpty("id", m.ID())
+	w.Raw("{")
+	w.Text("type", m.Type())
+	w.TextUnlessEmpty("id", m.ID())
 	switch m := m.(type) {
 	case Fill:
 		w.key(&m.Key)
 		w.execution(m.Side, m.Qty, m.Price, m.Fee, m.FeeCurrency)
-		if m.ReduceOnly {
-			w.name("reduce_only")
-			w.raw("true")
-		}
+		w.TrueUnlessFalse("reduce_only", m.ReduceOnly)
 		w.lotRef(m.Lot)
 		w.metaRest(m.Meta)
 	case Mark:
-		w.text("instrument", m.Instrument)
+		w.Text("instrument", m.Instrument)
 		w.decimal("price", m.Price)
 		w.metaRest(m.Meta)
 	case Charge:
 		w.key(&m.Key)
-		w.text("kind", m.Kind.String())
+		w.Text("kind", m.Kind.String())
 		w.decimal("amount", m.Amount)
-		w.text("currency", m.Currency)
-		if m.InCost {
-			w.name("in_cost")
-			w.raw("true")
-		}
+		w.Text("currency", m.Currency)
+		w.TrueUnlessFalse("in_cost", m.InCost)
 		w.metaRest(m.Meta)
 	case Amend:
 		w.key(&m.Key)
@@ -59,16 +55,16 @@ func (w *jsonWriter) mutation(m Mutation) {
 		w.split(&m)
 		w.metaRest(m.Meta)
 	case Settle:
-		w.text("instrument", m.Instrument)
+		w.Text("instrument", m.Instrument)
 		if m.Reason != WriteOff {
 			w.decimal("price", m.Price)
 		}
-		w.text("reason", m.Reason.String())
+		w.Text("reason", m.Reason.String())
 		w.metaRest(m.Meta)
 	default:
 		w.move(m)
 	}
-	w.raw("}")
+	w.Raw("}")
 }
 
 // move writes the mutations that set or move positions without a fill, and
@@ -77,9 +73,9 @@ func (w *jsonWriter) move(m Mutation) {
 	switch m := m.(type) {
 	case Transfer:
 		w.key(&m.Key)
-		w.textUnlessEmpty("to_account", m.ToAccount)
-		w.textUnlessEmpty("to_strategy", m.ToStrategy)
-		w.textUnlessEmpty("to_leg", m.ToLeg)
+		w.TextUnlessEmpty("to_account", m.ToAccount)
+		w.TextUnlessEmpty("to_strategy", m.ToStrategy)
+		w.TextUnlessEmpty("to_leg", m.ToLeg)
 		w.decimalUnlessZero("qty", m.Qty)
 		w.lotRef(m.Lot)
 		w.metaRest(m.Meta)
@@ -89,12 +85,12 @@ func (w *jsonWriter) move(m Mutation) {
 		w.decimalUnlessNil("price", m.Price)
 		w.decimalUnlessZero("cost", m.Cost)
 		if m.Spread != SpreadByQty {
-			w.text("spread", m.Spread.String())
+			w.Text("spread", m.Spread.String())
 		}
 		w.decimalUnlessZero("realized", m.Realized)
 		w.decimalUnlessZero("funding", m.Funding)
-		w.textUnlessEmpty("reason", m.Reason)
-		w.textUnlessEmpty("ref", m.Ref)
+		w.TextUnlessEmpty("reason", m.Reason)
+		w.TextUnlessEmpty("ref", m.Ref)
 		w.metaRest(m.Meta)
 	case Adopt:
 		w.key(&m.Key)
@@ -102,21 +98,21 @@ func (w *jsonWriter) move(m Mutation) {
 		w.metaRest(m.Meta)
 	case Bust:
 		w.key(&m.Key)
-		w.text("fill", m.Fill)
-		w.textUnlessEmpty("reason", m.Reason)
+		w.Text("fill", m.Fill)
+		w.TextUnlessEmpty("reason", m.Reason)
 		w.metaRest(m.Meta)
 	case Correct:
 		w.key(&m.Key)
-		w.text("fill", m.Fill)
+		w.Text("fill", m.Fill)
 		w.execution(m.Side, m.Qty, m.Price, m.Fee, m.FeeCurrency)
-		w.textUnlessEmpty("reason", m.Reason)
+		w.TextUnlessEmpty("reason", m.Reason)
 		w.metaRest(m.Meta)
 	}
 }
 
 func (w *jsonWriter) metaRest(m Meta) {
 	if m.ExpectVersion != nil {
-		w.number("expect_version", *m.ExpectVersion)
+		w.Count("expect_version", *m.ExpectVersion)
 	}
 	if m.Time != 0 {
 		w.time("time", m.Time)
@@ -124,18 +120,18 @@ func (w *jsonWriter) metaRest(m Meta) {
 }
 
 func (w *jsonWriter) key(k *Key) {
-	w.text("account", k.Account)
-	w.textUnlessEmpty("instrument", k.Instrument)
-	w.textUnlessEmpty("strategy", k.Strategy)
-	w.textUnlessEmpty("leg", k.Leg)
+	w.Text("account", k.Account)
+	w.TextUnlessEmpty("instrument", k.Instrument)
+	w.TextUnlessEmpty("strategy", k.Strategy)
+	w.TextUnlessEmpty("leg", k.Leg)
 }
 
 func (w *jsonWriter) execution(side Side, qty, price, fee Decimal, currency string) {
-	w.text("side", side.String())
+	w.Text("side", side.String())
 	w.decimal("qty", qty)
 	w.decimal("price", price)
 	w.decimalUnlessZero("fee", fee)
-	w.textUnlessEmpty("fee_currency", currency)
+	w.TextUnlessEmpty("fee_currency", currency)
 }
 
 // lotRef writes the short form where a label is all.
@@ -143,34 +139,34 @@ func (w *jsonWriter) lotRef(r *LotRef) {
 	switch {
 	case r == nil:
 	case r.Price == nil && r.Opened == "":
-		w.text("lot", r.Label)
+		w.Text("lot", r.Label)
 	default:
-		w.name("lot")
-		w.raw("{")
-		w.textUnlessEmpty("label", r.Label)
+		w.Name("lot")
+		w.Raw("{")
+		w.TextUnlessEmpty("label", r.Label)
 		w.decimalUnlessNil("price", r.Price)
-		w.textUnlessEmpty("opened", r.Opened)
-		w.raw("}")
+		w.TextUnlessEmpty("opened", r.Opened)
+		w.Raw("}")
 	}
 }
 
 func (w *jsonWriter) define(d *DefineInstrument) {
-	w.text("instrument", d.Instrument)
-	w.text("kind", d.Terms.Kind.String())
+	w.Text("instrument", d.Instrument)
+	w.Text("kind", d.Terms.Kind.String())
 	w.decimalUnlessZero("multiplier", d.Terms.Multiplier)
-	w.textUnlessEmpty("base", d.Terms.Base)
-	w.textUnlessEmpty("quote", d.Terms.Quote)
-	w.textUnlessEmpty("settlement", d.Terms.Settlement)
+	w.TextUnlessEmpty("base", d.Terms.Base)
+	w.TextUnlessEmpty("quote", d.Terms.Quote)
+	w.TextUnlessEmpty("settlement", d.Terms.Settlement)
 	w.decimalUnlessZero("price_increment", d.PriceIncrement)
 	w.decimalUnlessZero("size_increment", d.SizeIncrement)
 	if d.Terms.CostMethod != Inherited {
-		w.text("cost_method", d.Terms.CostMethod.String())
+		w.Text("cost_method", d.Terms.CostMethod.String())
 	}
 	if d.Terms.BaseFee != FeeInCost {
-		w.text("base_fee", d.Terms.BaseFee.String())
+		w.Text("base_fee", d.Terms.BaseFee.String())
 	}
 	if d.Terms.OverReduction != InheritedOver {
-		w.text("over_reduction", d.Terms.OverReduction.String())
+		w.Text("over_reduction", d.Terms.OverReduction.String())
 	}
 	if d.Terms.Rounding != (Rounding{}) {
 		w.rounding(&d.Terms.Rounding)
@@ -178,23 +174,23 @@ func (w *jsonWriter) define(d *DefineInstrument) {
 }
 
 func (w *jsonWriter) rounding(r *Rounding) {
-	w.name("rounding")
-	w.raw("{")
+	w.Name("rounding")
+	w.Raw("{")
 	w.round("value", r.Value)
 	w.decimalUnlessZero("value_per", r.ValuePer)
 	w.round("average", r.Average)
 	w.round("realized", r.Realized)
-	w.raw("}")
+	w.Raw("}")
 }
 
 func (w *jsonWriter) round(name string, r Round) {
 	if r.Mode != Exact {
-		w.text(name, r.String())
+		w.Text(name, r.String())
 	}
 }
 
 func (w *jsonWriter) split(s *Split) {
-	w.text("instrument", s.Instrument)
+	w.Text("instrument", s.Instrument)
 	w.decimal("ratio", s.Ratio)
 	w.decimalUnlessZero("per", s.Per)
 	w.decimalUnlessZero("increment", s.Increment)
@@ -206,22 +202,22 @@ func (w *jsonWriter) adopt(a *Adopt) {
 	w.decimalUnlessNil("price", a.Price)
 	w.decimalUnlessNil("cost", a.Cost)
 	if a.Lots != nil {
-		w.name("lots")
-		w.raw("[")
+		w.Name("lots")
+		w.Raw("[")
 		for i := range a.Lots {
 			l := &a.Lots[i]
-			w.element(i)
-			w.raw("{")
+			w.Element(i)
+			w.Raw("{")
 			w.decimal("qty", l.Qty)
 			w.decimalUnlessNil("price", l.Price)
 			w.decimalUnlessNil("cost", l.Cost)
 			if l.Opened != 0 {
 				w.time("opened", l.Opened)
 			}
-			w.textUnlessEmpty("label", l.Label)
-			w.raw("}")
+			w.TextUnlessEmpty("label", l.Label)
+			w.Raw("}")
 		}
-		w.raw("]")
+		w.Raw("]")
 	}
 	w.decimalUnlessNil("realized", a.Realized)
 	w.decimalUnlessNil("funding", a.Funding)
@@ -230,8 +226,8 @@ func (w *jsonWriter) adopt(a *Adopt) {
 	if a.Opened != 0 {
 		w.time("opened", a.Opened)
 	}
-	w.textUnlessEmpty("reason", a.Reason)
-	w.textUnlessEmpty("ref", a.Ref)
+	w.TextUnlessEmpty("reason", a.Reason)
+	w.TextUnlessEmpty("ref", a.Ref)
 }
 
 func (w *jsonWriter) amend(a *Amend) {
@@ -239,23 +235,23 @@ func (w *jsonWriter) amend(a *Amend) {
 	case a.Stop != nil:
 		w.decimal("stop", *a.Stop)
 	case a.NoStop:
-		w.name("stop")
-		w.raw("null")
+		w.Null("stop")
 	}
 	if a.Targets != nil {
 		w.decimals("targets", a.Targets)
 	}
 	if a.Tags != nil {
-		w.texts("tags", a.Tags)
+		w.Texts("tags", a.Tags)
 	}
 	if a.Metadata != nil {
-		w.name("metadata")
-		w.raw("{")
+		w.Name("metadata")
+		w.Raw("{")
 		var room [MaxMeta]string
 		names := metaNames(room[:0], a.Metadata)
 		for i, name := range names {
-			w.item(i == 0, name, a.Metadata[name])
+			w.Item(i, name)
+			w.Quote(a.Metadata[name])
 		}
-		w.raw("}")
+		w.Raw("}")
 	}
 }
