@@ -10,7 +10,7 @@ import (
 	"regexp"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
-	"github.com/moneyprinter/holdfast/internal/strictjson"
+	"github.com/moneyprinter/holdfast/internal/form"
 )
 
 // A Credential is a user of the server and the file that holds its secret.
@@ -44,7 +44,7 @@ func loadSecret(path string) (string, error) {
 	}
 	var c contextFile
 	if err = json.Unmarshal(b, &c); err == nil {
-		err = strictjson.CheckFold(b)
+		err = form.UniqueFold(b)
 	}
 	if err != nil {
 		return "", fmt.Errorf("bus/embedded: credentials %s: %w; delete the file to get new ones", path, err)

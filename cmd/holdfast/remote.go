@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/moneyprinter/holdfast/bus"
-	"github.com/moneyprinter/holdfast/internal/strictjson"
+	"github.com/moneyprinter/holdfast/internal/form"
 )
 
 // remote is a daemon that is asked over NATS.
@@ -55,7 +55,7 @@ func readContext(flag, path string) (natsContext, error) {
 		return c, err
 	}
 	if err = json.Unmarshal(b, &c); err == nil {
-		err = strictjson.CheckFold(b)
+		err = form.UniqueFold(b)
 	}
 	if err != nil {
 		return c, badFile(flag, path, redact(err.Error())+": expected a context file such as nats/writer.json, or a .creds file")

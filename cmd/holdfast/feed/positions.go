@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/moneyprinter/holdfast/internal/strictjson"
+	"github.com/moneyprinter/holdfast/internal/form"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -123,7 +123,7 @@ func Positions(r io.Reader, o PositionsOptions) (*Imported, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: no JSON, perhaps cut off: %w", ErrFormat, err)
 	}
-	if err = strictjson.Check(b); err != nil {
+	if err = form.Unique(b); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	im := importer{o: o.filled(), asked: o.Remaining != RemainingAuto, out: &Imported{}, defined: map[string]bool{}, seen: map[string]int{}}

@@ -1,4 +1,4 @@
-package strictjson_test
+package form_test
 
 import (
 	"strings"
@@ -6,10 +6,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/moneyprinter/holdfast/internal/strictjson"
+	"github.com/moneyprinter/holdfast/internal/form"
 )
 
-func TestCheck(t *testing.T) {
+func TestUnique(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"a":1,"a":2}`:                           "a is given twice",
 		`{"a":1,"\u0061":2}`:                      "a is given twice",
@@ -23,14 +23,14 @@ func TestCheck(t *testing.T) {
 		``:                                        "",
 		`{"` + strings.Repeat("n", 100) + `":1,"` + strings.Repeat("n", 100) + `":1}`: strings.Repeat("n", 64) + "… is given twice",
 	} {
-		err := strictjson.Check([]byte(text))
+		err := form.Unique([]byte(text))
 		if want == "" {
 			require.NoError(t, err, text)
 		} else {
 			require.ErrorContains(t, err, want, text)
 		}
 	}
-	require.ErrorContains(t, strictjson.CheckFold([]byte(`{"a":1,"A":2}`)), "A is given twice")
+	require.ErrorContains(t, form.UniqueFold([]byte(`{"a":1,"A":2}`)), "A is given twice")
 	deep := strings.Repeat(`{"a":[`, 1000)
-	require.NoError(t, strictjson.Check([]byte(deep)))
+	require.NoError(t, form.Unique([]byte(deep)))
 }
