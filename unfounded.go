@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/remedy"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -19,7 +20,7 @@ func baseless(first uint64, passed error) error {
 	}
 	return &journal.DamageError{
 		File: "backups", Seq: first, Reason: reason,
-		Plan: "nothing was changed; put the newest snapshot back from a copy of this ledger",
+		Remedy: remedy.Remedy{Kind: remedy.PutBackSnapshot},
 	}
 }
 

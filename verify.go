@@ -9,6 +9,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/remedy"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -28,7 +29,10 @@ type Finding struct {
 	Offset int64  `json:"offset"`
 	Seq    uint64 `json:"seq,omitempty"`
 	Reason string `json:"reason"`
-	Plan   string `json:"plan,omitempty"`
+	// Plan says what can be done, and Remedy is the same as data, where it is known
+	// so: whoever talks to an operator puts words of his own into Plan.
+	Plan   string        `json:"plan,omitempty"`
+	Remedy remedy.Remedy `json:"remedy,omitzero"`
 }
 
 // VerifyReport is the outcome of a verification. Notices are worth knowing and
@@ -172,7 +176,7 @@ func (r *VerifyReport) find(err error) {
 	var t *journal.TamperError
 	switch {
 	case errors.As(err, &j):
-		f = Finding{File: j.File, Offset: j.Offset, Seq: j.Seq, Reason: j.Reason, Plan: j.Plan}
+		f = Finding{File: j.File, Offset: j.Offset, Seq: j.Seq, Reason: j.Reason, Plan: j.Remedy.String(), Remedy: j.Remedy}
 	case errors.As(err, &t):
 		f = Finding{
 			File: t.File, Seq: t.Seq, Reason: t.Reason + ": it was tampered with",

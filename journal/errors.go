@@ -6,6 +6,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/internal/claim"
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 // The errors of this package. Match them with [errors.Is]; the typed errors
@@ -82,19 +83,19 @@ func (e *TrimmedError) Error() string {
 func (e *TrimmedError) Is(target error) bool { return target == ErrTrimmed }
 
 // DamageError names the place of a damage, the reason why it is not taken for
-// a torn write, and what to do. It matches [ErrDamaged].
+// a torn write, and what can be done. It matches [ErrDamaged].
 type DamageError struct {
 	File    string // relative to the ledger's directory
 	Offset  int64  // of the first byte that cannot be accepted
 	Seq     uint64 // of the record that should be there; 0 when no record is meant
 	Durable uint64 // highest seq that is known to have been durable
 	Reason  string
-	Plan    string // what the operator can do
+	Remedy  remedy.Remedy
 }
 
 func (e *DamageError) Error() string {
 	return fmt.Sprintf("%v: %s at offset %d, seq %d: %s; known durable up to seq %d; %s",
-		ErrDamaged, e.File, e.Offset, e.Seq, e.Reason, e.Durable, e.Plan)
+		ErrDamaged, e.File, e.Offset, e.Seq, e.Reason, e.Durable, e.Remedy)
 }
 
 // Is reports whether target is [ErrDamaged].

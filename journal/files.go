@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 const (
@@ -88,8 +89,7 @@ func listSegments(dir string) ([]segmentFile, error) {
 		if bad != "" {
 			return nil, &DamageError{
 				File: journalDir + "/" + name, Reason: bad,
-				Plan: "nothing was changed; 'holdfast repair --plan' says whether the file is a segment under another name, " +
-					"which is put in its place, or does not belong there, and is moved to quarantine",
+				Remedy: remedy.Remedy{Kind: remedy.Identify},
 			}
 		}
 		segs = append(segs, segmentFile{first: first, path: filepath.Join(dir, journalDir, name), size: info.Size()})
@@ -108,7 +108,7 @@ func listSegments(dir string) ([]segmentFile, error) {
 func noDirectory() *DamageError {
 	return &DamageError{
 		File: journalDir, Reason: "not a directory",
-		Plan: "nothing was changed; put the directory back from a copy of this ledger",
+		Remedy: remedy.Remedy{Kind: remedy.PutBack},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/moneyprinter/holdfast/internal/claim"
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 const (
@@ -41,7 +42,7 @@ func takeLock(dir string, h Holder) (*lock, error) {
 	switch {
 	case misplaced(err):
 		return nil, &DamageError{
-			File: lockName, Reason: "not a regular file", Plan: "nothing was changed; move it away: the next open makes a new one",
+			File: lockName, Reason: "not a regular file", Remedy: remedy.Remedy{Kind: remedy.MoveAway},
 		}
 	case errors.Is(err, claim.ErrHeld):
 		held, _ := ReadHolder(dir)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 const (
@@ -131,8 +132,7 @@ func readMark(dir string) (m mark, found bool, err error) {
 func badMark(offset int64, reason string) *DamageError {
 	return &DamageError{
 		File: markName, Offset: offset, Reason: reason,
-		Plan: "nothing was changed; 'holdfast repair --plan' says what to do: a copy of the ledger made since it " +
-			"was last closed can stand for it; without one, records that were removed from either end cannot be noticed",
+		Remedy: remedy.Remedy{Kind: remedy.ReplaceMark},
 	}
 }
 

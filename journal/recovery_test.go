@@ -50,7 +50,7 @@ func requireRefused(t *testing.T, dir string, v verdict) {
 	require.ErrorAs(t, err, &bad)
 	require.True(t, strings.HasPrefix(bad.File, v.refused), "%s: %v", bad.File, err)
 	require.Contains(t, bad.Reason, v.reason)
-	require.NotEmpty(t, bad.Plan)
+	require.NotEmpty(t, bad.Remedy.Kind)
 	if v.at >= 0 {
 		require.Equal(t, v.at, bad.Offset, "%v", err)
 	}

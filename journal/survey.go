@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 // survey is what one look at a whole ledger found: every segment verified, and
@@ -198,8 +200,7 @@ func (s *survey) damage(file string, off int64, seq uint64, reason string) {
 func (s *survey) damaged(file string, off int64, seq uint64, reason string) *DamageError {
 	return &DamageError{
 		File: file, Offset: off, Seq: seq, Durable: s.known, Reason: reason,
-		Plan: "nothing was changed; 'holdfast repair --plan' says what a copy of this ledger can heal (--from DIR) and " +
-			"what would have to be given up without one; 'holdfast backup restore NAME --to DIR2' makes a new ledger of the snapshot NAME",
+		Remedy: remedy.Remedy{Kind: remedy.Heal},
 	}
 }
 

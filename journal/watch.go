@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 // watchedAtOnce bounds how many sealed segments are looked at with each MARK; a
@@ -291,16 +292,14 @@ func (j *Journal) astray(first uint64, reason string) error {
 	}
 	d := &DamageError{
 		File: segmentPath(first), Seq: first, Durable: j.Durable(), Reason: reason,
-		Plan: "nothing more is written; 'holdfast repair --plan' says what a copy of this ledger can heal (--from DIR) and " +
-			"what would have to be given up without one",
+		Remedy: remedy.Remedy{Kind: remedy.HealStopped},
 	}
 	name, err := j.rescue(first)
 	switch {
 	case err != nil:
 		j.o.Logger.Error("what was written to the segment could not be kept", "file", d.File, "err", err)
 	case name != "":
-		d.Plan = fmt.Sprintf("nothing more is written; what was written to the segment is kept as %s: stop the writer and move it to %s, "+
-			"where it is put in order by the next open; otherwise %s", name, d.File, "'holdfast repair --plan' says what would have to be given up")
+		d.Remedy = remedy.Remedy{Kind: remedy.PutKept, File: name, To: d.File}
 	}
 	return d
 }

@@ -81,6 +81,7 @@ func (a *app) complain(ctx context.Context, cmd *cobra.Command, err error, code 
 	case code == exitUsage:
 		text += fmt.Sprintf("\nRun '%s --help' for usage.", cmd.CommandPath())
 	case code == exitDamage && errors.Is(err, holdfast.ErrFailed): // found by a writer, which says what it kept
+		text += fmt.Sprintf("\nRun 'holdfast repair --plan --dir %s' for what to do, with --from COPY where there is a copy.", quoted(a.dir))
 	case code == exitDamage && cmd.CommandPath() != "holdfast verify" && cmd.Name() != "repair":
 		text += fmt.Sprintf("\nNothing was changed. Run 'holdfast verify --dir %[1]s' for every finding, 'holdfast repair --plan --dir %[1]s' for what to do.", quoted(a.dir))
 	case errors.Is(err, holdfast.ErrNoKey) || errors.Is(err, embedded.ErrStoreKey):

@@ -60,6 +60,8 @@ compared. A torn tail that the next opening will cut is a notice, no damage.`,
 				return err
 			}
 		}
+		instruct(rep.Findings)
+		instruct(rep.Notices)
 		if err := a.printReport(rep); err != nil {
 			return err
 		}

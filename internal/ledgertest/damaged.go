@@ -8,6 +8,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/remedy"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -69,6 +70,6 @@ func DamagedUnder(t *testing.T, o holdfast.Options) (dir, whole string, broken u
 	_, err = holdfast.Open(t.Context(), dir, o)
 	var bad *journal.DamageError
 	require.ErrorAs(t, err, &bad)
-	require.Contains(t, bad.Plan, "holdfast repair --plan")
+	require.Equal(t, remedy.Heal, bad.Remedy.Kind)
 	return dir, whole, bad.Seq
 }

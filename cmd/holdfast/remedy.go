@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/remedy"
+)
+
+// instruct puts the commands of this program into findings that carry a remedy as
+// data.
+func instruct(findings []holdfast.Finding) {
+	for i := range findings {
+		f := &findings[i]
+		if f.Remedy.Kind != "" {
+			f.Plan = instruction(f.Remedy)
+		}
+		f.Remedy = remedy.Remedy{} // said in Plan now
+	}
+}
+
+// instruction is a remedy in the words of this program. What needs no command of it
+// is said as the remedy says it.
+func instruction(r remedy.Remedy) string {
+	const heals = "'holdfast repair --plan' says what a copy of this ledger can heal (--from DIR) and " +
+		"what would have to be given up without one"
+	switch r.Kind {
+	case remedy.Heal:
+		return "nothing was changed; " + heals + "; 'holdfast backup restore NAME --to DIR2' makes a new ledger of the snapshot NAME"
+	case remedy.HealStopped:
+		return "nothing more is written; " + heals
+	case remedy.PutKept:
+		return fmt.Sprintf("nothing more is written; what was written to the segment is kept as %s: stop the writer and move it to %s, "+
+			"where it is put in order by the next open; otherwise 'holdfast repair --plan' says what would have to be given up", r.File, r.To)
+	case remedy.Identify:
+		return "nothing was changed; 'holdfast repair --plan' says whether the file is a segment under another name, " +
+			"which is put in its place, or does not belong there, and is moved to quarantine"
+	case remedy.ReplaceMark:
+		return "nothing was changed; 'holdfast repair --plan' says what to do: a copy of the ledger made since it " +
+			"was last closed can stand for it; without one, records that were removed from either end cannot be noticed"
+	case remedy.PutBack, remedy.PutBackSnapshot, remedy.MoveAway:
+	}
+	return r.String()
+}
