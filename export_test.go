@@ -105,7 +105,7 @@ func (l *Ledger) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event, e
 // ClockJump returns what finds jumps of the clock, fed with the steps of both
 // clocks.
 func ClockJump() func(wall, monotonic time.Duration) time.Duration {
-	var w aheadWatch
+	var w clockWatch
 	at, passed := time.Unix(1_700_000_000, 0), time.Duration(0)
 	return func(wall, monotonic time.Duration) time.Duration {
 		at, passed = at.Add(wall), passed+monotonic
@@ -114,24 +114,10 @@ func ClockJump() func(wall, monotonic time.Duration) time.Duration {
 }
 
 // Break has the ledger fail as a disk would, between two requests of the stager.
-func (l *Ledger) Break(err error) { l.fail(err) }
+func (l *Ledger) Break(err error) { l.commits.fail(err) }
 
 // Queued is how many requests wait for the stager.
-func (l *Ledger) Queued() int { return len(l.queue) }
+func (l *Ledger) Queued() int { return l.commits.queued() }
 
 // WaitsToReadAhead reports whether somebody waits for a turn to read ahead.
-func (l *Ledger) WaitsToReadAhead() bool {
-	l.refolds.mu.Lock()
-	defer l.refolds.mu.Unlock()
-	return l.refolds.changed != nil
-}
-
-// ForgetWaiting makes WaitsToReadAhead tell of those only who come from now on.
-func (l *Ledger) ForgetWaiting() {
-	l.refolds.mu.Lock()
-	defer l.refolds.mu.Unlock()
-	if l.refolds.changed != nil {
-		close(l.refolds.changed)
-		l.refolds.changed = nil
-	}
-}
+func (l *Ledger) WaitsToReadAhead() bool { return l.commits.waiting() > 0 }

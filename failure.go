@@ -18,13 +18,6 @@ import (
 // fails (a snapshot, MARK between appends, a trim, a prune) is counted, logged
 // and announced, changes nothing, and is tried again when its turn comes.
 
-// failure is why the ledger takes nothing any more.
-type failure struct {
-	once sync.Once
-	err  error         // set before done is closed
-	done chan struct{} // closed by the first error
-}
-
 // Failed is closed by the first error that ends the writing; [Ledger.Err] gives
 // it. Reading goes on: positions, views, history and verification answer from
 // what is durable. To write again, close the ledger, which does not wait for the
@@ -33,44 +26,26 @@ type failure struct {
 // repeated with the same id.
 //
 // After an error that matches [ErrSync] the process should end instead.
-func (l *Ledger) Failed() <-chan struct{} { return l.failure.done }
+func (l *Ledger) Failed() <-chan struct{} {
+	if l.commits == nil {
+		return nil // no Open made it
+	}
+	return l.commits.failed()
+}
 
 // Err returns the error that ended the writing, nil while it works.
 func (l *Ledger) Err() error {
-	select {
-	case <-l.failure.done:
-		return l.failure.err
-	default:
+	if l.commits == nil {
 		return nil
 	}
+	return l.commits.err()
 }
 
-// fail records the first error that ends the writing.
-func (l *Ledger) fail(err error) {
-	l.failure.once.Do(func() {
-		l.failure.err = marked(err)
-		close(l.failure.done)
-		kind := FaultKind(l.failure.err)
-		l.log.Error("writing failed; the ledger is read-only until it is opened again", "kind", kind, "err", err)
-		l.announce("error.persistence", map[string]string{"error": err.Error(), "kind": kind})
-	})
-}
-
-// marked makes an error match ErrSync if a failed fsync is among its causes.
-func marked(err error) error {
-	var failed *journal.FailedError
-	if durable.SyncFailed(err) || errors.As(err, &failed) && failed.Synced() {
-		return fmt.Errorf("%w: %w", ErrSync, err)
-	}
-	return err
-}
-
-// refuseFailed returns why nothing can be written any more, or nil.
-func (l *Ledger) refuseFailed() error {
-	if err := l.Err(); err != nil {
-		return fmt.Errorf("%w: %w", ErrFailed, err)
-	}
-	return nil
+// tellFailure tells of the first error that ended the writing.
+func (l *Ledger) tellFailure(err error) {
+	kind := FaultKind(asSyncError(err))
+	l.log.Error("writing failed; the ledger is read-only until it is opened again", "kind", kind, "err", err)
+	l.announce("error.persistence", map[string]string{"error": err.Error(), "kind": kind})
 }
 
 // FaultKind names what a disk or the system refused, for metrics and events:
@@ -144,14 +119,14 @@ func (l *Ledger) Faults() Faults {
 	return l.faults.n
 }
 
-// trouble tells what failed beside the appends. The same reason again is counted
+// noteFault tells what failed beside the appends. The same reason again is counted
 // but told once, as MARK is saved every second. A directory whose fsync failed
 // ends the writing.
-func (l *Ledger) trouble(op, event string, err error) {
+func (l *Ledger) noteFault(op, event string, err error) {
 	if errors.Is(err, journal.ErrFailed) || errors.Is(err, durable.ErrSyncDir) {
-		l.fail(err)
+		l.commits.fail(err)
 	}
-	kind := FaultKind(marked(err))
+	kind := FaultKind(asSyncError(err))
 	if !l.faults.note(op, kind, err.Error(), l.opts.Now) {
 		return
 	}
@@ -187,8 +162,8 @@ func (f *faults) note(op, kind, text string, now func() time.Time) bool {
 	return true
 }
 
-// well forgets what was told of an operation that works again.
-func (l *Ledger) well(op string) {
+// clearFault forgets what was told of an operation that works again.
+func (l *Ledger) clearFault(op string) {
 	l.faults.mu.Lock()
 	defer l.faults.mu.Unlock()
 	delete(l.faults.told, op)

@@ -53,16 +53,16 @@ func (l *Ledger) follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-mark.C:
-			saved = l.second(saved)
+			saved = l.everySecond(saved)
 		}
 	}
 }
 
-// second does what is due once a second: MARK follows the journal, and the bus
+// everySecond does what is due once a second: MARK follows the journal, and the bus
 // hears, coalesced, what was saved and how much was refused. It returns the seq
 // that was announced last.
-func (l *Ledger) second(saved uint64) uint64 {
-	if n := l.refusals.Swap(0); n > 0 {
+func (l *Ledger) everySecond(saved uint64) uint64 {
+	if n := l.commits.refused(); n > 0 {
 		l.announce("error.validation", map[string]uint64{"refused": n})
 	}
 	l.tellAhead()
@@ -70,9 +70,9 @@ func (l *Ledger) second(saved uint64) uint64 {
 		return saved
 	}
 	if err := l.wal.SaveMark(); err != nil {
-		l.trouble(opMark, "error", err)
+		l.noteFault(opMark, "error", err)
 	} else {
-		l.well(opMark)
+		l.clearFault(opMark)
 	}
 	if last := l.wal.Durable(); last != saved {
 		l.announce("state.saved", map[string]uint64{"seq": last, "records": last - saved})
@@ -95,14 +95,14 @@ func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	defer cancel()
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
-	if err := l.refuseFailed(); err != nil {
+	if err := l.commits.refuseFailed(); err != nil {
 		return snapshotter.Snapshot{}, err
 	}
 	if l.gone {
 		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: %w", ErrClosed)
 	}
 	if err := l.wal.Watch(); err != nil { // a directory that was moved is not made anew around a snapshot
-		l.trouble(opSnapshot, "backup.failed", err)
+		l.noteFault(opSnapshot, "backup.failed", err)
 		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: %w", err)
 	}
 	l.attempted.Store(l.wal.Durable())
@@ -110,19 +110,19 @@ func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	if err != nil {
 		err = closing(ctx, err)
 		if ctx.Err() == nil && !errors.Is(err, ErrInvalid) {
-			l.trouble(opSnapshot, "backup.failed", err)
+			l.noteFault(opSnapshot, "backup.failed", err)
 		}
 		return s, err
 	}
-	l.well(opSnapshot)
+	l.clearFault(opSnapshot)
 	if err = l.vouch(ctx, s); err != nil {
 		return s, err
 	}
 	if err = l.retire(); err != nil {
-		l.trouble(opTrim, "error", err)
+		l.noteFault(opTrim, "error", err)
 		return s, err
 	}
-	l.well(opTrim)
+	l.clearFault(opTrim)
 	return s, nil
 }
 
@@ -197,4 +197,48 @@ func (r *Reader) headAt(seq uint64) (journal.Record, error) {
 		return journal.Record{}, fmt.Errorf("holdfast: %w", err)
 	}
 	return one(log, seq)
+}
+
+// clockWatch is what the two clocks of the system said when they were looked at last.
+type clockWatch struct {
+	wall      time.Time
+	monotonic time.Duration // since began
+	began     time.Time
+}
+
+// jumped returns by how much the clock has moved against the monotonic one since
+// the reading before, 0 where that is little.
+func (w *clockWatch) jumped(wall time.Time, monotonic time.Duration) time.Duration {
+	wall = wall.Round(0) // without what makes Sub monotonic
+	jump := wall.Sub(w.wall) - (monotonic - w.monotonic)
+	first := w.wall.IsZero()
+	w.wall, w.monotonic = wall, monotonic
+	if first || jump.Abs() <= farAhead {
+		return 0
+	}
+	return jump
+}
+
+// tellAhead names what was dated ahead since the last time, and a clock that
+// jumped.
+func (l *Ledger) tellAhead() {
+	if n := l.commits.newlyDated(); n > 0 {
+		s := l.commits.datedAhead()
+		l.log.Warn("mutations are dated ahead of the clock", "mutations", n, "farthest", s.Farthest, "id", s.ID)
+	}
+	now := time.Now() //nolint:forbidigo // the clocks of the system are compared, whatever Options.Now is
+	if l.clocks.began.IsZero() {
+		l.clocks.began = now
+	}
+	if jump := l.clocks.jumped(now, now.Sub(l.clocks.began)); jump != 0 {
+		l.log.Warn("the clock jumped", "by", jump)
+		l.announce("error", map[string]string{"error": "the clock jumped by " + jump.String()})
+	}
+}
+
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // one is pending already
+	}
 }

@@ -18,12 +18,10 @@ import (
 // Ledger is an open ledger: the only writer of its directory. All methods may be
 // called from any goroutine.
 //
-// Five goroutines work behind it, started by [Open] and waited for by Close: the
-// stager owns the head of the book; the encoder owns the batch being filled; the
-// syncer owns the journal's write side and publishes what became durable; the
-// keeper makes snapshots, prunes and trims; the follower lets MARK follow the journal
-// and sees that the files are still the ledger's. With a bus there is the relay as
-// well.
+// The committer makes mutations durable. Besides its goroutines two work behind a
+// ledger, started by [Open] and waited for by Close: the keeper makes snapshots, prunes
+// and trims; the follower lets MARK follow the journal and sees that the files are
+// still the ledger's. With a bus there is the relay as well.
 type Ledger struct {
 	*Reader
 
@@ -33,19 +31,10 @@ type Ledger struct {
 	wal   *journal.Journal
 	relay *bus.Relay // nil without a bus
 
-	queue   chan *request // to the stager
-	parcels chan parcel   // stager to encoder
-	groups  chan *group   // encoder to syncer, one at a time
-	synced  chan struct{} // syncer to stager: ready for the next group
 	durable chan struct{} // nudges the relay; capacity 1
 	due     chan struct{} // nudges the keeper; capacity 1
 
-	requests sync.Pool // of *request, answered; see request.again
-
-	stage   stager  // owned by the stager goroutine
-	refolds refolds // who reads ahead
-
-	failure failure
+	commits *committer
 	faults  faults
 
 	// snapshotting serialises what reads, writes and removes snapshots and
@@ -57,15 +46,7 @@ type Ledger struct {
 	// signed is the newest checkpoint made since Open; guarded by snapshotting.
 	signed *checkpoint.Checkpoint
 
-	dated aheadWatch
-
-	// refusals counts what was refused since the keeper last reported it.
-	refusals atomic.Uint64
-
-	// sending is held for reading while a request is put into the queue, and for
-	// writing by Close, so that nothing is queued after the stager stopped.
-	sending sync.RWMutex
-	closed  bool // guarded by sending
+	clocks clockWatch // the follower's
 
 	// connection guards stopConnected, which is of the relay's newest connection; see
 	// [BusOptions.Connected].
@@ -98,7 +79,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	defer o.Phase("recovery", false)
 	found, wal, err := openFiles(ctx, dir, o)
 	if err != nil {
-		return nil, marked(err)
+		return nil, asSyncError(err)
 	}
 	book, err := found.recoverBook(ctx, wal)
 	if err != nil {
@@ -107,8 +88,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	r := found.r
 	l := &Ledger{
 		Reader: r, opts: o, log: o.Logger, book: book, wal: wal,
-		queue: make(chan *request, queueSize), parcels: make(chan parcel, parcelQueue), groups: make(chan *group), synced: make(chan struct{}, 1),
-		durable: make(chan struct{}, 1), due: make(chan struct{}, 1), failure: failure{done: make(chan struct{})},
+		durable: make(chan struct{}, 1), due: make(chan struct{}, 1),
 		judged: make(map[judged]bool),
 	}
 	l.life, l.abandon = context.WithCancel(context.WithoutCancel(ctx))
@@ -116,16 +96,16 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	if s, ok := l.newest(); ok {
 		l.attempted.Store(s.Seq)
 	}
-	l.stage = newStager(l)
 	// The workers outlive the context of Open; Close ends them.
 	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	if o.Bus != nil {
 		l.relay = l.newRelay()
 	}
-	l.workers.Go(func() { l.stageLoop(context.WithoutCancel(ctx)) })
-	l.workers.Go(l.encodeLoop)
-	l.workers.Go(l.syncLoop)
+	l.commits = startCommitter(ctx, commitOptions{
+		Book: book, Journal: wal, Past: annalsOf(r), Rules: r.id.Rules(), Window: r.id.Window, Build: Version(),
+		Now: o.Now, Rand: o.Rand, Committed: l.committed, Failed: l.tellFailure,
+	})
 	l.workers.Go(func() { l.keep(bg) })
 	l.workers.Go(func() { l.follow(bg) })
 	if l.relay != nil {
@@ -134,6 +114,14 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	l.announceRecovery()
 	l.checkClock()
 	return l, nil
+}
+
+// committed is told of each group that is durable and published.
+func (l *Ledger) committed(seq uint64) {
+	nudge(l.durable)
+	if seq-l.attempted.Load() >= l.opts.SnapshotEvery {
+		nudge(l.due)
+	}
 }
 
 // Position returns the durable state of a key; ok is false when it never had a
@@ -179,11 +167,8 @@ func (l *Ledger) Close() error {
 	l.close.Do(func() {
 		l.abandon()
 		l.disconnect() // while there is a connection to answer on
-		l.sending.Lock()
-		l.closed = true
-		close(l.queue)
-		l.sending.Unlock()
 		l.stop()
+		l.commits.close()
 		l.workers.Wait()
 		l.disconnect() // of a connection that was just made
 		// A snapshot that a caller was making has ended before the lock is released.
@@ -191,7 +176,7 @@ func (l *Ledger) Close() error {
 		l.gone = true
 		l.snapshotting.Unlock()
 		if err := l.wal.Close(); err != nil {
-			l.closeErr = fmt.Errorf("holdfast: %w", marked(err))
+			l.closeErr = fmt.Errorf("holdfast: %w", asSyncError(err))
 		}
 	})
 	return l.closeErr

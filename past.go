@@ -13,6 +13,34 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
+// readerAnnals are the records of a ledger as a refold reads them.
+type readerAnnals struct{ r *Reader }
+
+// annalsOf returns what a refold reads of a ledger.
+func annalsOf(r *Reader) readerAnnals { return readerAnnals{r} }
+
+// NewestShown is the newest record that may be read.
+func (a readerAnnals) NewestShown() uint64 { return a.r.newestShown() }
+
+// RecordOf is the newest record of a fill from one record to another.
+func (a readerAnnals) RecordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
+	return a.r.recordOf(ctx, key, fill, from, to)
+}
+
+// Concerning calls f with the records from one to another in which the name of an
+// instrument occurs: nothing else can concern it or its positions.
+func (a readerAnnals) Concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
+	return a.r.concerning(ctx, instrument, from, to, f)
+}
+
+// StateAt is the state of a key and its instrument just before a record.
+func (a readerAnnals) StateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error) {
+	return a.r.stateAt(ctx, key, start)
+}
+
+// TrimmedHistory says that the state before a record is not kept any more.
+func (a readerAnnals) TrimmedHistory(start uint64) error { return a.r.trimmedHistory(start) }
+
 // historySource answers the questions of a book of a [Reader] about what happened to a
 // key since a fill, by reading.
 type historySource struct {
@@ -44,6 +72,39 @@ func (h *historySource) history(key position.Key, fill string, first, head uint6
 		return nil, err
 	}
 	return p.history(), nil
+}
+
+// concerning calls f with the records from one to another in which the name of an
+// instrument occurs: nothing else can concern it or its positions.
+func (r *Reader) concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
+	if from > to {
+		return nil
+	}
+	log, err := r.openLog()
+	if err != nil {
+		return fmt.Errorf("holdfast: %w", err)
+	}
+	name, last := []byte(instrument), from-1
+	for rec, err := range log.Records(from) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("holdfast: %w", err)
+		}
+		if rec.Seq > to {
+			break
+		}
+		if last = rec.Seq; bytes.Contains(rec.Payload, name) {
+			if err = f(rec); err != nil {
+				return err
+			}
+		}
+	}
+	if last < to {
+		return fmt.Errorf("%w: seq %d is not there yet, the newest is %d", ErrInvalid, to, last)
+	}
+	return nil
 }
 
 // past is what a refold starts from: the state of one key and its instrument just

@@ -390,3 +390,32 @@ func (r *Reader) Snapshots() ([]snapshotter.Snapshot, error) {
 	}
 	return list, nil
 }
+
+// begin is [Ledger.begin] of a Reader.
+func (r *Reader) begin(ctx context.Context) error {
+	if err := r.made(); err != nil {
+		return err
+	}
+	return ended(ctx)
+}
+
+// made refuses a Reader that no OpenReader made.
+func (r *Reader) made() error {
+	if r == nil || r.snaps == nil {
+		return fmt.Errorf("%w: the Reader was not made by OpenReader", ErrNotLedger)
+	}
+	return nil
+}
+
+// ended returns the error of a context that has ended, which changes nothing and
+// begins nothing.
+func ended(ctx context.Context) error {
+	err := ctx.Err()
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+		return fmt.Errorf("holdfast: %w: %w", err, cause)
+	}
+	return fmt.Errorf("holdfast: %w", err)
+}

@@ -63,7 +63,7 @@ func (s *stager) time(g *group, req *request) error {
 	if g.timed && (s.read || !s.dated(req)) {
 		return nil
 	}
-	at, err := s.clock.read(s.l.opts.Now(), s.last)
+	at, err := s.clock.read(s.c.o.Now(), s.last)
 	if err != nil {
 		return err
 	}

@@ -85,9 +85,9 @@ func revision(ms []position.Mutation, id fillOf) position.Mutation {
 // readAhead does what a caller can do before the stager has to wait for its
 // request: it finds out by a probe what will be asked, reads it and folds it. What
 // it returns is to be given back when the request was answered.
-func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err error) {
+func (c *committer) readAhead(ctx context.Context, req *request) (leave func(), err error) {
 	probe := &request{ms: req.ms, prints: req.prints, insist: req.insist, probe: new(wanted), done: make(chan struct{})}
-	if err = l.enqueue(ctx, probe); err != nil {
+	if err = c.enqueue(ctx, probe); err != nil {
 		return nil, err
 	}
 	// A probe changes nothing: not to know how it ended is no unknown outcome.
@@ -102,7 +102,7 @@ func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err
 		return nil, nil //nolint:nilnil,nilerr // nothing to give back
 	}
 	of := refoldings(req.ms)
-	if leave, err = l.refolds.enter(ctx, of); err != nil {
+	if leave, err = c.refolds.enter(ctx, of); err != nil {
 		return nil, fmt.Errorf("holdfast: apply: %w", err)
 	}
 	req.known = make(map[fillOf]*ahead, len(of))
@@ -111,7 +111,7 @@ func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err
 		if req.known[id] != nil {
 			continue // of two about one fill the second is refused
 		}
-		a, err := foldAhead(ctx, l.Reader, l.id.Rules(), revision(req.ms, id), id, probe.probe.first[id], most)
+		a, err := foldAhead(ctx, c.o.Past, c.o.Rules, revision(req.ms, id), id, probe.probe.first[id], most)
 		if err != nil {
 			leave()
 			return nil, err
@@ -124,7 +124,7 @@ func (l *Ledger) readAhead(ctx context.Context, req *request) (leave func(), err
 
 // probe stages a request to see what it asks for, and forgets the rest.
 func (s *stager) probe(req *request) {
-	_, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist,
+	_, err := s.c.o.Book.StagePrinted(s.last, req.ms, req.prints, req.insist,
 		func(position.Key, string, uint64, uint64) (*position.History, error) { return nil, errProbed })
 	if !errors.Is(err, errProbed) {
 		return
@@ -132,7 +132,7 @@ func (s *stager) probe(req *request) {
 	w := req.probe
 	w.asked, w.first = true, make(map[fillOf]uint64)
 	for _, id := range refoldings(req.ms) {
-		w.first[id] = s.l.book.RecordOf(id.fill)
+		w.first[id] = s.c.o.Book.RecordOf(id.fill)
 	}
 }
 
@@ -141,7 +141,7 @@ func (s *stager) probe(req *request) {
 func (s *stager) past(ctx context.Context, known map[fillOf]*ahead) projector.History {
 	return func(key position.Key, fill string, first, head uint64) (*position.History, error) {
 		// The record of a new epoch may be staged and not be there yet; all else is.
-		if shown := s.l.newestShown(); shown < head {
+		if shown := s.c.o.Past.NewestShown(); shown < head {
 			if head-shown > 1 {
 				return nil, fmt.Errorf("%w: a refold before seq %d is durable", ErrFailed, head)
 			}
@@ -151,7 +151,7 @@ func (s *stager) past(ctx context.Context, known map[fillOf]*ahead) projector.Hi
 		if a == nil || first != 0 && first != a.first {
 			return nil, errStale
 		}
-		return a.history(ctx, s.l.Reader, head)
+		return a.history(ctx, s.c.o.Past, head)
 	}
 }
 
@@ -159,6 +159,7 @@ func (s *stager) past(ctx context.Context, known map[fillOf]*ahead) projector.Hi
 type refolds struct {
 	mu      sync.Mutex // guards the fields below
 	n       int
+	waits   int // who waits for a turn
 	keys    map[position.Key]bool
 	changed chan struct{} // closed when somebody leaves; nil while nobody waits
 }
@@ -166,6 +167,8 @@ type refolds struct {
 // enter waits until fewer than refoldsAhead requests read ahead and none of them
 // about a key of these.
 func (r *refolds) enter(ctx context.Context, of []fillOf) (leave func(), err error) {
+	r.waiting(1)
+	defer r.waiting(-1)
 	for {
 		wait := r.tryEnter(of)
 		if wait == nil {
@@ -177,6 +180,14 @@ func (r *refolds) enter(ctx context.Context, of []fillOf) (leave func(), err err
 			return nil, context.Cause(ctx) //nolint:wrapcheck // the caller says what for
 		}
 	}
+}
+
+// waiting changes how many wait for their turn, and returns it.
+func (r *refolds) waiting(more int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waits += more
+	return r.waits
 }
 
 // tryEnter returns what tells when to try again, nil where it has entered.

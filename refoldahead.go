@@ -1,7 +1,6 @@
 package holdfast
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,16 +43,16 @@ func (a *ahead) cycles() int {
 
 // annals are what a refold reads: records, and the states between them.
 type annals interface {
-	// newestShown is the newest record that may be read.
-	newestShown() uint64
-	// recordOf is the newest record of a fill from one record to another.
-	recordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error)
-	// concerning calls f with the records from one to another in which the name of an
+	// NewestShown is the newest record that may be read.
+	NewestShown() uint64
+	// RecordOf is the newest record of a fill from one record to another.
+	RecordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error)
+	// Concerning calls f with the records from one to another in which the name of an
 	// instrument occurs: nothing else can concern it or its positions.
-	concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error
-	stateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error)
-	// trimmedHistory says that the state before a record is not kept any more.
-	trimmedHistory(start uint64) error
+	Concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error
+	StateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error)
+	// TrimmedHistory says that the state before a record is not kept any more.
+	TrimmedHistory(start uint64) error
 }
 
 // foldAhead finds the fill of a bust or correction, unless its record is known
@@ -66,14 +65,14 @@ func foldAhead(ctx context.Context, from annals, rules position.Rules, m positio
 			return a, err
 		}
 	}
-	head := from.newestShown()
+	head := from.NewestShown()
 	start, revised, err := revisions(ctx, from, id.key, a.first, head)
 	var before stateBefore
 	if err == nil {
-		before, err = from.stateAt(ctx, id.key, start)
+		before, err = from.StateAt(ctx, id.key, start)
 	}
 	if errors.Is(err, ErrTrimmed) {
-		a.refused = from.trimmedHistory(start)
+		a.refused = from.TrimmedHistory(start)
 		return a, nil
 	}
 	if err != nil {
@@ -94,8 +93,8 @@ const lag = 4096
 // catchUp lets a caller read until little is left of what is appended meanwhile.
 func catchUp(ctx context.Context, from annals, read func(ctx context.Context, from annals, head uint64) error, upTo *uint64) error {
 	for range restages {
-		before, head := *upTo, from.newestShown()
-		if err := read(ctx, from, head); err != nil || *upTo == before || from.newestShown()-head < lag {
+		before, head := *upTo, from.NewestShown()
+		if err := read(ctx, from, head); err != nil || *upTo == before || from.NewestShown()-head < lag {
 			return err
 		}
 	}
@@ -108,7 +107,7 @@ func (a *ahead) search(ctx context.Context, in annals, head uint64) error {
 	if a.upTo == 0 {
 		from = 0 // the oldest kept: the journal may be trimmed
 	}
-	found, err := in.recordOf(ctx, a.key, a.fill, from, head)
+	found, err := in.RecordOf(ctx, a.key, a.fill, from, head)
 	switch {
 	case err == nil:
 		a.first = found
@@ -128,7 +127,7 @@ func revisions(ctx context.Context, from annals, key position.Key, first, head u
 		again := false
 		of = make(map[uint64]position.Mutation)
 		var d position.Decoder
-		err = from.concerning(ctx, key.Instrument, start, head, func(rec journal.Record) error {
+		err = from.Concerning(ctx, key.Instrument, start, head, func(rec journal.Record) error {
 			c, derr := d.Change(rec.Payload)
 			if derr != nil {
 				return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, derr)
@@ -148,41 +147,9 @@ func revisions(ctx context.Context, from annals, key position.Key, first, head u
 	}
 }
 
-// concerning implements [annals].
-func (r *Reader) concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
-	if from > to {
-		return nil
-	}
-	log, err := r.openLog()
-	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
-	}
-	name, last := []byte(instrument), from-1
-	for rec, err := range log.Records(from) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return fmt.Errorf("holdfast: %w", err)
-		}
-		if rec.Seq > to {
-			break
-		}
-		if last = rec.Seq; bytes.Contains(rec.Payload, name) {
-			if err = f(rec); err != nil {
-				return err
-			}
-		}
-	}
-	if last < to {
-		return fmt.Errorf("%w: seq %d is not there yet, the newest is %d", ErrInvalid, to, last)
-	}
-	return nil
-}
-
 // extend folds what followed upTo, up to record head, which ends a batch.
 func (a *ahead) extend(ctx context.Context, from annals, head uint64) error {
-	err := from.concerning(ctx, a.key.Instrument, a.upTo+1, head, a.take)
+	err := from.Concerning(ctx, a.key.Instrument, a.upTo+1, head, a.take)
 	if err == nil {
 		err = a.flush()
 	}
@@ -190,7 +157,7 @@ func (a *ahead) extend(ctx context.Context, from annals, head uint64) error {
 		a.upTo = max(a.upTo, head)
 	}
 	if errors.Is(err, ErrTrimmed) { // under the reading
-		a.refused = from.trimmedHistory(a.first)
+		a.refused = from.TrimmedHistory(a.first)
 	}
 	if a.refused != nil { // that is the answer, not a failure to read
 		err = nil

@@ -203,7 +203,6 @@ func TestASearchThatStandsStillHoldsUpNobody(t *testing.T) {
 		err := <-given
 		require.ErrorIs(t, err, context.Canceled)
 		require.NotErrorIs(t, err, holdfast.ErrOutcomeUnknown)
-		l.ForgetWaiting()
 	}
 	for i := range slots {
 		ctx := stalled{t.Context(), new(atomic.Bool), new(atomic.Bool), gate}

@@ -17,7 +17,7 @@ import (
 // the records that the ledger holds and on those that the rehearsal has made, which
 // are kept in memory. It is for one goroutine.
 type Rehearsal struct {
-	r    *Reader // nil where there is no ledger yet
+	past annals // of the ledger; nil where there is none yet
 	opts Options
 	id   Identity
 	book *projector.Book
@@ -74,7 +74,7 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 	} else if r.id.Encrypted {
 		return nil, r.id.keyless()
 	}
-	x.r, x.id = r, r.id
+	x.past, x.id = annalsOf(r), r.id
 	own := *r
 	own.opts.ClosedCycles = o.ClosedCycles
 	if x.book, err = own.bookAt(ctx, Moment{}); err != nil {
@@ -126,7 +126,7 @@ func (x *Rehearsal) begin(ctx context.Context) error {
 }
 
 func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOptions) ([]Result, error) {
-	if err := ready(ms, &x.opts); err != nil {
+	if err := ready(ms, x.opts.Now, x.opts.Rand); err != nil {
 		return nil, err
 	}
 	var err error
@@ -146,8 +146,8 @@ func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOp
 
 // stage does what the stager of a ledger does with a request.
 func (x *Rehearsal) stage(ctx context.Context, ms []position.Mutation, o ApplyOptions) (*projector.Staged, error) {
-	past := x.past(ctx, ms)
-	s, err := x.book.StagePrinted(x.last, ms, nil, o.Insist, past)
+	history := x.history(ctx, ms)
+	s, err := x.book.StagePrinted(x.last, ms, nil, o.Insist, history)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -161,7 +161,7 @@ func (x *Rehearsal) stage(ctx context.Context, ms []position.Mutation, o ApplyOp
 		e := position.Epoch{Build: Version(), Arithmetic: position.ArithmeticVersion}
 		x.accept(x.book.StageEpoch(x.last, x.epoch, e))
 		x.began = true
-		if s, err = x.book.StagePrinted(x.last, ms, nil, o.Insist, past); err != nil {
+		if s, err = x.book.StagePrinted(x.last, ms, nil, o.Insist, history); err != nil {
 			return nil, fmt.Errorf("holdfast: %w", err)
 		}
 	}
@@ -183,7 +183,7 @@ func (x *Rehearsal) accept(s *projector.Staged) {
 func (x *Rehearsal) made(from, to uint64) iter.Seq[journal.Record] {
 	return func(yield func(journal.Record) bool) {
 		base := x.base.Seq()
-		for seq := max(from, base+1); seq <= min(to, x.newestShown()); seq++ {
+		for seq := max(from, base+1); seq <= min(to, x.NewestShown()); seq++ {
 			r := &x.records[seq-base-1]
 			rec := journal.Record{Seq: seq, Epoch: x.epoch, Time: int64(r.at), Payload: r.payload}
 			if r.more {
@@ -196,9 +196,9 @@ func (x *Rehearsal) made(from, to uint64) iter.Seq[journal.Record] {
 	}
 }
 
-// past answers what the fold of a request asks: it folds what a call of
+// history answers what the fold of a request asks: it folds what a call of
 // [Ledger.Apply] reads ahead.
-func (x *Rehearsal) past(ctx context.Context, ms []position.Mutation) projector.History {
+func (x *Rehearsal) history(ctx context.Context, ms []position.Mutation) projector.History {
 	known, most := make(map[fillOf]*ahead), position.MaxRefoldCycles
 	return func(key position.Key, fill string, first, head uint64) (*position.History, error) {
 		id := fillOf{key, fill}
@@ -215,14 +215,14 @@ func (x *Rehearsal) past(ctx context.Context, ms []position.Mutation) projector.
 	}
 }
 
-// newestShown implements [annals].
-func (x *Rehearsal) newestShown() uint64 { return x.base.Seq() + uint64(len(x.records)) }
+// NewestShown implements [annals].
+func (x *Rehearsal) NewestShown() uint64 { return x.base.Seq() + uint64(len(x.records)) }
 
-// trimmedHistory implements [annals].
-func (x *Rehearsal) trimmedHistory(start uint64) error { return x.r.trimmedHistory(start) }
+// TrimmedHistory implements [annals].
+func (x *Rehearsal) TrimmedHistory(start uint64) error { return x.past.TrimmedHistory(start) }
 
-// recordOf is [Reader.recordOf] among the rehearsal's records as well.
-func (x *Rehearsal) recordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
+// RecordOf is [Reader.recordOf] among the rehearsal's records as well.
+func (x *Rehearsal) RecordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
 	f := fillFinder{key: key, fill: fill}
 	for rec := range x.made(from, to) {
 		if err := f.look(rec); err != nil {
@@ -232,16 +232,16 @@ func (x *Rehearsal) recordOf(ctx context.Context, key position.Key, fill string,
 	switch {
 	case f.found > 0:
 		return f.found, nil
-	case x.r == nil:
+	case x.past == nil:
 		return 0, noFill(key, fill)
 	}
-	return x.r.recordOf(ctx, key, fill, from, min(to, x.base.Seq()))
+	return x.past.RecordOf(ctx, key, fill, from, min(to, x.base.Seq()))
 }
 
-// concerning is [Reader.concerning] among the rehearsal's records as well.
-func (x *Rehearsal) concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
-	if x.r != nil {
-		if err := x.r.concerning(ctx, instrument, from, min(to, x.base.Seq()), f); err != nil {
+// Concerning is [Reader.concerning] among the rehearsal's records as well.
+func (x *Rehearsal) Concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
+	if x.past != nil {
+		if err := x.past.Concerning(ctx, instrument, from, min(to, x.base.Seq()), f); err != nil {
 			return err
 		}
 	}
@@ -256,15 +256,15 @@ func (x *Rehearsal) concerning(ctx context.Context, instrument string, from, to 
 	return nil
 }
 
-// stateAt is [Reader.stateAt] among the rehearsal's records as well. A book that
+// StateAt is [Reader.stateAt] among the rehearsal's records as well. A book that
 // follows them is kept: fills are mostly busted in the order in which they came.
-func (x *Rehearsal) stateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error) {
+func (x *Rehearsal) StateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error) {
 	base := x.base.Seq()
 	if start <= base+1 {
 		if start == base+1 {
 			return stateOf(x.base, key), nil
 		}
-		return x.r.stateAt(ctx, key, start)
+		return x.past.StateAt(ctx, key, start)
 	}
 	if x.replay == nil || x.replay.Head() >= start {
 		if err := x.rewind(); err != nil {

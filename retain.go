@@ -65,7 +65,7 @@ func (l *Ledger) Prune() error {
 	}
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
-	if err := l.refuseFailed(); err != nil {
+	if err := l.commits.refuseFailed(); err != nil {
 		return err
 	}
 	if l.gone {
@@ -73,7 +73,7 @@ func (l *Ledger) Prune() error {
 	}
 	err := l.retire()
 	if err != nil {
-		l.trouble(opTrim, "error", err)
+		l.noteFault(opTrim, "error", err)
 	}
 	return err
 }

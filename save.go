@@ -340,7 +340,7 @@ func (s *saving) identified(m position.Mutation) (position.Mutation, error) {
 	}
 	content := position.FingerprintOf(m).Content // has the key, and neither id nor time
 	id := uuid.NewSHA1(s.l.id.ID, append(b, content[:]...))
-	return identified(m.Identified(id.String(), s.o.Time), &s.l.opts)
+	return m.Identified(id.String(), s.o.Time), nil
 }
 
 // write applies steps as one batch, or, where it has too many bytes, as two.

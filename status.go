@@ -107,7 +107,12 @@ func secondsAhead(record position.Time, now time.Time) uint64 {
 
 // DatedAhead returns what this ledger value took that was dated ahead of the clock
 // by more than a minute, nil if nothing was.
-func (l *Ledger) DatedAhead() *DatedAhead { return l.dated.status() }
+func (l *Ledger) DatedAhead() *DatedAhead {
+	if l.commits == nil {
+		return nil
+	}
+	return l.commits.datedAhead()
+}
 
 // Status describes the ledger now.
 func (l *Ledger) Status() (Status, error) {
@@ -115,7 +120,7 @@ func (l *Ledger) Status() (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	s.ClockAhead, s.DatedAhead = l.ClockAhead(), l.dated.status()
+	s.ClockAhead, s.DatedAhead = l.ClockAhead(), l.DatedAhead()
 	if l.opts.Keys != nil {
 		s.Encrypted = l.opts.Keys.Current().String()
 	}

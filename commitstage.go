@@ -13,12 +13,12 @@ import (
 
 // Bounds of the commit loop. A group is what one sync makes durable.
 const (
-	queueSize    = 4096
-	parcelSize   = 16
-	parcelQueue  = 16
-	readAhead    = 16 // requests that the stager takes together; see projector.Book.Warm
-	groupRecords = 4096
-	groupBytes   = 4 << 20
+	queueSize     = 4096
+	handoverSize  = 16
+	handoverQueue = 16
+	readAhead     = 16 // requests that the stager takes together; see projector.Book.Warm
+	groupRecords  = 4096
+	groupBytes    = 4 << 20
 	// publishable is the size of an encoded change up to which its JSON event
 	// is known to fit a NATS message without rendering it.
 	publishable = 64 << 10
@@ -42,11 +42,11 @@ func (g *group) full() bool {
 	return g.records >= groupRecords || g.bytes >= groupBytes || len(g.waiters) >= groupRecords
 }
 
-// parcel is what the stager hands to the encoder: the Staged of a group that were
-// accepted since the parcel before, and, with last, word that the group is
+// handover is what the stager hands to the encoder: the Staged of a group that were
+// accepted since the handover before, and, with last, word that the group is
 // complete. Several go together because each handing over may have to wake the
 // encoder, which costs more than staging a fill.
-type parcel struct {
+type handover struct {
 	group  *group
 	staged []*projector.Staged
 	last   bool
@@ -55,7 +55,7 @@ type parcel struct {
 // stager owns the head of the book and the group being filled. It runs ahead of
 // durability; nothing of it is visible to readers before the syncer publishes.
 type stager struct {
-	l     *Ledger
+	c     *committer
 	began bool          // this epoch's record was staged
 	last  position.Time // newest record time; never decreases
 	clock recordClock
@@ -64,9 +64,9 @@ type stager struct {
 	room  [readAhead]*request
 }
 
-func newStager(l *Ledger) stager {
-	last := max(position.Time(l.wal.Last().Time), l.book.HeadTime())
-	return stager{l: l, last: last, clock: since(l.wal.Recovery().Written, l.opts.Now(), last)}
+func newStager(c *committer) stager {
+	last := max(position.Time(c.o.Journal.Last().Time), c.o.Book.HeadTime())
+	return stager{c: c, last: last, clock: since(c.o.Journal.Recovery().Written, c.o.Now(), last)}
 }
 
 // stageLoop is the commit loop of the stager. There is no timer: what queues
@@ -76,47 +76,47 @@ func newStager(l *Ledger) stager {
 //
 // A request that refolds begins a group of its own, and only when the syncer has
 // made all groups before it durable.
-func (l *Ledger) stageLoop(ctx context.Context) {
-	defer close(l.parcels)
-	l.synced <- struct{}{}
+func (c *committer) stageLoop(ctx context.Context) {
+	defer close(c.handed)
+	c.synced <- struct{}{}
 	for {
-		if len(l.stage.ahead) == 0 {
-			req, ok := <-l.queue
+		if len(c.stage.ahead) == 0 {
+			req, ok := <-c.queue
 			if !ok {
 				break
 			}
-			l.stage.take(req)
+			c.stage.take(req)
 		}
-		req := l.stage.next()
+		req := c.stage.next()
 		g, ready := new(group), false
 		if req.refold {
-			<-l.synced
+			<-c.synced
 			ready = true
 		}
-		l.stage.add(ctx, g, req)
+		c.stage.add(ctx, g, req)
 		switch {
 		case ready:
-			l.drain(ctx, g)
-		case !l.fill(ctx, g):
-			<-l.synced
+			c.drain(ctx, g)
+		case !c.fill(ctx, g):
+			<-c.synced
 		}
-		l.hand(g, true)
+		c.hand(g, true)
 	}
-	<-l.synced
+	<-c.synced
 }
 
 // fill adds to a group until the syncer is ready for it. It returns false when
 // the group is full, the queue closed, or a request held, before that.
-func (l *Ledger) fill(ctx context.Context, g *group) (ready bool) {
-	for l.stage.addAhead(ctx, g) {
+func (c *committer) fill(ctx context.Context, g *group) (ready bool) {
+	for c.stage.addAhead(ctx, g) {
 		select {
-		case req, ok := <-l.queue:
+		case req, ok := <-c.queue:
 			if !ok {
 				return false
 			}
-			l.stage.take(req)
-		case <-l.synced:
-			l.drain(ctx, g)
+			c.stage.take(req)
+		case <-c.synced:
+			c.drain(ctx, g)
 			return true
 		}
 	}
@@ -124,14 +124,14 @@ func (l *Ledger) fill(ctx context.Context, g *group) (ready bool) {
 }
 
 // drain adds what is queued, letting callers run until nothing more comes.
-func (l *Ledger) drain(ctx context.Context, g *group) {
-	for idle := 0; idle < 2 && l.stage.addAhead(ctx, g); {
+func (c *committer) drain(ctx context.Context, g *group) {
+	for idle := 0; idle < 2 && c.stage.addAhead(ctx, g); {
 		select {
-		case req, ok := <-l.queue:
+		case req, ok := <-c.queue:
 			if !ok {
 				return
 			}
-			l.stage.take(req)
+			c.stage.take(req)
 			idle = 0
 		default:
 			idle++
@@ -146,7 +146,7 @@ func (s *stager) take(req *request) {
 	s.ahead, s.read = append(s.room[:0], req), false
 	for len(s.ahead) < readAhead {
 		select {
-		case req, ok := <-s.l.queue:
+		case req, ok := <-s.c.queue:
 			if ok {
 				s.ahead = append(s.ahead, req)
 				continue
@@ -167,7 +167,7 @@ func (s *stager) warm() {
 	for i, req := range s.ahead {
 		ms[i], prints[i] = req.ms[0], req.prints[0]
 	}
-	s.l.book.Warm(ms[:len(s.ahead)], prints[:len(s.ahead)])
+	s.c.o.Book.Warm(ms[:len(s.ahead)], prints[:len(s.ahead)])
 }
 
 // next returns the oldest request that was taken and not staged.
@@ -196,14 +196,14 @@ func (s *stager) addAhead(ctx context.Context, g *group) bool {
 // group, as a duplicate does, because what it rests on, a version or an id, may
 // not be durable yet.
 func (s *stager) add(ctx context.Context, g *group, req *request) {
-	if err := s.l.refuseFailed(); err != nil {
+	if err := s.c.refuseFailed(); err != nil {
 		req.finish(err)
 		return
 	}
 	if req.probe != nil {
 		s.probe(req)
 	} else if err := s.tryAdd(ctx, g, req); err != nil {
-		s.l.refusals.Add(1)
+		s.c.refusals.Add(1)
 		req.err = err
 	}
 	g.waiters = append(g.waiters, req)
@@ -217,13 +217,13 @@ func (s *stager) tryAdd(ctx context.Context, g *group, req *request) error {
 	if req.refold { // nothing else asks for it
 		past = s.past(ctx, req.known)
 	}
-	staged, err := s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist, past)
+	staged, err := s.c.o.Book.StagePrinted(s.last, req.ms, req.prints, req.insist, past)
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
 	if len(staged.Changes) == 0 { // nothing new; the head stays
 		req.setOutcomes(staged)
-		s.l.book.Reuse(staged)
+		s.c.o.Book.Reuse(staged)
 		return nil
 	}
 	size, err := sizeOf(staged.Changes, len(req.ms))
@@ -234,13 +234,13 @@ func (s *stager) tryAdd(ctx context.Context, g *group, req *request) error {
 		if err = s.begin(g); err != nil {
 			return err
 		}
-		if staged, err = s.l.book.StagePrinted(s.last, req.ms, req.prints, req.insist, past); err != nil {
+		if staged, err = s.c.o.Book.StagePrinted(s.last, req.ms, req.prints, req.insist, past); err != nil {
 			return fmt.Errorf("holdfast: %w", err)
 		}
 	}
 	req.setOutcomes(staged)
 	if staged.Ahead > farAhead {
-		s.l.dated.note(req.ms, s.last)
+		s.c.dated.note(req.ms, s.last)
 	}
 	s.accept(g, staged, size)
 	return nil
@@ -250,18 +250,18 @@ func (s *stager) tryAdd(ctx context.Context, g *group, req *request) error {
 // journaled or published later was refused before; from here on nothing can fail
 // but the disk.
 func (s *stager) accept(g *group, staged *projector.Staged, size int) {
-	s.l.book.Accept(staged)
+	s.c.o.Book.Accept(staged)
 	g.staged = append(g.staged, staged)
 	g.records += len(staged.Changes)
 	g.bytes += size
-	if len(g.staged)-g.handed >= parcelSize {
-		s.l.hand(g, false)
+	if len(g.staged)-g.handed >= handoverSize {
+		s.c.hand(g, false)
 	}
 }
 
 // hand gives the encoder what it does not have of a group.
-func (l *Ledger) hand(g *group, last bool) {
-	l.parcels <- parcel{group: g, staged: g.staged[g.handed:len(g.staged):len(g.staged)], last: last}
+func (c *committer) hand(g *group, last bool) {
+	c.handed <- handover{group: g, staged: g.staged[g.handed:len(g.staged):len(g.staged)], last: last}
 	g.handed = len(g.staged)
 }
 
@@ -306,11 +306,11 @@ func sizeOf(changes []position.Change, mutations int) (total int, err error) {
 // begin stages the record of this epoch just before the first change: a session
 // that changes nothing leaves no trace.
 func (s *stager) begin(g *group) error {
-	e := position.Epoch{Build: Version(), Arithmetic: position.ArithmeticVersion}
-	if _, err := io.ReadFull(s.l.opts.Rand, e.Salt[:]); err != nil {
+	e := position.Epoch{Build: s.c.o.Build, Arithmetic: position.ArithmeticVersion}
+	if _, err := io.ReadFull(s.c.o.Rand, e.Salt[:]); err != nil {
 		return fmt.Errorf("holdfast: make salt: %w", err)
 	}
-	staged := s.l.book.StageEpoch(s.last, s.l.wal.Epoch(), e)
+	staged := s.c.o.Book.StageEpoch(s.last, s.c.o.Journal.Epoch(), e)
 	size, err := sizeOf(staged.Changes, 1)
 	if err != nil {
 		return err
@@ -318,74 +318,4 @@ func (s *stager) begin(g *group) error {
 	s.accept(g, staged, size)
 	s.began = true
 	return nil
-}
-
-// encodeLoop turns accepted changes into frames while the stager goes on with
-// the next request: encoding and hashing take as long as staging, and a group is
-// ready for the disk when the slower of the two is done.
-func (l *Ledger) encodeLoop() {
-	defer close(l.groups)
-	var buf []byte
-	for p := range l.parcels {
-		if p.group.batch == nil {
-			p.group.batch = l.wal.NewBatch()
-		}
-		for _, staged := range p.staged {
-			for i := range staged.Changes {
-				c := &staged.Changes[i]
-				var f journal.Flags
-				if c.Kind == position.EpochBegun {
-					f |= journal.Control
-				}
-				if i < len(staged.Changes)-1 {
-					f |= journal.More
-				}
-				buf = position.AppendChange(buf[:0], c)
-				p.group.batch.Append(buf, f, int64(staged.At))
-			}
-		}
-		if p.last {
-			l.groups <- p.group
-		}
-	}
-}
-
-// syncLoop makes groups durable in order, publishes them and answers.
-func (l *Ledger) syncLoop() {
-	for g := range l.groups {
-		err := l.commit(g)
-		for _, req := range g.waiters {
-			req.finish(err)
-		}
-		l.synced <- struct{}{}
-	}
-}
-
-// commit makes one group durable and visible, in this order: readers never see
-// what could be lost.
-func (l *Ledger) commit(g *group) error {
-	if err := l.Err(); err != nil {
-		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
-	}
-	if g.batch.Len() == 0 {
-		return nil // duplicates only; what they repeat is durable by now
-	}
-	if err := l.wal.Commit(g.batch); err != nil {
-		l.fail(err)
-		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, marked(err))
-	}
-	l.book.Publish(g.staged...)
-	l.book.Reuse(g.staged...)
-	nudge(l.durable)
-	if l.wal.Durable()-l.attempted.Load() >= l.opts.SnapshotEvery {
-		nudge(l.due)
-	}
-	return nil
-}
-
-func nudge(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // one is pending already
-	}
 }

@@ -1,0 +1,247 @@
+package holdfast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
+)
+
+// committer makes mutations durable: it stages them, encodes their changes, syncs and
+// publishes, and answers. All methods may be called from any goroutine.
+//
+// Three goroutines work behind it, waited for by close: the stager owns the head of
+// the book; the encoder owns the batch being filled; the syncer owns the journal's
+// write side and publishes what became durable.
+type committer struct {
+	o commitOptions
+
+	queue   chan *request // to the stager
+	handed  chan handover // stager to encoder
+	groups  chan *group   // encoder to syncer, one at a time
+	synced  chan struct{} // syncer to stager: ready for the next group
+	workers sync.WaitGroup
+
+	stage    stager    // owned by the stager goroutine
+	requests sync.Pool // of *request, answered; see request.pooled
+	refolds  refolds   // who reads ahead
+	failure  failure
+	dated    datedAhead
+	refusals atomic.Uint64 // since they were last asked for
+
+	// sending is held for reading while a request is put into the queue, and for
+	// writing by close, so that nothing is queued after the stager stopped.
+	sending sync.RWMutex
+	closed  bool // guarded by sending
+}
+
+// commitOptions are what a committer works with; all are needed.
+type commitOptions struct {
+	Book    *projector.Book  // the committer is its writer
+	Journal *journal.Journal // and of this one; it shows what is durable
+	Past    annals           // of what is durable
+	Rules   position.Rules
+	Window  int    // mutations remembered for duplicates
+	Build   string // for the record of the epoch
+
+	Now  func() time.Time
+	Rand io.Reader
+
+	// Committed is told the newest durable seq after each group, once it is published.
+	// Failed is told the first error that ended the writing. Neither may block.
+	Committed func(seq uint64)
+	Failed    func(err error)
+}
+
+// startCommitter starts the goroutines of a committer. They outlive the context; close
+// ends them.
+func startCommitter(ctx context.Context, o commitOptions) *committer {
+	c := &committer{
+		o:     o,
+		queue: make(chan *request, queueSize), handed: make(chan handover, handoverQueue), groups: make(chan *group), synced: make(chan struct{}, 1),
+		failure: failure{done: make(chan struct{})},
+	}
+	c.stage = newStager(c)
+	c.workers.Go(func() { c.stageLoop(context.WithoutCancel(ctx)) })
+	c.workers.Go(c.encodeLoop)
+	c.workers.Go(c.syncLoop)
+	return c
+}
+
+// close takes nothing more, finishes what was handed over and waits for that. It is
+// called once.
+func (c *committer) close() {
+	c.sending.Lock()
+	c.closed = true
+	close(c.queue)
+	c.sending.Unlock()
+	c.workers.Wait()
+}
+
+// apply makes one mutation durable.
+func (c *committer) apply(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
+	req, _ := c.requests.Get().(*request)
+	if req == nil {
+		req = &request{done: make(chan struct{}, 1), pooled: true}
+	}
+	req.single(m, o)
+	if err := c.perform(ctx, req); err != nil {
+		return Result{}, err
+	}
+	r := req.result(0)
+	*req = request{done: req.done, pooled: true}
+	c.requests.Put(req)
+	return r, nil
+}
+
+// applyAsync hands a mutation over.
+func (c *committer) applyAsync(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
+	req := &request{done: make(chan struct{})}
+	req.single(m, o)
+	if err := c.submit(ctx, req); err != nil {
+		return nil, err
+	}
+	return &Future{req: req}, nil
+}
+
+// applyBatch makes a batch durable, all of it or nothing.
+func (c *committer) applyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	if err := batchBounds(len(ms), c.o.Window); err != nil || len(ms) == 0 {
+		return nil, err
+	}
+	req := &request{
+		ms: make([]position.Mutation, len(ms)), prints: make([]position.Fingerprint, len(ms)), done: make(chan struct{}),
+	}
+	copy(req.ms, ms)
+	if err := c.perform(ctx, req); err != nil {
+		return nil, err
+	}
+	return req.results(), nil
+}
+
+// submit checks the form of a request, gives its members ids and times, takes
+// their fingerprints, and queues it.
+func (c *committer) submit(ctx context.Context, req *request) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	if err := c.refuseFailed(); err != nil {
+		return err
+	}
+	if err := ready(req.ms, c.o.Now, c.o.Rand); err != nil {
+		return err
+	}
+	for i, m := range req.ms {
+		req.prints[i] = position.FingerprintOf(m)
+	}
+	if req.refold = len(refoldings(req.ms)) > 0; req.refold {
+		leave, err := c.readAhead(ctx, req)
+		if err != nil {
+			return err
+		}
+		req.leave = leave
+	}
+	err := c.enqueue(ctx, req)
+	if err != nil && req.leave != nil {
+		req.leave()
+	}
+	return err
+}
+
+// perform submits a request and waits for its answer. One that turned out to need
+// what was not read ahead for it begins anew.
+func (c *committer) perform(ctx context.Context, req *request) error {
+	for try := 0; ; try++ {
+		if err := c.submit(ctx, req); err != nil {
+			return err
+		}
+		err := req.wait(ctx)
+		if !errors.Is(err, errStale) || try == restages {
+			return err // nobody may know yet how it ends
+		}
+		req.err, req.known, req.leave = nil, nil, nil
+		if !req.pooled {
+			req.done = make(chan struct{})
+		}
+	}
+}
+
+// enqueue hands a request to the stager. It blocks while the queue is full, but
+// not for Close, which may have to wait for a slow disk: no caller may be held
+// beyond its deadline.
+func (c *committer) enqueue(ctx context.Context, req *request) error {
+	if !c.sending.TryRLock() { // only Close takes it for writing
+		return fmt.Errorf("holdfast: %w", ErrClosed)
+	}
+	defer c.sending.RUnlock()
+	if c.closed {
+		return fmt.Errorf("holdfast: %w", ErrClosed)
+	}
+	select {
+	case c.queue <- req:
+		return nil
+	default:
+	}
+	select {
+	case c.queue <- req:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("holdfast: apply: %w", context.Cause(ctx))
+	}
+}
+
+// refused returns how many requests were refused since it was asked last.
+func (c *committer) refused() uint64 { return c.refusals.Swap(0) }
+
+// queued returns how many requests wait for the stager.
+func (c *committer) queued() int { return len(c.queue) }
+
+// waiting returns how many callers wait for their turn to read ahead.
+func (c *committer) waiting() int { return c.refolds.waiting(0) }
+
+// failure is why nothing is taken any more.
+type failure struct {
+	once sync.Once
+	err  error         // set before done is closed
+	done chan struct{} // closed by the first error
+}
+
+// fail records the first error that ends the writing.
+func (c *committer) fail(err error) {
+	c.failure.once.Do(func() {
+		c.failure.err = asSyncError(err)
+		close(c.failure.done)
+		c.o.Failed(err)
+	})
+}
+
+// failed is closed by the first error that ends the writing.
+func (c *committer) failed() <-chan struct{} { return c.failure.done }
+
+// err returns the error that ended the writing, nil while it works.
+func (c *committer) err() error {
+	select {
+	case <-c.failure.done:
+		return c.failure.err
+	default:
+		return nil
+	}
+}
+
+// refuseFailed returns why nothing can be written any more, or nil.
+func (c *committer) refuseFailed() error {
+	if err := c.err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrFailed, err)
+	}
+	return nil
+}
