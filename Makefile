@@ -57,4 +57,4 @@ notices: ## the licences of what the binary is linked from
 	$(GO) run ./internal/notices > cmd/holdfast/notices.tmp && mv cmd/holdfast/notices.tmp cmd/holdfast/THIRD_PARTY_NOTICES
 
 golden: ## rewrite what is generated; format golden files are never rewritten
-	$(GO) run ./testdata/market -seed 1 -out testdata
+	$(GO) run ./internal/market -seed 1 -out testdata

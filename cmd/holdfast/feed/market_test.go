@@ -7,7 +7,6 @@ import (
 	"iter"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +18,7 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// The files that testdata/market makes.
+// The files that internal/market makes.
 const (
 	marketLines    = "market.ndjson"
 	marketExport   = "market_hyperliquid.csv"
@@ -32,20 +31,6 @@ func testdata(tb testing.TB, name string) []byte {
 	b, err := os.ReadFile(filepath.Join(repositoryRoot, "testdata", name))
 	require.NoError(tb, err)
 	return b
-}
-
-// TestMarketIsReproducible makes the bundled files anew.
-func TestMarketIsReproducible(t *testing.T) {
-	out := t.TempDir()
-	c := exec.Command("go", "run", "./testdata/market", "-seed", "1", "-out", out)
-	c.Dir = repositoryRoot
-	text, err := c.CombinedOutput()
-	require.NoError(t, err, "%s", text)
-	for _, name := range []string{marketLines, marketExport, marketResults} {
-		made, err := os.ReadFile(filepath.Join(out, name))
-		require.NoError(t, err)
-		require.True(t, bytes.Equal(testdata(t, name), made), "%s differs from what the simulator makes", name)
-	}
 }
 
 // state is what a ledger keeps, as small as can be.

@@ -1,7 +1,7 @@
 // Command market makes the files of testdata: a few weeks of trading of invented
 // accounts in invented markets, and what their positions come to.
 //
-//	go run ./testdata/market -seed 1 -out testdata
+//	go run ./internal/market -seed 1 -out testdata
 //
 // The same seed gives the same bytes, on any machine and on any day: there is no
 // clock, no float and no map order in it. It knows nothing of the packages that
