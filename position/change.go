@@ -65,9 +65,6 @@ func (k ChangeKind) String() string {
 	return "unknown"
 }
 
-// MaxChange is the largest encoded change, in bytes.
-const MaxChange = 512 << 10
-
 // Change is what one mutation did to one position, with the whole position
 // after it. It is one record of the journal. Exactly one of After, Instrument,
 // Account and Epoch is set; a mark sets none of them. Kind says which, but for a

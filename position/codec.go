@@ -38,6 +38,9 @@ const (
 	maxTimes = 64  // bytes of a date or time in text
 )
 
+// MaxChange is the largest encoded change, in bytes.
+const MaxChange = 512 << 10
+
 // MaxPosition is the largest encoded position, in bytes: what a change may hold,
 // and [MaxLots] lots, which a change leaves out.
 const MaxPosition = MaxChange + MaxLots*(lotBound+MaxName)

@@ -118,26 +118,3 @@ func FuzzDecodeImages(f *testing.F) {
 		}
 	})
 }
-
-func FuzzUnmarshalMutation(f *testing.F) {
-	for _, c := range append(goodLines(), badLines()...) {
-		f.Add([]byte(c.line))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := position.UnmarshalMutation(b)
-		if err != nil {
-			require.ErrorIs(t, err, position.ErrInvalid)
-			require.Less(t, len(err.Error()), 600)
-			return
-		}
-		require.NoError(t, m.Validate())
-		line, err := position.MarshalMutation(m)
-		require.NoError(t, err)
-		again, err := position.UnmarshalMutation(line)
-		require.NoError(t, err)
-		require.Equal(t, m, again)
-		decoded, err := new(position.Decoder).Mutation(position.AppendMutation(nil, m.Identified("id", 1)))
-		require.NoError(t, err)
-		require.Equal(t, position.FingerprintOf(m).Content, position.FingerprintOf(decoded).Content)
-	})
-}

@@ -53,8 +53,8 @@ var (
 	// ErrRefold is returned where what followed a busted or corrected fill is
 	// refused without it. Adjust or adopt the position instead.
 	ErrRefold = errors.New("position: cannot be refolded")
-	// ErrTooLarge is returned when a mutation would give a change that exceeds
-	// [MaxChange].
+	// ErrTooLarge is returned when a mutation would give a change that is larger
+	// than a record may be.
 	ErrTooLarge = errors.New("position: change too large")
 	// ErrFormat is returned by the decoders for bytes that are no record of a
 	// known format version.
