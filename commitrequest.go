@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -107,9 +108,9 @@ func memberError(i, n int, err error) error {
 // the syncer. outcomes and err are set before done tells of it.
 type request struct {
 	ms       []position.Mutation
-	prints   []position.Fingerprint
+	prints   []wire.Fingerprint
 	one      [1]position.Mutation // backs ms for a single mutation
-	print    [1]position.Fingerprint
+	print    [1]wire.Fingerprint
 	outcome  [1]projector.Outcome // backs outcomes for a single mutation
 	insist   bool
 	refold   bool              // it holds a bust or correction; see refold.go

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -163,7 +164,7 @@ func (s *stager) take(req *request) {
 // warm tells the book which mutations come next.
 func (s *stager) warm() {
 	var ms [readAhead]position.Mutation
-	var prints [readAhead]position.Fingerprint
+	var prints [readAhead]wire.Fingerprint
 	for i, req := range s.ahead {
 		ms[i], prints[i] = req.ms[0], req.prints[0]
 	}
@@ -272,10 +273,10 @@ func (c *committer) hand(g *group, last bool) {
 // into batches: they may be as many as positions are open.
 func sizeOf(changes []position.Change, mutations int) (total int, err error) {
 	for i := range changes {
-		n := position.ChangeBound(&changes[i])
+		n := wire.ChangeBound(&changes[i])
 		if n > publishable {
-			if n = len(position.AppendChange(nil, &changes[i])); n > position.MaxChange {
-				return 0, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, n, position.MaxChange)
+			if n = len(wire.AppendChange(nil, &changes[i])); n > wire.MaxChange {
+				return 0, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, n, wire.MaxChange)
 			}
 			if m := len(position.AppendChangeJSON(nil, position.Stamp{}, &changes[i])); m > maxEvent {
 				return 0, fmt.Errorf("%w: its event would be %d bytes, at most %d can be published", ErrTooLarge, m, maxEvent)
@@ -295,7 +296,7 @@ func sizeOf(changes []position.Change, mutations int) (total int, err error) {
 	var buf []byte // the bound of a plain change is about twice its size
 	total = 0
 	for i := range changes {
-		buf = position.AppendChange(buf[:0], &changes[i])
+		buf = wire.AppendChange(buf[:0], &changes[i])
 		if total += len(buf); total > most {
 			return 0, fmt.Errorf("%w: more than %d bytes", what, most)
 		}

@@ -3,6 +3,7 @@ package holdfast
 import (
 	"fmt"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -27,7 +28,7 @@ func (c *committer) encodeLoop() {
 				if i < len(staged.Changes)-1 {
 					f |= journal.More
 				}
-				buf = position.AppendChange(buf[:0], c)
+				buf = wire.AppendChange(buf[:0], c)
 				p.group.batch.Append(buf, f, int64(staged.At))
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -120,7 +121,7 @@ func (c *committer) applyBatch(ctx context.Context, ms []position.Mutation) ([]R
 		return nil, err
 	}
 	req := &request{
-		ms: make([]position.Mutation, len(ms)), prints: make([]position.Fingerprint, len(ms)), done: make(chan struct{}),
+		ms: make([]position.Mutation, len(ms)), prints: make([]wire.Fingerprint, len(ms)), done: make(chan struct{}),
 	}
 	copy(req.ms, ms)
 	if err := c.perform(ctx, req); err != nil {
@@ -142,7 +143,7 @@ func (c *committer) submit(ctx context.Context, req *request) error {
 		return err
 	}
 	for i, m := range req.ms {
-		req.prints[i] = position.FingerprintOf(m)
+		req.prints[i] = wire.FingerprintOf(m)
 	}
 	if req.refold = len(refoldings(req.ms)) > 0; req.refold {
 		leave, err := c.readAhead(ctx, req)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -99,7 +100,7 @@ func (r *Reader) History(ctx context.Context, f Filter) iter.Seq2[Entry, error] 
 // entries decodes the records from a seq on, 0 for the oldest kept.
 func entries(ctx context.Context, log *journal.Reader, from uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		var d position.Decoder
+		var d wire.Decoder
 		for rec, err := range log.Records(from) {
 			var e Entry
 			if err == nil {

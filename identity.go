@@ -17,6 +17,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
 )
 
 // identityFormat is the version of ledger.json.
@@ -136,7 +137,7 @@ func newIdentity(o Options) (Identity, error) {
 	}
 	window := o.Window
 	if window <= 0 {
-		window = position.DefaultWindow
+		window = projector.DefaultWindow
 	}
 	at, err := position.At(o.Now())
 	if err != nil {

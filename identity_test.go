@@ -16,7 +16,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
-	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
 )
 
 // identityBytes makes an empty ledger and returns what its ledger.json holds.
@@ -75,7 +75,7 @@ func TestWhoseHistory(t *testing.T) {
 }
 
 func TestIdentityNamesEveryDefault(t *testing.T) {
-	for window, want := range map[int]int{-1: position.DefaultWindow, 0: position.DefaultWindow, 1: 1, 7: 7} {
+	for window, want := range map[int]int{-1: projector.DefaultWindow, 0: projector.DefaultWindow, 1: 1, 7: 7} {
 		o := ledgertest.Quiet()
 		o.Window = window
 		id := ledgertest.Open(t, t.TempDir(), o).Identity()

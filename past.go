@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -124,7 +125,7 @@ type past struct {
 	mutations []position.Mutation
 	transfers []position.Change // of the transfers to the key, at both ends
 	marks     markRun
-	decode    position.Decoder
+	decode    wire.Decoder
 }
 
 // stateBefore is a key and its instrument at one moment, nil for what was not
@@ -234,7 +235,7 @@ type fillFinder struct {
 	key    position.Key
 	fill   string
 	found  uint64 // 0: no record that it looked at is of the fill
-	decode position.Decoder
+	decode wire.Decoder
 }
 
 func (f *fillFinder) look(rec journal.Record) error {

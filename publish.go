@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -74,7 +75,7 @@ type feed struct {
 	l      *Ledger
 	cursor *journal.Cursor // stands before next; nil at first
 	next   uint64
-	decode position.Decoder
+	decode wire.Decoder
 }
 
 // Bounds implements [bus.Source].
@@ -148,7 +149,7 @@ func (f *feed) drop() {
 	}
 }
 
-func event(d *position.Decoder, ledger string, rec journal.Record) (bus.Event, error) {
+func event(d *wire.Decoder, ledger string, rec journal.Record) (bus.Event, error) {
 	c, err := d.Change(rec.Payload)
 	if err != nil {
 		return bus.Event{}, fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -194,8 +195,8 @@ func (c *recomputation) refoldings(ctx context.Context) (map[position.Key][]*ref
 		found: make(map[position.Key][]*refolding),
 		// What begins otherwise is no such record, and need not be decoded.
 		prefixes: [2][]byte{
-			position.AppendChange(nil, &position.Change{Kind: position.Busted}),
-			position.AppendChange(nil, &position.Change{Kind: position.Corrected}),
+			wire.AppendChange(nil, &position.Change{Kind: position.Busted}),
+			wire.AppendChange(nil, &position.Change{Kind: position.Corrected}),
 		},
 	}
 	for rec, err := range c.log.Records(0) {
@@ -219,7 +220,7 @@ func (c *recomputation) refoldings(ctx context.Context) (map[position.Key][]*ref
 type finder struct {
 	found    map[position.Key][]*refolding
 	prefixes [2][]byte
-	decode   position.Decoder
+	decode   wire.Decoder
 	began    uint64 // first record of the batch, 0 between two
 	batch    []*refolding
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -21,7 +22,7 @@ type ahead struct {
 	refused error  // final, but where first is 0 and the fill comes later
 	fold    *position.Refold
 
-	decode  position.Decoder
+	decode  wire.Decoder
 	pending step // the mutation whose records are being read
 	marks   markRun
 }
@@ -126,7 +127,7 @@ func revisions(ctx context.Context, from annals, key position.Key, first, head u
 	for start = first; ; {
 		again := false
 		of = make(map[uint64]position.Mutation)
-		var d position.Decoder
+		var d wire.Decoder
 		err = from.Concerning(ctx, key.Instrument, start, head, func(rec journal.Record) error {
 			c, derr := d.Change(rec.Payload)
 			if derr != nil {

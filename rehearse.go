@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -172,7 +173,7 @@ func (x *Rehearsal) stage(ctx context.Context, ms []position.Mutation, o ApplyOp
 // accept makes records of what was staged.
 func (x *Rehearsal) accept(s *projector.Staged) {
 	for i := range s.Changes {
-		x.encoded = position.AppendChange(x.encoded[:0], &s.Changes[i])
+		x.encoded = wire.AppendChange(x.encoded[:0], &s.Changes[i])
 		x.records = append(x.records, rehearsedRecord{payload: bytes.Clone(x.encoded), at: s.At, more: i < len(s.Changes)-1})
 	}
 	x.book.Accept(s)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -338,7 +339,7 @@ func (s *saving) identified(m position.Mutation) (position.Mutation, error) {
 	case position.Mark: // has no version, and may go back to what it was: the record that it was compared with stands for one
 		b = fmt.Appendf(b, "%d/%d/", s.view.Seq(), len(s.steps))
 	}
-	content := position.FingerprintOf(m).Content // has the key, and neither id nor time
+	content := wire.FingerprintOf(m).Content // has the key, and neither id nor time
 	id := uuid.NewSHA1(s.l.id.ID, append(b, content[:]...))
 	return m.Identified(id.String(), s.o.Time), nil
 }

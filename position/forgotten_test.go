@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -57,8 +58,8 @@ func TestWhatIsForgottenIsRefused(t *testing.T) {
 		back, err := position.UnmarshalMutation(text)
 		require.NoError(t, err, name)
 		require.Equal(t, m, back, name)
-		var d position.Decoder
-		back, err = d.Mutation(position.AppendMutation(nil, m))
+		var d wire.Decoder
+		back, err = d.Mutation(wire.AppendMutation(nil, m))
 		require.NoError(t, err, name)
 		require.Equal(t, m, back, name)
 	}

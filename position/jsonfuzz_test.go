@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -25,8 +26,8 @@ func FuzzUnmarshalMutation(f *testing.F) {
 		again, err := position.UnmarshalMutation(line)
 		require.NoError(t, err)
 		require.Equal(t, m, again)
-		decoded, err := new(position.Decoder).Mutation(position.AppendMutation(nil, m.Identified("id", 1)))
+		decoded, err := new(wire.Decoder).Mutation(wire.AppendMutation(nil, m.Identified("id", 1)))
 		require.NoError(t, err)
-		require.Equal(t, position.FingerprintOf(m).Content, position.FingerprintOf(decoded).Content)
+		require.Equal(t, wire.FingerprintOf(m).Content, wire.FingerprintOf(decoded).Content)
 	})
 }

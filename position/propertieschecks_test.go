@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -13,11 +14,11 @@ import (
 
 // encode writes a change, reads it and writes it again.
 func (w *world) encode(c *position.Change) {
-	b := position.AppendChange(nil, c)
-	var d position.Decoder
+	b := wire.AppendChange(nil, c)
+	var d wire.Decoder
 	read, err := d.Change(b)
 	require.NoError(w.t, err)
-	require.Equal(w.t, b, position.AppendChange(nil, &read))
+	require.Equal(w.t, b, wire.AppendChange(nil, &read))
 }
 
 // change checks one change of a position against rationals.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -114,7 +115,7 @@ func TestRecordedTermsStay(t *testing.T) {
 	d.Meta = position.Meta{Ident: "i-1", Time: 1}
 	require.ErrorIs(t, d.Validate(), position.ErrInvalid)
 	require.NoError(t, position.ValidateRecorded(d))
-	again, err := new(position.Decoder).Mutation(position.AppendMutation(nil, d))
+	again, err := new(wire.Decoder).Mutation(wire.AppendMutation(nil, d))
 	require.NoError(t, err)
 	require.Equal(t, d, again)
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -188,11 +189,11 @@ func TestRecomputeWhatWasAppliedTwice(t *testing.T) {
 	second.Ident = "second"
 	l.apply(t, second)
 	last := &l.records[len(l.records)-1]
-	var d position.Decoder
+	var d wire.Decoder
 	c, err := d.Change(last.Payload)
 	require.NoError(t, err)
 	c.Cause = first
-	last.Payload = position.AppendChange(nil, &c)
+	last.Payload = wire.AppendChange(nil, &c)
 
 	b := projector.New(o)
 	require.NoError(t, b.Recompute(stream(l.records)))

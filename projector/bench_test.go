@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -85,7 +86,7 @@ func BenchmarkStage(b *testing.B) {
 		var buf []byte
 		stage(b, keys, round, false, func(s *projector.Staged) {
 			for i := range s.Changes {
-				buf = position.AppendChange(buf[:0], &s.Changes[i])
+				buf = wire.AppendChange(buf[:0], &s.Changes[i])
 			}
 		})
 	})
@@ -119,7 +120,7 @@ func BenchmarkStage(b *testing.B) {
 		b.ReportAllocs()
 		b.ResetTimer()
 		for i := range b.N {
-			position.FingerprintOf(ms[i])
+			wire.FingerprintOf(ms[i])
 		}
 	})
 }
@@ -134,17 +135,17 @@ func stage(b *testing.B, keys, round int, printed bool, each func(s *projector.S
 	}
 	l.records = nil
 	ms := fills(round, keys, uint64(keys))
-	var prints []position.Fingerprint
+	var prints []wire.Fingerprint
 	if printed {
 		for i := range ms {
-			prints = append(prints, position.FingerprintOf(ms[i]))
+			prints = append(prints, wire.FingerprintOf(ms[i]))
 		}
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n := range b.N {
 		i := n % round
-		var ps []position.Fingerprint
+		var ps []wire.Fingerprint
 		if printed {
 			ps = prints[i : i+1]
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -30,11 +31,11 @@ const (
 const (
 	bodyBuffer  = 64 << 10
 	windowBlock = 1024 // entries per record
-	windowEntry = 16 + 16 + 8 + 8 + 4
-	windowAhead = windowEntry + 8 // in format 3
+	entryBytes  = 16 + 16 + 8 + 8 + 4
+	aheadBytes  = entryBytes + 8 // in format 3
 	// maxBodyRecord bounds a record: a position with all of its open lots, which
 	// a change leaves out, is the largest there is.
-	maxBodyRecord = position.MaxPosition + 64
+	maxBodyRecord = wire.MaxPosition + 64
 )
 
 // WriteTo writes the view as the body of a snapshot, from which [Load] makes a
@@ -51,12 +52,12 @@ func (v *View) WriteTo(w io.Writer) (int64, error) {
 	b.head(v)
 	for _, slot := range v.book.instruments.order(v.instruments, byInstrument) {
 		in := v.instruments[slot]
-		b.item = position.AppendInstrument(binary.AppendUvarint(b.item[:0], in.Seq), in)
+		b.item = wire.AppendInstrument(binary.AppendUvarint(b.item[:0], in.Seq), in)
 		b.record(tagInstrument)
 	}
 	for _, slot := range v.book.accounts.order(v.accounts, byAccount) {
 		a := v.accounts[slot]
-		b.item = position.AppendAccount(binary.AppendUvarint(b.item[:0], a.Seq), a)
+		b.item = wire.AppendAccount(binary.AppendUvarint(b.item[:0], a.Seq), a)
 		b.record(tagAccount)
 	}
 	order := v.book.positions.order(v.positions, byKey)
@@ -101,17 +102,17 @@ func (b *bodyWriter) head(v *View) {
 	}
 	b.record(tagHead)
 	if v.era != nil {
-		b.item = position.AppendChange(b.item[:0], &position.Change{Kind: position.EpochBegun, Parts: 1, Epoch: v.era})
+		b.item = wire.AppendChange(b.item[:0], &position.Change{Kind: position.EpochBegun, Parts: 1, Epoch: v.era})
 		b.record(tagEpoch)
 	}
 }
 
 func (b *bodyWriter) position(tag byte, p *position.Position) {
-	b.item = position.AppendPosition(binary.AppendUvarint(b.item[:0], p.Seq), p)
+	b.item = wire.AppendPosition(binary.AppendUvarint(b.item[:0], p.Seq), p)
 	b.record(tag)
 }
 
-func (b *bodyWriter) window(w position.WindowView) {
+func (b *bodyWriter) window(w windowView) {
 	n := 0
 	b.item = b.item[:0]
 	for e := range w.All() {

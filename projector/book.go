@@ -3,13 +3,14 @@ package projector
 import (
 	"sync"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 // Options are how a book computes and remembers.
 type Options struct {
 	Rules  position.Rules // of the arithmetic; the ledger's identity names them
-	Window int            // mutations remembered for duplicates; 0: position.DefaultWindow
+	Window int            // mutations remembered for duplicates; 0: DefaultWindow
 	// ClosedCycles is how many ended cycles of each key stay readable, the newest
 	// ones; 0: DefaultClosedCycles, negative: all.
 	ClosedCycles int
@@ -27,7 +28,7 @@ type History func(key position.Key, fill string, first, head uint64) (*position.
 type Record struct {
 	position.Stamp
 	More    bool   // the next record belongs to the same batch
-	Payload []byte // as position.AppendChange made it; may change after the next step of an iterator
+	Payload []byte // as wire.AppendChange made it; may change after the next step of an iterator
 }
 
 // Book is the state of a ledger after some record: positions, instruments,
@@ -44,7 +45,7 @@ type Book struct {
 
 	// Owned by the writer.
 	head    state
-	window  *position.Window
+	window  *window
 	rows    map[string]*openRow // by instrument
 	open    []openRef           // by slot of positions
 	names   map[string]string   // some of those in keys; see named
@@ -80,7 +81,7 @@ type state struct {
 	epoch  uint64        // of seq
 	era    *position.Epoch
 	open   int // open positions
-	window position.WindowView
+	window windowView
 }
 
 // New returns an empty book.
@@ -104,7 +105,7 @@ func (b *Book) init(o Options) {
 		instruments: layer[string, position.Instrument]{table: &b.instruments},
 		accounts:    layer[string, position.Account]{table: &b.accounts},
 	}
-	b.window = position.NewWindow(o.Window)
+	b.window = newWindow(o.Window)
 }
 
 // ready makes the zero Book an empty one of the zero Options. It is the writer's.
@@ -132,7 +133,7 @@ func (b *Book) Head() uint64 { return b.head.seq }
 // does not know it. It is the writer's.
 func (b *Book) RecordOf(id string) uint64 {
 	b.ready()
-	e, _ := b.window.Find(position.FingerprintOf(position.Mark{Meta: position.Meta{Ident: id}}).ID)
+	e, _ := b.window.Find(wire.FingerprintOf(position.Mark{Meta: position.Meta{Ident: id}}).ID)
 	return e.First
 }
 

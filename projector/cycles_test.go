@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -129,11 +130,11 @@ func TestReplayRefusesCyclesThatOverlap(t *testing.T) {
 	k := key("A", "X")
 	l.apply(t, fill("1", k, position.Buy, "1", "10", 1))
 	l.apply(t, fill("2", k, position.Buy, "1", "10", 2))
-	var d position.Decoder
+	var d wire.Decoder
 	c, err := d.Change(l.records[2].Payload)
 	require.NoError(t, err)
 	c.After.Cycle = 2
-	l.records[2].Payload = position.AppendChange(nil, &c)
+	l.records[2].Payload = wire.AppendChange(nil, &c)
 	err = projector.New(projector.Options{}).Replay(stream(l.records), projector.Until{})
 	var at *projector.RecordError
 	require.ErrorAs(t, err, &at)
@@ -154,7 +155,7 @@ func TestPrev(t *testing.T) {
 	require.Equal(t, []uint64{0, 0, 0, 2, 5, 3}, prev)
 	require.EqualValues(t, 7, l.apply(t, fill("6", b, position.Buy, "1", "10", 6)).Changes[0].Prev)
 
-	var d position.Decoder
+	var d wire.Decoder
 	for i, r := range l.records {
 		c, err := d.Change(r.Payload)
 		require.NoError(t, err)
@@ -163,7 +164,7 @@ func TestPrev(t *testing.T) {
 		}
 		c.Prev++
 		records := slices.Clone(l.records)
-		records[i].Payload = position.AppendChange(nil, &c)
+		records[i].Payload = wire.AppendChange(nil, &c)
 		err = projector.New(projector.Options{}).Replay(stream(records), projector.Until{})
 		var at *projector.RecordError
 		require.ErrorAs(t, err, &at)

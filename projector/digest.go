@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"hash"
 
-	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/internal/wire"
 )
 
 // Digest returns the SHA-256 of what the view holds: positions, instruments and
@@ -14,9 +14,9 @@ import (
 // and one without crashes, can be compared. It is computed once per view.
 //
 //	"holdfast digest 1\n"
-//	positions    u64 count, then each as u32 length ‖ position.AppendPosition
-//	instruments  u64 count, then each as u32 length ‖ position.AppendInstrument
-//	accounts     u64 count, then each as u32 length ‖ position.AppendAccount
+//	positions    u64 count, then each as u32 length ‖ wire.AppendPosition
+//	instruments  u64 count, then each as u32 length ‖ wire.AppendInstrument
+//	accounts     u64 count, then each as u32 length ‖ wire.AppendAccount
 //
 // Numbers are little endian. A position's own mark is that of its last change.
 func (v *View) Digest() [32]byte { return v.made().digest() }
@@ -27,19 +27,19 @@ func (v *View) computeDigest() [32]byte {
 	h.count(len(v.positions))
 	for _, slot := range v.book.positions.order(v.positions, byKey) {
 		start := h.open()
-		h.buf = position.AppendPosition(h.buf, v.positions[slot])
+		h.buf = wire.AppendPosition(h.buf, v.positions[slot])
 		h.close(start)
 	}
 	h.count(len(v.instruments))
 	for _, slot := range v.book.instruments.order(v.instruments, byInstrument) {
 		start := h.open()
-		h.buf = position.AppendInstrument(h.buf, v.instruments[slot])
+		h.buf = wire.AppendInstrument(h.buf, v.instruments[slot])
 		h.close(start)
 	}
 	h.count(len(v.accounts))
 	for _, slot := range v.book.accounts.order(v.accounts, byAccount) {
 		start := h.open()
-		h.buf = position.AppendAccount(h.buf, v.accounts[slot])
+		h.buf = wire.AppendAccount(h.buf, v.accounts[slot])
 		h.close(start)
 	}
 	return h.sum()

@@ -65,10 +65,10 @@
 //	                              horizon of the window, number of instruments,
 //	                              accounts, positions, ended cycles and window
 //	                              entries
-//	 2   epoch       0 or 1       position.AppendChange of the epoch's record
-//	 3   instrument  as in head   uvarint seq ‖ position.AppendInstrument
-//	 4   account     as in head   uvarint seq ‖ position.AppendAccount
-//	 5   position    as in head   uvarint seq ‖ position.AppendPosition
+//	 2   epoch       0 or 1       wire.AppendChange of the epoch's record
+//	 3   instrument  as in head   uvarint seq ‖ wire.AppendInstrument
+//	 4   account     as in head   uvarint seq ‖ wire.AppendAccount
+//	 5   position    as in head   uvarint seq ‖ wire.AppendPosition
 //	 6   cycle       as in head   as a position, of a cycle that ended before the
 //	                              key's present one
 //	 7   window      ⌈n/1024⌉     up to 1024 entries, oldest first, little endian:

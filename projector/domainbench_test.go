@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"testing"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -29,7 +30,7 @@ type domainPath struct {
 	fills  []position.Mutation
 	next   int
 	clock  position.Time
-	prints [domainAhead]position.Fingerprint
+	prints [domainAhead]wire.Fingerprint
 	staged []*projector.Staged
 	bytes  []byte // of the group's frames
 	input  []byte // of a frame's hash
@@ -56,7 +57,7 @@ func (d *domainPath) run(b *testing.B, n int) {
 		d.next = (d.next + len(ms)) % len(d.fills)
 		n -= len(ms)
 		for i := range ms {
-			d.prints[i] = position.FingerprintOf(ms[i])
+			d.prints[i] = wire.FingerprintOf(ms[i])
 		}
 		d.book.Warm(ms, d.prints[:len(ms)])
 		for i := range ms {
@@ -90,7 +91,7 @@ func (d *domainPath) frame(c *position.Change) {
 	start := len(d.bytes)
 	var h [header]byte
 	binary.LittleEndian.PutUint64(h[8:], d.book.Head())
-	d.bytes = position.AppendChange(append(d.bytes, h[:]...), c)
+	d.bytes = wire.AppendChange(append(d.bytes, h[:]...), c)
 	frame := d.bytes[start:]
 	d.input = append(d.input[:0], d.chain[:]...)
 	d.input = append(d.input, frame[atVersion:atChain]...)

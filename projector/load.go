@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -59,7 +60,7 @@ func identity(n int) *[]uint32 {
 type loader struct {
 	r      *bufio.Reader
 	book   *Book
-	decode position.Decoder
+	decode wire.Decoder
 
 	start, read int64 // offset of the record, and of what follows it
 	tag         byte
@@ -156,9 +157,9 @@ func (l *loader) head() error {
 	if n[2] > math.MaxInt64 || n[4] > math.MaxInt64 {
 		return l.bad("a time is out of range")
 	}
-	l.entry = windowEntry
+	l.entry = entryBytes
 	if n[0] == bodyFormatAhead {
-		l.entry = windowAhead
+		l.entry = aheadBytes
 	}
 	b := l.book
 	b.head.seq, b.head.time, b.head.epoch = n[1], position.Time(n[2]), n[3]
@@ -286,13 +287,13 @@ func (l *loader) entries() error {
 	}
 	l.window -= uint64(n)
 	for b := l.item; len(b) > 0; b = b[l.entry:] {
-		e := position.WindowEntry{
+		e := windowEntry{
 			First: binary.LittleEndian.Uint64(b[32:]),
 			Time:  position.Time(binary.LittleEndian.Uint64(b[40:])),
 			Count: binary.LittleEndian.Uint32(b[48:]),
 		}
-		if l.entry == windowAhead {
-			e.Ahead = time.Duration(binary.LittleEndian.Uint64(b[windowEntry:]))
+		if l.entry == aheadBytes {
+			e.Ahead = time.Duration(binary.LittleEndian.Uint64(b[entryBytes:]))
 		}
 		l.ahead = l.ahead || e.Ahead > 0
 		copy(e.ID[:], b)
@@ -311,7 +312,7 @@ func (l *loader) end() error {
 	if len(l.item) > 0 {
 		return l.bad("the end is not empty")
 	}
-	if !l.ahead && l.entry == windowAhead {
+	if !l.ahead && l.entry == aheadBytes {
 		return l.bad("format %d without an entry that is dated ahead", bodyFormatAhead)
 	}
 	if left := l.instruments | l.accounts | l.positions | l.cycles | l.window; left != 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -143,11 +144,11 @@ func TestLoadRefusesDamage(t *testing.T) {
 		return func(fs [][]byte) [][]byte {
 			i := first(fs, tagWindow) - 1
 			seq, n := binary.Uvarint(fs[i][1:])
-			var d position.Decoder
+			var d wire.Decoder
 			p, err := d.Position(fs[i][1+n:])
 			require.NoError(t, err)
 			f(p)
-			fs[i] = position.AppendPosition(binary.AppendUvarint([]byte{tagCycle}, seq), p)
+			fs[i] = wire.AppendPosition(binary.AppendUvarint([]byte{tagCycle}, seq), p)
 			return fs
 		}
 	}
@@ -216,7 +217,7 @@ func TestLoadRefusesDamage(t *testing.T) {
 		"an empty window":           func(fs [][]byte) [][]byte { fs[first(fs, tagWindow)] = []byte{tagWindow}; return fs },
 		"an epoch that is none": func(fs [][]byte) [][]byte {
 			c := position.Change{Kind: position.Marked, Parts: 1, Cause: mark("1", "X", "1", 1)}
-			fs[first(fs, tagEpoch)] = position.AppendChange([]byte{tagEpoch}, &c)
+			fs[first(fs, tagEpoch)] = wire.AppendChange([]byte{tagEpoch}, &c)
 			return fs
 		},
 	}

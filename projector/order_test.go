@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -138,7 +139,7 @@ func TestEventOrderCancelsAndReplaces(t *testing.T) {
 			if _, ok := m.(position.Correct); ok {
 				c.Kind = position.Corrected
 			}
-			records = append(records, projector.Record{Stamp: position.Stamp{Seq: seq, Epoch: 1}, Payload: position.AppendChange(nil, &c)})
+			records = append(records, projector.Record{Stamp: position.Stamp{Seq: seq, Epoch: 1}, Payload: wire.AppendChange(nil, &c)})
 		}
 	}
 	correct := func(id, of, qty string) position.Correct {

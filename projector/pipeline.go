@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -41,8 +42,8 @@ type chunk struct {
 // decoded is the changes of a chunk.
 type decoded struct {
 	changes []position.Change
-	prints  []position.Fingerprint // of the causes; of a mutation's first change only
-	failed  int                    // index of the record that err is about
+	prints  []wire.Fingerprint // of the causes; of a mutation's first change only
+	failed  int                // index of the record that err is about
 	err     error
 }
 
@@ -69,7 +70,7 @@ func (c *chunk) cut(n int) {
 func (c *chunk) full() bool { return len(c.stamps) >= chunkRecords || len(c.bytes) >= chunkBytes }
 
 // decode runs on a worker.
-func (c *chunk) decode(d *position.Decoder, bare bool) {
+func (c *chunk) decode(d *wire.Decoder, bare bool) {
 	c.changes, c.prints, c.err = c.changes[:0], c.prints[:0], nil
 	for i := range c.stamps {
 		change, err := d.Change(c.payload(i))
@@ -77,9 +78,9 @@ func (c *chunk) decode(d *position.Decoder, bare bool) {
 			c.failed, c.err = i, err
 			break
 		}
-		var cause position.Fingerprint
+		var cause wire.Fingerprint
 		if change.Part == 0 && change.Cause != nil && !bare {
-			cause = position.FingerprintOf(change.Cause)
+			cause = wire.FingerprintOf(change.Cause)
 		}
 		c.changes = append(c.changes, change)
 		c.prints = append(c.prints, cause)
@@ -109,7 +110,7 @@ type pipeline struct {
 // decoding is a pipeline that decodes whole changes; bare is without fingerprints.
 func decoding(head uint64, bare bool, apply func(*chunk) error) *pipeline {
 	worker := func() func(*chunk) {
-		var d position.Decoder
+		var d wire.Decoder
 		return func(c *chunk) { c.decode(&d, bare) }
 	}
 	return &pipeline{head: head, apply: apply, workers: []func() func(*chunk){worker}, each: runtime.GOMAXPROCS(0)}

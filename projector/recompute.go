@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -108,7 +109,7 @@ func (r *recomputer) batch(c *chunk, from, to int) error {
 		}
 	}
 	for i := from; i < min(to, from+len(s.Changes)); i++ {
-		r.buf = position.AppendChange(r.buf[:0], &s.Changes[i-from])
+		r.buf = wire.AppendChange(r.buf[:0], &s.Changes[i-from])
 		if !bytes.Equal(r.buf, c.payload(i)) {
 			return &MismatchError{
 				Seq: c.stamps[i].Seq, Reason: "the cause gives another change",
@@ -132,7 +133,7 @@ func (r *recomputer) batch(c *chunk, from, to int) error {
 // is the window that the book has, so a cause that it knows was recorded twice.
 func (r *recomputer) stage(c *chunk, from, to int) (*Staged, error) {
 	var causes []position.Mutation
-	var prints []position.Fingerprint
+	var prints []wire.Fingerprint
 	var at []uint64
 	for i := from; i < to; i++ {
 		if c.changes[i].Part == 0 {

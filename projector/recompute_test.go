@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -38,7 +39,7 @@ func TestRecomputeFindsWrongArithmetic(t *testing.T) {
 	l := newScribe(o)
 	l.work(newRand(t), 120, nil)
 	o = l.options(o)
-	var d position.Decoder
+	var d wire.Decoder
 	planted := 0
 	for i, r := range l.records {
 		c, err := d.Change(r.Payload)
@@ -57,7 +58,7 @@ func TestRecomputeFindsWrongArithmetic(t *testing.T) {
 		}
 		planted++
 		records := slices.Clone(l.records)
-		records[i].Payload = position.AppendChange(nil, &c)
+		records[i].Payload = wire.AppendChange(nil, &c)
 		require.NoError(t, projector.New(o).Replay(stream(records), projector.Until{}), "a replay believes it")
 		err = projector.New(o).Recompute(stream(records))
 		require.ErrorIs(t, err, projector.ErrMismatch)
@@ -77,13 +78,13 @@ func TestRecomputeFindsOtherLies(t *testing.T) {
 	l.apply(t, fill("1", k, position.Buy, "1", "10", 1))
 	l.apply(t, fill("2", k, position.Sell, "3", "10", 2)) // flips: records 3 and 4
 	l.apply(t, fill("3", k, position.Buy, "1", "10", 3))
-	var d position.Decoder
+	var d wire.Decoder
 	edit := func(i int, f func(c *position.Change)) func(rs []projector.Record) []projector.Record {
 		return func(rs []projector.Record) []projector.Record {
 			c, err := d.Change(rs[i].Payload)
 			require.NoError(t, err)
 			f(&c)
-			rs[i].Payload = position.AppendChange(nil, &c)
+			rs[i].Payload = wire.AppendChange(nil, &c)
 			return rs
 		}
 	}
@@ -309,13 +310,13 @@ func TestRecomputeByTheArithmeticOfTheEpoch(t *testing.T) {
 
 	for _, arithmetic := range []uint32{1, position.ArithmeticVersion} {
 		mixed := slices.Clone(l.records)
-		var d position.Decoder
+		var d wire.Decoder
 		for i, r := range mixed {
 			c, err := d.Change(r.Payload)
 			require.NoError(t, err)
 			if c.Epoch != nil {
 				c.Epoch.Arithmetic = arithmetic
-				mixed[i].Payload = position.AppendChange(nil, &c)
+				mixed[i].Payload = wire.AppendChange(nil, &c)
 			}
 		}
 		require.ErrorIs(t, projector.New(l.options(projector.Options{})).Recompute(stream(mixed)), projector.ErrMismatch)

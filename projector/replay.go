@@ -88,7 +88,7 @@ func (r *replayer) step(t *step, stamp position.Stamp, more bool) error {
 		}
 	}
 	if t.part == 0 && (t.other == nil || t.other.Epoch == nil) { // a mutation is remembered once for all its changes
-		b.window.Add(position.WindowEntry{Fingerprint: t.print, First: stamp.Seq, Time: t.time, Ahead: t.time.AheadOf(stamp.Time), Count: t.parts})
+		b.window.Add(windowEntry{Fingerprint: t.print, First: stamp.Seq, Time: t.time, Ahead: t.time.AheadOf(stamp.Time), Count: t.parts})
 	}
 	b.head.seq, b.head.time, b.head.epoch = stamp.Seq, stamp.Time, stamp.Epoch
 	return nil

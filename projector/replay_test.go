@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -200,10 +201,10 @@ func TestReplayRefusesDisorder(t *testing.T) {
 		"repeated":       {func(rs []projector.Record) []projector.Record { return slices.Insert(rs, 2, rs[1]) }, 3},
 		"split mutation": {func(rs []projector.Record) []projector.Record { rs[2].More = false; return rs }, 3},
 		"lone half": {func(rs []projector.Record) []projector.Record {
-			c, err := new(position.Decoder).Change(rs[2].Payload)
+			c, err := new(wire.Decoder).Change(rs[2].Payload)
 			require.NoError(t, err)
 			c.Parts = 1
-			rs[2].Payload, rs[2].More = position.AppendChange(nil, &c), false
+			rs[2].Payload, rs[2].More = wire.AppendChange(nil, &c), false
 			return rs
 		}, 4},
 		"two first halves": {func(rs []projector.Record) []projector.Record { rs[3].Payload = rs[2].Payload; return rs }, 4},

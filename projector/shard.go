@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"runtime"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -19,15 +20,15 @@ type shard struct {
 	book   *Book
 	no     uint8
 	shelf  *shelf // as it was before the replay
-	decode position.Decoder
-	rec    position.Recorded
+	decode wire.Decoder
+	rec    wire.Recorded
 	index  index    // of met, by the hash of a key's binary form
 	met    []*entry // in order
 }
 
 // entry is one key in a replay, with what its last record has left.
 type entry struct {
-	position.KnownKey
+	wire.KnownKey
 
 	first uint64             // the record that it was met with
 	slot  uint32             // noSlot: the book has none for it
@@ -59,7 +60,7 @@ type sharded struct {
 type step struct {
 	part, parts uint32
 	time        position.Time // event time
-	print       position.Fingerprint
+	print       wire.Fingerprint
 	other       *position.Change // where it leads to no position
 }
 
@@ -86,7 +87,7 @@ func (b *Book) shards(held *shelf) []*shard {
 func (c *chunk) share(seed maphash.Seed, shards int) {
 	c.shard, c.tags, c.keys = c.shard[:0], c.tags[:0], c.keys[:0]
 	for i := range c.stamps {
-		key := position.KeyOf(c.payload(i))
+		key := wire.KeyOf(c.payload(i))
 		hash := maphash.Bytes(seed, key)
 		c.shard = append(c.shard, uint8(uint32(hash)%uint32(shards)))
 		c.tags = append(c.tags, uint32(hash>>32))
@@ -119,7 +120,7 @@ func (s *shard) work(c *chunk) {
 func (s *shard) take(c *chunk, i int) (late bool, err error) {
 	seq, rec := c.stamps[i].Seq, &s.rec
 	e := s.entry(c.tags[i], c.keys[i], seq)
-	var known *position.KnownKey
+	var known *wire.KnownKey
 	var room *position.Position
 	var old before
 	if e != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -45,10 +46,10 @@ func TestReplayTellsTheFirstBadRecord(t *testing.T) {
 			if rnd.IntN(2) == 0 {
 				bad[i].Payload = []byte{0xff}
 			} else {
-				c, err := new(position.Decoder).Change(l.records[i].Payload)
+				c, err := new(wire.Decoder).Change(l.records[i].Payload)
 				require.NoError(t, err)
 				c.Prev++
-				bad[i].Payload = position.AppendChange(nil, &c)
+				bad[i].Payload = wire.AppendChange(nil, &c)
 			}
 		}
 		err := projector.New(projector.Options{}).Replay(stream(bad), projector.Until{})
@@ -71,11 +72,11 @@ func TestReplayRefusesWhatNoFoldMakes(t *testing.T) {
 			c.Cause = f
 		},
 	} {
-		c, err := new(position.Decoder).Change(l.records[last].Payload)
+		c, err := new(wire.Decoder).Change(l.records[last].Payload)
 		require.NoError(t, err)
 		bend(&c)
 		bad := slices.Clone(l.records)
-		bad[last].Payload = position.AppendChange(nil, &c)
+		bad[last].Payload = wire.AppendChange(nil, &c)
 		err = projector.New(projector.Options{}).Replay(stream(bad), projector.Until{})
 		require.ErrorContains(t, err, want)
 		var at *projector.RecordError

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -30,14 +31,14 @@ type Staged struct {
 	instruments []write[position.Instrument]
 	accounts    []write[position.Account]
 	cycles      []cycleStep
-	entries     []position.WindowEntry
+	entries     []windowEntry
 
 	// Room for a plain fill, so that it allocates its image only.
 	room struct {
 		changes   [1]position.Change
 		outcomes  [1]Outcome
 		positions [2]write[position.Position]
-		entries   [1]position.WindowEntry
+		entries   [1]windowEntry
 	}
 }
 
@@ -72,17 +73,17 @@ func (b *Book) Stage(at position.Time, ms []position.Mutation, insist bool) (*St
 // StagePrinted is Stage for a caller that has the fingerprints of the mutations
 // already, computed on another goroutine perhaps, and answers for the history itself.
 // With prints nil it computes them.
-func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []position.Fingerprint, insist bool, past History) (*Staged, error) {
+func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []wire.Fingerprint, insist bool, past History) (*Staged, error) {
 	b.ready()
 	s := b.blank()
 	s.At, s.base, s.folded = at, b.head.seq, true
 	s.Changes, s.Outcomes = s.room.changes[:0], s.room.outcomes[:0]
 	s.positions, s.entries = s.room.positions[:0], s.room.entries[:0]
-	var room [1]position.Fingerprint
+	var room [1]wire.Fingerprint
 	if prints == nil {
 		prints = room[:0]
 		for _, m := range ms {
-			prints = append(prints, position.FingerprintOf(m))
+			prints = append(prints, wire.FingerprintOf(m))
 		}
 	}
 	b.staging.reset(len(ms) > 1, ^uint64(0))
@@ -167,7 +168,7 @@ func (b *Book) StageEpoch(at position.Time, epoch uint64, e position.Epoch) *Sta
 
 // recognise fills in the outcomes of the members that the window knows, and
 // returns the index of one of them, −1 if there is none.
-func (b *Book) recognise(s *Staged, ms []position.Mutation, prints []position.Fingerprint) (known int, err error) {
+func (b *Book) recognise(s *Staged, ms []position.Mutation, prints []wire.Fingerprint) (known int, err error) {
 	known = -1
 	for i, m := range ms {
 		e, ok := b.find(prints[i].ID)
@@ -204,7 +205,7 @@ func (b *Book) recognise(s *Staged, ms []position.Mutation, prints []position.Fi
 
 // find looks an id up in the window. A recomputation looks no further than earlier
 // builds did, which applied again what was dated ahead once they had no room for it.
-func (b *Book) find(id [16]byte) (position.WindowEntry, bool) {
+func (b *Book) find(id [16]byte) (windowEntry, bool) {
 	if b.recomputing {
 		return b.window.FindLast(id)
 	}
@@ -212,7 +213,7 @@ func (b *Book) find(id [16]byte) (position.WindowEntry, bool) {
 }
 
 // member stages a mutation that the window does not know.
-func (b *Book) member(s *Staged, i int, m position.Mutation, fp position.Fingerprint, insist bool) error {
+func (b *Book) member(s *Staged, i int, m position.Mutation, fp wire.Fingerprint, insist bool) error {
 	st, n := &b.staging, len(s.Changes)
 	all, err := b.rules.AppendFold(s.Changes, st, m)
 	at := m.EventTime()
@@ -239,7 +240,7 @@ func (b *Book) member(s *Staged, i int, m position.Mutation, fp position.Fingerp
 	s.Changes = all
 	count := uint32(len(changes))
 	s.Outcomes[i] = Outcome{First: first, Last: first + uint64(count) - 1}
-	s.entries = append(s.entries, position.WindowEntry{Fingerprint: fp, First: first, Time: at, Ahead: ahead, Count: count})
+	s.entries = append(s.entries, windowEntry{Fingerprint: fp, First: first, Time: at, Ahead: ahead, Count: count})
 	s.Ahead = max(s.Ahead, ahead)
 	return nil
 }

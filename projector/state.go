@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -77,7 +78,7 @@ func (st *staging) History(key position.Key, fill string) (*position.History, er
 			Reason: fmt.Sprintf("%q cannot be refolded here: the batch has changed %s before; busts and corrections come first, or alone", fill, key),
 		}
 	}
-	e, known := b.window.Find(position.FingerprintOf(position.Mark{Meta: position.Meta{Ident: fill}}).ID)
+	e, known := b.window.Find(wire.FingerprintOf(position.Mark{Meta: position.Meta{Ident: fill}}).ID)
 	switch {
 	case !known && b.window.Horizon() == 0: // it has forgotten nothing
 		return nil, fmt.Errorf("%w: no mutation has the id %q", position.ErrUnknownFill, fill)

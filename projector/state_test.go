@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -180,13 +181,13 @@ func TestReplayRefusesLotsThatDoNotFollow(t *testing.T) {
 	for name, bend := range bends {
 		bent := 0
 		for i, r := range l.records {
-			c, err := new(position.Decoder).Change(r.Payload)
+			c, err := new(wire.Decoder).Change(r.Payload)
 			require.NoError(t, err)
 			if c.After == nil || !bend(&c) {
 				continue
 			}
 			records := slices.Clone(l.records)
-			records[i].Payload = position.AppendChange(nil, &c)
+			records[i].Payload = wire.AppendChange(nil, &c)
 			err = projector.New(o).Replay(stream(records), projector.Until{})
 			var at *projector.RecordError
 			require.ErrorAs(t, err, &at, name)

@@ -1,6 +1,9 @@
 package projector
 
-import "github.com/moneyprinter/holdfast/position"
+import (
+	"github.com/moneyprinter/holdfast/internal/wire"
+	"github.com/moneyprinter/holdfast/position"
+)
 
 // warmed bounds how many mutations Warm looks at.
 const warmed = 16
@@ -10,7 +13,7 @@ const warmed = 16
 // wait for its own. It changes nothing but the time that staging takes, and looks
 // at the first 16. It is the writer's, who knows what it stages next; Stage does it
 // for the members of a batch.
-func (b *Book) Warm(ms []position.Mutation, prints []position.Fingerprint) {
+func (b *Book) Warm(ms []position.Mutation, prints []wire.Fingerprint) {
 	b.ready()
 	var tags [warmed]uint32
 	var images [warmed]*position.Position

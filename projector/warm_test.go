@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -24,9 +25,9 @@ func TestWarmChangesNothing(t *testing.T) {
 			}
 			ms = append(ms, fill(strconv.Itoa(i), key("A"+strconv.Itoa(i%7), "X"), side, "1", "10", position.Time(2+i)))
 		}
-		prints := make([]position.Fingerprint, len(ms))
+		prints := make([]wire.Fingerprint, len(ms))
 		for i := 3; i < len(ms); i++ {
-			prints[i] = position.FingerprintOf(ms[i])
+			prints[i] = wire.FingerprintOf(ms[i])
 		}
 		for i := 3; i < len(ms); i++ {
 			first := max(0, i-i%5-3)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -68,7 +69,7 @@ func (l *scribe) options(o projector.Options) projector.Options {
 
 // historyIn reads a history from records that begin with the first one.
 func historyIn(records []projector.Record, key position.Key, fill string, first uint64) (*position.History, error) {
-	var d position.Decoder
+	var d wire.Decoder
 	var h *position.History
 	for i, r := range records {
 		c, err := d.Change(r.Payload)
@@ -152,7 +153,7 @@ func (l *scribe) note(s *projector.Staged) {
 		l.records = append(l.records, projector.Record{
 			Stamp:   position.Stamp{Seq: head + 1 + uint64(i), Epoch: l.epoch, Time: s.At},
 			More:    i < len(s.Changes)-1,
-			Payload: position.AppendChange(nil, &s.Changes[i]),
+			Payload: wire.AppendChange(nil, &s.Changes[i]),
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/daemon"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/internal/yardstick"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
@@ -84,12 +85,12 @@ func (b *bench) encode(changes []position.Change) ([][]byte, stepCost) {
 	buf := make([]byte, 0, 1<<16)
 	began := time.Now()
 	for i := range changes {
-		buf = position.AppendChange(buf[:0], &changes[i])
+		buf = wire.AppendChange(buf[:0], &changes[i])
 		total += len(buf)
 	}
 	cost := stepCost{Step: "encode", NS: perChange(began, len(changes)), Bytes: int64(total / max(len(changes), 1)), What: "binary form of the change"}
 	for i := range changes {
-		encoded[i] = position.AppendChange(nil, &changes[i])
+		encoded[i] = wire.AppendChange(nil, &changes[i])
 	}
 	return encoded, cost
 }

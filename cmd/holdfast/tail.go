@@ -14,6 +14,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -100,7 +101,7 @@ func (a *app) tail(ctx context.Context, f *tailFlags) error {
 
 // catchUp prints what the cursor has not read yet.
 func catchUp(ctx context.Context, cursor *journal.Cursor, s *render.Sheet[render.ChangeRow]) error {
-	var d position.Decoder
+	var d wire.Decoder
 	var buf []byte
 	for ctx.Err() == nil {
 		rec, err := cursor.Next(math.MaxUint64)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -285,7 +286,7 @@ func TestDeepVerificationFindsWrongArithmetic(t *testing.T) {
 	log, err := journal.OpenReader(dir)
 	require.NoError(t, err)
 	b, wrong := wal.NewBatch(), uint64(20+rand.IntN(20))
-	var d position.Decoder
+	var d wire.Decoder
 	for rec, err := range log.Records(1) {
 		require.NoError(t, err)
 		payload := rec.Payload
@@ -294,7 +295,7 @@ func TestDeepVerificationFindsWrongArithmetic(t *testing.T) {
 			require.NoError(t, err)
 			c.After.Totals.Realized, err = c.After.Totals.Realized.Add(position.MustParse("0.01"))
 			require.NoError(t, err)
-			payload = position.AppendChange(nil, &c)
+			payload = wire.AppendChange(nil, &c)
 		}
 		b.Append(payload, rec.Flags, rec.Time)
 	}

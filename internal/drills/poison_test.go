@@ -12,6 +12,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -25,7 +26,7 @@ func survives(t *testing.T, l *holdfast.Ledger, o holdfast.Options) *holdfast.Le
 	for e, err := range l.History(t.Context(), holdfast.Filter{Records: true}) {
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(position.AppendChangeJSON(nil, e.Stamp, &e.Change)), largestEvent, "seq %d", e.Seq)
-		require.LessOrEqual(t, len(position.AppendChange(nil, &e.Change)), position.MaxChange, "seq %d", e.Seq)
+		require.LessOrEqual(t, len(wire.AppendChange(nil, &e.Change)), wire.MaxChange, "seq %d", e.Seq)
 	}
 	deep(t, l)
 	want := ledgertest.Digest(l)
@@ -252,7 +253,7 @@ func TestSmallChangesArePublishable(t *testing.T) {
 	} {
 		p := &position.Position{Key: position.Key{Account: "A", Instrument: "I"}, Terms: terms(), Qty: *dec("1"), Lots: &position.Lots{}}
 		c := position.Change{Kind: position.Closed, Parts: 1, Cause: ledgertest.Fill("f", "A", "I", position.Buy, "1", "1"), After: p}
-		for i := 0; position.ChangeBound(&c) <= rendered; i++ {
+		for i := 0; wire.ChangeBound(&c) <= rendered; i++ {
 			build(&c, i)
 		}
 		worst = max(worst, len(position.AppendChangeJSON(nil, position.Stamp{}, &c)))

@@ -36,7 +36,7 @@ func snapshots() []bug {
 			"	return d.Terms.contradiction()\n", "	return nil\n"), by("./position", "^TestTermsThatCannotBeRight$")},
 		{"judge anew the terms that a journal holds", in("position/define.go",
 			"		return d.validateForm()\n", "		return d.Validate()\n"), by("./projector", "^TestTermsOfEarlierBuilds$")},
-		{"forget what is dated ahead of its record", in("position/kept.go",
+		{"forget what is dated ahead of its record", in("projector/kept.go",
 			"	if e.Time <= v.horizon {\n		return\n	}\n	if w.kept.byID", "	if e.Time > 0 {\n		return\n	}\n	if w.kept.byID"), by("./projector", "^TestResendIsNeverAppliedTwice$")},
 		{"forget in a snapshot that an entry is dated ahead", in("projector/load.go",
 			"e.Ahead = time.Duration(binary", "_ = time.Duration(binary"), by("./projector", "^TestResendIsNeverAppliedTwice$")},

@@ -1,6 +1,10 @@
-package position
+package wire
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+
+	"github.com/moneyprinter/holdfast/position"
+)
 
 // Fingerprint is what the dedupe window keeps of a mutation: enough to tell a
 // retry (same id, same content) from an id that was used for something else.
@@ -14,11 +18,11 @@ type Fingerprint struct {
 // FingerprintOf returns the fingerprint of a mutation. A retry may carry a new
 // time, because an engine that lost its answer may have lost its clock reading
 // too.
-func FingerprintOf(m Mutation) Fingerprint {
+func FingerprintOf(m position.Mutation) Fingerprint {
 	var buf [512]byte // a fill with names of usual length fits
 	var from origin
 	// Nearly all are fills, and copied out of the interface once only.
-	if f, ok := m.(Fill); ok {
+	if f, ok := m.(position.Fill); ok {
 		w, n := roomFor(buf[:0], fillBound(&f))
 		return printOf(w[:w.fillOf(n, &f, false, &from)], buf[:0], f.Ident)
 	}

@@ -1,4 +1,4 @@
-package position_test
+package wire_test
 
 import (
 	"bytes"
@@ -11,18 +11,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/internal/sample"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 func TestNewerFormatIsRefusedByName(t *testing.T) {
 	c := sample.Changes()["fill_opened"]
-	b := position.AppendChange(nil, &c)
-	var d position.Decoder
+	b := wire.AppendChange(nil, &c)
+	var d wire.Decoder
 
 	_, err := d.Change(append(slices.Clip(b), 17<<3|2|0x80, 17>>4, 1, 'x'))
 	require.ErrorIs(t, err, position.ErrFormat)
 	require.EqualError(t, err, "position: bad encoding: change, field 17 of wire type 2 is not known to this version")
-	var fe *position.FormatError
+	var fe *wire.FormatError
 	require.ErrorAs(t, err, &fe)
 	require.Equal(t, uint32(17), fe.Field)
 
@@ -34,7 +35,7 @@ func TestNewerFormatIsRefusedByName(t *testing.T) {
 	_, err = d.Mutation([]byte{13<<3 | 2, 0})
 	require.EqualError(t, err, "position: bad encoding: mutation, field 13 of wire type 2 is not known to this version")
 
-	p := position.AppendPosition(nil, c.After)
+	p := wire.AppendPosition(nil, c.After)
 	_, err = d.Position(append(p, 0xda, 1, 0))
 	require.EqualError(t, err, "position: bad encoding: position, field 27 of wire type 2 is not known to this version")
 }
@@ -73,17 +74,17 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 		"smallest 128-bit number":   {append(append([]byte{18, 21, 10, 1, 'a', 18, 16}, make([]byte, 15)...), 0x80), "no decimal"},
 		"currencies unsorted":       {[]byte{18, 6, 10, 1, 'b', 18, 1, 5, 18, 6, 10, 1, 'a', 18, 1, 5}, "not smaller"},
 		"currency twice":            {[]byte{18, 6, 10, 1, 'a', 18, 1, 5, 18, 6, 10, 1, 'a', 18, 1, 5}, "not smaller"},
-		"input above the limit":     {make([]byte, position.MaxChange+1), "at most 524288"},
+		"input above the limit":     {make([]byte, wire.MaxChange+1), "at most 524288"},
 		"more than MaxCurrencies":   {manyCurrencies(position.MaxCurrencies + 1), "more than 64 currencies"},
 		"unknown field of a nested": {[]byte{18, 8, 10, 1, 'a', 18, 1, 5, 24, 1}, "account.amount, field 3 of wire type 0 is not known"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := new(position.Decoder).Account(c.account)
+			_, err := new(wire.Decoder).Account(c.account)
 			require.ErrorIs(t, err, position.ErrFormat)
 			require.ErrorContains(t, err, c.reason)
 		})
 	}
-	_, err := new(position.Decoder).Account(manyCurrencies(position.MaxCurrencies))
+	_, err := new(wire.Decoder).Account(manyCurrencies(position.MaxCurrencies))
 	require.NoError(t, err)
 }
 
@@ -117,7 +118,7 @@ func TestShapeOfChanges(t *testing.T) {
 		"uses, no position":    {Kind: position.Marked, Cause: marked.Cause, Consumed: []position.LotUse{{ID: 1}}},
 		"opened by instrument": {Kind: position.Opened, Cause: sample.Fill(), Instrument: split.Instrument},
 	} {
-		_, err := new(position.Decoder).Change(position.AppendChange(nil, &c))
+		_, err := new(wire.Decoder).Change(wire.AppendChange(nil, &c))
 		require.ErrorIs(t, err, position.ErrFormat, name)
 		require.ErrorContains(t, err, "change, field 1 ", name)
 	}
@@ -134,7 +135,7 @@ func TestShapeOfChanges(t *testing.T) {
 		for k := position.Opened; k <= position.EpochBegun; k++ {
 			x := c
 			x.Kind = k
-			_, err := new(position.Decoder).Change(position.AppendChange(nil, &x))
+			_, err := new(wire.Decoder).Change(wire.AppendChange(nil, &x))
 			require.True(t, err == nil || !kinds[k] || k == position.AccountSet || k == position.Charged, "%s as %s: %v", name, k, err)
 			require.True(t, err != nil || kinds[k], "%s as %s", name, k)
 		}
@@ -144,10 +145,10 @@ func TestShapeOfChanges(t *testing.T) {
 // What is left out has one form: to write it all the same is an error.
 func TestWhatTheCauseSaysIsNotRepeated(t *testing.T) {
 	fill := sample.Fill()
-	key := position.AppendPosition(nil, &position.Position{Key: fill.Key})
+	key := wire.AppendPosition(nil, &position.Position{Key: fill.Key})
 	moment := binary.LittleEndian.AppendUint64(nil, uint64(sample.Time))
 	after := func(fields ...byte) []byte {
-		b := position.AppendMutation(nil, fill)
+		b := wire.AppendMutation(nil, fill)
 		b = append([]byte{8, 1, 5<<3 | 2, byte(len(b))}, b...) // kind, cause
 		return append(append(b, 10<<3|2, byte(len(fields))), fields...)
 	}
@@ -184,10 +185,10 @@ func TestWhatTheCauseSaysIsNotRepeated(t *testing.T) {
 		"the number of lots":  {after(0xca, 1, 2, 8, 1), ""},
 		"a short digest":      {after(0xca, 1, 3, 26, 1, 1), "change.after.lots, field 3 is not 16 bytes"},
 	} {
-		got, err := new(position.Decoder).Change(c.change)
+		got, err := new(wire.Decoder).Change(c.change)
 		if c.reason == "" {
 			require.NoError(t, err, name)
-			require.Equal(t, c.change, position.AppendChange(nil, &got), name)
+			require.Equal(t, c.change, wire.AppendChange(nil, &got), name)
 			continue
 		}
 		require.ErrorIs(t, err, position.ErrFormat, name)
@@ -198,22 +199,22 @@ func TestWhatTheCauseSaysIsNotRepeated(t *testing.T) {
 func TestLotsOfAPositionAreChecked(t *testing.T) {
 	p := sample.OpenPosition()
 	p.Lots.Open[0], p.Lots.Open[1] = p.Lots.Open[1], p.Lots.Open[0]
-	_, err := new(position.Decoder).Position(position.AppendPosition(nil, p))
+	_, err := new(wire.Decoder).Position(wire.AppendPosition(nil, p))
 	require.ErrorContains(t, err, "position.lots, field 4 is not in the order of opening")
 
 	p = sample.OpenPosition()
 	p.Lots.Open[1] = p.Lots.Open[0]
-	_, err = new(position.Decoder).Position(position.AppendPosition(nil, p))
+	_, err = new(wire.Decoder).Position(wire.AppendPosition(nil, p))
 	require.ErrorContains(t, err, "position.lots, field 4 is not in the order of opening")
 
 	p = sample.OpenPosition()
 	p.Lots.Next = 9
-	_, err = new(position.Decoder).Position(position.AppendPosition(nil, p))
+	_, err = new(wire.Decoder).Position(wire.AppendPosition(nil, p))
 	require.ErrorContains(t, err, "position.lots, field 4 holds the number 9, the next one is 9")
 
-	_, err = new(position.Decoder).Position([]byte{0xca, 1, 2, 8, 1})
+	_, err = new(wire.Decoder).Position([]byte{0xca, 1, 2, 8, 1})
 	require.ErrorContains(t, err, "position.lots, field 1 of wire type 0 is not known")
-	_, err = new(position.Decoder).Position([]byte{0xb1, 1, 0, 0, 0, 0, 0, 0, 0, 0})
+	_, err = new(wire.Decoder).Position([]byte{0xb1, 1, 0, 0, 0, 0, 0, 0, 0, 0})
 	require.ErrorContains(t, err, "position, field 22 is the time 0")
 }
 
@@ -241,11 +242,11 @@ func TestLongTextsAreRefused(t *testing.T) {
 		"settle, field 6 has": position.Settle{Reason: position.WriteOff + 1},
 		"charge, field 4 has": position.Charge{Kind: position.RealizedCharge + 1},
 	} {
-		_, err := new(position.Decoder).Mutation(position.AppendMutation(nil, m))
+		_, err := new(wire.Decoder).Mutation(wire.AppendMutation(nil, m))
 		require.ErrorContains(t, err, "mutation."+field)
 	}
 	adjust := position.Adjust{Reason: long(position.MaxReason), Ref: long(position.MaxName)}
-	got, err := new(position.Decoder).Mutation(position.AppendMutation(nil, adjust))
+	got, err := new(wire.Decoder).Mutation(wire.AppendMutation(nil, adjust))
 	require.NoError(t, err)
 	require.Equal(t, adjust, got)
 }

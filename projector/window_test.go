@@ -1,4 +1,4 @@
-package position_test
+package projector
 
 import (
 	"encoding/binary"
@@ -9,19 +9,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// plainWindow is what a Window must be: a list, searched from its end, of which the
+// plainWindow is what a window must be: a list, searched from its end, of which the
 // last size entries are the window and those before it are what is kept apart.
 type plainWindow struct {
 	size    int
 	apart   int
-	entries []position.WindowEntry
+	entries []windowEntry
 	horizon position.Time
 }
 
-func (p *plainWindow) add(e position.WindowEntry) {
+func (p *plainWindow) add(e windowEntry) {
 	if len(p.entries)-p.apart == p.size {
 		p.leave(p.entries[p.apart])
 	}
@@ -30,7 +31,7 @@ func (p *plainWindow) add(e position.WindowEntry) {
 
 // leave moves the horizon as far as the oldest entry of the window may, and drops
 // what it has passed.
-func (p *plainWindow) leave(oldest position.WindowEntry) {
+func (p *plainWindow) leave(oldest windowEntry) {
 	switch {
 	case oldest.Ahead == 0:
 		p.horizon = max(p.horizon, oldest.Time)
@@ -39,7 +40,7 @@ func (p *plainWindow) leave(oldest position.WindowEntry) {
 	}
 	kept := p.entries[:p.apart+1]
 	p.entries = p.entries[p.apart+1:]
-	kept = slices.DeleteFunc(slices.Clone(kept), func(e position.WindowEntry) bool { return e.Time <= p.horizon })
+	kept = slices.DeleteFunc(slices.Clone(kept), func(e windowEntry) bool { return e.Time <= p.horizon })
 	p.apart = len(kept)
 	p.entries = append(kept, p.entries...)
 }
@@ -51,22 +52,22 @@ func (p *plainWindow) full() bool {
 	}
 	oldest := p.entries[p.apart]
 	horizon := max(p.horizon, oldest.Time-position.Time(oldest.Ahead))
-	return !slices.ContainsFunc(p.entries[:p.apart], func(e position.WindowEntry) bool { return e.Time <= horizon })
+	return !slices.ContainsFunc(p.entries[:p.apart], func(e windowEntry) bool { return e.Time <= horizon })
 }
 
-func (p *plainWindow) find(id [16]byte) (position.WindowEntry, bool) {
+func (p *plainWindow) find(id [16]byte) (windowEntry, bool) {
 	for _, e := range slices.Backward(p.entries) {
 		if e.ID == id {
 			return e, true
 		}
 	}
-	return position.WindowEntry{}, false
+	return windowEntry{}, false
 }
 
-// entry has an id whose index home is one of few, so that probes are long and
+// drawEntry returns an entry that has an id whose index home is one of few, so that probes are long and
 // wrap around the end of the index.
-func entry(rnd *rand.Rand, seq uint64) position.WindowEntry {
-	e := position.WindowEntry{First: seq, Time: position.Time(rnd.Int64N(1000) + 1), Count: uint32(rnd.IntN(3) + 1)}
+func drawEntry(rnd *rand.Rand, seq uint64) windowEntry {
+	e := windowEntry{First: seq, Time: position.Time(rnd.Int64N(1000) + 1), Count: uint32(rnd.IntN(3) + 1)}
 	tag := rnd.Uint32N(8) - 4 // 0 … 3 and the last four of 2³²
 	binary.BigEndian.PutUint32(e.ID[:], tag)
 	binary.BigEndian.PutUint64(e.ID[8:], rnd.Uint64N(3000))
@@ -82,22 +83,22 @@ func TestWindowAgainstList(t *testing.T) {
 		seed := rand.Uint64()
 		t.Logf("size %d seed %d", size, seed)
 		rnd := rand.New(rand.NewPCG(seed, 0))
-		w, plain := position.NewWindow(size), &plainWindow{size: size}
+		w, plain := newWindow(size), &plainWindow{size: size}
 		require.Equal(t, size, w.Size())
 		type frozen struct {
-			view    position.WindowView
-			entries []position.WindowEntry
+			view    windowView
+			entries []windowEntry
 			horizon position.Time
 		}
 		var views []frozen
 		for seq := uint64(1); seq < 6000; seq++ {
-			e := entry(rnd, seq)
-			next := []position.Fingerprint{e.Fingerprint, entry(rnd, 0).Fingerprint, entry(rnd, 0).Fingerprint}
+			e := drawEntry(rnd, seq)
+			next := []wire.Fingerprint{e.Fingerprint, drawEntry(rnd, 0).Fingerprint, drawEntry(rnd, 0).Fingerprint}
 			w.Warm(next[:rnd.IntN(len(next)+1)])
 			w.Add(e)
 			plain.add(e)
 			for range 3 {
-				id := entry(rnd, 0).ID
+				id := drawEntry(rnd, 0).ID
 				if rnd.IntN(2) == 0 {
 					id = plain.entries[rnd.IntN(len(plain.entries))].ID
 				}
@@ -129,17 +130,19 @@ func TestWindowAgainstList(t *testing.T) {
 // clocks may differ or by more, among others.
 func TestWindowKeepsWhatIsAhead(t *testing.T) {
 	for _, size := range []int{1, 3, 100, 1100} {
-		rnd := seeded(t)
-		w, plain := position.NewWindow(size), &plainWindow{size: size}
-		var view position.WindowView
-		var then []position.WindowEntry
+		seed := rand.Uint64()
+		t.Logf("size %d seed %d", size, seed)
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		w, plain := newWindow(size), &plainWindow{size: size}
+		var view windowView
+		var then []windowEntry
 		clock, most, full := position.Time(1_000_000_000_000), 0, 0
 		for seq := range uint64(9000) {
 			burst := seq%4500 < 3500
 			if clock += position.Time(rnd.Int64N(int64(time.Second))); !burst {
 				clock += position.Time(10 * time.Second) // hours pass, so that most of what is kept is dropped
 			}
-			e := position.WindowEntry{First: seq + 1, Count: 1, Time: clock}
+			e := windowEntry{First: seq + 1, Count: 1, Time: clock}
 			binary.BigEndian.PutUint64(e.ID[:], rnd.Uint64())
 			if burst && rnd.IntN(4) > 0 {
 				e.Ahead = []time.Duration{time.Second, time.Hour, time.Hour, 24 * time.Hour}[rnd.IntN(4)]
@@ -171,7 +174,7 @@ func TestWindowKeepsWhatIsAhead(t *testing.T) {
 	}
 }
 
-func entriesOf(v position.WindowView) (all []position.WindowEntry) {
+func entriesOf(v windowView) (all []windowEntry) {
 	for e := range v.All() {
 		all = append(all, *e)
 	}
@@ -179,15 +182,15 @@ func entriesOf(v position.WindowView) (all []position.WindowEntry) {
 }
 
 func TestWindowForgotten(t *testing.T) {
-	w := position.NewWindow(1)
+	w := newWindow(1)
 	require.False(t, w.Forgotten(1), "nothing was forgotten")
-	w.Add(position.WindowEntry{Fingerprint: position.Fingerprint{ID: [16]byte{1}}, First: 1, Time: 10, Count: 1})
+	w.Add(windowEntry{Fingerprint: wire.Fingerprint{ID: [16]byte{1}}, First: 1, Time: 10, Count: 1})
 	require.False(t, w.Forgotten(1))
-	w.Add(position.WindowEntry{Fingerprint: position.Fingerprint{ID: [16]byte{2}}, First: 2, Time: 5, Count: 1})
+	w.Add(windowEntry{Fingerprint: wire.Fingerprint{ID: [16]byte{2}}, First: 2, Time: 5, Count: 1})
 	require.True(t, w.Forgotten(10), "the forgotten one had this very time")
 	require.True(t, w.Forgotten(9))
 	require.False(t, w.Forgotten(11))
-	w.Add(position.WindowEntry{Fingerprint: position.Fingerprint{ID: [16]byte{3}}, First: 3, Time: 50, Count: 1})
+	w.Add(windowEntry{Fingerprint: wire.Fingerprint{ID: [16]byte{3}}, First: 3, Time: 50, Count: 1})
 	require.Equal(t, position.Time(10), w.Horizon(), "the horizon never moves down")
 	w.Forget(7)
 	require.Equal(t, position.Time(10), w.Horizon())
@@ -196,9 +199,9 @@ func TestWindowForgotten(t *testing.T) {
 }
 
 func TestWindowDefaults(t *testing.T) {
-	require.Equal(t, position.DefaultWindow, position.NewWindow(0).Size())
-	require.Less(t, position.NewWindow(1<<40).Size(), 1<<32)
-	var zero position.WindowView
+	require.Equal(t, DefaultWindow, newWindow(0).Size())
+	require.Less(t, newWindow(1<<40).Size(), 1<<32)
+	var zero windowView
 	require.Zero(t, zero.Len())
 	for range zero.All() {
 		t.Fatal("an empty view yields nothing")
@@ -209,7 +212,7 @@ func TestWindowDefaults(t *testing.T) {
 // looked up and added, the oldest one forgotten.
 func BenchmarkWindow(b *testing.B) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	w := position.NewWindow(0)
+	w := newWindow(0)
 	id := func() (id [16]byte) {
 		binary.LittleEndian.PutUint64(id[:], rnd.Uint64())
 		binary.LittleEndian.PutUint64(id[8:], rnd.Uint64())
@@ -217,7 +220,7 @@ func BenchmarkWindow(b *testing.B) {
 	}
 	seq := uint64(0)
 	add := func() {
-		e := position.WindowEntry{Fingerprint: position.Fingerprint{ID: id()}, First: seq, Time: position.Time(seq), Count: 1}
+		e := windowEntry{Fingerprint: wire.Fingerprint{ID: id()}, First: seq, Time: position.Time(seq), Count: 1}
 		if _, ok := w.Find(e.ID); ok {
 			b.Fatal("a new id is not known")
 		}

@@ -1,46 +1,48 @@
-package position
+package wire
 
 import (
 	"maps"
 	"slices"
+
+	"github.com/moneyprinter/holdfast/position"
 )
 
 // mutation writes the one member of the oneof, and what an image can refer to
 // into from. Without whole, id and time are left out: what remains is the content
 // that duplicates are compared by.
-func (w writer) mutation(n int, m Mutation, whole bool, from *origin) int {
+func (w writer) mutation(n int, m position.Mutation, whole bool, from *origin) int {
 	const head = 2 // bytes of tag and length
 	start := n + head
 	var field uint
 	switch m := m.(type) {
-	case Fill:
+	case position.Fill:
 		return w.fillOf(start-head, &m, whole, from)
-	case Mark:
+	case position.Mark:
 		n = w.meta(start, &m.Meta, whole, from)
 		n = w.text(n, 4, m.Instrument)
 		field, n = 2, w.decimal(n, 5, m.Price)
-	case Charge:
+	case position.Charge:
 		n = w.keyed(start, &m.Meta, &m.Key, whole, from)
 		n = w.number(n, 4, uint64(m.Kind))
 		n = w.decimal(n, 5, m.Amount)
 		n = w.text(n, 6, m.Currency)
 		field, n = 3, w.flag(n, 7, m.InCost)
-	case Amend:
+	case position.Amend:
 		field, n = 4, w.amend(start, &m, whole, from)
-	case DefineInstrument:
+	case position.DefineInstrument:
 		n = w.meta(start, &m.Meta, whole, from)
 		n = w.text(n, 4, m.Instrument)
 		n = w.someTerms(n, 5, &m.Terms)
 		n = w.decimal(n, 6, m.PriceIncrement)
 		field, n = 5, w.decimal(n, 7, m.SizeIncrement)
-	case Split:
+	case position.Split:
 		n = w.meta(start, &m.Meta, whole, from)
 		n = w.text(n, 4, m.Instrument)
 		n = w.decimal(n, 5, m.Ratio)
 		n = w.decimal(n, 6, m.Per)
 		n = w.decimal(n, 7, m.Increment)
 		field, n = 6, w.optional(n, 8, m.CashPrice)
-	case Settle:
+	case position.Settle:
 		n = w.meta(start, &m.Meta, whole, from)
 		n = w.text(n, 4, m.Instrument)
 		n = w.decimal(n, 5, m.Price)
@@ -56,16 +58,16 @@ func (w writer) mutation(n int, m Mutation, whole bool, from *origin) int {
 }
 
 // move writes the mutations of one key that are no fill.
-func (w writer) move(n int, m Mutation, whole bool, from *origin) (field uint, end int) {
+func (w writer) move(n int, m position.Mutation, whole bool, from *origin) (field uint, end int) {
 	switch m := m.(type) {
-	case Transfer:
+	case position.Transfer:
 		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
 		n = w.text(n, 4, m.ToAccount)
 		n = w.text(n, 5, m.ToStrategy)
 		n = w.text(n, 6, m.ToLeg)
 		n = w.decimal(n, 7, m.Qty)
 		return 8, w.lotRef(n, 8, m.Lot)
-	case Adjust:
+	case position.Adjust:
 		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
 		n = w.decimal(n, 4, m.Qty)
 		n = w.optional(n, 5, m.Price)
@@ -75,16 +77,16 @@ func (w writer) move(n int, m Mutation, whole bool, from *origin) (field uint, e
 		n = w.text(n, 9, m.Reason)
 		n = w.text(n, 10, m.Ref)
 		return 9, w.number(n, 11, uint64(m.Spread))
-	case Adopt:
+	case position.Adopt:
 		return 10, w.adopt(n, &m, whole, from)
-	case Bust:
+	case position.Bust:
 		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
 		n = w.text(n, 4, m.Fill)
 		return 11, w.text(n, 5, m.Reason)
-	case Correct:
+	case position.Correct:
 		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
 		n = w.text(n, 4, m.Fill)
-		n = w.flag(n, 5, m.Side == Sell)
+		n = w.flag(n, 5, m.Side == position.Sell)
 		n = w.decimal(n, 6, m.Qty)
 		n = w.decimal(n, 7, m.Price)
 		n = w.decimal(n, 8, m.Fee)
@@ -94,7 +96,7 @@ func (w writer) move(n int, m Mutation, whole bool, from *origin) (field uint, e
 	return 0, n
 }
 
-func (w writer) meta(n int, m *Meta, whole bool, from *origin) int {
+func (w writer) meta(n int, m *position.Meta, whole bool, from *origin) int {
 	if whole {
 		n = w.text(n, 1, m.Ident)
 		n = w.time(n, 2, m.Time)
@@ -103,17 +105,17 @@ func (w writer) meta(n int, m *Meta, whole bool, from *origin) int {
 	return n
 }
 
-func (w writer) keyed(n int, m *Meta, k *Key, whole bool, from *origin) int {
+func (w writer) keyed(n int, m *position.Meta, k *position.Key, whole bool, from *origin) int {
 	n = w.meta(n, m, whole, from)
 	from.Key = *k
 	return w.key(n, 3, k)
 }
 
 // fillOf writes the member of the oneof that is a fill, the side as a flag.
-func (w writer) fillOf(n int, f *Fill, whole bool, from *origin) int {
+func (w writer) fillOf(n int, f *position.Fill, whole bool, from *origin) int {
 	start := w.open(n, 1, 1)
 	n = w.keyed(start, &f.Meta, &f.Key, whole, from)
-	n = w.flag(n, 4, f.Side == Sell)
+	n = w.flag(n, 4, f.Side == position.Sell)
 	n = w.decimal(n, 5, f.Qty)
 	n = w.decimal(n, 6, f.Price)
 	n = w.decimal(n, 7, f.Fee)
@@ -123,7 +125,7 @@ func (w writer) fillOf(n int, f *Fill, whole bool, from *origin) int {
 	return w.close(start, n, 1)
 }
 
-func (w writer) lotRef(n int, field uint, l *LotRef) int {
+func (w writer) lotRef(n int, field uint, l *position.LotRef) int {
 	if l == nil {
 		return n
 	}
@@ -134,7 +136,7 @@ func (w writer) lotRef(n int, field uint, l *LotRef) int {
 	return w.close(start, n, 1)
 }
 
-func (w writer) amend(n int, a *Amend, whole bool, from *origin) int {
+func (w writer) amend(n int, a *position.Amend, whole bool, from *origin) int {
 	n = w.keyed(n, &a.Meta, &a.Key, whole, from)
 	n = w.optional(n, 4, a.Stop)
 	n = w.flag(n, 5, a.NoStop)
@@ -157,7 +159,7 @@ func (w writer) amend(n int, a *Amend, whole bool, from *origin) int {
 	if a.Metadata != nil {
 		start := w.open(n, 8, 1)
 		n = start
-		var room [MaxMeta]string
+		var room [position.MaxMeta]string
 		names := slices.AppendSeq(room[:0], maps.Keys(a.Metadata))
 		slices.Sort(names) // so that a map has one encoding
 		for _, name := range names {
@@ -168,7 +170,7 @@ func (w writer) amend(n int, a *Amend, whole bool, from *origin) int {
 	return n
 }
 
-func (w writer) adopt(n int, a *Adopt, whole bool, from *origin) int {
+func (w writer) adopt(n int, a *position.Adopt, whole bool, from *origin) int {
 	n = w.keyed(n, &a.Meta, &a.Key, whole, from)
 	n = w.decimal(n, 4, a.Qty)
 	n = w.optional(n, 5, a.Price)

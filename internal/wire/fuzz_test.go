@@ -1,4 +1,4 @@
-package position_test
+package wire_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/internal/sample"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -14,16 +15,16 @@ import (
 
 func FuzzDecodeChange(f *testing.F) {
 	for _, c := range sample.Changes() {
-		f.Add(position.AppendChange(nil, &c))
+		f.Add(wire.AppendChange(nil, &c))
 	}
-	var seen position.Decoder // with tables from earlier inputs
+	var seen wire.Decoder // with tables from earlier inputs
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := new(position.Decoder).Change(b)
+		c, err := new(wire.Decoder).Change(b)
 		again, err2 := seen.Change(b)
 		require.Equal(t, err == nil, err2 == nil, "the answer depends on what was read before")
-		var rec position.Recorded
+		var rec wire.Recorded
 		err3 := seen.Recorded(b, nil, nil, &rec)
-		position.KeyOf(b)
+		wire.KeyOf(b)
 		if err != nil {
 			require.ErrorIs(t, err, position.ErrFormat)
 			require.ErrorIs(t, err3, position.ErrFormat)
@@ -32,15 +33,15 @@ func FuzzDecodeChange(f *testing.F) {
 		require.NoError(t, err3)
 		require.Equal(t, c, again)
 		if c.Cause != nil && c.Part == 0 {
-			require.Equal(t, position.FingerprintOf(c.Cause), rec.Print)
+			require.Equal(t, wire.FingerprintOf(c.Cause), rec.Print)
 		}
-		require.True(t, bytes.Equal(b, position.AppendChange(nil, &c)))
-		require.GreaterOrEqual(t, position.ChangeBound(&c), len(b))
+		require.True(t, bytes.Equal(b, wire.AppendChange(nil, &c)))
+		require.GreaterOrEqual(t, wire.ChangeBound(&c), len(b))
 		if c.Cause != nil {
-			m, err := new(position.Decoder).Mutation(position.AppendMutation(nil, c.Cause))
+			m, err := new(wire.Decoder).Mutation(wire.AppendMutation(nil, c.Cause))
 			require.NoError(t, err)
 			require.Equal(t, c.Cause, m)
-			position.FingerprintOf(m)
+			wire.FingerprintOf(m)
 		}
 		position.AppendChangeJSON(nil, position.Stamp{}, &c)
 	})
@@ -49,18 +50,18 @@ func FuzzDecodeChange(f *testing.F) {
 func FuzzDecodeMutation(f *testing.F) {
 	for _, c := range sample.Changes() {
 		if c.Cause != nil {
-			f.Add(position.AppendMutation(nil, c.Cause))
+			f.Add(wire.AppendMutation(nil, c.Cause))
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := new(position.Decoder).Mutation(b)
+		m, err := new(wire.Decoder).Mutation(b)
 		if err != nil {
 			require.ErrorIs(t, err, position.ErrFormat)
 			return
 		}
-		require.True(t, bytes.Equal(b, position.AppendMutation(nil, m)))
+		require.True(t, bytes.Equal(b, wire.AppendMutation(nil, m)))
 		require.Equal(t, m, position.Own(m))
-		require.Equal(t, position.FingerprintOf(m).Content, position.FingerprintOf(m.Identified("another", 7)).Content)
+		require.Equal(t, wire.FingerprintOf(m).Content, wire.FingerprintOf(m.Identified("another", 7)).Content)
 		if m.Validate() == nil {
 			_, err = position.MarshalMutation(m)
 			require.NoError(t, err)
@@ -69,19 +70,19 @@ func FuzzDecodeMutation(f *testing.F) {
 }
 
 func FuzzDecodePosition(f *testing.F) {
-	f.Add(position.AppendPosition(nil, sample.OpenPosition()))
+	f.Add(wire.AppendPosition(nil, sample.OpenPosition()))
 	for _, c := range sample.Changes() {
 		if c.After != nil {
-			f.Add(position.AppendPosition(nil, c.After))
+			f.Add(wire.AppendPosition(nil, c.After))
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := new(position.Decoder).Position(b)
+		p, err := new(wire.Decoder).Position(b)
 		if err != nil {
 			require.ErrorIs(t, err, position.ErrFormat)
 			return
 		}
-		require.True(t, bytes.Equal(b, position.AppendPosition(nil, p)))
+		require.True(t, bytes.Equal(b, wire.AppendPosition(nil, p)))
 		require.NotNil(t, p.Terms)
 		if p.Lots != nil {
 			require.Len(t, p.Lots.Open, p.Lots.Count)
@@ -94,24 +95,24 @@ func FuzzDecodePosition(f *testing.F) {
 func FuzzDecodeImages(f *testing.F) {
 	for _, c := range sample.Changes() {
 		if c.Instrument != nil {
-			f.Add(position.AppendInstrument(nil, c.Instrument))
+			f.Add(wire.AppendInstrument(nil, c.Instrument))
 		}
 		if c.Account != nil {
-			f.Add(position.AppendAccount(nil, c.Account))
+			f.Add(wire.AppendAccount(nil, c.Account))
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		i, err := new(position.Decoder).Instrument(b)
+		i, err := new(wire.Decoder).Instrument(b)
 		if err == nil {
-			require.True(t, bytes.Equal(b, position.AppendInstrument(nil, i)))
+			require.True(t, bytes.Equal(b, wire.AppendInstrument(nil, i)))
 			require.NotNil(t, i.Terms)
 			position.AppendInstrumentJSON(nil, i)
 		} else {
 			require.ErrorIs(t, err, position.ErrFormat)
 		}
-		a, err := new(position.Decoder).Account(b)
+		a, err := new(wire.Decoder).Account(b)
 		if err == nil {
-			require.True(t, bytes.Equal(b, position.AppendAccount(nil, a)))
+			require.True(t, bytes.Equal(b, wire.AppendAccount(nil, a)))
 			position.AppendAccountJSON(nil, a)
 		} else {
 			require.ErrorIs(t, err, position.ErrFormat)

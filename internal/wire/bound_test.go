@@ -1,4 +1,4 @@
-package position_test
+package wire_test
 
 import (
 	"strings"
@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/internal/sample"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -30,10 +31,10 @@ func TestLargestChangeFitsTheLimit(t *testing.T) {
 		Kind: position.Amended, Part: 1<<32 - 1, Parts: 1<<32 - 1, Cause: amend,
 		After: &position.Position{Terms: sample.PlainTerms(), Totals: totals, Prior: &position.Lifetime{Totals: totals}, Conditions: cond},
 	}
-	b := position.AppendChange(nil, &c)
+	b := wire.AppendChange(nil, &c)
 	t.Logf("%d bytes", len(b))
-	require.Less(t, len(b), position.MaxChange)
-	got, err := new(position.Decoder).Change(b)
+	require.Less(t, len(b), wire.MaxChange)
+	got, err := new(wire.Decoder).Change(b)
 	require.NoError(t, err)
 	require.Equal(t, c, got)
 }
@@ -51,25 +52,25 @@ func largestLots() *position.Position {
 
 func TestLargestPositionFitsTheLimit(t *testing.T) {
 	p := largestLots()
-	b := position.AppendPosition(nil, p)
+	b := wire.AppendPosition(nil, p)
 	t.Logf("%d bytes", len(b))
-	require.Less(t, len(b), position.MaxPosition)
-	got, err := new(position.Decoder).Position(b)
+	require.Less(t, len(b), wire.MaxPosition)
+	got, err := new(wire.Decoder).Position(b)
 	require.NoError(t, err)
 	require.Equal(t, p, got)
 
 	// The change has not a byte of them, however many there are.
 	c := position.Change{Kind: position.Opened, Parts: 1, Cause: sample.Fill(), After: p}
-	require.Less(t, len(position.AppendChange(nil, &c)), 400)
-	require.Less(t, position.ChangeBound(&c), 2000)
+	require.Less(t, len(wire.AppendChange(nil, &c)), 400)
+	require.Less(t, wire.ChangeBound(&c), 2000)
 
 	p.Lots.Open = append(p.Lots.Open, p.Lots.Open[0])
-	_, err = new(position.Decoder).Position(position.AppendPosition(nil, p))
+	_, err = new(wire.Decoder).Position(wire.AppendPosition(nil, p))
 	require.ErrorContains(t, err, "position.lots, field 4 is repeated more than 10000 times")
 	p.Lots.Count = position.MaxLots + 1
-	_, err = new(position.Decoder).Change(position.AppendChange(nil, &c))
+	_, err = new(wire.Decoder).Change(wire.AppendChange(nil, &c))
 	require.ErrorContains(t, err, "change.after.lots, field 1 has the value 10001")
-	_, err = new(position.Decoder).Position(make([]byte, position.MaxPosition+1))
+	_, err = new(wire.Decoder).Position(make([]byte, wire.MaxPosition+1))
 	require.ErrorContains(t, err, "at most 1924288")
 }
 
@@ -82,9 +83,9 @@ func TestAChangeOfEveryLot(t *testing.T) {
 	for i := range position.MaxLots {
 		c.Consumed = append(c.Consumed, position.LotUse{ID: 1<<21 + uint64(i), Qty: low, Cost: low})
 	}
-	b := position.AppendChange(nil, &c)
-	require.Less(t, len(b), position.MaxChange)
-	got, err := new(position.Decoder).Change(b)
+	b := wire.AppendChange(nil, &c)
+	require.Less(t, len(b), wire.MaxChange)
+	got, err := new(wire.Decoder).Change(b)
 	require.NoError(t, err)
 	require.Equal(t, c, got)
 
@@ -92,13 +93,13 @@ func TestAChangeOfEveryLot(t *testing.T) {
 	for range position.MaxLots + 1 {
 		one.Opened = append(one.Opened, position.Lot{ID: 1, Opened: sample.Time, Label: sample.Fill().Ident})
 	}
-	_, err = new(position.Decoder).Change(position.AppendChange(nil, &one))
+	_, err = new(wire.Decoder).Change(wire.AppendChange(nil, &one))
 	require.ErrorContains(t, err, "change, field 12 is repeated more than 10000 times")
 	one.Opened, one.Consumed = nil, make([]position.LotUse, position.MaxLots+1)
-	_, err = new(position.Decoder).Change(position.AppendChange(nil, &one))
+	_, err = new(wire.Decoder).Change(wire.AppendChange(nil, &one))
 	require.ErrorContains(t, err, "change, field 11 is repeated more than 10000 times")
 	adopt := position.Adopt{Lots: make([]position.AdoptedLot, position.MaxLots+1)}
-	_, err = new(position.Decoder).Mutation(position.AppendMutation(nil, adopt))
+	_, err = new(wire.Decoder).Mutation(wire.AppendMutation(nil, adopt))
 	require.ErrorContains(t, err, "mutation.adopt, field 7 is repeated more than 10000 times")
 }
 
@@ -108,11 +109,11 @@ func TestChangeBound(t *testing.T) {
 	s := sample.NewValues(t, 0)
 	for range 5_000 {
 		c := s.Change()
-		n := len(position.AppendChange(nil, &c))
-		require.GreaterOrEqual(t, position.ChangeBound(&c), n)
-		require.Less(t, position.ChangeBound(&c), 4*n+2000)
+		n := len(wire.AppendChange(nil, &c))
+		require.GreaterOrEqual(t, wire.ChangeBound(&c), n)
+		require.Less(t, wire.ChangeBound(&c), 4*n+2000)
 	}
 	for name, c := range sample.LongChanges() {
-		require.GreaterOrEqual(t, position.ChangeBound(&c), len(position.AppendChange(nil, &c)), name)
+		require.GreaterOrEqual(t, wire.ChangeBound(&c), len(wire.AppendChange(nil, &c)), name)
 	}
 }

@@ -1,10 +1,9 @@
-package position
-
-import "fmt"
-
-// The binary form is protobuf, written by hand, and stricter: a value has one
-// encoding only, so equal values have equal bytes and whatever a decoder
-// accepts encodes to the same bytes again. position.proto lists the fields.
+// Package wire is the binary form of what the journal and the snapshots of a ledger
+// hold: changes, positions, instruments and accounts of package position.
+//
+// The form is protobuf, written by hand, and stricter: a value has one encoding
+// only, so equal values have equal bytes and whatever a decoder accepts encodes to
+// the same bytes again. position.proto lists the fields.
 //
 //	record  = { field }                      ascending by number
 //	field   = tag  varint                    kinds, counters, flags
@@ -28,6 +27,13 @@ import "fmt"
 // A position by itself, in a snapshot, has its open lots. In a change it has
 // only their number and digest: the lots before, and those that the change
 // consumed and opened, make the lots after.
+package wire
+
+import (
+	"fmt"
+
+	"github.com/moneyprinter/holdfast/position"
+)
 
 const (
 	varintType  = 0
@@ -42,11 +48,11 @@ const (
 const MaxChange = 512 << 10
 
 // MaxPosition is the largest encoded position, in bytes: what a change may hold,
-// and [MaxLots] lots, which a change leaves out.
-const MaxPosition = MaxChange + MaxLots*(lotBound+MaxName)
+// and [position.MaxLots] lots, which a change leaves out.
+const MaxPosition = MaxChange + position.MaxLots*(lotBound+position.MaxName)
 
 // FormatError says which field of an encoded record was refused and why. It
-// matches [ErrFormat].
+// matches [position.ErrFormat].
 type FormatError struct {
 	Record string // path as in position.proto, such as "change.after"
 	Field  uint32 // its number there; 0: the record as a whole
@@ -55,19 +61,19 @@ type FormatError struct {
 
 func (e *FormatError) Error() string {
 	if e.Field == 0 {
-		return fmt.Sprintf("%s: %s %s", ErrFormat, e.Record, e.Reason)
+		return fmt.Sprintf("%s: %s %s", position.ErrFormat, e.Record, e.Reason)
 	}
-	return fmt.Sprintf("%s: %s, field %d %s", ErrFormat, e.Record, e.Field, e.Reason)
+	return fmt.Sprintf("%s: %s, field %d %s", position.ErrFormat, e.Record, e.Field, e.Reason)
 }
 
-// Unwrap returns ErrFormat.
-func (e *FormatError) Unwrap() error { return ErrFormat }
+// Unwrap returns [position.ErrFormat].
+func (e *FormatError) Unwrap() error { return position.ErrFormat }
 
 // AppendChange appends the binary form of a change. It allocates only when dst
 // is too small.
-func AppendChange(dst []byte, c *Change) []byte {
+func AppendChange(dst []byte, c *position.Change) []byte {
 	// Nearly all causes are fills, and copied out of the interface once only.
-	if f, ok := c.Cause.(Fill); ok {
+	if f, ok := c.Cause.(position.Fill); ok {
 		w, n := roomFor(dst, changeBound(c)+fillBound(&f))
 		return w[:w.change(n, c, &f, nil)]
 	}
@@ -78,11 +84,11 @@ func AppendChange(dst []byte, c *Change) []byte {
 
 // ChangeBound returns a size that the encoded change does not exceed. It costs
 // far less than encoding.
-func ChangeBound(c *Change) int { return changeBound(c) + mutationBound(plain(c.Cause)) }
+func ChangeBound(c *position.Change) int { return changeBound(c) + mutationBound(plain(c.Cause)) }
 
 // AppendMutation appends the binary form of a mutation, without its expected
 // version, which is a condition and not content.
-func AppendMutation(dst []byte, m Mutation) []byte {
+func AppendMutation(dst []byte, m position.Mutation) []byte {
 	m = plain(m)
 	w, n := roomFor(dst, mutationBound(m))
 	return w[:w.mutation(n, m, true, new(origin))]
@@ -90,28 +96,28 @@ func AppendMutation(dst []byte, m Mutation) []byte {
 
 // AppendPosition appends the binary form of a position with all of its lots,
 // without its Seq.
-func AppendPosition(dst []byte, p *Position) []byte {
+func AppendPosition(dst []byte, p *position.Position) []byte {
 	w, n := roomFor(dst, positionBound(p)+openBound(p.Lots))
 	return w[:w.position(n, p, new(origin), true)]
 }
 
 // AppendInstrument appends the binary form of an instrument, without its Seq.
-func AppendInstrument(dst []byte, i *Instrument) []byte {
+func AppendInstrument(dst []byte, i *position.Instrument) []byte {
 	w, n := roomFor(dst, instrumentBound(i))
 	return w[:w.instrument(n, i)]
 }
 
 // AppendAccount appends the binary form of an account, without its Seq.
-func AppendAccount(dst []byte, a *Account) []byte {
+func AppendAccount(dst []byte, a *position.Account) []byte {
 	w, n := roomFor(dst, accountBound(a))
 	return w[:w.account(n, a)]
 }
 
-// plain returns one of position's types for what implements [Mutation] in
+// plain returns one of position's types for what implements [position.Mutation] in
 // another way: a pointer, or a struct that embeds one of them.
-func plain(m Mutation) Mutation {
+func plain(m position.Mutation) position.Mutation {
 	switch m.(type) {
-	case nil, Fill, Mark, Charge, Amend, DefineInstrument, Split, Settle, Transfer, Adjust, Adopt, Bust, Correct:
+	case nil, position.Fill, position.Mark, position.Charge, position.Amend, position.DefineInstrument, position.Split, position.Settle, position.Transfer, position.Adjust, position.Adopt, position.Bust, position.Correct:
 		return m
 	}
 	return m.Identified("", 0)
@@ -120,8 +126,8 @@ func plain(m Mutation) Mutation {
 // origin is what the image in a change has from the change's cause, unless it
 // says otherwise. It is zero for a position by itself.
 type origin struct {
-	Key   Key
+	Key   position.Key
 	Ident string
-	Time  Time
+	Time  position.Time
 	cause cause // where it is, while decoding
 }

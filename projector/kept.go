@@ -1,11 +1,13 @@
-package position
+package projector
 
 import (
 	"container/heap"
 	"time"
+
+	"github.com/moneyprinter/holdfast/position"
 )
 
-// What a [Window] keeps apart: entries that it has no room for any more, and whose
+// What a window keeps apart: entries that it has no room for any more, and whose
 // event time is ahead of the horizon because it was ahead of their record. A retry
 // of one would pass for a new mutation.
 //
@@ -32,27 +34,27 @@ type keptIndex struct {
 type keptHeap []keptTime
 
 type keptTime struct {
-	at Time
+	at position.Time
 	i  int // index into kept
 }
 
 // Full reports whether one more entry that is ahead would find as many kept as the
 // window holds, and none of them to be dropped.
-func (w *Window) Full() bool {
+func (w *window) Full() bool {
 	w.ready()
 	v := &w.view
 	if v.apart < int(w.size) {
 		return false
 	}
 	oldest := v.at(v.lo)
-	return w.kept.byTime[0].at > max(v.horizon, oldest.Time-Time(oldest.Ahead))
+	return w.kept.byTime[0].at > max(v.horizon, oldest.Time-position.Time(oldest.Ahead))
 }
 
 // keep takes the oldest entry, which is dated ahead of its record.
-func (w *Window) keep(e *WindowEntry) {
+func (w *window) keep(e *windowEntry) {
 	v := &w.view
 	if e.Ahead <= clockSkew || v.apart >= int(w.size) {
-		w.Forget(e.Time - Time(e.Ahead))
+		w.Forget(e.Time - position.Time(e.Ahead))
 	}
 	if e.Time <= v.horizon {
 		return
@@ -66,16 +68,16 @@ func (w *Window) keep(e *WindowEntry) {
 	v.apart++
 }
 
-func (w *Window) findKept(id [16]byte) (WindowEntry, bool) {
+func (w *window) findKept(id [16]byte) (windowEntry, bool) {
 	i, found := w.kept.byID[id]
 	if !found {
-		return WindowEntry{}, false
+		return windowEntry{}, false
 	}
 	return w.view.kept[i], true
 }
 
 // drop forgets what the horizon has passed.
-func (w *Window) drop() {
+func (w *window) drop() {
 	v, k := &w.view, &w.kept
 	if len(v.kept) == 0 {
 		return
@@ -93,13 +95,13 @@ func (w *Window) drop() {
 }
 
 // compact copies what is still kept, because views read the slice there is.
-func (w *Window) compact() {
+func (w *window) compact() {
 	v, k := &w.view, &w.kept
 	if v.apart == 0 {
 		v.kept, w.kept = nil, keptIndex{}
 		return
 	}
-	live := make([]WindowEntry, 0, v.apart+v.apart/4)
+	live := make([]windowEntry, 0, v.apart+v.apart/4)
 	k.byTime = k.byTime[:0]
 	clear(k.byID)
 	for i := range v.kept {

@@ -1,4 +1,4 @@
-package position_test
+package wire_test
 
 import (
 	"fmt"
@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/moneyprinter/holdfast/internal/sample"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -142,21 +143,21 @@ func TestProtobufReadsWhatWeWrite(t *testing.T) {
 	file := compileProto(t)
 	s := sample.NewValues(t, 0)
 	for _, c := range sample.Changes() {
-		changeFields(&c)(decodeAs(t, file, "Change", position.AppendChange(nil, &c)))
+		changeFields(&c)(decodeAs(t, file, "Change", wire.AppendChange(nil, &c)))
 	}
 	for range 500 {
 		c := s.Change()
-		changeFields(&c)(decodeAs(t, file, "Change", position.AppendChange(nil, &c)))
+		changeFields(&c)(decodeAs(t, file, "Change", wire.AppendChange(nil, &c)))
 		m := s.Mutation()
 		if want, ok := mutationFields(m).(func(wireMessage)); ok {
-			want(decodeAs(t, file, "Mutation", position.AppendMutation(nil, m)))
+			want(decodeAs(t, file, "Mutation", wire.AppendMutation(nil, m)))
 		} else {
 			require.Fail(t, "not compared", "%T", m)
 		}
 		p, i, a := s.Position(), s.Instrument(), s.Account()
-		positionFields(p, nil)(decodeAs(t, file, "Position", position.AppendPosition(nil, p)))
-		instrumentFields(i)(decodeAs(t, file, "Instrument", position.AppendInstrument(nil, i)))
-		accountFields(a)(decodeAs(t, file, "Account", position.AppendAccount(nil, a)))
+		positionFields(p, nil)(decodeAs(t, file, "Position", wire.AppendPosition(nil, p)))
+		instrumentFields(i)(decodeAs(t, file, "Instrument", wire.AppendInstrument(nil, i)))
+		accountFields(a)(decodeAs(t, file, "Account", wire.AppendAccount(nil, a)))
 	}
 }
 
@@ -166,10 +167,10 @@ func TestWeReadWhatProtobufWrites(t *testing.T) {
 	file := compileProto(t)
 	for name, c := range sample.Changes() {
 		m := dynamicpb.NewMessage(file.Messages().ByName("Change"))
-		require.NoError(t, proto.Unmarshal(position.AppendChange(nil, &c), m))
+		require.NoError(t, proto.Unmarshal(wire.AppendChange(nil, &c), m))
 		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 		require.NoError(t, err)
-		got, err := new(position.Decoder).Change(b)
+		got, err := new(wire.Decoder).Change(b)
 		require.NoError(t, err, name)
 		require.Equal(t, c, got, name)
 	}

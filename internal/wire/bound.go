@@ -1,4 +1,6 @@
-package position
+package wire
+
+import "github.com/moneyprinter/holdfast/position"
 
 // The bound functions return at least the encoded size. They are sums of
 // lengths and constants, a few nanoseconds.
@@ -8,7 +10,7 @@ package position
 const lotBound = 2*headBound + 2*numberBound + 2*decimalBound
 
 // changeBound leaves out the cause, and of a position the open lots.
-func changeBound(c *Change) int {
+func changeBound(c *position.Change) int {
 	n := 5*numberBound + 4*decimalBound + 5*headBound
 	if c.After != nil {
 		n += positionBound(c.After)
@@ -31,20 +33,20 @@ const (
 	keyedBound  = commonBound + keyHeads
 )
 
-func fillBound(f *Fill) int {
+func fillBound(f *position.Fill) int {
 	const fixed = keyedBound + 2*numberBound + 3*decimalBound + headBound
 	return fixed + len(f.Ident) + keyLen(&f.Key) + len(f.FeeCurrency) + refBound(f.Lot)
 }
 
-func mutationBound(m Mutation) int {
+func mutationBound(m position.Mutation) int {
 	switch m := m.(type) {
-	case Fill:
+	case position.Fill:
 		return fillBound(&m)
-	case Mark:
+	case position.Mark:
 		return commonBound + len(m.Ident) + headBound + len(m.Instrument) + decimalBound
-	case Charge:
+	case position.Charge:
 		return keyedBound + len(m.Ident) + keyLen(&m.Key) + 2*numberBound + decimalBound + headBound + len(m.Currency)
-	case Amend:
+	case position.Amend:
 		n := keyedBound + len(m.Ident) + keyLen(&m.Key) + decimalBound + numberBound + 3*headBound
 		n += len(m.Targets) * decimalBound
 		for _, s := range m.Tags {
@@ -54,33 +56,33 @@ func mutationBound(m Mutation) int {
 			n += 3*headBound + len(name) + len(value)
 		}
 		return n
-	case DefineInstrument:
+	case position.DefineInstrument:
 		return commonBound + len(m.Ident) + headBound + len(m.Instrument) + termsBound(&m.Terms) + 2*decimalBound
-	case Split:
+	case position.Split:
 		return commonBound + len(m.Ident) + headBound + len(m.Instrument) + 4*decimalBound
-	case Settle:
+	case position.Settle:
 		return commonBound + len(m.Ident) + headBound + len(m.Instrument) + decimalBound + numberBound
-	case Transfer:
+	case position.Transfer:
 		return keyedBound + len(m.Ident) + keyLen(&m.Key) + 3*headBound + len(m.ToAccount) + len(m.ToStrategy) + len(m.ToLeg) +
 			decimalBound + refBound(m.Lot)
-	case Adjust:
+	case position.Adjust:
 		return keyedBound + numberBound + len(m.Ident) + keyLen(&m.Key) + 5*decimalBound + 2*headBound + len(m.Reason) + len(m.Ref)
-	case Adopt:
+	case position.Adopt:
 		n := keyedBound + len(m.Ident) + keyLen(&m.Key) + 7*decimalBound + numberBound + 2*headBound + len(m.Reason) + len(m.Ref)
 		for i := range m.Lots {
 			n += lotBound + decimalBound + len(m.Lots[i].Label)
 		}
 		return n
-	case Bust:
+	case position.Bust:
 		return keyedBound + len(m.Ident) + keyLen(&m.Key) + 2*headBound + len(m.Fill) + len(m.Reason)
-	case Correct:
+	case position.Correct:
 		return keyedBound + len(m.Ident) + keyLen(&m.Key) + numberBound + 3*decimalBound + 3*headBound +
 			len(m.Fill) + len(m.FeeCurrency) + len(m.Reason)
 	}
 	return 0
 }
 
-func refBound(l *LotRef) int {
+func refBound(l *position.LotRef) int {
 	if l == nil {
 		return 0
 	}
@@ -90,11 +92,11 @@ func refBound(l *LotRef) int {
 // keyHeads is what a key takes beside its names.
 const keyHeads = 5 * headBound
 
-func keyLen(k *Key) int {
+func keyLen(k *position.Key) int {
 	return len(k.Account) + len(k.Instrument) + len(k.Strategy) + len(k.Leg)
 }
 
-func termsBound(t *Terms) int {
+func termsBound(t *position.Terms) int {
 	if t == nil {
 		return 0
 	}
@@ -103,7 +105,7 @@ func termsBound(t *Terms) int {
 }
 
 // positionBound leaves out the open lots.
-func positionBound(p *Position) int {
+func positionBound(p *position.Position) int {
 	const lots = headBound + 2*numberBound + decimalBound
 	const fixed = keyHeads + 10*numberBound + 13*decimalBound + 2*(headBound+2*decimalBound) + lots
 	n := fixed + keyLen(&p.Key) + termsBound(p.Terms)
@@ -123,14 +125,14 @@ func positionBound(p *Position) int {
 	return n
 }
 
-func openBound(l *Lots) int {
+func openBound(l *position.Lots) int {
 	if l == nil {
 		return 0
 	}
 	return lotsBound(l.Open)
 }
 
-func lotsBound(lots []Lot) int {
+func lotsBound(lots []position.Lot) int {
 	n := len(lots) * lotBound
 	for i := range lots {
 		n += len(lots[i].Label)
@@ -138,7 +140,7 @@ func lotsBound(lots []Lot) int {
 	return n
 }
 
-func amountsBound(a Amounts) int {
+func amountsBound(a position.Amounts) int {
 	n := 0
 	for i := range a {
 		n += 2*headBound + decimalBound + len(a[i].Currency)
@@ -146,13 +148,13 @@ func amountsBound(a Amounts) int {
 	return n
 }
 
-func instrumentBound(i *Instrument) int {
+func instrumentBound(i *position.Instrument) int {
 	return headBound + len(i.Name) + termsBound(i.Terms) + 4*numberBound + 5*decimalBound
 }
 
-func accountBound(a *Account) int {
+func accountBound(a *position.Account) int {
 	n := headBound + len(a.Name) + numberBound
-	for _, part := range [...]Amounts{a.Cash, a.Fees, a.Funding, a.Interest, a.Dividends, a.Realized, a.Other} {
+	for _, part := range [...]position.Amounts{a.Cash, a.Fees, a.Funding, a.Interest, a.Dividends, a.Realized, a.Other} {
 		n += amountsBound(part)
 	}
 	return n

@@ -1,7 +1,9 @@
-package position
+package wire
 
-func (d *Decoder) instrument(r *reader) *Instrument {
-	i := new(Instrument)
+import "github.com/moneyprinter/holdfast/position"
+
+func (d *Decoder) instrument(r *reader) *position.Instrument {
+	i := new(position.Instrument)
 	if r.at(1<<3 | bytesType) {
 		i.Name = d.name(r)
 	}
@@ -26,8 +28,8 @@ func (d *Decoder) instrument(r *reader) *Instrument {
 	return i
 }
 
-func (d *Decoder) account(r *reader) *Account {
-	a := new(Account)
+func (d *Decoder) account(r *reader) *position.Account {
+	a := new(position.Account)
 	if r.at(1<<3 | bytesType) {
 		a.Name = d.name(r)
 	}
@@ -44,8 +46,8 @@ func (d *Decoder) account(r *reader) *Account {
 	return a
 }
 
-func (r *reader) epoch() *Epoch {
-	e := new(Epoch)
+func (r *reader) epoch() *position.Epoch {
+	e := new(position.Epoch)
 	if r.at(1<<3 | bytesType) {
 		e.Build = r.string(maxBuild)
 	}
@@ -58,14 +60,14 @@ func (r *reader) epoch() *Epoch {
 	return e
 }
 
-func (d *Decoder) totals(r *reader, t *Totals, field uint32, name string) {
+func (d *Decoder) totals(r *reader, t *position.Totals, field uint32, name string) {
 	outer := r.enter()
 	start := r.i
 	d.totalsFields(r, t)
 	r.leaveSome(outer, start, field, name)
 }
 
-func (d *Decoder) totalsFields(r *reader, t *Totals) {
+func (d *Decoder) totalsFields(r *reader, t *position.Totals) {
 	r.decimal(1<<3|bytesType, &t.Realized)
 	r.decimal(2<<3|bytesType, &t.Funding)
 	t.Fees = d.appendAmounts(t.Fees[:0], r, 3)
@@ -78,7 +80,7 @@ const maxPrior = 256
 // lifetime reads what earlier cycles came to. It stays the same as long as a cycle
 // lasts, so that in a change it is mostly that of the key's change before, which
 // is shared.
-func (d *Decoder) lifetime(r *reader, alone bool) *Lifetime {
+func (d *Decoder) lifetime(r *reader, alone bool) *position.Lifetime {
 	k, start := d.last, r.i
 	if k != nil && !alone {
 		if b := r.bytes(MaxChange); k.prior != nil && string(b) == k.lifetime {
@@ -86,7 +88,7 @@ func (d *Decoder) lifetime(r *reader, alone bool) *Lifetime {
 		}
 		r.i = start
 	}
-	l := new(Lifetime)
+	l := new(position.Lifetime)
 	outer := r.enter()
 	start = r.i
 	d.totalsFields(r, &l.Totals)
@@ -104,13 +106,15 @@ func (d *Decoder) lifetime(r *reader, alone bool) *Lifetime {
 }
 
 // amounts reads a set, which must be sorted and without zeros; nil is empty.
-func (d *Decoder) amounts(r *reader, field uint32) Amounts { return d.appendAmounts(nil, r, field) }
+func (d *Decoder) amounts(r *reader, field uint32) position.Amounts {
+	return d.appendAmounts(nil, r, field)
+}
 
 // appendAmounts is amounts into an empty set, whose room it uses.
-func (d *Decoder) appendAmounts(a Amounts, r *reader, field uint32) Amounts {
+func (d *Decoder) appendAmounts(a position.Amounts, r *reader, field uint32) position.Amounts {
 	for r.at(byte(field<<3 | bytesType)) {
 		outer := r.enter()
-		var x Amount
+		var x position.Amount
 		if r.at(1<<3 | bytesType) {
 			x.Currency = d.name(r)
 		}
@@ -121,8 +125,8 @@ func (d *Decoder) appendAmounts(a Amounts, r *reader, field uint32) Amounts {
 			r.fail(2, "is missing: a set has no zero amounts")
 		case len(a) > 0 && x.Currency <= a[len(a)-1].Currency:
 			r.fail(1, "follows a currency that is not smaller")
-		case len(a) == MaxCurrencies:
-			r.fail(1, "is one of more than %d currencies", MaxCurrencies)
+		case len(a) == position.MaxCurrencies:
+			r.fail(1, "is one of more than %d currencies", position.MaxCurrencies)
 		}
 		r.leave(outer, field, "amount")
 		a = append(a, x)
@@ -133,8 +137,8 @@ func (d *Decoder) appendAmounts(a Amounts, r *reader, field uint32) Amounts {
 	return a
 }
 
-func (d *Decoder) conditions(r *reader) *Conditions {
-	c := new(Conditions)
+func (d *Decoder) conditions(r *reader) *position.Conditions {
+	c := new(position.Conditions)
 	if r.at(1<<3 | bytesType) {
 		c.Stop, c.HasStop = r.present(), true
 	}
@@ -144,7 +148,7 @@ func (d *Decoder) conditions(r *reader) *Conditions {
 		item := d.metaItem(r, 4)
 		if n := len(c.Meta); n > 0 && item.Name <= c.Meta[n-1].Name {
 			r.fail(4, "follows a name that is not smaller")
-		} else if n == MaxMeta {
+		} else if n == position.MaxMeta {
 			r.fail(4, "is repeated too often")
 		}
 		c.Meta = append(c.Meta, item)
@@ -152,9 +156,9 @@ func (d *Decoder) conditions(r *reader) *Conditions {
 	return c
 }
 
-func (r *reader) decimals(field uint32, dst []Decimal) []Decimal {
+func (r *reader) decimals(field uint32, dst []position.Decimal) []position.Decimal {
 	for r.at(byte(field<<3 | bytesType)) {
-		if len(dst) == MaxTargets {
+		if len(dst) == position.MaxTargets {
 			r.failHere("is repeated too often")
 		}
 		dst = append(dst, r.present())
@@ -164,22 +168,22 @@ func (r *reader) decimals(field uint32, dst []Decimal) []Decimal {
 
 func (d *Decoder) list(r *reader, field uint32, dst []string) []string {
 	for r.at(byte(field<<3 | bytesType)) {
-		if len(dst) == MaxTags {
+		if len(dst) == position.MaxTags {
 			r.failHere("is repeated too often")
 		}
-		dst = append(dst, d.interned(r, r.bytes(MaxName)))
+		dst = append(dst, d.interned(r, r.bytes(position.MaxName)))
 	}
 	return dst
 }
 
-func (d *Decoder) metaItem(r *reader, field uint32) MetaItem {
+func (d *Decoder) metaItem(r *reader, field uint32) position.MetaItem {
 	outer := r.enter()
-	var item MetaItem
+	var item position.MetaItem
 	if r.at(1<<3 | bytesType) {
 		item.Name = d.name(r)
 	}
 	if r.at(2<<3 | bytesType) {
-		item.Value = r.string(MaxValue)
+		item.Value = r.string(position.MaxValue)
 	}
 	r.leave(outer, field, "item")
 	return item

@@ -1,9 +1,10 @@
-package position_test
+package wire_test
 
 import (
 	"testing"
 
 	"github.com/moneyprinter/holdfast/internal/sample"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -45,7 +46,7 @@ func BenchmarkAppendChange(b *testing.B) {
 			buf := make([]byte, 0, 4096)
 			b.ReportAllocs()
 			for b.Loop() {
-				buf = position.AppendChange(buf[:0], &c)
+				buf = wire.AppendChange(buf[:0], &c)
 			}
 			b.ReportMetric(float64(len(buf)), "bytes")
 		})
@@ -55,8 +56,8 @@ func BenchmarkAppendChange(b *testing.B) {
 func BenchmarkDecodeChange(b *testing.B) {
 	for name, c := range benchChanges() {
 		b.Run(name, func(b *testing.B) {
-			buf := position.AppendChange(nil, &c)
-			var d position.Decoder
+			buf := wire.AppendChange(nil, &c)
+			var d wire.Decoder
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := d.Change(buf); err != nil {
@@ -71,11 +72,11 @@ func BenchmarkDecodeChange(b *testing.B) {
 func BenchmarkDecodeRecorded(b *testing.B) {
 	for name, c := range benchChanges() {
 		b.Run(name, func(b *testing.B) {
-			buf := position.AppendChange(nil, &c)
-			var d position.Decoder
-			room, rec := new(position.Position), new(position.Recorded)
-			known := new(position.KnownKey)
-			if err := d.Know(position.KeyOf(buf), known); err != nil {
+			buf := wire.AppendChange(nil, &c)
+			var d wire.Decoder
+			room, rec := new(position.Position), new(wire.Recorded)
+			known := new(wire.KnownKey)
+			if err := d.Know(wire.KeyOf(buf), known); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
@@ -92,6 +93,6 @@ func BenchmarkFingerprint(b *testing.B) {
 	var m position.Mutation = sample.Fill()
 	b.ReportAllocs()
 	for b.Loop() {
-		position.FingerprintOf(m)
+		wire.FingerprintOf(m)
 	}
 }

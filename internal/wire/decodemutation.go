@@ -1,8 +1,10 @@
-package position
+package wire
+
+import "github.com/moneyprinter/holdfast/position"
 
 // mutation reads the one member of the oneof, and what an image can refer to into
 // from.
-func (d *Decoder) mutation(r *reader, from *origin) Mutation {
+func (d *Decoder) mutation(r *reader, from *origin) position.Mutation {
 	if r.err == nil && r.i == r.end {
 		r.fail(0, "is empty: a mutation has one field")
 	}
@@ -14,7 +16,7 @@ func (d *Decoder) mutation(r *reader, from *origin) Mutation {
 	r.last = field
 	from.cause.member = field
 	outer := r.enter()
-	var m Mutation
+	var m position.Mutation
 	name := ""
 	switch field {
 	case fillMember:
@@ -51,10 +53,10 @@ func (d *Decoder) mutation(r *reader, from *origin) Mutation {
 	return m
 }
 
-func (d *Decoder) meta(r *reader, from *origin) Meta {
-	var m Meta
+func (d *Decoder) meta(r *reader, from *origin) position.Meta {
+	var m position.Meta
 	if r.at(1<<3 | bytesType) {
-		if b := r.some(MaxName); d.into != nil && from.cause.member == fillMember {
+		if b := r.some(position.MaxName); d.into != nil && from.cause.member == fillMember {
 			r.check(b)
 			from.cause.ident = b
 		} else {
@@ -70,7 +72,7 @@ func (d *Decoder) meta(r *reader, from *origin) Meta {
 }
 
 // keyed reads the key that follows the meta of most mutations.
-func (d *Decoder) keyed(r *reader, from *origin) Key {
+func (d *Decoder) keyed(r *reader, from *origin) position.Key {
 	if r.at(3<<3 | bytesType) {
 		from.Key = d.key(r)
 	}
@@ -93,8 +95,8 @@ func (r *reader) textAt(tag byte, limit int) string {
 	return r.string(limit)
 }
 
-func (d *Decoder) fill(r *reader, from *origin) Fill {
-	f := Fill{Meta: d.meta(r, from), Key: d.keyed(r, from), Side: r.side(4<<3 | varintType)}
+func (d *Decoder) fill(r *reader, from *origin) position.Fill {
+	f := position.Fill{Meta: d.meta(r, from), Key: d.keyed(r, from), Side: r.side(4<<3 | varintType)}
 	r.decimal(5<<3|bytesType, &f.Qty)
 	r.decimal(6<<3|bytesType, &f.Price)
 	r.decimal(7<<3|bytesType, &f.Fee)
@@ -107,17 +109,17 @@ func (d *Decoder) fill(r *reader, from *origin) Fill {
 	return f
 }
 
-func (d *Decoder) mark(r *reader, from *origin) Mark {
-	m := Mark{Meta: d.meta(r, from), Instrument: d.nameAt(r, 4<<3|bytesType)}
+func (d *Decoder) mark(r *reader, from *origin) position.Mark {
+	m := position.Mark{Meta: d.meta(r, from), Instrument: d.nameAt(r, 4<<3|bytesType)}
 	r.decimal(5<<3|bytesType, &m.Price)
 	m.ZeroPrice = m.Price.IsZero()
 	return m
 }
 
-func (d *Decoder) charge(r *reader, from *origin) Charge {
-	c := Charge{Meta: d.meta(r, from), Key: d.keyed(r, from)}
+func (d *Decoder) charge(r *reader, from *origin) position.Charge {
+	c := position.Charge{Meta: d.meta(r, from), Key: d.keyed(r, from)}
 	if r.at(4<<3 | varintType) {
-		c.Kind = ChargeKind(r.number(uint64(RealizedCharge)))
+		c.Kind = position.ChargeKind(r.number(uint64(position.RealizedCharge)))
 	}
 	r.decimal(5<<3|bytesType, &c.Amount)
 	c.Currency = d.nameAt(r, 6<<3|bytesType)
@@ -125,14 +127,14 @@ func (d *Decoder) charge(r *reader, from *origin) Charge {
 	return c
 }
 
-func (d *Decoder) amend(r *reader, from *origin) Amend {
-	a := Amend{Meta: d.meta(r, from), Key: d.keyed(r, from), Stop: r.optional(4<<3 | bytesType)}
+func (d *Decoder) amend(r *reader, from *origin) position.Amend {
+	a := position.Amend{Meta: d.meta(r, from), Key: d.keyed(r, from), Stop: r.optional(4<<3 | bytesType)}
 	if r.at(5<<3 | varintType) {
 		a.NoStop = r.flag()
 	}
 	if r.at(6<<3 | bytesType) {
 		outer := r.enter()
-		a.Targets = r.decimals(1, []Decimal{})
+		a.Targets = r.decimals(1, []position.Decimal{})
 		r.leave(outer, 6, "targets")
 	}
 	if r.at(7<<3 | bytesType) {
@@ -155,7 +157,7 @@ func (d *Decoder) metadata(r *reader) map[string]string {
 		item := d.metaItem(r, 1)
 		if len(m) > 0 && item.Name <= last {
 			r.fail(1, "follows a name that is not smaller")
-		} else if len(m) == MaxMeta {
+		} else if len(m) == position.MaxMeta {
 			r.fail(1, "is repeated too often")
 		}
 		m[item.Name], last = item.Value, item.Name
@@ -163,8 +165,8 @@ func (d *Decoder) metadata(r *reader) map[string]string {
 	return m
 }
 
-func (d *Decoder) define(r *reader, from *origin) DefineInstrument {
-	m := DefineInstrument{Meta: d.meta(r, from), Instrument: d.nameAt(r, 4<<3|bytesType)}
+func (d *Decoder) define(r *reader, from *origin) position.DefineInstrument {
+	m := position.DefineInstrument{Meta: d.meta(r, from), Instrument: d.nameAt(r, 4<<3|bytesType)}
 	if r.at(5<<3 | bytesType) {
 		outer := r.enter()
 		start := r.i

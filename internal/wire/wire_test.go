@@ -1,4 +1,4 @@
-package position_test
+package wire_test
 
 import (
 	"math/rand/v2"
@@ -8,41 +8,42 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/moneyprinter/holdfast/internal/sample"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 func TestRoundTripOfRandomValues(t *testing.T) {
 	s := sample.NewValues(t, 0)
-	var d position.Decoder
+	var d wire.Decoder
 	var buf []byte
 	for i := range 10_000 {
 		switch i % 5 {
 		case 0, 1:
 			c := s.Change()
-			buf = position.AppendChange(buf[:0], &c)
+			buf = wire.AppendChange(buf[:0], &c)
 			got, err := d.Change(buf)
 			require.NoError(t, err, "%d: %+v", i, c)
 			require.Equal(t, c, got)
-			require.Equal(t, buf, position.AppendChange(nil, &got))
+			require.Equal(t, buf, wire.AppendChange(nil, &got))
 		case 2:
 			m := s.Mutation()
-			buf = position.AppendMutation(buf[:0], m)
+			buf = wire.AppendMutation(buf[:0], m)
 			got, err := d.Mutation(buf)
 			require.NoError(t, err, "%d: %+v", i, m)
 			require.Equal(t, m, got)
 		case 3:
 			p := s.Position()
-			buf = position.AppendPosition(buf[:0], p)
+			buf = wire.AppendPosition(buf[:0], p)
 			got, err := d.Position(buf)
 			require.NoError(t, err, "%d: %+v", i, p)
 			require.Equal(t, p, got)
-			require.Equal(t, buf, position.AppendPosition(nil, got))
+			require.Equal(t, buf, wire.AppendPosition(nil, got))
 		case 4:
 			in, a := s.Instrument(), s.Account()
-			gotIn, err := d.Instrument(position.AppendInstrument(nil, in))
+			gotIn, err := d.Instrument(wire.AppendInstrument(nil, in))
 			require.NoError(t, err)
 			require.Equal(t, in, gotIn)
-			gotA, err := d.Account(position.AppendAccount(nil, a))
+			gotA, err := d.Account(wire.AppendAccount(nil, a))
 			require.NoError(t, err)
 			require.Equal(t, a, gotA)
 		}
@@ -55,15 +56,15 @@ type drawn struct{ *rapid.T }
 func (d drawn) Uint64() uint64 { return rapid.Uint64().Draw(d.T, "n") }
 
 func TestRoundTripOfDrawnValues(t *testing.T) {
-	var d position.Decoder // with tables from earlier values
+	var d wire.Decoder // with tables from earlier values
 	rapid.Check(t, func(rt *rapid.T) {
 		s := sample.Values{Rand: rand.New(drawn{rt})}
 		c := s.Change()
-		got, err := d.Change(position.AppendChange(nil, &c))
+		got, err := d.Change(wire.AppendChange(nil, &c))
 		require.NoError(rt, err)
 		require.Equal(rt, c, got)
 		m := s.Mutation()
-		again, err := d.Mutation(position.AppendMutation(nil, m))
+		again, err := d.Mutation(wire.AppendMutation(nil, m))
 		require.NoError(rt, err)
 		require.Equal(rt, m, again)
 	})
@@ -73,12 +74,12 @@ func TestRoundTripOfDrawnValues(t *testing.T) {
 // number and digest, from which the lots before make those after.
 func TestLotsOfAnImage(t *testing.T) {
 	p := sample.OpenPosition()
-	got, err := new(position.Decoder).Position(position.AppendPosition(nil, p))
+	got, err := new(wire.Decoder).Position(wire.AppendPosition(nil, p))
 	require.NoError(t, err)
 	require.Equal(t, p, got)
 
 	c := position.Change{Kind: position.Increased, Parts: 1, Cause: sample.Fill(), After: p}
-	change, err := new(position.Decoder).Change(position.AppendChange(nil, &c))
+	change, err := new(wire.Decoder).Change(wire.AppendChange(nil, &c))
 	require.NoError(t, err)
 	require.Equal(t, &position.Lots{Count: 2, Next: p.Lots.Next, Sum: p.Lots.Sum}, change.After.Lots)
 	change.After.Lots = p.Lots
@@ -87,7 +88,7 @@ func TestLotsOfAnImage(t *testing.T) {
 	// Without lots there is one form of both.
 	p = sample.LotPosition()
 	p.Lots = &position.Lots{Next: 3}
-	got, err = new(position.Decoder).Position(position.AppendPosition(nil, p))
+	got, err = new(wire.Decoder).Position(wire.AppendPosition(nil, p))
 	require.NoError(t, err)
 	require.Equal(t, p, got)
 }
@@ -95,9 +96,9 @@ func TestLotsOfAnImage(t *testing.T) {
 // Records share what they repeat: the terms always, what earlier cycles came to
 // from one change of a key to its next.
 func TestDecoderShares(t *testing.T) {
-	var d position.Decoder
+	var d wire.Decoder
 	change := func(c position.Change) *position.Position {
-		got, err := d.Change(position.AppendChange(nil, &c))
+		got, err := d.Change(wire.AppendChange(nil, &c))
 		require.NoError(t, err)
 		require.Equal(t, c, got)
 		return got.After
@@ -122,14 +123,14 @@ func TestDecoderShares(t *testing.T) {
 	q.Prior = &position.Lifetime{}
 	require.Equal(t, new(position.Lifetime), change(c).Prior)
 
-	i, err := d.Instrument(position.AppendInstrument(nil, &position.Instrument{Name: "X", Terms: sample.Terms()}))
+	i, err := d.Instrument(wire.AppendInstrument(nil, &position.Instrument{Name: "X", Terms: sample.Terms()}))
 	require.NoError(t, err)
 	require.Same(t, first.Terms, i.Terms)
-	m, err := d.Mutation(position.AppendMutation(nil, position.DefineInstrument{Instrument: "X"}))
+	m, err := d.Mutation(wire.AppendMutation(nil, position.DefineInstrument{Instrument: "X"}))
 	require.NoError(t, err)
 	require.Equal(t, position.DefineInstrument{Instrument: "X"}, m, "what a definition leaves out is not filled in")
 
-	none, err := d.Position(position.AppendPosition(nil, &position.Position{Key: sample.Key()}))
+	none, err := d.Position(wire.AppendPosition(nil, &position.Position{Key: sample.Key()}))
 	require.NoError(t, err)
 	require.Equal(t, sample.PlainTerms(), none.Terms, "terms are never nil")
 }
@@ -138,17 +139,17 @@ func TestDecoderShares(t *testing.T) {
 // has seen before.
 func TestDecoderSharesNothingWithInput(t *testing.T) {
 	s := sample.NewValues(t, 0)
-	var d position.Decoder
+	var d wire.Decoder
 	for range 2_000 {
 		c := s.Change()
-		b := position.AppendChange(nil, &c)
+		b := wire.AppendChange(nil, &c)
 		got, err := d.Change(b)
 		require.NoError(t, err)
 		for i := range b {
 			b[i] = 0xff
 		}
 		require.Equal(t, c, got)
-		got, err = d.Change(position.AppendChange(b[:0], &c))
+		got, err = d.Change(wire.AppendChange(b[:0], &c))
 		require.NoError(t, err)
 		require.Equal(t, c, got)
 	}
@@ -160,10 +161,10 @@ func TestAppendKeepsWhatIsThere(t *testing.T) {
 	s := sample.NewValues(t, 0)
 	for range 500 {
 		c := s.Change()
-		want := position.AppendChange(nil, &c)
+		want := wire.AppendChange(nil, &c)
 		for _, room := range []int{0, 1, 100, 100_000} {
 			dst := append(make([]byte, 0, 7+room), "journal"...)
-			got := position.AppendChange(dst, &c)
+			got := wire.AppendChange(dst, &c)
 			require.Equal(t, "journal", string(got[:7]))
 			require.Equal(t, want, got[7:])
 		}
@@ -173,16 +174,16 @@ func TestAppendKeepsWhatIsThere(t *testing.T) {
 func TestSeqAndExpectedVersionAreNotEncoded(t *testing.T) {
 	s := sample.NewValues(t, 0)
 	p := s.Position()
-	before := position.AppendPosition(nil, p)
+	before := wire.AppendPosition(nil, p)
 	p.Seq = 77
-	require.Equal(t, before, position.AppendPosition(nil, p))
+	require.Equal(t, before, wire.AppendPosition(nil, p))
 
 	f := s.Fill()
-	before = position.AppendMutation(nil, f)
+	before = wire.AppendMutation(nil, f)
 	version := uint64(3)
 	f.ExpectVersion = &version
-	require.Equal(t, before, position.AppendMutation(nil, f))
-	require.Equal(t, before, position.AppendMutation(nil, &f), "a pointer is encoded as its value")
+	require.Equal(t, before, wire.AppendMutation(nil, f))
+	require.Equal(t, before, wire.AppendMutation(nil, &f), "a pointer is encoded as its value")
 }
 
 func TestEncodeAllocatesNothing(t *testing.T) {
@@ -190,24 +191,24 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 	buf := make([]byte, 0, 1<<20)
 	for range 200 {
 		c := s.Change()
-		require.Zero(t, testing.AllocsPerRun(20, func() { buf = position.AppendChange(buf[:0], &c) }), "%+v", c)
+		require.Zero(t, testing.AllocsPerRun(20, func() { buf = wire.AppendChange(buf[:0], &c) }), "%+v", c)
 	}
 	var m position.Mutation = sample.Fill()
-	require.Zero(t, testing.AllocsPerRun(20, func() { position.FingerprintOf(m) }))
+	require.Zero(t, testing.AllocsPerRun(20, func() { wire.FingerprintOf(m) }))
 }
 
 // Whatever single bit is flipped, the decoder answers, and what it accepts
 // encodes to the flipped bytes: there is no second form of a value.
 func TestEveryBitFlip(t *testing.T) {
-	var d position.Decoder
+	var d wire.Decoder
 	accepted := 0
 	for name, c := range sample.Changes() {
-		b := position.AppendChange(nil, &c)
+		b := wire.AppendChange(nil, &c)
 		for bit := range len(b) * 8 {
 			b[bit/8] ^= 1 << (bit % 8)
 			if got, err := d.Change(b); err == nil {
 				accepted++
-				require.Equal(t, b, position.AppendChange(nil, &got), "%s, bit %d", name, bit)
+				require.Equal(t, b, wire.AppendChange(nil, &got), "%s, bit %d", name, bit)
 			} else {
 				require.ErrorIs(t, err, position.ErrFormat)
 			}
@@ -219,7 +220,7 @@ func TestEveryBitFlip(t *testing.T) {
 				// A cut at the end of a field can be a smaller change; it must
 				// be one that says what it says.
 				got, _ := d.Change(b[:n])
-				require.Equal(t, b[:n], position.AppendChange(nil, &got))
+				require.Equal(t, b[:n], wire.AppendChange(nil, &got))
 			}
 		}
 	}
@@ -229,7 +230,7 @@ func TestEveryBitFlip(t *testing.T) {
 // The tables of a decoder are bounded; filling them changes nothing that can be
 // seen.
 func TestDecoderForgetsAndGoesOn(t *testing.T) {
-	var d position.Decoder
+	var d wire.Decoder
 	c := sample.Changes()["fill_opened"]
 	var buf []byte
 	for i := range 70_000 {
@@ -237,7 +238,7 @@ func TestDecoderForgetsAndGoesOn(t *testing.T) {
 		after.Key.Account = "account " + position.FromInt(int64(i)).String()
 		after.Terms = sample.Terms()
 		after.Terms.Multiplier = position.FromInt(int64(i + 2))
-		buf = position.AppendPosition(buf[:0], &after)
+		buf = wire.AppendPosition(buf[:0], &after)
 		got, err := d.Position(buf)
 		require.NoError(t, err)
 		if got.Key != after.Key || *got.Terms != *after.Terms {
@@ -252,8 +253,8 @@ func TestDecoderAllocatesNoNameTwice(t *testing.T) {
 	c := benchChanges()["fill"]
 	other := *c.After
 	other.Key.Account = "B"
-	one, two := position.AppendChange(nil, &c), position.AppendPosition(nil, &other)
-	var d position.Decoder
+	one, two := wire.AppendChange(nil, &c), wire.AppendPosition(nil, &other)
+	var d wire.Decoder
 	allocs := testing.AllocsPerRun(50, func() {
 		_, err := d.Change(one)
 		require.NoError(t, err)
@@ -262,3 +263,5 @@ func TestDecoderAllocatesNoNameTwice(t *testing.T) {
 	})
 	require.LessOrEqual(t, allocs, 5.0+3.0)
 }
+
+func num(s string) position.Decimal { return position.MustParse(s) }

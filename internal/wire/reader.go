@@ -1,9 +1,11 @@
-package position
+package wire
 
 import (
 	"encoding/binary"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/moneyprinter/holdfast/position"
 )
 
 // reader walks the fields of one record, nested records included. Because the
@@ -155,22 +157,22 @@ func (r *reader) number(limit uint64) uint64 {
 func (r *reader) flag() bool { return r.number(1) == 1 }
 
 // side reads a side that is not the first, for which nothing is written.
-func (r *reader) side(tag byte) Side {
+func (r *reader) side(tag byte) position.Side {
 	if r.at(tag) && r.flag() {
-		return Sell
+		return position.Sell
 	}
-	return Buy
+	return position.Buy
 }
 
-func (r *reader) time() Time { return r.timeNot(0) }
+func (r *reader) time() position.Time { return r.timeNot(0) }
 
 // timeNot reads a time that differs from the one for which nothing is written.
-func (r *reader) timeNot(usual Time) Time {
+func (r *reader) timeNot(usual position.Time) position.Time {
 	if r.end-r.i < 8 {
 		r.failHere("is cut off")
 		return 0
 	}
-	t := Time(binary.LittleEndian.Uint64(r.b[r.i:]))
+	t := position.Time(binary.LittleEndian.Uint64(r.b[r.i:]))
 	r.i += 8
 	if t == usual {
 		r.failHere("is the time %d, which is left out", t)
@@ -227,7 +229,7 @@ func (r *reader) some(limit int) []byte {
 // decimal reads a field with a tag of one byte, if it is next: a decimal that
 // is not zero. Most lie well within the input: 16 bytes are loaded, and those that
 // belong to what follows dropped. All others take the long way.
-func (r *reader) decimal(tag byte, d *Decimal) {
+func (r *reader) decimal(tag byte, d *position.Decimal) {
 	i := r.i
 	if i >= r.end || r.b[i] != tag {
 		return
@@ -242,7 +244,7 @@ func (r *reader) decimal(tag byte, d *Decimal) {
 	size := int(b[0])
 	if uint(size)-1 < 16 && i+2+size <= r.end {
 		hi, lo := wordsFrom(binary.LittleEndian.Uint64(b[1:]), binary.LittleEndian.Uint64(b[9:]), size)
-		if v, ok := FromWords(hi, lo); ok && wordsLen(hi, lo) == size {
+		if v, ok := position.FromWords(hi, lo); ok && wordsLen(hi, lo) == size {
 			*d, r.i = v, i+2+size
 			return
 		}
@@ -252,7 +254,7 @@ func (r *reader) decimal(tag byte, d *Decimal) {
 }
 
 // optional reads a decimal that may be zero, if it is next.
-func (r *reader) optional(tag byte) *Decimal {
+func (r *reader) optional(tag byte) *position.Decimal {
 	if !r.at(tag) {
 		return nil
 	}
@@ -260,21 +262,21 @@ func (r *reader) optional(tag byte) *Decimal {
 	return &d
 }
 
-func (r *reader) readDecimal(d *Decimal) {
-	if *d = r.present(); *d == (Decimal{}) {
+func (r *reader) readDecimal(d *position.Decimal) {
+	if *d = r.present(); *d == (position.Decimal{}) {
 		r.failHere("is a zero decimal, which is left out")
 	}
 }
 
 // present reads a decimal that may be zero.
-func (r *reader) present() Decimal {
+func (r *reader) present() position.Decimal {
 	var room [16]byte
 	size := copy(room[:], r.bytes(16))
 	hi, lo := wordsFrom(binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:]), size)
-	d, ok := FromWords(hi, lo)
+	d, ok := position.FromWords(hi, lo)
 	if !ok || wordsLen(hi, lo) != size {
 		r.failHere("is no decimal of minimal length within the range")
-		return Decimal{}
+		return position.Decimal{}
 	}
 	return d
 }

@@ -1,4 +1,4 @@
-package position_test
+package wire_test
 
 import (
 	"slices"

@@ -1,4 +1,4 @@
-package position_test
+package wire_test
 
 import (
 	"bytes"
@@ -7,25 +7,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/internal/sample"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 // recorded decodes a change as a replay does, and compares with what Change has
 // made of the same bytes.
-func recorded(t *testing.T, d *position.Decoder, b []byte, room *position.Position, want position.Change) {
+func recorded(t *testing.T, d *wire.Decoder, b []byte, room *position.Position, want position.Change) {
 	t.Helper()
-	var key *position.KnownKey
-	if encoded := position.KeyOf(b); encoded != nil {
-		key = new(position.KnownKey)
+	var key *wire.KnownKey
+	if encoded := wire.KeyOf(b); encoded != nil {
+		key = new(wire.KnownKey)
 		require.NoError(t, d.Know(encoded, key))
 		require.True(t, key.Is(encoded))
 	}
-	var rec position.Recorded
+	var rec wire.Recorded
 	require.NoError(t, d.Recorded(b, key, room, &rec))
 	if want.Cause != nil {
 		require.Equal(t, want.Cause.EventTime(), rec.Time)
 		if want.Part == 0 {
-			require.Equal(t, position.FingerprintOf(want.Cause), rec.Print)
+			require.Equal(t, wire.FingerprintOf(want.Cause), rec.Print)
 		} else {
 			require.Zero(t, rec.Print)
 		}
@@ -41,11 +42,11 @@ func recorded(t *testing.T, d *position.Decoder, b []byte, room *position.Positi
 
 func TestRecordedIsTheChange(t *testing.T) {
 	s := sample.NewValues(t, 0)
-	var d, replaying position.Decoder
+	var d, replaying wire.Decoder
 	room := new(position.Position)
 	for i := range 5_000 {
 		c := s.Change()
-		b := position.AppendChange(nil, &c)
+		b := wire.AppendChange(nil, &c)
 		want, err := d.Change(b)
 		require.NoError(t, err)
 		if i%2 == 0 {
@@ -60,22 +61,22 @@ func TestRecordedIsTheChange(t *testing.T) {
 // An image that was decoded into a room is like one that was not, whatever was
 // in the room before.
 func TestRoomForFees(t *testing.T) {
-	var d position.Decoder
+	var d wire.Decoder
 	c := benchChanges()["fill"]
-	var rec position.Recorded
-	require.NoError(t, d.Recorded(position.AppendChange(nil, &c), nil, nil, &rec))
+	var rec wire.Recorded
+	require.NoError(t, d.Recorded(wire.AppendChange(nil, &c), nil, nil, &rec))
 	room := rec.After
 	for _, fees := range []position.Amounts{nil, {{Currency: "EUR", Value: num("1")}}, {{Currency: "EUR", Value: num("1")}, {Currency: "USD", Value: num("2")}}, nil} {
 		p := *c.After
 		p.Totals.Fees = fees
 		next := c
 		next.After = &p
-		b := position.AppendChange(nil, &next)
-		want, err := new(position.Decoder).Change(b)
+		b := wire.AppendChange(nil, &next)
+		want, err := new(wire.Decoder).Change(b)
 		require.NoError(t, err)
 		recorded(t, &d, b, room, want)
 	}
-	b := position.AppendChange(nil, &c)
+	b := wire.AppendChange(nil, &c)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		if err := d.Recorded(b, nil, room, &rec); err != nil {
 			t.Fatal(err)
@@ -86,20 +87,20 @@ func TestRoomForFees(t *testing.T) {
 // KeyOf finds the key of the position, and of no other thing.
 func TestKeyOf(t *testing.T) {
 	for name, c := range sample.Changes() {
-		b := position.AppendChange(nil, &c)
-		got := position.KeyOf(b)
+		b := wire.AppendChange(nil, &c)
+		got := wire.KeyOf(b)
 		if c.After == nil {
 			require.Nil(t, got, name)
 			continue
 		}
 		require.NotNil(t, got, name)
-		var key position.KnownKey
-		require.NoError(t, new(position.Decoder).Know(got, &key))
+		var key wire.KnownKey
+		require.NoError(t, new(wire.Decoder).Know(got, &key))
 		require.Equal(t, c.After.Key, key.Key, name)
 		require.True(t, bytes.Contains(b, got))
 		for cut := range b {
-			position.KeyOf(b[:cut]) // may be anything, but no panic
+			wire.KeyOf(b[:cut]) // may be anything, but no panic
 		}
 	}
-	require.Nil(t, position.KeyOf(nil))
+	require.Nil(t, wire.KeyOf(nil))
 }

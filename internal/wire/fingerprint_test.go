@@ -1,4 +1,4 @@
-package position_test
+package wire_test
 
 import (
 	"reflect"
@@ -8,24 +8,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/internal/sample"
+	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 func TestFingerprint(t *testing.T) {
 	base := sample.Fill()
-	want := position.FingerprintOf(base)
+	want := wire.FingerprintOf(base)
 
 	later := base
 	later.Time++
 	version := uint64(9)
 	later.ExpectVersion = &version
-	require.Equal(t, want, position.FingerprintOf(later), "time and expected version are no content")
-	require.Equal(t, want, position.FingerprintOf(&later))
+	require.Equal(t, want, wire.FingerprintOf(later), "time and expected version are no content")
+	require.Equal(t, want, wire.FingerprintOf(&later))
 
 	renamed := base
 	renamed.Ident = "other"
-	require.Equal(t, want.Content, position.FingerprintOf(renamed).Content)
-	require.NotEqual(t, want.ID, position.FingerprintOf(renamed).ID)
+	require.Equal(t, want.Content, wire.FingerprintOf(renamed).Content)
+	require.NotEqual(t, want.ID, wire.FingerprintOf(renamed).ID)
 
 	seen := map[[16]byte]string{want.Content: "base"}
 	for name, edit := range map[string]func(*position.Fill){
@@ -41,14 +42,14 @@ func TestFingerprint(t *testing.T) {
 	} {
 		f := base
 		edit(&f)
-		got := position.FingerprintOf(f)
+		got := wire.FingerprintOf(f)
 		require.Equal(t, want.ID, got.ID)
 		require.Empty(t, seen[got.Content], name)
 		seen[got.Content] = name
 	}
 	// The same members in another type of mutation are other content.
 	charge := position.Charge{Meta: base.Meta, Key: base.Key, Amount: base.Qty, Currency: "USD"}
-	require.NotEqual(t, want.Content, position.FingerprintOf(charge).Content)
+	require.NotEqual(t, want.Content, wire.FingerprintOf(charge).Content)
 }
 
 // Every member of every mutation but id, time and expected version is content:
@@ -62,9 +63,9 @@ func TestFingerprintCoversEveryMember(t *testing.T) {
 	}
 	require.Len(t, all, 12)
 	for _, m := range all {
-		want := position.FingerprintOf(m).Content
+		want := wire.FingerprintOf(m).Content
 		eachMember(reflect.ValueOf(m).Type().Name(), reflect.ValueOf(m), func(path string, changed reflect.Value) {
-			got := position.FingerprintOf(sample.MutationIn(changed))
+			got := wire.FingerprintOf(sample.MutationIn(changed))
 			if strings.Contains(path, ".Meta.") || strings.HasSuffix(path, ".ZeroPrice") { // that follows from the price
 				require.Equal(t, want, got.Content, path)
 			} else {

@@ -1,24 +1,26 @@
-package position
+package wire
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
+
+	"github.com/moneyprinter/holdfast/position"
 )
 
 // Recorded is a change as replaying it needs it: without the fill that caused it,
 // which nobody looks at then, but with what is remembered of every cause.
 type Recorded struct {
-	Change // its Cause is nil for a fill
+	position.Change // its Cause is nil for a fill
 
-	Time  Time        // event time of the cause
-	Print Fingerprint // of the cause, in its first change; see [FingerprintOf]
+	Time  position.Time // event time of the cause
+	Print Fingerprint   // of the cause, in its first change; see [FingerprintOf]
 }
 
 // Recorded reads the binary form of a change into rec. Where the change leads to
 // a position, room is for its image, and must be nobody else's; nil: it gets a new
 // one. Key is that of [KeyOf], nil where it is not known yet: it saves looking for
 // it.
-func (d *Decoder) Recorded(b []byte, key *KnownKey, room *Position, rec *Recorded) error {
+func (d *Decoder) Recorded(b []byte, key *KnownKey, room *position.Position, rec *Recorded) error {
 	*rec = Recorded{}
 	if key != nil {
 		d.last = key
@@ -80,12 +82,12 @@ func (rec *Recorded) note(r *reader, from *origin) {
 }
 
 // image returns an image with room for its fees.
-func (d *Decoder) image() *Position {
+func (d *Decoder) image() *position.Position {
 	if p := d.room; p != nil {
 		fees := p.Totals.Fees[:0]
-		*p = Position{}
+		*p = position.Position{}
 		p.Totals.Fees = fees
 		return p
 	}
-	return NewPosition()
+	return position.NewPosition()
 }

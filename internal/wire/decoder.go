@@ -1,4 +1,6 @@
-package position
+package wire
+
+import "github.com/moneyprinter/holdfast/position"
 
 // maxInterned bounds each of a decoder's tables; a full one is forgotten.
 const maxInterned = 1 << 16
@@ -15,12 +17,12 @@ type Decoder struct {
 	last   *KnownKey
 	lately *knownTerms
 
-	into *Recorded // what is being decoded for a replay; nil: a change as a whole
-	room *Position // for its image; nil: a new one
+	into *Recorded          // what is being decoded for a replay; nil: a change as a whole
+	room *position.Position // for its image; nil: a new one
 }
 
 type knownTerms struct {
-	Terms
+	position.Terms
 
 	encoded string
 }
@@ -28,16 +30,16 @@ type knownTerms struct {
 // KnownKey is a key with its binary form, and what decoding has found out about
 // it. It is used as a Decoder is.
 type KnownKey struct {
-	Key
+	position.Key
 
 	encoded  string
-	prior    *Lifetime // of the change read last, and its binary form
+	prior    *position.Lifetime // of the change read last, and its binary form
 	lifetime string
 }
 
 // name reads a name that is not empty.
 func (d *Decoder) name(r *reader) string {
-	b := r.some(MaxName)
+	b := r.some(position.MaxName)
 	if len(b) == 0 {
 		return ""
 	}
@@ -67,15 +69,15 @@ func (d *Decoder) interned(r *reader, b []byte) string {
 }
 
 // maxKey bounds an encoded key: four names with tag and length.
-const maxKey = 4 * (2 + MaxName)
+const maxKey = 4 * (2 + position.MaxName)
 
 // key reads a key. Most often it is the one of the record's cause again, and
 // else one that was seen before: neither is decoded.
-func (d *Decoder) key(r *reader) Key {
+func (d *Decoder) key(r *reader) position.Key {
 	field, start := r.last, r.i
 	b := r.some(maxKey)
 	if len(b) == 0 {
-		return Key{}
+		return position.Key{}
 	}
 	if d.last != nil && string(b) == d.last.encoded {
 		return d.last.Key
@@ -84,7 +86,7 @@ func (d *Decoder) key(r *reader) Key {
 	if !ok {
 		r.i = start
 		if k = d.newKey(r, field, string(b)); k == nil {
-			return Key{}
+			return position.Key{}
 		}
 	}
 	d.last = k
@@ -105,7 +107,7 @@ func (d *Decoder) newKey(r *reader, field uint32, encoded string) *KnownKey {
 	return k
 }
 
-func (d *Decoder) keyFields(r *reader, k *Key) {
+func (d *Decoder) keyFields(r *reader, k *position.Key) {
 	if r.at(1<<3 | bytesType) {
 		k.Account = d.name(r)
 	}
@@ -122,11 +124,11 @@ func (d *Decoder) keyFields(r *reader, k *Key) {
 
 // maxTerms bounds encoded terms: three names, two decimals, four numbers and the
 // heads of the rounding and its three parts, of three numbers each.
-const maxTerms = 3*(2+MaxName) + 2*decimalBound + 4*2 + 4*2 + 3*3*2
+const maxTerms = 3*(2+position.MaxName) + 2*decimalBound + 4*2 + 4*2 + 3*3*2
 
 // termsOf reads the terms of an image, if they are next, with the defaults for
 // what is not there. Those seen before are not decoded again, but shared.
-func (d *Decoder) termsOf(r *reader, tag byte) *Terms {
+func (d *Decoder) termsOf(r *reader, tag byte) *position.Terms {
 	var b []byte
 	start := r.i
 	if r.at(tag) {
@@ -150,8 +152,8 @@ func (d *Decoder) termsOf(r *reader, tag byte) *Terms {
 }
 
 // unit is the multiplier of terms that name none.
-func unit() Decimal {
-	d, _ := FromWords(0, 1_000_000_000_000_000_000)
+func unit() position.Decimal {
+	d, _ := position.FromWords(0, 1_000_000_000_000_000_000)
 	return d
 }
 
@@ -160,7 +162,7 @@ func (d *Decoder) newTerms(r *reader, encoded string) *knownTerms {
 	if encoded != "" {
 		field, outer := r.last, r.enter()
 		d.someTerms(r, &t.Terms)
-		if t.Multiplier == unit() || t.CostMethod == Average || t.OverReduction == FlipOver {
+		if t.Multiplier == unit() || t.CostMethod == position.Average || t.OverReduction == position.FlipOver {
 			r.fail(0, "name a default, which would have been left out")
 		}
 		if r.leave(outer, field, "terms"); r.err != nil {
@@ -170,7 +172,7 @@ func (d *Decoder) newTerms(r *reader, encoded string) *knownTerms {
 	if t.Multiplier.IsZero() {
 		t.Multiplier = unit()
 	}
-	t.CostMethod, t.OverReduction = max(t.CostMethod, Average), max(t.OverReduction, FlipOver)
+	t.CostMethod, t.OverReduction = max(t.CostMethod, position.Average), max(t.OverReduction, position.FlipOver)
 	if d.terms == nil || len(d.terms) >= maxInterned {
 		d.terms = make(map[string]*knownTerms)
 	}
@@ -179,9 +181,9 @@ func (d *Decoder) newTerms(r *reader, encoded string) *knownTerms {
 }
 
 // someTerms reads terms as they were given in a definition.
-func (d *Decoder) someTerms(r *reader, t *Terms) {
+func (d *Decoder) someTerms(r *reader, t *position.Terms) {
 	if r.at(1<<3 | varintType) {
-		t.Kind = InstrumentKind(r.number(uint64(Option)))
+		t.Kind = position.InstrumentKind(r.number(uint64(position.Option)))
 	}
 	r.decimal(2<<3|bytesType, &t.Multiplier)
 	if r.at(3<<3 | bytesType) {
@@ -194,10 +196,10 @@ func (d *Decoder) someTerms(r *reader, t *Terms) {
 		t.Settlement = d.name(r)
 	}
 	if r.at(6<<3 | varintType) {
-		t.CostMethod = CostMethod(r.number(uint64(SpecificSize)))
+		t.CostMethod = position.CostMethod(r.number(uint64(position.SpecificSize)))
 	}
 	if r.at(7<<3 | varintType) {
-		t.OverReduction = OverReduction(r.number(uint64(RejectOver)))
+		t.OverReduction = position.OverReduction(r.number(uint64(position.RejectOver)))
 	}
 	if r.at(8<<3 | bytesType) {
 		outer := r.enter()
@@ -209,21 +211,21 @@ func (d *Decoder) someTerms(r *reader, t *Terms) {
 		r.leaveSome(outer, start, 8, "rounding")
 	}
 	if r.at(9<<3 | varintType) {
-		t.BaseFee = BaseFee(r.number(uint64(FeeApart)))
+		t.BaseFee = position.BaseFee(r.number(uint64(position.FeeApart)))
 	}
 }
 
-func (r *reader) round(field uint32, name string, to *Round) {
+func (r *reader) round(field uint32, name string, to *position.Round) {
 	if !r.at(byte(field<<3 | bytesType)) {
 		return
 	}
 	outer := r.enter()
 	start := r.i
 	if r.at(1<<3 | varintType) {
-		to.Mode = RoundMode(r.number(uint64(Ceiling)))
+		to.Mode = position.RoundMode(r.number(uint64(position.Ceiling)))
 	}
 	if r.at(2<<3 | varintType) {
-		to.Digits = uint8(r.number(Scale))
+		to.Digits = uint8(r.number(position.Scale))
 	}
 	if r.at(3<<3 | varintType) {
 		to.Significant = r.flag()

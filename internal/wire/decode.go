@@ -1,43 +1,45 @@
-package position
+package wire
+
+import "github.com/moneyprinter/holdfast/position"
 
 // Change reads the binary form of a change. The open lots of its position are
-// not in it: After.Lots.Open is nil, see [Lots.After].
-func (d *Decoder) Change(b []byte) (Change, error) {
+// not in it: After.Lots.Open is nil, see [position.Lots.After].
+func (d *Decoder) Change(b []byte) (position.Change, error) {
 	r := newReader(b, MaxChange)
-	var c Change
+	var c position.Change
 	d.change(&r, &c)
 	return result(&r, "change", c)
 }
 
 // Mutation reads the binary form of a mutation.
-func (d *Decoder) Mutation(b []byte) (Mutation, error) {
+func (d *Decoder) Mutation(b []byte) (position.Mutation, error) {
 	r := newReader(b, MaxChange)
 	return result(&r, "mutation", d.mutation(&r, new(origin)))
 }
 
 // Position reads the binary form of a position, its open lots included.
-func (d *Decoder) Position(b []byte) (*Position, error) {
+func (d *Decoder) Position(b []byte) (*position.Position, error) {
 	r := newReader(b, MaxPosition)
-	p := new(Position)
+	p := new(position.Position)
 	d.position(&r, p, new(origin), true)
 	return result(&r, "position", p)
 }
 
 // Instrument reads the binary form of an instrument.
-func (d *Decoder) Instrument(b []byte) (*Instrument, error) {
+func (d *Decoder) Instrument(b []byte) (*position.Instrument, error) {
 	r := newReader(b, MaxChange)
 	return result(&r, "instrument", d.instrument(&r))
 }
 
 // Account reads the binary form of an account.
-func (d *Decoder) Account(b []byte) (*Account, error) {
+func (d *Decoder) Account(b []byte) (*position.Account, error) {
 	r := newReader(b, MaxChange)
 	return result(&r, "account", d.account(&r))
 }
 
-func (d *Decoder) change(r *reader, c *Change) {
+func (d *Decoder) change(r *reader, c *position.Change) {
 	if r.at(1<<3 | varintType) {
-		c.Kind = ChangeKind(r.number(uint64(EpochBegun)))
+		c.Kind = position.ChangeKind(r.number(uint64(position.EpochBegun)))
 	}
 	if r.at(2<<3 | varintType) {
 		c.Part = uint32(r.number(1<<32 - 1))
@@ -82,7 +84,7 @@ func (d *Decoder) change(r *reader, c *Change) {
 }
 
 // changeRest reads what few changes have.
-func (d *Decoder) changeRest(r *reader, c *Change) {
+func (d *Decoder) changeRest(r *reader, c *position.Change) {
 	if r.at(13<<3 | bytesType) {
 		outer := r.enter()
 		c.Instrument = d.instrument(r)
@@ -122,43 +124,43 @@ const (
 
 // checkShape makes sure that a reader of changes finds, by kind, the cause and the
 // images it counts on.
-func (r *reader) checkShape(c *Change, cause uint32) {
+func (r *reader) checkShape(c *position.Change, cause uint32) {
 	var want uint32
 	var instrument, account, epoch bool
 	switch c.Kind {
-	case Opened, Increased, Reduced, Closed:
+	case position.Opened, position.Increased, position.Reduced, position.Closed:
 		want = fillMember
-	case Amended:
+	case position.Amended:
 		want = amendMember
-	case Charged:
+	case position.Charged:
 		want = chargeMember
-	case SplitChange:
+	case position.SplitChange:
 		want, instrument = splitMember, c.After == nil
-	case Transferred:
+	case position.Transferred:
 		want = transferMember
-	case Adjusted:
+	case position.Adjusted:
 		want = adjustMember
-	case Adopted:
+	case position.Adopted:
 		want = adoptMember
-	case Settled:
+	case position.Settled:
 		want, instrument = settleMember, c.After == nil
-	case Busted:
+	case position.Busted:
 		want = bustMember
-	case Corrected:
+	case position.Corrected:
 		want = correctMember
-	case Defined:
+	case position.Defined:
 		want, instrument = defineMember, true
-	case Marked:
+	case position.Marked:
 		want = markMember
-	case AccountSet:
+	case position.AccountSet:
 		want, account = chargeMember, true
-	case EpochBegun:
+	case position.EpochBegun:
 		want, epoch = noMember, true
 	default:
 		r.fail(1, "has the kind %d, which is not known to this version", c.Kind)
 		return
 	}
-	after := !instrument && !account && !epoch && c.Kind != Marked
+	after := !instrument && !account && !epoch && c.Kind != position.Marked
 	if cause != want || (c.After != nil) != after || (c.Instrument != nil) != instrument ||
 		(c.Account != nil) != account || (c.Epoch != nil) != epoch || (c.Consumed != nil || c.Opened != nil) && !after {
 		r.fail(1, "says %s, which does not go with the fields present", c.Kind)
@@ -167,7 +169,7 @@ func (r *reader) checkShape(c *Change, cause uint32) {
 
 // position reads an image: with its open lots if it stands by itself, else with
 // what it has from the cause.
-func (d *Decoder) position(r *reader, p *Position, from *origin, alone bool) {
+func (d *Decoder) position(r *reader, p *position.Position, from *origin, alone bool) {
 	p.Terms = d.termsOf(r, 1<<3|bytesType)
 	if r.at(2<<3 | varintType) {
 		p.Cycle = r.number(1<<64 - 1)
@@ -201,7 +203,7 @@ func (d *Decoder) position(r *reader, p *Position, from *origin, alone bool) {
 	}
 }
 
-func (d *Decoder) positionRest(r *reader, p *Position, from *origin, alone bool) {
+func (d *Decoder) positionRest(r *reader, p *position.Position, from *origin, alone bool) {
 	if r.at2(16<<3 | bytesType) {
 		if p.Key = d.key(r); p.Key == from.Key {
 			r.failHere("is the key of the cause, and would have been left out")

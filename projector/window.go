@@ -1,12 +1,15 @@
-package position
+package projector
 
 import (
 	"encoding/binary"
 	"iter"
 	"time"
+
+	"github.com/moneyprinter/holdfast/internal/wire"
+	"github.com/moneyprinter/holdfast/position"
 )
 
-// DefaultWindow is how many mutations a [Window] of size 0 remembers.
+// DefaultWindow is how many mutations [Options].Window of 0 remembers.
 const DefaultWindow = 1 << 20
 
 const (
@@ -15,11 +18,11 @@ const (
 	firstSlots  = 1 << 8  // slots of an empty window's index
 )
 
-// WindowEntry is what the dedupe window knows of one mutation.
-type WindowEntry struct {
-	Fingerprint
-	First uint64 // seq of its first change
-	Time  Time   // its event time
+// windowEntry is what the dedupe window knows of one mutation.
+type windowEntry struct {
+	wire.Fingerprint
+	First uint64        // seq of its first change
+	Time  position.Time // its event time
 	// Ahead is by how much Time was ahead of the time of its record, 0 if it was
 	// not.
 	Ahead time.Duration
@@ -27,9 +30,9 @@ type WindowEntry struct {
 }
 
 // Last returns the seq of the mutation's last change.
-func (e *WindowEntry) Last() uint64 { return e.First + uint64(e.Count) - 1 }
+func (e *windowEntry) Last() uint64 { return e.First + uint64(e.Count) - 1 }
 
-// Window remembers the last mutations, so that a retry is told from a new one.
+// window remembers the last mutations, so that a retry is told from a new one.
 // When it is full the oldest entry is forgotten, and the horizon, the newest
 // event time ever forgotten, moves up: an unknown id that is not younger than
 // the horizon may be a forgotten one. **Nothing is ever forgotten whose event time
@@ -40,18 +43,18 @@ func (e *WindowEntry) Last() uint64 { return e.First + uint64(e.Count) - 1 }
 // the horizon has passed it; see kept.go.
 //
 // The entries lie in chunks that are only ever appended to; a chunk is let go
-// when all of it is forgotten. So [Window.Freeze] copies a slice header, and what
+// when all of it is forgotten. So Freeze copies a slice header, and what
 // it returns stays as it was while the window moves on. An index by id, open
 // addressing with linear probing, belongs to the window alone. Its slots hold 32
 // bits of the id beside the entry's number: the top bits are the slot's home, so
 // growing and deleting need not touch the entries.
 //
-// A Window is not for concurrent use; a [WindowView] is.
-type Window struct {
+// A window is not for concurrent use; a windowView is.
+type window struct {
 	size  uint64
 	index []windowSlot // a power of two, at most half full
 	shift uint         // home of a tag: its top bits
-	view  WindowView
+	view  windowView
 	kept  keptIndex // of view.kept
 }
 
@@ -64,56 +67,56 @@ type windowSlot struct {
 // refs is how many entry numbers a slot can tell apart; more than maxWindow.
 const refs = 1<<32 - 1
 
-// WindowView is a window as it was at one moment. The zero value is empty.
-type WindowView struct {
-	chunks []*[windowChunk]WindowEntry // chunks[0] holds entry lo, unless empty
+// windowView is a window as it was at one moment. The zero value is empty.
+type windowView struct {
+	chunks []*[windowChunk]windowEntry // chunks[0] holds entry lo, unless empty
 	lo, hi uint64                      // numbers of the oldest entry and of the next
 	// horizon is the newest event time forgotten, 0 while nothing was.
-	horizon Time
+	horizon position.Time
 	// kept are entries that are older than entry lo. Those at or below the horizon
 	// are forgotten; apart says how many are not.
-	kept  []WindowEntry
+	kept  []windowEntry
 	apart int
 }
 
-// NewWindow returns an empty window that remembers size mutations; 0 means
+// newWindow returns an empty window that remembers size mutations; 0 means
 // [DefaultWindow].
-func NewWindow(size int) *Window {
+func newWindow(size int) *window {
 	switch {
 	case size <= 0:
 		size = DefaultWindow
 	case size > maxWindow:
 		size = maxWindow
 	}
-	w := &Window{size: uint64(size)}
+	w := &window{size: uint64(size)}
 	w.setIndex(make([]windowSlot, firstSlots))
 	return w
 }
 
-// ready makes the zero Window an empty one of size 0.
-func (w *Window) ready() {
+// ready makes the zero window an empty one of size 0.
+func (w *window) ready() {
 	if w.index == nil {
 		horizon := w.view.horizon
-		*w = *NewWindow(0)
+		*w = *newWindow(0)
 		w.view.horizon = horizon
 	}
 }
 
 // Len returns how many mutations are remembered.
-func (w *Window) Len() int { return w.view.Len() }
+func (w *window) Len() int { return w.view.Len() }
 
 // Size returns how many mutations can be remembered.
-func (w *Window) Size() int { return int(w.size) }
+func (w *window) Size() int { return int(w.size) }
 
 // Horizon returns the newest event time that was forgotten, 0 while nothing was.
-func (w *Window) Horizon() Time { return w.view.horizon }
+func (w *window) Horizon() position.Time { return w.view.horizon }
 
 // Forgotten reports whether a mutation of this event time may be one that was
 // forgotten. The horizon itself is included: the entry that set it had that time.
-func (w *Window) Forgotten(at Time) bool { return w.view.horizon > 0 && at <= w.view.horizon }
+func (w *window) Forgotten(at position.Time) bool { return w.view.horizon > 0 && at <= w.view.horizon }
 
 // Forget moves the horizon up to at, as a window does that was larger once.
-func (w *Window) Forget(at Time) {
+func (w *window) Forget(at position.Time) {
 	if at > w.view.horizon {
 		w.view.horizon = at
 		w.drop()
@@ -121,10 +124,10 @@ func (w *Window) Forget(at Time) {
 }
 
 // Freeze returns the window as it is now. It copies no entry.
-func (w *Window) Freeze() WindowView { return w.view }
+func (w *window) Freeze() windowView { return w.view }
 
 // Find returns the entry of an id, the newest if it was added more than once.
-func (w *Window) Find(id [16]byte) (WindowEntry, bool) {
+func (w *window) Find(id [16]byte) (windowEntry, bool) {
 	e, found := w.FindLast(id)
 	if !found && w.view.apart > 0 {
 		return w.findKept(id)
@@ -134,7 +137,7 @@ func (w *Window) Find(id [16]byte) (WindowEntry, bool) {
 
 // FindLast is Find among as many as the window holds: it does not look at what is
 // kept for its event time only.
-func (w *Window) FindLast(id [16]byte) (WindowEntry, bool) {
+func (w *window) FindLast(id [16]byte) (windowEntry, bool) {
 	w.ready()
 	tag := idTag(id)
 	newest, found := uint64(0), false
@@ -147,7 +150,7 @@ func (w *Window) FindLast(id [16]byte) (WindowEntry, bool) {
 		}
 	}
 	if !found {
-		return WindowEntry{}, false
+		return windowEntry{}, false
 	}
 	return *w.view.at(newest), true
 }
@@ -155,7 +158,7 @@ func (w *Window) FindLast(id [16]byte) (WindowEntry, bool) {
 // Warm reads where Find will begin to look for each of these ids, and where adding
 // as many entries will forget the oldest, so that the processor has that at hand
 // when they come. What it returns means nothing.
-func (w *Window) Warm(prints []Fingerprint) (sum int) {
+func (w *window) Warm(prints []wire.Fingerprint) (sum int) {
 	w.ready()
 	v := &w.view
 	for i := range prints {
@@ -171,7 +174,7 @@ func (w *Window) Warm(prints []Fingerprint) (sum int) {
 // window is full. An id that is there already keeps its entry beside the new one;
 // that happens only to a window that is larger than the one through which the id
 // passed twice.
-func (w *Window) Add(e WindowEntry) {
+func (w *window) Add(e windowEntry) {
 	w.ready()
 	v := &w.view
 	if v.hi-v.lo == w.size {
@@ -188,7 +191,7 @@ func (w *Window) Add(e WindowEntry) {
 	v.hi++
 }
 
-func (w *Window) forgetOldest() {
+func (w *window) forgetOldest() {
 	v := &w.view
 	e := v.at(v.lo)
 	w.remove(idTag(e.ID), uint32(v.lo%refs)+1)
@@ -203,7 +206,7 @@ func (w *Window) forgetOldest() {
 	}
 }
 
-func (w *Window) insert(s windowSlot) {
+func (w *window) insert(s windowSlot) {
 	i := w.home(s.tag)
 	for w.index[i].ref != 0 {
 		i = w.next(i)
@@ -213,7 +216,7 @@ func (w *Window) insert(s windowSlot) {
 
 // remove deletes a slot that is there and closes the gap, so that no probe ends
 // too early: what lies behind moves up unless that would put it before its home.
-func (w *Window) remove(tag, ref uint32) {
+func (w *window) remove(tag, ref uint32) {
 	gap := w.home(tag)
 	for w.index[gap].ref != ref {
 		gap = w.next(gap)
@@ -228,7 +231,7 @@ func (w *Window) remove(tag, ref uint32) {
 	w.index[gap] = windowSlot{}
 }
 
-func (w *Window) grow() {
+func (w *window) grow() {
 	old := w.index
 	w.setIndex(make([]windowSlot, 2*len(old)))
 	for _, s := range old {
@@ -238,19 +241,19 @@ func (w *Window) grow() {
 	}
 }
 
-func (w *Window) setIndex(index []windowSlot) {
+func (w *window) setIndex(index []windowSlot) {
 	w.index, w.shift = index, 32
 	for n := len(index); n > 1; n >>= 1 {
 		w.shift--
 	}
 }
 
-func (w *Window) home(tag uint32) int { return int(tag >> w.shift) }
+func (w *window) home(tag uint32) int { return int(tag >> w.shift) }
 
-func (w *Window) next(i int) int { return (i + 1) & (len(w.index) - 1) }
+func (w *window) next(i int) int { return (i + 1) & (len(w.index) - 1) }
 
 // number returns the number of the remembered entry that a slot refers to.
-func (w *Window) number(ref uint32) uint64 {
+func (w *window) number(ref uint32) uint64 {
 	lo := w.view.lo % refs
 	return w.view.lo + (uint64(ref-1)+refs-lo)%refs
 }
@@ -259,14 +262,14 @@ func (w *Window) number(ref uint32) uint64 {
 func idTag(id [16]byte) uint32 { return binary.BigEndian.Uint32(id[:]) }
 
 // Len returns how many mutations are remembered.
-func (v WindowView) Len() int { return v.apart + int(v.hi-v.lo) }
+func (v windowView) Len() int { return v.apart + int(v.hi-v.lo) }
 
 // Horizon returns the newest event time that was forgotten, 0 while nothing was.
-func (v WindowView) Horizon() Time { return v.horizon }
+func (v windowView) Horizon() position.Time { return v.horizon }
 
 // All yields the entries, oldest first. They must not be changed.
-func (v WindowView) All() iter.Seq[*WindowEntry] {
-	return func(yield func(*WindowEntry) bool) {
+func (v windowView) All() iter.Seq[*windowEntry] {
+	return func(yield func(*windowEntry) bool) {
 		for i := range v.kept {
 			if v.kept[i].Time > v.horizon && !yield(&v.kept[i]) {
 				return
@@ -281,17 +284,17 @@ func (v WindowView) All() iter.Seq[*WindowEntry] {
 }
 
 // at returns the entry number n, lo ≤ n ≤ hi.
-func (v *WindowView) at(n uint64) *WindowEntry {
+func (v *windowView) at(n uint64) *windowEntry {
 	return &v.chunks[n/windowChunk-v.lo/windowChunk][n%windowChunk]
 }
 
 // addChunk appends a chunk. The slice is moved by hand when it is full, because
 // append would leave the forgotten chunks alive in up to as much room again.
-func (v *WindowView) addChunk() {
+func (v *windowView) addChunk() {
 	if len(v.chunks) == cap(v.chunks) {
-		moved := make([]*[windowChunk]WindowEntry, len(v.chunks), len(v.chunks)+max(4, len(v.chunks)/16))
+		moved := make([]*[windowChunk]windowEntry, len(v.chunks), len(v.chunks)+max(4, len(v.chunks)/16))
 		copy(moved, v.chunks)
 		v.chunks = moved
 	}
-	v.chunks = append(v.chunks, new([windowChunk]WindowEntry))
+	v.chunks = append(v.chunks, new([windowChunk]windowEntry))
 }

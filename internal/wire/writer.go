@@ -1,9 +1,11 @@
-package position
+package wire
 
 import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+
+	"github.com/moneyprinter/holdfast/position"
 )
 
 // writer is a buffer whose length was made large enough beforehand by one of the
@@ -63,7 +65,7 @@ func (w writer) flag(n int, field uint, v bool) int {
 	return w.number(n, field, 1)
 }
 
-func (w writer) time(n int, field uint, t Time) int {
+func (w writer) time(n int, field uint, t position.Time) int {
 	if t == 0 {
 		return n
 	}
@@ -71,7 +73,7 @@ func (w writer) time(n int, field uint, t Time) int {
 }
 
 // anyTime writes a time even when it is zero.
-func (w writer) anyTime(n int, field uint, t Time) int {
+func (w writer) anyTime(n int, field uint, t position.Time) int {
 	n = w.tag(n, field, fixed64Type)
 	binary.LittleEndian.PutUint64(w[n:], uint64(t))
 	return n + 8
@@ -90,15 +92,15 @@ func (w writer) element(n int, field uint, s string) int {
 	return n + copy(w[n:], s)
 }
 
-func (w writer) decimal(n int, field uint, d Decimal) int {
-	if d == (Decimal{}) {
+func (w writer) decimal(n int, field uint, d position.Decimal) int {
+	if d == (position.Decimal{}) {
 		return n
 	}
 	return w.present(n, field, d)
 }
 
 // optional writes a decimal, even zero, unless there is none.
-func (w writer) optional(n int, field uint, d *Decimal) int {
+func (w writer) optional(n int, field uint, d *position.Decimal) int {
 	if d == nil {
 		return n
 	}
@@ -107,7 +109,7 @@ func (w writer) optional(n int, field uint, d *Decimal) int {
 
 // present writes a decimal even when it is zero. It stores 16 bytes and keeps
 // those that count.
-func (w writer) present(n int, field uint, d Decimal) int {
+func (w writer) present(n int, field uint, d position.Decimal) int {
 	n = w.tag(n, field, bytesType)
 	hi, lo := d.Words()
 	size := wordsLen(hi, lo)

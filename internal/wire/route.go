@@ -1,4 +1,4 @@
-package position
+package wire
 
 import "encoding/binary"
 

@@ -1,7 +1,9 @@
-package position
+package wire
+
+import "github.com/moneyprinter/holdfast/position"
 
 // change writes a change. Its cause is a fill or one of this package's other types.
-func (w writer) change(n int, c *Change, fill *Fill, cause Mutation) int {
+func (w writer) change(n int, c *position.Change, fill *position.Fill, cause position.Mutation) int {
 	n = w.number(n, 1, uint64(c.Kind))
 	n = w.number(n, 2, uint64(c.Part))
 	if c.Parts != 1 {
@@ -40,7 +42,7 @@ func (w writer) change(n int, c *Change, fill *Fill, cause Mutation) int {
 }
 
 // changeRest writes what few changes have.
-func (w writer) changeRest(n int, c *Change) int {
+func (w writer) changeRest(n int, c *position.Change) int {
 	if c.Instrument != nil {
 		start := w.open(n, 13, 1)
 		n = w.instrument(start, c.Instrument)
@@ -61,7 +63,7 @@ func (w writer) changeRest(n int, c *Change) int {
 
 // lots writes open lots. Their time and label are mostly those of the fill that
 // opened them, which in a change is the cause.
-func (w writer) lots(n int, field uint, lots []Lot, from *origin) int {
+func (w writer) lots(n int, field uint, lots []position.Lot, from *origin) int {
 	for i := range lots {
 		l := &lots[i]
 		start := w.open(n, field, 1)
@@ -87,8 +89,8 @@ func (w writer) metaItem(n int, field uint, name, value string) int {
 	return n
 }
 
-func (w writer) key(n int, field uint, k *Key) int {
-	if *k == (Key{}) {
+func (w writer) key(n int, field uint, k *position.Key) int {
+	if *k == (position.Key{}) {
 		return n
 	}
 	start := w.open(n, field, 1)
@@ -101,29 +103,29 @@ func (w writer) key(n int, field uint, k *Key) int {
 }
 
 // terms writes the terms of an image, whose defaults are known, without them.
-func (w writer) terms(n int, field uint, t *Terms) int {
+func (w writer) terms(n int, field uint, t *position.Terms) int {
 	if t == nil {
 		return n
 	}
 	multiplier, method, over := t.Multiplier, t.CostMethod, t.OverReduction
 	if multiplier == unit() {
-		multiplier = Decimal{}
+		multiplier = position.Decimal{}
 	}
-	if method == Average {
+	if method == position.Average {
 		method = 0
 	}
-	if over == FlipOver {
+	if over == position.FlipOver {
 		over = 0
 	}
 	return w.termsOf(n, field, t, multiplier, method, over)
 }
 
 // someTerms writes the terms of a definition as they were given.
-func (w writer) someTerms(n int, field uint, t *Terms) int {
+func (w writer) someTerms(n int, field uint, t *position.Terms) int {
 	return w.termsOf(n, field, t, t.Multiplier, t.CostMethod, t.OverReduction)
 }
 
-func (w writer) termsOf(n int, field uint, t *Terms, multiplier Decimal, method CostMethod, over OverReduction) int {
+func (w writer) termsOf(n int, field uint, t *position.Terms, multiplier position.Decimal, method position.CostMethod, over position.OverReduction) int {
 	before, start := n, w.open(n, field, 1)
 	n = w.number(start, 1, uint64(t.Kind))
 	n = w.decimal(n, 2, multiplier)
@@ -132,7 +134,7 @@ func (w writer) termsOf(n int, field uint, t *Terms, multiplier Decimal, method 
 	n = w.text(n, 5, t.Settlement)
 	n = w.number(n, 6, uint64(method))
 	n = w.number(n, 7, uint64(over))
-	if r := &t.Rounding; *r != (Rounding{}) {
+	if r := &t.Rounding; *r != (position.Rounding{}) {
 		inner := w.open(n, 8, 1)
 		n = w.round(inner, 1, r.Value)
 		n = w.decimal(n, 2, r.ValuePer)
@@ -147,8 +149,8 @@ func (w writer) termsOf(n int, field uint, t *Terms, multiplier Decimal, method 
 	return w.close(start, n, 1)
 }
 
-func (w writer) round(n int, field uint, r Round) int {
-	if r == (Round{}) {
+func (w writer) round(n int, field uint, r position.Round) int {
+	if r == (position.Round{}) {
 		return n
 	}
 	start := w.open(n, field, 1)
@@ -160,7 +162,7 @@ func (w writer) round(n int, field uint, r Round) int {
 
 // position writes an image: with its open lots when it stands by itself, else
 // without what it has from the cause.
-func (w writer) position(n int, p *Position, from *origin, alone bool) int {
+func (w writer) position(n int, p *position.Position, from *origin, alone bool) int {
 	n = w.terms(n, 1, p.Terms)
 	n = w.number(n, 2, p.Cycle)
 	n = w.number(n, 3, p.Version)
@@ -209,7 +211,7 @@ func (w writer) position(n int, p *Position, from *origin, alone bool) int {
 }
 
 // lotsOf writes the open lots or, in a change, their number.
-func (w writer) lotsOf(n int, field uint, l *Lots, alone bool) int {
+func (w writer) lotsOf(n int, field uint, l *position.Lots, alone bool) int {
 	start := w.open(n, field, 1)
 	n = start
 	if !alone {
@@ -223,7 +225,7 @@ func (w writer) lotsOf(n int, field uint, l *Lots, alone bool) int {
 	return w.close(start, n, 1)
 }
 
-func (w writer) totals(n int, field uint, t *Totals) int {
+func (w writer) totals(n int, field uint, t *position.Totals) int {
 	if t.Realized.IsZero() && t.Funding.IsZero() && len(t.Fees) == 0 && len(t.Charges) == 0 {
 		return n
 	}
@@ -231,14 +233,14 @@ func (w writer) totals(n int, field uint, t *Totals) int {
 	return w.close(start, w.totalsFields(start, t), 1)
 }
 
-func (w writer) totalsFields(n int, t *Totals) int {
+func (w writer) totalsFields(n int, t *position.Totals) int {
 	n = w.decimal(n, 1, t.Realized)
 	n = w.decimal(n, 2, t.Funding)
 	n = w.amounts(n, 3, t.Fees)
 	return w.amounts(n, 4, t.Charges)
 }
 
-func (w writer) amounts(n int, field uint, a Amounts) int {
+func (w writer) amounts(n int, field uint, a position.Amounts) int {
 	for i := range a {
 		start := w.open(n, field, 1)
 		n = w.text(start, 1, a[i].Currency)
@@ -248,7 +250,7 @@ func (w writer) amounts(n int, field uint, a Amounts) int {
 	return n
 }
 
-func (w writer) conditions(n int, c *Conditions) int {
+func (w writer) conditions(n int, c *position.Conditions) int {
 	if c.HasStop {
 		n = w.present(n, 1, c.Stop)
 	}
@@ -264,7 +266,7 @@ func (w writer) conditions(n int, c *Conditions) int {
 	return n
 }
 
-func (w writer) instrument(n int, i *Instrument) int {
+func (w writer) instrument(n int, i *position.Instrument) int {
 	n = w.text(n, 1, i.Name)
 	n = w.terms(n, 2, i.Terms)
 	n = w.flag(n, 3, i.Defined)
@@ -278,7 +280,7 @@ func (w writer) instrument(n int, i *Instrument) int {
 	return w.decimal(n, 11, i.SplitPer)
 }
 
-func (w writer) account(n int, a *Account) int {
+func (w writer) account(n int, a *position.Account) int {
 	n = w.text(n, 1, a.Name)
 	n = w.amounts(n, 2, a.Cash)
 	n = w.amounts(n, 3, a.Fees)
@@ -290,7 +292,7 @@ func (w writer) account(n int, a *Account) int {
 	return w.number(n, 9, a.Version)
 }
 
-func (w writer) epoch(n int, e *Epoch) int {
+func (w writer) epoch(n int, e *position.Epoch) int {
 	n = w.text(n, 1, e.Build)
 	n = w.number(n, 2, uint64(e.Arithmetic))
 	return w.sixteen(n, 3, &e.Salt)
