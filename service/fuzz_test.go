@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/service"
 )
@@ -19,10 +20,10 @@ import (
 // anything.
 func FuzzRequest(f *testing.F) {
 	dir := f.TempDir()
-	l := open(f, dir, quiet())
+	l := ledgertest.Open(f, dir, ledgertest.Quiet())
 	api := service.New(l)
-	ms := randomFills(6, 30)
-	applyAll(f, l, ms)
+	ms := ledgertest.RandomFills(6, 30)
+	ledgertest.ApplyAll(f, l, ms)
 	var bodies [][]byte
 	for _, m := range ms[:3] {
 		b, err := position.MarshalMutation(m)

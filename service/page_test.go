@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
-	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/internal/scratch"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/service"
@@ -24,25 +23,15 @@ import (
 func servedLedger(t *testing.T) (*holdfast.Ledger, *nats.Conn) {
 	t.Helper()
 	dir := scratch.Dir(t)
-	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(dir, "nats"), Listen: embedded.NoListen, Ledger: "main"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	o := quiet()
+	s := ledgertest.StartServer(t, dir)
+	o := ledgertest.Quiet()
 	o.Rules.CostMethod = position.FIFO
 	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Connected: service.Offer}
-	l := open(t, dir, o)
+	l := ledgertest.Open(t, dir, o)
 	nc, err := s.Connect(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(nc.Close)
 	return l, nc
-}
-
-func buyOf(account, instrument, strategy, id string) position.Fill {
-	return position.Fill{
-		Meta: position.Meta{Ident: id},
-		Key:  position.Key{Account: account, Instrument: instrument, Strategy: strategy},
-		Side: position.Buy, Qty: position.FromInt(1), Price: position.FromInt(2),
-	}
 }
 
 // many is how many positions, accounts and strategies do not fit into one reply.
@@ -53,19 +42,19 @@ func fillMany(t *testing.T, l *holdfast.Ledger) {
 	var batch []position.Mutation
 	note := strings.Repeat("s", 40)
 	for i := range many {
-		batch = append(batch, buyOf(fmt.Sprintf("acc-%04d-%s", i, strings.Repeat("a", 40)), "XBT USD", fmt.Sprintf("%s-%04d", note, i), fmt.Sprintf("m-%d", i)))
+		batch = append(batch, ledgertest.BuyOne(fmt.Sprintf("acc-%04d-%s", i, strings.Repeat("a", 40)), "XBT USD", fmt.Sprintf("%s-%04d", note, i), fmt.Sprintf("m-%d", i)))
 	}
 	for i := range 40 {
 		side := position.Buy
 		if i%2 == 1 {
 			side = position.Sell
 		}
-		f := buyOf("acc-0000-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ETH", "", fmt.Sprintf("c-%d", i))
+		f := ledgertest.BuyOne("acc-0000-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ETH", "", fmt.Sprintf("c-%d", i))
 		f.Side = side
 		batch = append(batch, f)
 	}
 	for i := range 30 {
-		batch = append(batch, buyOf("acc-0001-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ETH", "", fmt.Sprintf("l-%d", i)))
+		batch = append(batch, ledgertest.BuyOne("acc-0001-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ETH", "", fmt.Sprintf("l-%d", i)))
 	}
 	for len(batch) > 0 {
 		n := min(len(batch), holdfast.MaxBatch)
@@ -76,7 +65,7 @@ func fillMany(t *testing.T, l *holdfast.Ledger) {
 	for range 3 {
 		_, err := l.Snapshot(t.Context())
 		require.NoError(t, err)
-		_, err = l.Apply(t.Context(), buyOf("acc-0001-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ETH", "", ""))
+		_, err = l.Apply(t.Context(), ledgertest.BuyOne("acc-0001-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ETH", "", ""))
 		require.NoError(t, err)
 	}
 }
@@ -104,7 +93,7 @@ func rowsOf(t *testing.T, endpoint string, body []byte) []string {
 func TestListsAreWholeOrSayThatTheyAreNot(t *testing.T) {
 	l, nc := servedLedger(t)
 	fillMany(t, l)
-	caughtUp(t, l)
+	ledgertest.CaughtUp(t, l)
 	ask := func(endpoint, members string) (*nats.Msg, string) {
 		m, err := nc.Request("holdfast.api.v1.main."+endpoint, []byte("{"+strings.Trim(members, ",")+"}"), time.Minute)
 		require.NoError(t, err, "%s %s", endpoint, members)
@@ -189,15 +178,15 @@ func TestListsAreWholeOrSayThatTheyAreNot(t *testing.T) {
 // TestUnknownNamesAreToldFromFlat asks every endpoint that selects.
 func TestUnknownNamesAreToldFromFlat(t *testing.T) {
 	l, nc := servedLedger(t)
-	flat := buyOf("fund-a", "XBT", "grid", "1")
+	flat := ledgertest.BuyOne("fund-a", "XBT", "grid", "1")
 	_, err := l.Apply(t.Context(), flat)
 	require.NoError(t, err)
 	flat.Side, flat.Ident, flat.Leg = position.Sell, "2", ""
 	_, err = l.Apply(t.Context(), flat)
 	require.NoError(t, err)
-	_, err = l.Apply(t.Context(), buyOf("fund-b", "ETH", "", "3"))
+	_, err = l.Apply(t.Context(), ledgertest.BuyOne("fund-b", "ETH", "", "3"))
 	require.NoError(t, err)
-	caughtUp(t, l)
+	ledgertest.CaughtUp(t, l)
 	for _, c := range []struct{ endpoint, members, code, want string }{
 		{"position.list", `"account":"FUND-A"`, "404", "account FUND-A is not known here; nearest: fund-a"},
 		{"position.list", `"instrument":"XB"`, "404", "instrument XB is not known here"},
@@ -219,7 +208,7 @@ func TestUnknownNamesAreToldFromFlat(t *testing.T) {
 		{"history", `"account":"fund-b","at":"2"`, "", "[]"},
 		{"history", `"account":"fund-b","after":"99"`, "", "[]"},
 	} {
-		b, code := request(t, nc, c.endpoint, "{"+c.members+"}")
+		b, code := ledgertest.Request(t, nc, c.endpoint, "{"+c.members+"}")
 		require.Equal(t, c.code, code, "%s %s: %s", c.endpoint, c.members, b)
 		if code == "" {
 			require.Equal(t, c.want, string(b), "%s %s", c.endpoint, c.members)
@@ -235,9 +224,9 @@ func TestUnknownNamesAreToldFromFlat(t *testing.T) {
 // waits, and what needs none is answered.
 func TestViewsAreCopiedByAFew(t *testing.T) {
 	l, _ := servedLedger(t)
-	_, err := l.Apply(t.Context(), buyOf("A", "X", "", "1"))
+	_, err := l.Apply(t.Context(), ledgertest.BuyOne("A", "X", "", "1"))
 	require.NoError(t, err)
-	caughtUp(t, l)
+	ledgertest.CaughtUp(t, l)
 	ended, end := context.WithCancel(t.Context())
 	end()
 	api := service.New(l)

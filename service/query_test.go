@@ -18,6 +18,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/internal/scratch"
 	"github.com/moneyprinter/holdfast/service"
 )
@@ -29,11 +30,11 @@ func served(t *testing.T) *embedded.Server {
 	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(dir, "nats"), Listen: "127.0.0.1:0", Ledger: "main"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	o := quiet()
+	o := ledgertest.Quiet()
 	o.Bus = &holdfast.BusOptions{Connect: s.Connect, Connected: service.Offer}
-	l := open(t, dir, o)
-	applyAll(t, l, randomFills(3, 20))
-	caughtUp(t, l)
+	l := ledgertest.Open(t, dir, o)
+	ledgertest.ApplyAll(t, l, ledgertest.RandomFills(3, 20))
+	ledgertest.CaughtUp(t, l)
 	return s
 }
 
@@ -159,7 +160,7 @@ func TestRequestsTakeWhatTheyUseOnly(t *testing.T) {
 		{"apply", `[{"type":"fill"},{}]`, `batch member 0: account is missing in a fill`},
 		{"apply", `{"type":"fill","id":"x","account":"A","instrument":"I","side":"buy","qty":1,"price":"1"}`, `qty must be `},
 	} {
-		b, code := request(t, nc, row.endpoint, row.body)
+		b, code := ledgertest.Request(t, nc, row.endpoint, row.body)
 		require.Equal(t, "400", code, "%s %s: %s", row.endpoint, row.body, b)
 		var refused struct{ Error bus.Error }
 		require.NoError(t, json.Unmarshal(b, &refused))
@@ -170,7 +171,7 @@ func TestRequestsTakeWhatTheyUseOnly(t *testing.T) {
 		"status": "", "backup.list": " {} ", "backup.create": "{}", "verify": `{"deep":false}`, "summary": "\n", "account.list": "{}",
 		"position.list": `{"all":true,"strategy":""}`, "position.at": `{"at":"3"}`, "history": `{"limit":0,"records":true}`,
 	} {
-		b, code := request(t, nc, endpoint, body)
+		b, code := ledgertest.Request(t, nc, endpoint, body)
 		require.Empty(t, code, "%s: %s", endpoint, b)
 	}
 }
@@ -181,7 +182,7 @@ func TestRequestErrorsNameNoPackages(t *testing.T) {
 	require.NoError(t, err)
 	defer nc.Close()
 	const buy = `"account":"A","instrument":"Z","side":"buy","qty":"1","time":"2026-01-02T03:04:05Z"`
-	_, code := request(t, nc, "apply", `{"type":"fill","id":"twice","price":"1",`+buy+`}`)
+	_, code := ledgertest.Request(t, nc, "apply", `{"type":"fill","id":"twice","price":"1",`+buy+`}`)
 	require.Empty(t, code)
 	for _, row := range []struct{ endpoint, body, code, want string }{
 		{"apply", `{"type":"fill","id":"twice","price":"2",` + buy + `}`, "409", `id reused for other content: "twice" is that of record `},
@@ -189,7 +190,7 @@ func TestRequestErrorsNameNoPackages(t *testing.T) {
 		{"apply", `{"type":"bust","id":"b","account":"A","instrument":"Z","fill":"bus: x"}`, "404", `unknown fill: no mutation has the id "bus: x"`},
 		{"position.get", `{"account":"A","instrument":"none"}`, "404", "instrument none is not known here"},
 	} {
-		b, code := request(t, nc, row.endpoint, row.body)
+		b, code := ledgertest.Request(t, nc, row.endpoint, row.body)
 		require.Equal(t, row.code, code, "%s: %s", row.body, b)
 		var refused struct{ Error bus.Error }
 		require.NoError(t, json.Unmarshal(b, &refused))
@@ -205,7 +206,7 @@ func TestNullSelectsKeysWithoutAPart(t *testing.T) {
 	require.NoError(t, err)
 	defer nc.Close()
 	for i, parts := range []string{``, `,"strategy":"grid"`, `,"leg":"hedge"`} {
-		_, code := request(t, nc, "apply", fmt.Sprintf(
+		_, code := ledgertest.Request(t, nc, "apply", fmt.Sprintf(
 			`{"type":"fill","id":"part-%d","account":"P","instrument":"X","side":"buy","qty":"%d","price":"1","time":"2026-01-02T03:04:05Z"%s}`, i, i+1, parts))
 		require.Empty(t, code)
 	}
@@ -222,7 +223,7 @@ func TestNullSelectsKeysWithoutAPart(t *testing.T) {
 		{`,"strategy":"grid","leg":null`, []string{"2"}},
 	} {
 		var list []struct{ Qty string }
-		b, code := request(t, nc, "position.list", `{"account":"P"`+row.members+`}`)
+		b, code := ledgertest.Request(t, nc, "position.list", `{"account":"P"`+row.members+`}`)
 		require.Empty(t, code, "%s", b)
 		require.NoError(t, json.Unmarshal(b, &list))
 		var got []string
@@ -232,13 +233,13 @@ func TestNullSelectsKeysWithoutAPart(t *testing.T) {
 		require.ElementsMatch(t, row.want, got, row.members)
 
 		var changes []json.RawMessage
-		b, code = request(t, nc, "history", `{"account":"P"`+row.members+`}`)
+		b, code = ledgertest.Request(t, nc, "history", `{"account":"P"`+row.members+`}`)
 		require.Empty(t, code, "%s", b)
 		require.NoError(t, json.Unmarshal(b, &changes))
 		require.Len(t, changes, len(row.want), row.members)
 
 		var groups []struct{ Positions int }
-		b, code = request(t, nc, "summary", `{"account":"P"`+row.members+`}`)
+		b, code = ledgertest.Request(t, nc, "summary", `{"account":"P"`+row.members+`}`)
 		require.Empty(t, code, "%s", b)
 		require.NoError(t, json.Unmarshal(b, &groups))
 		require.Equal(t, len(row.want), groups[0].Positions, row.members)

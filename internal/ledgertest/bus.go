@@ -25,7 +25,7 @@ func Request(t *testing.T, nc *nats.Conn, endpoint, body string) (reply []byte, 
 // StartServer starts a bus of the ledger main whose store stands in dir.
 func StartServer(t *testing.T, dir string) *embedded.Server {
 	t.Helper()
-	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(dir, "nats"), Listen: "none", Ledger: "main"})
+	s, err := embedded.Start(embedded.Options{Dir: filepath.Join(dir, "nats"), Listen: embedded.NoListen, Ledger: "main"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
