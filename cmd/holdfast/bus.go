@@ -67,7 +67,7 @@ func (a *app) printBus(st bus.Status) error {
 		{"stream", st.Stream},
 		{"state", st.State},
 		{"holds", heldText(&st)},
-		{"behind", counted(int(st.Lag), "record")},
+		{"behind", render.Counted(int(st.Lag), "record")},
 		{"trouble", orDash(st.Err)},
 	})
 }

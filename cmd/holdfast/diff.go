@@ -131,7 +131,7 @@ func (a *app) noteLate(ctx context.Context, r *holdfast.Reader, f *diffFlags, be
 		}
 	}
 	if n > 0 && !f.late {
-		a.notef("late: %s (--late lists them)", counted(n, "record"))
+		a.notef("late: %s (--late lists them)", render.Counted(n, "record"))
 	}
 	return nil
 }

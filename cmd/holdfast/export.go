@@ -97,7 +97,7 @@ func (a *app) export(ctx context.Context, f *exportFlags, file string) error {
 	if a.output != render.AsTable {
 		return a.printJSON(map[string]any{"file": file, "positions": len(list), "seq": v.Seq()})
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s written to %s, as of seq %d\n", counted(len(list), "position"), file, v.Seq())
+	_, err = fmt.Fprintf(a.stdout, "%s written to %s, as of seq %d\n", render.Counted(len(list), "position"), file, v.Seq())
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/ingest"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
@@ -94,15 +95,15 @@ func (a *app) importState(ctx context.Context, f *importFlags, file string) (err
 		return err
 	}
 	a.warnOf(from, state)
-	run := &ingestion{app: a, in: &input{listed: state.Entries, listedName: from}}
+	run := a.ingestion(&ingest.Input{Listed: state.Entries, ListedName: from})
 	end, err := a.aim(ctx, run, &ingestFlags{dryRun: f.dryRun}, o)
 	if err != nil {
 		return err
 	}
 	defer closing(end, &err)
-	err = run.run(ctx)
-	a.notef("%s in %s, %s passed over", counted(state.Positions, "position"), from, counted(state.Unknown, "member"))
-	if perr := a.printCounts(run, false); err == nil {
+	err = a.runIngest(ctx, run)
+	a.notef("%s in %s, %s passed over", render.Counted(state.Positions, "position"), from, render.Counted(state.Unknown, "member"))
+	if perr := a.printCounts(run.Counts(), false); err == nil {
 		err = perr
 	}
 	return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/ingest"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -158,24 +160,80 @@ func (a *app) ingest(ctx context.Context, f *ingestFlags, files []string) (err e
 	if err != nil {
 		return err
 	}
-	defer in.close()
+	defer in.Close()
 	o, err := a.options(&f.openFlags, "ingest")
 	if err != nil {
 		return err
 	}
-	run := &ingestion{app: a, in: in, skip: f.skipInvalid, ack: f.ack}
+	run := a.ingestion(in)
+	run.Skip = f.skipInvalid
+	if f.ack {
+		run.Ack = a.stdout
+	}
 	if a.output == render.AsJSON || a.output == render.AsNDJSON {
-		run.rejects = a.stdout
+		run.Bad = func(r ingest.Row, err error) {
+			// An output that takes nothing more shows when the counts are printed.
+			_ = json.NewEncoder(a.stdout).Encode(a.rejected(r, err))
+		}
 	}
 	end, err := a.aim(ctx, run, f, o)
 	if err != nil {
 		return err
 	}
 	defer closing(end, &err)
-	err = run.run(ctx)
-	run.noteDropped()
-	if perr := a.printCounts(run, f.ack); err == nil {
+	err = a.runIngest(ctx, run)
+	if kinds := run.Dropped(); len(kinds) > 0 {
+		a.notef("holdfast: rejected by kind: %s", render.Plain(strings.Join(kinds, ", ")))
+	}
+	if perr := a.printCounts(run.Counts(), f.ack); err == nil {
 		err = perr
+	}
+	return err
+}
+
+// ingestion prepares a run that tells people what it finds.
+func (a *app) ingestion(in *ingest.Input) *ingest.Run {
+	return &ingest.Run{In: in, Note: a.noteOfInput, Bad: func(r ingest.Row, err error) { a.rejected(r, err) }}
+}
+
+// noteOfInput tells something of a file that is read.
+func (a *app) noteOfInput(format string, args ...any) { a.notef("holdfast: "+format, args...) }
+
+// rejectedLine is a bad line as -o json shows it.
+type rejectedLine struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+// rejected names a bad line on standard error, however many there are: what a run
+// leaves out can be put right from what it says.
+func (a *app) rejected(r ingest.Row, err error) rejectedLine {
+	reason := render.Plain(err.Error()) + advice(err)
+	text := reason
+	if _, ok := errors.AsType[*feed.LineError](err); ok { // which names its place itself
+		reason = strings.TrimPrefix(reason, r.Place()+": ")
+	} else {
+		text = r.Place() + ": " + reason
+	}
+	_, _ = fmt.Fprintln(a.stderr, "holdfast: "+text) // nobody is left to tell
+	return rejectedLine{File: r.File, Line: r.Line, Reason: reason}
+}
+
+// runIngest applies the files, shows how far that is, and says what else to do
+// about its end.
+func (a *app) runIngest(ctx context.Context, run *ingest.Run) error {
+	show := a.startProgress("ingest", run.Progress)
+	err := run.Apply(ctx)
+	if ahead := run.Ahead(); ahead.N > 0 {
+		_, _ = fmt.Fprintln(a.stderr, "holdfast: "+ahead.String()) // nobody is left to tell
+	}
+	show.stop()
+	switch {
+	case errors.Is(err, ingest.ErrStopped):
+		return fmt.Errorf("%w (--skip-invalid goes on)", err)
+	case errors.Is(err, ingest.ErrNoLedger):
+		return fmt.Errorf("%w: use --dir", err)
 	}
 	return err
 }
@@ -187,7 +245,7 @@ type closer func() error
 func (c closer) Close() error { return c() }
 
 // aim sets what the mutations are applied to, and returns what ends it.
-func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfast.Options) (io.Closer, error) {
+func (a *app) aim(ctx context.Context, run *ingest.Run, f *ingestFlags, o holdfast.Options) (io.Closer, error) {
 	switch {
 	case f.dryRun:
 		if err := a.here("ingest --dry-run"); err != nil {
@@ -197,8 +255,8 @@ func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfas
 		if err != nil {
 			return nil, err
 		}
-		run.to = &rehearsalTarget{to, f.insist}
-		return closer(func() error { return nil }), run.begin(to.View())
+		run.To = &ingest.Rehearsal{To: to, Insist: f.insist}
+		return closer(func() error { return nil }), beginOn(run, to.View())
 	case a.server != "":
 		if f.insist {
 			return nil, usagef("--insist works on the directory: use --dir instead of --server")
@@ -212,40 +270,31 @@ func (a *app) aim(ctx context.Context, run *ingestion, f *ingestFlags, o holdfas
 			r.close()
 			return nil, err
 		}
-		run.lastSeq.Store(st.Last)
-		run.to = newRemoteTarget(ctx, r)
+		run.BeginAt(st.Last)
+		run.To = ingest.NewRemote(ctx, r.apply)
 		return closer(func() error { r.close(); return nil }), nil
 	}
-	if err := a.checkRounding(ctx, run.in); err != nil {
+	if err := a.checkRounding(ctx, run.In); err != nil {
 		return nil, err
 	}
 	l, err := holdfast.Open(ctx, a.dir, o)
 	if err != nil {
 		return nil, err
 	}
-	run.to = localTarget{ledger: l, insist: f.insist}
-	if err = run.begin(l.View()); err != nil {
+	run.To = ingest.Local{Ledger: l, Insist: f.insist}
+	if err = beginOn(run, l.View()); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-// begin takes in what the ledger holds: its last seq, and what definitions have
-// to look at.
-func (g *ingestion) begin(v *projector.View) error {
-	g.lastSeq.Store(v.Seq())
-	g.terms.known = v.Instrument
-	if g.in.venue == nil {
-		return nil
-	}
-	g.in.venue.known = v.Instrument
-	return g.in.venue.check(v)
-}
+// beginOn takes in what a ledger holds.
+func beginOn(run *ingest.Run, v *projector.View) error { return roundingWords(run.Begin(v)) }
 
 // checkRounding looks at a ledger before it is opened for writing, which leaves
 // a record.
-func (a *app) checkRounding(ctx context.Context, in *input) error {
-	if in.venue == nil {
+func (a *app) checkRounding(ctx context.Context, in *ingest.Input) error {
+	if in.Rounding == nil {
 		return nil
 	}
 	r, err := a.reader()
@@ -259,42 +308,22 @@ func (a *app) checkRounding(ctx context.Context, in *input) error {
 	if err != nil {
 		return err
 	}
-	return in.venue.check(v)
-}
-
-// input is the files to read, opened and checked before anything is applied.
-type input struct {
-	sources []source
-	// listed is what was read already, instead of sources.
-	listed     []feed.Entry
-	listedName string
-
-	format  feed.Format
-	mapping feed.Mapping
-	venue   *venueRounding // nil: definitions are applied as they are read
-	total   int64          // bytes; 0 when not known
-}
-
-type source struct {
-	name string
-	r    io.Reader
-	feed *feed.Feed // nil for standard input, which is looked at when it is its turn
-	c    io.Closer  // the same
+	return roundingWords(in.Rounding.Check(v))
 }
 
 // openInput opens all files at once, so that a missing one stops the run before
 // anything is applied.
-func (a *app) openInput(ctx context.Context, f *inputFlags, files []string) (*input, error) {
-	return await(ctx, func() (*input, error) { return a.openFiles(f, files) })
+func (a *app) openInput(ctx context.Context, f *inputFlags, files []string) (*ingest.Input, error) {
+	return await(ctx, func() (*ingest.Input, error) { return a.openFiles(f, files) })
 }
 
-func (a *app) openFiles(f *inputFlags, files []string) (*input, error) {
-	in := &input{}
+func (a *app) openFiles(f *inputFlags, files []string) (*ingest.Input, error) {
+	in := &ingest.Input{}
 	var err error
-	if in.format, err = feed.ParseFormat(f.format); err != nil {
+	if in.Format, err = feed.ParseFormat(f.format); err != nil {
 		return nil, usagef("--format: %v", err)
 	}
-	if in.mapping, err = readMapping(f.mapping); err != nil {
+	if in.Mapping, err = readMapping(f.mapping); err != nil {
 		return nil, err
 	}
 	known, stdin := true, 0
@@ -302,34 +331,78 @@ func (a *app) openFiles(f *inputFlags, files []string) (*input, error) {
 		if name == "-" {
 			known = false
 			if stdin++; stdin > 1 {
-				in.close()
+				in.Close()
 				return nil, usagef("standard input (-) can be read once only")
 			}
-			in.sources = append(in.sources, source{name: "standard input", r: a.stdin})
+			in.Sources = append(in.Sources, ingest.Source{Name: "standard input", R: a.stdin})
 			continue
 		}
 		file, size, ferr := openFile(name)
 		if ferr != nil {
-			in.close()
+			in.Close()
 			return nil, ferr
 		}
-		in.total += size
-		in.sources = append(in.sources, source{name: name, r: file, c: file})
-		last := &in.sources[len(in.sources)-1]
-		if last.feed, err = feed.Open(name, file, in.format, in.mapping); err != nil {
-			in.close()
+		in.Total += size
+		in.Sources = append(in.Sources, ingest.Source{Name: name, R: file, C: file})
+		last := &in.Sources[len(in.Sources)-1]
+		if last.Feed, err = feed.Open(name, file, in.Format, in.Mapping); err != nil {
+			in.Close()
 			return nil, fmt.Errorf("holdfast: %w", err)
 		}
-		noteUnused(last.feed, a.notef)
+		ingest.NoteUnused(last.Feed, a.noteOfInput)
 	}
 	if !known {
-		in.total = 0
+		in.Total = 0
 	}
-	if in.venue, err = newVenueRounding(f.rounding, in); err != nil {
-		in.close()
+	if in.Rounding, err = venueRounding(f.rounding, in); err != nil {
+		in.Close()
 		return nil, err
 	}
 	return in, nil
+}
+
+// venueRounding is the profile that --rounding names, nil without one.
+func venueRounding(name string, in *ingest.Input) (*ingest.Rounding, error) {
+	switch name {
+	case "":
+		return nil, nil //nolint:nilnil // no profile is what was asked for
+	case feed.Hyperliquid.String():
+	default:
+		return nil, usagef("--rounding %q: hyperliquid is the only profile by name; an instrument line takes any other, see 'holdfast schema mutation'", name)
+	}
+	for _, s := range in.Sources {
+		if s.C == nil {
+			return nil, usagef("--rounding reads the input twice: give a file instead of -")
+		}
+		if f := s.Feed.Format(); f != feed.Hyperliquid {
+			return nil, usagef("--rounding hyperliquid is for the venue's own export; %s is read as %s", s.Name, f)
+		}
+	}
+	return ingest.NewRounding(in)
+}
+
+// roundingWords says what to do about instruments that cannot be rounded as
+// --rounding asks for.
+func roundingWords(err error) error {
+	bad, ok := errors.AsType[*ingest.RoundingError](err)
+	switch {
+	case !ok:
+		return err
+	case len(bad.Without) > 0:
+		return fmt.Errorf("the ledger was filled without --rounding hyperliquid, and positions of %s that would be redefined are open: %s; "+
+			"nothing was written: begin a new ledger with another --dir", render.Counted(len(bad.Without), "coin"), someOf(bad.Without))
+	}
+	return fmt.Errorf("the ledger has another rounding of %s, made from coarser sizes than these files show, and positions are open: %s; "+
+		"nothing was written: close them first, or begin a new ledger with another --dir", render.Counted(len(bad.Coarser), "coin"), someOf(bad.Coarser))
+}
+
+// someOf lists the first of some names.
+func someOf(names []string) string {
+	const most = 10
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 // readMapping reads the value of --map, or the file that it names after @.
@@ -352,14 +425,6 @@ func readMapping(text string) (feed.Mapping, error) {
 	return m, nil
 }
 
-// noteUnused names the columns of a CSV that nothing is read from: one of them
-// may be misspelt.
-func noteUnused(f *feed.Feed, notef func(format string, args ...any)) {
-	if list := f.Unused(); len(list) > 0 {
-		notef("holdfast: %s: not used: %s %s", f.Name(), noun(len(list), "column"), strings.Join(list, ", "))
-	}
-}
-
 func openFile(name string) (*os.File, int64, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -380,28 +445,9 @@ func openFile(name string) (*os.File, int64, error) {
 	return nil, 0, errors.Join(err, f.Close())
 }
 
-func (in *input) close() {
-	for _, s := range in.sources {
-		if s.c != nil {
-			_ = s.c.Close() // opened for reading
-		}
-	}
-}
-
-// counts is the end of an ingestion.
-type counts struct {
-	Read       uint64 `json:"read"`
-	Applied    uint64 `json:"applied"`
-	Duplicates uint64 `json:"duplicates"`
-	Rejected   uint64 `json:"rejected"`
-	Skipped    uint64 `json:"skipped"`
-	LastSeq    uint64 `json:"last_seq"`
-}
-
 // printCounts ends the output of ingest. With --ack the acknowledgements are
 // the result, and people read the counts on standard error.
-func (a *app) printCounts(run *ingestion, acks bool) error {
-	c := run.counts()
+func (a *app) printCounts(c ingest.Counts, acks bool) error {
 	switch {
 	case a.output == render.AsJSON || a.output == render.AsNDJSON:
 		_, err := fmt.Fprintf(a.stdout, `{"read":%d,"applied":%d,"duplicates":%d,"rejected":%d,"skipped":%d,"last_seq":%d}`+"\n",
@@ -416,12 +462,4 @@ func (a *app) printCounts(run *ingestion, acks bool) error {
 	}
 	_, err := fmt.Fprintln(a.stdout, c)
 	return err
-}
-
-func (c counts) String() string {
-	skipped := ""
-	if c.Skipped > 0 {
-		skipped = fmt.Sprintf(", %d skipped", c.Skipped)
-	}
-	return fmt.Sprintf("%d read, %d applied, %d duplicates, %d rejected%s; last seq %d", c.Read, c.Applied, c.Duplicates, c.Rejected, skipped, c.LastSeq)
 }

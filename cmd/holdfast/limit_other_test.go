@@ -2,7 +2,9 @@
 
 package main
 
-import "testing"
+import (
+	"testing"
+)
 
 // limitFiles is not possible here.
 func limitFiles(t *testing.T, _ int, _ uint64) (lift func()) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/internal/form"
 )
@@ -249,9 +250,9 @@ type remoteError struct{ answer *bus.Error }
 
 func (e *remoteError) Error() string { return e.answer.Text }
 
-// refused reports whether the daemon refused this one mutation, so that others
+// Refused reports whether the daemon refused this one mutation, so that others
 // may still be applied.
-func (e *remoteError) refused() bool {
+func (e *remoteError) Refused() bool {
 	return strings.HasPrefix(e.answer.Code, "4") || e.answer.Code == bus.CodeTooLarge
 }
 
@@ -290,4 +291,20 @@ func (r *remote) ask(ctx context.Context, endpoint string, answer any) error {
 		return fmt.Errorf("holdfast: unexpected answer: %w", err)
 	}
 	return nil
+}
+
+// apply sends one mutation.
+func (r *remote) apply(ctx context.Context, body []byte) (holdfast.Result, error) {
+	b, err := r.send(ctx, "apply", body)
+	if err != nil {
+		return holdfast.Result{}, err
+	}
+	var v struct {
+		First, Seq uint64
+		Duplicate  bool
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return holdfast.Result{}, fmt.Errorf("holdfast: unexpected answer: %w", err)
+	}
+	return holdfast.Result{First: v.First, Last: v.Seq, Duplicate: v.Duplicate}, nil
 }

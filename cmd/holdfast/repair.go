@@ -84,9 +84,9 @@ func (a *app) repair(ctx context.Context, f *repairFlags) error {
 	case err != nil:
 		return err
 	case f.plan && !p.Sound():
-		return fmt.Errorf("%w: %s; nothing was changed", errFindings, counted(len(p.Damages)+extra(p), "finding"))
+		return fmt.Errorf("%w: %s; nothing was changed", errFindings, render.Counted(len(p.Damages)+extra(p), "finding"))
 	case !p.Whole():
-		return fmt.Errorf("%w: %s left", errFindings, counted(max(len(p.Stays), 1), "finding"))
+		return fmt.Errorf("%w: %s left", errFindings, render.Counted(max(len(p.Stays), 1), "finding"))
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func damageLines(p *holdfast.RepairPlan) (lines []string) {
 	}
 	if p.Torn != nil {
 		lines = append(lines, fmt.Sprintf("torn: %s, %s; the next opening cuts it and keeps it",
-			placeText(p.Torn.File, p.Torn.Offset, p.Torn.Seq, p.Torn.Reason), byteText(p.Torn.Bytes)))
+			placeText(p.Torn.File, p.Torn.Offset, p.Torn.Seq, p.Torn.Reason), render.Bytes(p.Torn.Bytes)))
 	}
 	return lines
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/daemon"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/ingest"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/keyring"
 )
@@ -160,13 +161,13 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 // run is what a daemon does from its start to the end of ctx, or to an error.
 func (s *serveRun) run(ctx context.Context, hangup <-chan os.Signal) error {
 	a, f := s.app, s.flags
-	var in *input
+	var in *ingest.Input
 	if len(f.ingest) > 0 {
 		var err error
 		if in, err = a.openInput(ctx, &f.inputFlags, f.ingest); err != nil {
 			return err
 		}
-		defer in.close()
+		defer in.Close()
 		if err = a.checkRounding(ctx, in); err != nil {
 			return err
 		}
@@ -317,14 +318,15 @@ func (s *serveRun) announce() error {
 
 // ingest applies files while the daemon serves, and shows the positions. What is
 // cut short is an error, like everything that keeps a file from being applied.
-func (s *serveRun) ingest(ctx context.Context, in *input) error {
-	run := &ingestion{app: s.app, in: in, skip: s.flags.skipInvalid, to: localTarget{ledger: s.Ledger(), insist: s.flags.insist}}
-	err := run.begin(s.Ledger().View())
+func (s *serveRun) ingest(ctx context.Context, in *ingest.Input) error {
+	run := s.app.ingestion(in)
+	run.Skip, run.To = s.flags.skipInvalid, ingest.Local{Ledger: s.Ledger(), Insist: s.flags.insist}
+	err := beginOn(run, s.Ledger().View())
 	if err != nil {
 		return err
 	}
-	err = run.run(ctx)
-	s.told(s.app.printCounts(run, false))
+	err = s.app.runIngest(ctx, run)
+	s.told(s.app.printCounts(run.Counts(), false))
 	if err != nil {
 		return err
 	}

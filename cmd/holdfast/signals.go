@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 // What signals mean.
@@ -119,7 +121,7 @@ func (a *app) interrupted(ctx context.Context) (text string, ok bool) {
 	case a.reached != "":
 		return cause.Error() + ": " + a.reached, true
 	case a.printed != nil:
-		return cause.Error() + ": " + counted(a.printed(), "row") + " printed", true
+		return cause.Error() + ": " + render.Counted(a.printed(), "row") + " printed", true
 	}
 	return cause.Error(), true
 }

@@ -102,7 +102,7 @@ func statusPairs(s holdfast.Status) []render.Pair {
 		out = append(out, render.Pair{"bus", busText(s.Bus)})
 	}
 	if d := s.DatedAhead; d != nil {
-		out = append(out, render.Pair{"dated ahead", fmt.Sprintf("%s, the farthest of %s with id %s", counted(int(d.Mutations), "mutation"), d.Farthest, d.ID)})
+		out = append(out, render.Pair{"dated ahead", fmt.Sprintf("%s, the farthest of %s with id %s", render.Counted(int(d.Mutations), "mutation"), d.Farthest, d.ID)})
 	}
 	if s.Failure != "" {
 		out = append(out, render.Pair{"failure", s.Failure})
@@ -147,28 +147,15 @@ func accountText(acc *report.AccountStatus) string {
 	if acc.Positions.Count == 0 {
 		return balance
 	}
-	return fmt.Sprintf("%s; with %s, %d open: %s", balance, counted(acc.Positions.Count, "position"), acc.Positions.Open, sum(acc.Total))
+	return fmt.Sprintf("%s; with %s, %d open: %s", balance, render.Counted(acc.Positions.Count, "position"), acc.Positions.Open, sum(acc.Total))
 }
 
 func sortedNames[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
-
-// byteText shows a size for people.
-func byteText(n int64) string {
-	for _, u := range []struct {
-		size int64
-		name string
-	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
-		if n >= u.size {
-			return fmt.Sprintf("%d.%d %s", n/u.size, n%u.size*10/u.size, u.name)
-		}
-	}
-	return fmt.Sprintf("%d B", n)
-}
 
 // recordsText says which records the journal holds.
 func recordsText(s *holdfast.Status) string {
 	if s.Last < s.First {
 		return fmt.Sprintf("none yet, the next is %d", s.First)
 	}
-	return fmt.Sprintf("%d to %d, epoch %d, %s", s.First, s.Last, s.Epoch, byteText(s.Bytes))
+	return fmt.Sprintf("%d to %d, epoch %d, %s", s.First, s.Last, s.Epoch, render.Bytes(s.Bytes))
 }

@@ -161,7 +161,7 @@ func (a *app) printTotals(v *projector.View, f *positionsFlags) error {
 			a.notef("holdfast: %s %s: no rate for %s: give --rate CCY=RATE; those amounts stay as they are", by, x.Group, strings.Join(x.MissingRates, ", "))
 		}
 		if x.Unmarked > 0 {
-			a.notef("holdfast: %s %s: %s without a mark that fits, not in unrealized and exposure", by, x.Group, counted(x.Unmarked, "open position"))
+			a.notef("holdfast: %s %s: %s without a mark that fits, not in unrealized and exposure", by, x.Group, render.Counted(x.Unmarked, "open position"))
 		}
 		for _, row := range totalRows(x, by) {
 			if err := s.AddValue(row); err != nil {

@@ -66,7 +66,7 @@ compared. A torn tail that the next opening will cut is a notice, no damage.`,
 			return err
 		}
 		if !rep.OK() {
-			return fmt.Errorf("%w: %s", errFindings, counted(len(rep.Findings), "finding"))
+			return fmt.Errorf("%w: %s", errFindings, render.Counted(len(rep.Findings), "finding"))
 		}
 		if rep.Against != nil && !rep.Against.OK() {
 			return fmt.Errorf("holdfast: no damage was found, but nothing of %s could be compared with the ledger", against)
@@ -114,7 +114,7 @@ func (a *app) printReport(rep *holdfast.VerifyReport) error {
 	}
 	pairs := []render.Pair{
 		{"records", fmt.Sprintf("%d to %d: %d, of which %d changes", rep.First, rep.Last, rep.Records, rep.Changes)},
-		{"journal", fmt.Sprintf("%s, %s", counted(rep.Segments, "segment"), byteText(rep.Bytes))},
+		{"journal", fmt.Sprintf("%s, %s", render.Counted(rep.Segments, "segment"), render.Bytes(rep.Bytes))},
 		{"snapshots", fmt.Sprint(rep.Snapshots)},
 	}
 	if rep.Checkpoints > 0 {
@@ -173,17 +173,4 @@ func findingText(f holdfast.Finding) string {
 		s += "\n        " + f.Plan
 	}
 	return s
-}
-
-// noun is a noun for a number of things.
-func noun(n int, one string) string {
-	if n == 1 {
-		return one
-	}
-	return one + "s"
-}
-
-// counted is a number with its noun.
-func counted(n int, of string) string {
-	return fmt.Sprintf("%d %s", n, noun(n, of))
 }

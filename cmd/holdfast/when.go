@@ -41,6 +41,9 @@ func eventTime(text string) (position.Time, error) {
 	return at, nil
 }
 
+// maxReports is how many warnings of one kind are shown.
+const maxReports = 100
+
 // viewAt derives the state at the moment that the flags choose.
 func (a *app) viewAt(ctx context.Context, r *holdfast.Reader, w *when) (*projector.View, error) {
 	believed, err := moment("as-of", w.asOf)

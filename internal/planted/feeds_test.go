@@ -4,7 +4,7 @@ package planted_test
 func feeds() []bug {
 	const atFeed = "./cmd/holdfast/feed"
 	return []bug{
-		{"rows go in behind terms that were refused", in("cmd/holdfast/ingestdefine.go",
+		{"rows go in behind terms that were refused", in("cmd/holdfast/ingest/definitions.go",
 			"	if r.free && err != nil {\n", "	if r.free && err == nil {\n"), by("./cmd/holdfast", "^TestScripts$/^terms$")},
 		{"a mark of thousands behind a zero", in("cmd/holdfast/feed/number.go",
 			" || len(g) > 3 || g[0] == '0') {", " || len(g) > 3) {"), by(atFeed, "^TestCSVNumbers$")},

@@ -1,10 +1,12 @@
-package main
+package ingest
 
 import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -18,13 +20,13 @@ import (
 // perpetual have together on Hyperliquid.
 const hyperliquidDigits = 6
 
-// venueRounding defines the instruments of a Hyperliquid export with the venue's
+// Rounding defines the instruments of a Hyperliquid export with the venue's
 // rounding, before their first fill. For a perpetual it cuts the average entry
 // price down to 6 − n places wherever it computes a profit, n being the places of
 // the coin's sizes; the export does not name n, the finest size in it does. On
 // spot the cost of what is sold is cut down to 6 places, so that the profit is
 // rounded up.
-type venueRounding struct {
+type Rounding struct {
 	places map[string]int
 	// plain are the definitions that the files imply, by instrument.
 	plain map[string]position.DefineInstrument
@@ -32,24 +34,11 @@ type venueRounding struct {
 	known func(name string) (position.Instrument, bool)
 }
 
-// newVenueRounding reads the files once, for the sizes in them.
-func newVenueRounding(name string, in *input) (*venueRounding, error) {
-	switch name {
-	case "":
-		return nil, nil //nolint:nilnil // no profile is what was asked for
-	case feed.Hyperliquid.String():
-	default:
-		return nil, usagef("--rounding %q: hyperliquid is the only profile by name; an instrument line takes any other, see 'holdfast schema mutation'", name)
-	}
-	v := &venueRounding{places: make(map[string]int), plain: make(map[string]position.DefineInstrument)}
-	for _, s := range in.sources {
-		if s.c == nil {
-			return nil, usagef("--rounding reads the input twice: give a file instead of -")
-		}
-		if f := s.feed.Format(); f != feed.Hyperliquid {
-			return nil, usagef("--rounding hyperliquid is for the venue's own export; %s is read as %s", s.name, f)
-		}
-		if err := v.scan(s.name, in); err != nil {
+// NewRounding reads the files once, for the sizes in them.
+func NewRounding(in *Input) (*Rounding, error) {
+	v := &Rounding{places: make(map[string]int), plain: make(map[string]position.DefineInstrument)}
+	for _, s := range in.Sources {
+		if err := v.scan(s.Name, in); err != nil {
 			return nil, err
 		}
 	}
@@ -58,15 +47,15 @@ func newVenueRounding(name string, in *input) (*venueRounding, error) {
 
 // scan notes the most places of any size of each coin. Bad lines are passed over:
 // the run itself reports them.
-func (v *venueRounding) scan(name string, in *input) (err error) {
+func (v *Rounding) scan(name string, in *Input) (err error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return err
 	}
 	defer func() { _ = file.Close() }() // opened for reading
-	f, err := feed.Open(name, file, in.format, in.mapping)
+	f, err := feed.Open(name, file, in.Format, in.Mapping)
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return err
 	}
 	for {
 		e, err := f.Next()
@@ -77,7 +66,7 @@ func (v *venueRounding) scan(name string, in *input) (err error) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return err
 		}
 		switch m := e.Mutation.(type) {
 		case position.Fill:
@@ -91,7 +80,7 @@ func (v *venueRounding) scan(name string, in *input) (err error) {
 
 // apply returns the definition of a perpetual with the profile, anything else as
 // it is. Its id names the profile: the plain definition is another one.
-func (v *venueRounding) apply(m position.Mutation) position.Mutation {
+func (v *Rounding) apply(m position.Mutation) position.Mutation {
 	d, ok := m.(position.DefineInstrument)
 	if v == nil || !ok {
 		return m
@@ -113,18 +102,18 @@ func (v *venueRounding) apply(m position.Mutation) position.Mutation {
 	return d
 }
 
-// check refuses, before anything is written, what redefinitions would fail at
+// Check refuses, before anything is written, what redefinitions would fail at
 // later: the positions of a coin that is defined otherwise are open.
-func (v *venueRounding) check(view *projector.View) error {
+func (v *Rounding) Check(view *projector.View) error {
 	open := make(map[string]bool)
 	for p := range view.Positions() {
 		if !p.Qty.IsZero() {
 			open[p.Key.Instrument] = true
 		}
 	}
-	w := venueRounding{places: v.places, known: view.Instrument}
+	w := Rounding{places: v.places, known: view.Instrument}
 	var without, coarser []string
-	for _, name := range sortedNames(v.plain) {
+	for _, name := range slices.Sorted(maps.Keys(v.plain)) {
 		held, ok := view.Instrument(name)
 		if !ok || !open[name] {
 			continue
@@ -138,22 +127,19 @@ func (v *venueRounding) check(view *projector.View) error {
 			coarser = append(coarser, name)
 		}
 	}
-	if len(without) > 0 {
-		return fmt.Errorf("holdfast: the ledger was filled without --rounding hyperliquid, and positions of %s that would be redefined are open: %s; "+
-			"nothing was written: begin a new ledger with another --dir", counted(len(without), "coin"), someOf(without))
-	}
-	if len(coarser) > 0 {
-		return fmt.Errorf("holdfast: the ledger has another rounding of %s, made from coarser sizes than these files show, and positions are open: %s; "+
-			"nothing was written: close them first, or begin a new ledger with another --dir", counted(len(coarser), "coin"), someOf(coarser))
+	if len(without)+len(coarser) > 0 {
+		return &RoundingError{Without: without, Coarser: coarser}
 	}
 	return nil
 }
 
-// someOf lists the first of some names.
-func someOf(names []string) string {
-	const most = 10
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
+// RoundingError says that instruments would have to be defined with another
+// rounding while positions of them are open. Nothing was written.
+type RoundingError struct {
+	Without []string // the ledger has them without any rounding
+	Coarser []string // the ledger has them with one of coarser sizes
+}
+
+func (e *RoundingError) Error() string {
+	return "positions are open of instruments that would be rounded otherwise: " + strings.Join(slices.Concat(e.Without, e.Coarser), ", ")
 }

@@ -1,4 +1,4 @@
-package main
+package ingest
 
 import (
 	"context"
@@ -35,41 +35,41 @@ func (s *definitions) settled(d *position.DefineInstrument) bool {
 }
 
 // note remembers what became of a definition.
-func (s *definitions) note(r *row, name string, err error) {
+func (s *definitions) note(r *Row, name string, err error) {
 	if s.given == nil {
 		s.given, s.refused = make(map[string]bool), make(map[[2]string]error)
 	}
 	s.given[name] = s.given[name] || err == nil
 	if r.free && err != nil {
-		s.refused[[2]string{r.file, name}] = err
+		s.refused[[2]string{r.File, name}] = err
 	}
 }
 
 // under returns why a row cannot go in: the ledger has its instrument under other
 // terms than the file implies.
-func (s *definitions) under(r *row) error {
-	err := s.refused[[2]string{r.file, laneOf(r.m)}]
+func (s *definitions) under(r *Row) error {
+	err := s.refused[[2]string{r.File, laneOf(r.m)}]
 	if err == nil {
 		return nil
 	}
-	return &feed.LineError{File: r.file, Line: r.line, Err: err}
+	return &feed.LineError{File: r.File, Line: r.Line, Err: err}
 }
 
 // hand hands a row over. A definition that the file implies is waited for, since what
 // follows rests on it. left: there is nothing to be settled, because the ledger has it
 // already, or because its refusal is that of the rows that follow.
-func (g *ingestion) hand(ctx context.Context, r *row) (p pending, left bool, err error) {
+func (g *Run) hand(ctx context.Context, r *Row) (p Pending, left bool, err error) {
 	d, defines := r.m.(position.DefineInstrument)
 	if defines && r.free && g.terms.settled(&d) {
 		return nil, true, nil
 	}
-	if p, err = g.to.begin(ctx, r.m); !defines {
+	if p, err = g.To.Begin(ctx, r.m); !defines {
 		return p, false, err
 	}
 	if err == nil && r.free {
 		res, waitErr := p.Wait(context.Background()) // it was handed over: its fate matters
 		if p, err = (settledResult{res}), waitErr; err != nil && !refusal(err) {
-			return nil, false, fmt.Errorf("%s: %w", r.place(), err)
+			return nil, false, fmt.Errorf("%s: %w", r.Place(), err)
 		}
 	}
 	g.terms.note(r, d.Instrument, err)

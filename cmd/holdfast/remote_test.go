@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/ingest"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -45,9 +47,9 @@ func TestNothingIsSentBehindAnUnknownOutcome(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(stop)
 
-	to := newRemoteTarget(t.Context(), &remote{nc: nc, ledger: "main", denied: context.Background()})
+	to := ingest.NewRemote(t.Context(), (&remote{nc: nc, ledger: "main", denied: context.Background()}).apply)
 	wrong := map[string]bool{}
-	var flights []pending
+	var flights []ingest.Pending
 	sent := []struct{ id, instrument string }{
 		{"refused-1", "X"},
 		{"x-1", "X"},
@@ -57,7 +59,7 @@ func TestNothingIsSentBehindAnUnknownOutcome(t *testing.T) {
 		{"y-1", "Y"},
 	}
 	for _, m := range sent {
-		p, err := to.begin(t.Context(), position.Fill{
+		p, err := to.Begin(t.Context(), position.Fill{
 			Meta: position.Meta{Ident: m.id, Time: 1}, Key: position.Key{Account: "A", Instrument: m.instrument},
 			Side: position.Buy, Qty: position.MustParse("1"), Price: position.MustParse("10"),
 		})
@@ -66,7 +68,8 @@ func TestNothingIsSentBehindAnUnknownOutcome(t *testing.T) {
 	}
 	for i, p := range flights {
 		if _, err := p.Wait(t.Context()); err != nil {
-			wrong[sent[i].id] = !refusal(err)
+			far, answered := errors.AsType[*remoteError](err)
+			wrong[sent[i].id] = !answered || !far.Refused()
 		}
 	}
 	require.Equal(t, map[string]bool{"refused-1": false, "away-1": true, "x-2": true, "x-3": true}, wrong)

@@ -1,9 +1,10 @@
-package main
+package ingest
 
 import (
 	"fmt"
 	"time"
 
+	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -11,29 +12,29 @@ import (
 // told of.
 const farAhead = time.Minute
 
-// aheadRows are mutations that were applied and are dated ahead of the clock.
-type aheadRows struct {
-	n        int
+// Ahead are mutations that were applied and are dated ahead of the clock.
+type Ahead struct {
+	N        int
 	first    string // its place
 	farthest position.Time
 }
 
-func (a *aheadRows) note(r row, now time.Time) {
+func (a *Ahead) note(r Row, now time.Time) {
 	at := r.m.EventTime()
 	if at.Std().Sub(now) <= farAhead {
 		return
 	}
-	if a.n++; a.n == 1 {
-		a.first = r.place()
+	if a.N++; a.N == 1 {
+		a.first = r.Place()
 	}
 	a.farthest = max(a.farthest, at)
 }
 
-func (a *aheadRows) String() string {
+func (a *Ahead) String() string {
 	verb := "are"
-	if a.n == 1 {
+	if a.N == 1 {
 		verb = "is"
 	}
 	return fmt.Sprintf("%s %s dated more than a minute ahead of the clock, the first at %s, the farthest %s: check the clock or the time zone of what wrote them",
-		counted(a.n, "mutation"), verb, a.first, a.farthest)
+		render.Counted(a.N, "mutation"), verb, a.first, a.farthest)
 }

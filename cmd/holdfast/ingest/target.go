@@ -1,23 +1,34 @@
-package main
+package ingest
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// localTarget applies to a ledger that this process has open.
-type localTarget struct {
-	ledger *holdfast.Ledger
-	insist bool
+// Target is what mutations are applied to.
+type Target interface {
+	// Begin hands a mutation over, in order, and returns what waits for its
+	// result.
+	Begin(ctx context.Context, m position.Mutation) (Pending, error)
 }
 
-func (t localTarget) begin(ctx context.Context, m position.Mutation) (pending, error) {
-	f, err := t.ledger.ApplyAsyncWith(ctx, m, holdfast.ApplyOptions{Insist: t.insist})
+// Pending waits for the result of one mutation.
+type Pending interface {
+	Wait(ctx context.Context) (holdfast.Result, error)
+}
+
+// Local applies to a ledger that this process has open.
+type Local struct {
+	Ledger *holdfast.Ledger
+	Insist bool
+}
+
+// Begin implements [Target].
+func (t Local) Begin(ctx context.Context, m position.Mutation) (Pending, error) {
+	f, err := t.Ledger.ApplyAsyncWith(ctx, m, holdfast.ApplyOptions{Insist: t.Insist})
 	if err != nil {
 		return nil, err
 	}
@@ -30,14 +41,15 @@ type settledResult struct{ res holdfast.Result }
 // Wait returns the result.
 func (s settledResult) Wait(context.Context) (holdfast.Result, error) { return s.res, nil }
 
-// rehearsalTarget answers as the ledger would, and writes nothing.
-type rehearsalTarget struct {
-	to     *holdfast.Rehearsal
-	insist bool
+// Rehearsal answers as the ledger would, and writes nothing.
+type Rehearsal struct {
+	To     *holdfast.Rehearsal
+	Insist bool
 }
 
-func (t *rehearsalTarget) begin(ctx context.Context, m position.Mutation) (pending, error) {
-	res, err := t.to.ApplyWith(ctx, m, holdfast.ApplyOptions{Insist: t.insist})
+// Begin implements [Target].
+func (t *Rehearsal) Begin(ctx context.Context, m position.Mutation) (Pending, error) {
+	res, err := t.To.ApplyWith(ctx, m, holdfast.ApplyOptions{Insist: t.Insist})
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +61,7 @@ func (t *rehearsalTarget) begin(ctx context.Context, m position.Mutation) (pendi
 // flight together: mutations of one instrument, or of one account's cash, wait
 // for the one before, and are not sent behind one whose outcome is unknown.
 type remoteTarget struct {
-	r     *remote
+	apply func(ctx context.Context, body []byte) (holdfast.Result, error)
 	lanes map[string]*remoteFlight // the last one of each lane
 	last  context.Context          //nolint:containedctx // of what was begun; ends a while after the run's own
 }
@@ -57,10 +69,11 @@ type remoteTarget struct {
 // lastAnswers is how long an interrupted run waits for what it has sent.
 const lastAnswers = 5 * time.Second
 
-func newRemoteTarget(ctx context.Context, r *remote) target {
+// NewRemote begins a target that sends with apply, which returns what a daemon says.
+func NewRemote(ctx context.Context, apply func(ctx context.Context, body []byte) (holdfast.Result, error)) Target {
 	last, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { time.AfterFunc(lastAnswers, func() { cancel(context.Cause(ctx)) }) })
-	return &remoteTarget{r: r, lanes: make(map[string]*remoteFlight), last: last}
+	return &remoteTarget{apply: apply, lanes: make(map[string]*remoteFlight), last: last}
 }
 
 // remoteFlight is a request and its answer. res and err are set before done is
@@ -71,7 +84,7 @@ type remoteFlight struct {
 	err  error
 }
 
-// Wait implements [pending].
+// Wait implements [Pending].
 func (f *remoteFlight) Wait(ctx context.Context) (holdfast.Result, error) {
 	select {
 	case <-f.done:
@@ -81,7 +94,8 @@ func (f *remoteFlight) Wait(ctx context.Context) (holdfast.Result, error) {
 	}
 }
 
-func (t *remoteTarget) begin(_ context.Context, m position.Mutation) (pending, error) {
+// Begin implements [Target].
+func (t *remoteTarget) Begin(_ context.Context, m position.Mutation) (Pending, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
@@ -106,7 +120,7 @@ func (t *remoteTarget) begin(_ context.Context, m position.Mutation) (pending, e
 		}
 		// What was begun is carried through, also after an interrupt, unless nobody
 		// answers: repeating the file settles what became of it.
-		f.res, f.err = t.r.apply(t.last, body)
+		f.res, f.err = t.apply(t.last, body)
 	}()
 	return f, nil
 }
@@ -144,20 +158,4 @@ func laneOf(m position.Mutation) string {
 		return m.Instrument
 	}
 	return ""
-}
-
-// apply sends one mutation.
-func (r *remote) apply(ctx context.Context, body []byte) (holdfast.Result, error) {
-	b, err := r.send(ctx, "apply", body)
-	if err != nil {
-		return holdfast.Result{}, err
-	}
-	var v struct {
-		First, Seq uint64
-		Duplicate  bool
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
-		return holdfast.Result{}, fmt.Errorf("holdfast: unexpected answer: %w", err)
-	}
-	return holdfast.Result{First: v.First, Last: v.Seq, Duplicate: v.Duplicate}, nil
 }
