@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/internal/durable"
@@ -133,4 +135,53 @@ func rotateFile(ctx context.Context, path, text string) error {
 		return fmt.Errorf("holdfast: %w", err)
 	}
 	return nil
+}
+
+// keygenSign makes a key pair and prints the public key.
+func (a *app) keygenSign(path, name string) error {
+	public, err := signKeygen(path, name)
+	if err != nil {
+		return err
+	}
+	if a.output == render.AsTable || a.output == render.AsCSV {
+		_, err = fmt.Fprintln(a.stdout, public)
+		return err
+	}
+	return a.printJSON(map[string]string{"file": path, "verifier": public})
+}
+
+// signKeygen makes a key pair: the private key in a new file, the public key as
+// the result.
+func signKeygen(path, name string) (public string, err error) {
+	if name == "" || strings.ContainsAny(name, "+ \t\n\r") || len(name) > 64 {
+		return "", usagef("--name %q: 1 to 64 characters without '+' or space", name)
+	}
+	private, public, err := note.GenerateKey(rand.Reader, name)
+	if err != nil {
+		return "", fmt.Errorf("holdfast: make signing key: %w", err)
+	}
+	if _, err = note.NewVerifier(public); err != nil {
+		return "", usagef("--name %q is not a name that a key can have", name)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the caller names the file
+	if errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("holdfast: %s exists: a key is never overwritten, name a new file", path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("holdfast: %w", err)
+	}
+	_, err = f.WriteString(private + "\n")
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = durable.SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return "", fmt.Errorf("holdfast: write %s: %w", path, err)
+	}
+	return public, nil
 }

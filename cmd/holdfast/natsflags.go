@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -106,48 +104,6 @@ func (a *app) existingBus(f *natsFlags) (*daemon.Bus, error) {
 		f.domain = c.Domain
 	}
 	return daemon.ExistingBus(f.url, withoutSecrets(f.url), append(bus.ConnectOptions("holdfast", a.log), own...)), nil
-}
-
-// withoutSecrets takes user info out of a list of URLs that [checkURLs] let pass.
-func withoutSecrets(list string) string {
-	parts := strings.Split(list, ",")
-	for i, p := range parts {
-		parts[i] = "?"
-		if u, err := natsURL(p); err == nil {
-			u.User = nil
-			parts[i] = u.String()
-		}
-	}
-	return strings.Join(parts, ",")
-}
-
-// checkURLs refuses a list of URLs that nats.go would not understand. The error
-// repeats none of it, for there may be a password in it.
-func checkURLs(flag, list string) error {
-	for p := range strings.SplitSeq(list, ",") {
-		if u, err := natsURL(p); err != nil || u.Host == "" {
-			return usagef("--%s: it is no URL such as nats://127.0.0.1:4222; in a password, %%, / and @ are written %%25, %%2F and %%40", flag)
-		}
-	}
-	return nil
-}
-
-// natsURL reads a URL as nats.go does, which takes a host and a port alone too.
-func natsURL(text string) (*url.URL, error) {
-	text = strings.TrimSpace(text)
-	if !strings.Contains(text, "://") {
-		text = "nats://" + text
-	}
-	return url.Parse(text)
-}
-
-// busText tells in one line what the relay is doing.
-func busText(s *bus.Status) string {
-	text := fmt.Sprintf("%s: stream %s holds %s, %d behind", s.State, s.Stream, heldText(s), s.Lag)
-	if s.Err != "" {
-		text += ": " + s.Err
-	}
-	return text
 }
 
 // busOptions are those of a ledger on this bus.

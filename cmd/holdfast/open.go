@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -89,10 +87,6 @@ func (a *app) options(f *openFlags, verb string) (holdfast.Options, error) {
 	return o, nil
 }
 
-func negative(flag string, d time.Duration) error {
-	return usagef("--%s %s: give 0 or a positive duration", flag, d)
-}
-
 // phaseLog writes one line as each phase begins and ends.
 func phaseLog(w io.Writer) func(string, bool) {
 	var mu sync.Mutex
@@ -105,18 +99,6 @@ func phaseLog(w io.Writer) func(string, bool) {
 		defer mu.Unlock()
 		_, _ = io.WriteString(w, "phase "+name+" "+word+"\n") // a drill that stops listening ends the process anyway
 	}
-}
-
-// parseSize reads a number of bytes with an optional suffix.
-func parseSize(s string) (int64, error) {
-	digits := strings.TrimRight(s, "KMGiBkmgb")
-	unit := map[string]int64{"": 1, "b": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "g": 1 << 30, "gib": 1 << 30}
-	factor, ok := unit[strings.ToLower(s[len(digits):])]
-	n, err := strconv.ParseInt(digits, 10, 32)
-	if err != nil || !ok {
-		return 0, fmt.Errorf("%q is no size", s)
-	}
-	return n * factor, nil
 }
 
 // openQuietly opens a ledger for one short verb, without snapshots of its own.

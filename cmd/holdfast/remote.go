@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"path/filepath"
+	"iter"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +14,6 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
-	"github.com/moneyprinter/holdfast/internal/form"
 )
 
 // remote is a daemon that is asked over NATS.
@@ -26,89 +25,6 @@ type remote struct {
 	// denied ends with the server's words when the credentials do not allow what
 	// was tried: NATS says so beside the request, which would wait for ever.
 	denied context.Context //nolint:containedctx // lives as long as the connection
-}
-
-// natsContext is what a credentials file may hold: the form that the nats
-// command line keeps its contexts in.
-type natsContext struct {
-	URL         string `json:"url"`
-	User        string `json:"user"`
-	Password    string `json:"password"`
-	Token       string `json:"token"`
-	Creds       string `json:"creds"`
-	NKey        string `json:"nkey"`
-	InboxPrefix string `json:"inbox_prefix"`
-	CA          string `json:"ca"`
-	Cert        string `json:"cert"`
-	Key         string `json:"key"`
-	Domain      string `json:"jetstream_domain"`
-}
-
-// readContext reads the file that a flag names, and what that names in turn.
-func readContext(flag, path string) (natsContext, error) {
-	var c natsContext
-	if strings.HasSuffix(path, ".creds") {
-		c.Creds = path
-		return c, checkCreds(flag, path)
-	}
-	b, err := readNamed(flag, path)
-	if err != nil {
-		return c, err
-	}
-	if err = json.Unmarshal(b, &c); err == nil {
-		err = form.UniqueFold(b)
-	}
-	if err != nil {
-		return c, badFile(flag, path, redact(err.Error())+": expected a context file such as nats/writer.json, or a .creds file")
-	}
-	return c, c.check(fileOf(flag, path), false)
-}
-
-// options turns a context into options of nats.go.
-func (c *natsContext) options() ([]nats.Option, error) {
-	var out []nats.Option
-	if c.User != "" {
-		out = append(out, nats.UserInfo(c.User, c.Password))
-	}
-	if c.Token != "" {
-		out = append(out, nats.Token(c.Token))
-	}
-	if c.Creds != "" {
-		out = append(out, nats.UserCredentials(c.Creds))
-	}
-	if c.NKey != "" {
-		o, err := nats.NkeyOptionFromSeed(c.NKey)
-		if err != nil { // it was read a moment ago
-			return nil, fmt.Errorf("holdfast: the file of the nkey: %s", redact(err.Error()))
-		}
-		out = append(out, o)
-	}
-	if c.InboxPrefix != "" {
-		out = append(out, nats.CustomInboxPrefix(c.InboxPrefix))
-	}
-	if c.CA != "" {
-		out = append(out, nats.RootCAs(c.CA))
-	}
-	if c.Cert != "" {
-		out = append(out, nats.ClientCert(c.Cert, c.Key))
-	}
-	return out, nil
-}
-
-// context returns the credentials to use: those of --creds, else those in the
-// URL, else those that the directory keeps for the same URL.
-func (a *app) context() (natsContext, error) {
-	if a.creds != "" {
-		return readContext("--creds", a.creds)
-	}
-	u, err := url.Parse(a.server)
-	if err == nil && u.User == nil {
-		c, err := readContext("--dir", filepath.Join(a.dir, "nats", "writer.json"))
-		if err == nil && c.URL == a.server {
-			return c, nil
-		}
-	}
-	return natsContext{}, nil
 }
 
 // dial connects to the daemon at --server.
@@ -307,4 +223,95 @@ func (r *remote) apply(ctx context.Context, body []byte) (holdfast.Result, error
 		return holdfast.Result{}, fmt.Errorf("holdfast: unexpected answer: %w", err)
 	}
 	return holdfast.Result{First: v.First, Last: v.Seq, Duplicate: v.Duplicate}, nil
+}
+
+// pageRows is how many rows a page is asked for; the daemon gives fewer where they
+// are long.
+const pageRows = 1000
+
+// list asks for a list and yields all of its rows. It asks for the whole, which is
+// of one moment, and for pages only where the daemon says that the whole is too
+// large.
+func (r *remote) list(ctx context.Context, endpoint string, q remoteQuery) iter.Seq2[json.RawMessage, error] {
+	return func(yield func(json.RawMessage, error) bool) {
+		for {
+			rows, more, err := r.page(ctx, endpoint, &q)
+			if tooLong(err) && q.Limit == 0 {
+				q.Limit = pageRows
+				continue
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, raw := range rows {
+				if !yield(raw, nil) {
+					return
+				}
+			}
+			if !more {
+				return
+			}
+			r.pages++
+		}
+	}
+}
+
+// tooLong reports whether the daemon refused an answer for its length.
+func tooLong(err error) bool {
+	var refused *remoteError
+	return errors.As(err, &refused) && refused.answer.Code == "413"
+}
+
+// page asks for rows and, where the answer is not the whole rest, moves the query
+// on behind them. A daemon that knows no headers gives history in pages that end
+// with an empty one, and every other list whole.
+func (r *remote) page(ctx context.Context, endpoint string, q *remoteQuery) (rows []json.RawMessage, more bool, err error) {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return nil, false, fmt.Errorf("holdfast: encode request: %w", err)
+	}
+	answer, err := r.exchange(ctx, endpoint, body)
+	if err == nil {
+		rows, err = rawRows(answer.Body)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	next := answer.Header.Get(bus.HeaderNext)
+	switch complete := answer.Header.Get(bus.HeaderComplete); {
+	case complete == "true":
+		return rows, false, nil
+	case complete == "false" && (next == "" || next == q.After):
+		return nil, false, errors.New("holdfast: unexpected answer: a part of a list that does not say how to go on")
+	case complete == "false":
+		q.After = next
+		return rows, true, nil
+	case endpoint != "history" || len(rows) == 0:
+		return rows, false, nil
+	}
+	var last struct {
+		Seq uint64 `json:"seq"`
+	}
+	if err = json.Unmarshal(rows[len(rows)-1], &last); err != nil {
+		return nil, false, fmt.Errorf("holdfast: unexpected answer: %w", err)
+	}
+	q.From = strconv.FormatUint(last.Seq+1, 10)
+	return rows, true, nil
+}
+
+// all decodes the rows of a list.
+func all[T any](rows iter.Seq2[json.RawMessage, error]) ([]T, error) {
+	var out []T
+	for raw, err := range rows {
+		if err != nil {
+			return nil, err
+		}
+		var one T
+		if err = json.Unmarshal(raw, &one); err != nil {
+			return nil, fmt.Errorf("holdfast: unexpected answer: %w", err)
+		}
+		out = append(out, one)
+	}
+	return out, nil
 }

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -11,7 +11,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/nats-io/nkeys"
+	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/daemon"
 )
@@ -96,77 +96,38 @@ func readNamed(flag, path string) ([]byte, error) {
 	return nil, badFile(flag, path, err.Error())
 }
 
-// check reads what the files of a context hold, so that what is missing or wrong
-// ends the start instead of being tried for ever. origin is the flag that named
-// the context; flags says that each member was a flag itself.
-func (c *natsContext) check(origin string, flags bool) error {
-	of := func(member string) string {
-		if flags {
-			return "--nats-" + member
+// secretText reads the text that a source names.
+func secretText(source string) (string, error) {
+	if name, ok := strings.CutPrefix(source, "env:"); ok {
+		text := os.Getenv(name)
+		if text == "" {
+			return "", fmt.Errorf("the environment variable %s is empty", name)
 		}
-		return origin + ": " + member
+		return text, nil
 	}
-	if err := checkCreds(of("creds"), c.Creds); err != nil {
-		return err
-	}
-	if c.NKey != "" {
-		b, err := readNamed(of("nkey"), c.NKey)
-		if err != nil {
-			return err
-		}
-		if _, err = nkeys.ParseDecoratedNKey(b); err != nil {
-			return badFile(of("nkey"), c.NKey, "it holds no nkey seed")
-		}
-	}
-	if c.CA != "" {
-		b, err := readNamed(of("ca"), c.CA)
-		if err != nil {
-			return err
-		}
-		if !x509.NewCertPool().AppendCertsFromPEM(b) {
-			return badFile(of("ca"), c.CA, "it holds no certificate in PEM")
-		}
-	}
-	return c.checkPair(of)
-}
-
-func checkCreds(flag, path string) error {
-	if path == "" {
-		return nil
-	}
-	b, err := readNamed(flag, path)
+	path := strings.TrimPrefix(source, "file:")
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if _, err = nkeys.ParseDecoratedJWT(b); err == nil {
-		_, err = nkeys.ParseDecoratedUserNKey(b)
-	}
-	if err != nil {
-		return badFile(flag, path, "it is no .creds file: it must hold the JWT of a user and the seed")
-	}
-	return nil
-}
-
-// checkPair reads the certificate of the client and its key.
-func (c *natsContext) checkPair(of func(string) string) error {
+	defer f.Close() //nolint:errcheck // opened for reading
+	info, err := f.Stat()
 	switch {
-	case c.Cert == "" && c.Key == "":
-		return nil
-	case c.Cert == "":
-		return usagef("%s: without %s: give both, or neither", fileOf(of("key"), c.Key), of("cert"))
-	case c.Key == "":
-		return usagef("%s: without %s: give both, or neither", fileOf(of("cert"), c.Cert), of("key"))
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("%s is not a regular file", path)
+	case info.Mode().Perm()&0o077 != 0:
+		return "", fmt.Errorf("%s can be read by others (mode %04o): chmod 600 it, and make a new key if somebody may have", path, info.Mode().Perm())
 	}
-	cert, err := readNamed(of("cert"), c.Cert)
-	if err != nil {
-		return err
+	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	return string(b), err
+}
+
+// reasonAlone is an error of a file without its name.
+func reasonAlone(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
 	}
-	key, err := readNamed(of("key"), c.Key)
-	if err != nil {
-		return err
-	}
-	if _, err = tls.X509KeyPair(cert, key); err != nil {
-		return usagef("%s, %s: no pair of a certificate and its key in PEM: %s", fileOf(of("cert"), c.Cert), fileOf(of("key"), c.Key), redact(err.Error()))
-	}
-	return nil
+	return err.Error()
 }

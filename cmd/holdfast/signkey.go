@@ -1,21 +1,12 @@
 package main
 
 import (
-	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/sys/unix"
-
-	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
-	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 // Signing keys. The private key has the text form of x/mod/sumdb/note
@@ -53,78 +44,6 @@ func loadSigner(source string) (note.Signer, error) {
 	return s, nil
 }
 
-// reasonAlone is an error of a file without its name.
-func reasonAlone(err error) string {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		err = p.Err
-	}
-	return err.Error()
-}
-
-// secretText reads the text that a source names.
-func secretText(source string) (string, error) {
-	if name, ok := strings.CutPrefix(source, "env:"); ok {
-		text := os.Getenv(name)
-		if text == "" {
-			return "", fmt.Errorf("the environment variable %s is empty", name)
-		}
-		return text, nil
-	}
-	path := strings.TrimPrefix(source, "file:")
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close() //nolint:errcheck // opened for reading
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return "", err
-	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is not a regular file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return "", fmt.Errorf("%s can be read by others (mode %04o): chmod 600 it, and make a new key if somebody may have", path, info.Mode().Perm())
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	return string(b), err
-}
-
-// signKeygen makes a key pair: the private key in a new file, the public key as
-// the result.
-func signKeygen(path, name string) (public string, err error) {
-	if name == "" || strings.ContainsAny(name, "+ \t\n\r") || len(name) > 64 {
-		return "", usagef("--name %q: 1 to 64 characters without '+' or space", name)
-	}
-	private, public, err := note.GenerateKey(rand.Reader, name)
-	if err != nil {
-		return "", fmt.Errorf("holdfast: make signing key: %w", err)
-	}
-	if _, err = note.NewVerifier(public); err != nil {
-		return "", usagef("--name %q is not a name that a key can have", name)
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the caller names the file
-	if errors.Is(err, os.ErrExist) {
-		return "", fmt.Errorf("holdfast: %s exists: a key is never overwritten, name a new file", path)
-	}
-	if err != nil {
-		return "", fmt.Errorf("holdfast: %w", err)
-	}
-	_, err = f.WriteString(private + "\n")
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = durable.SyncDir(filepath.Dir(path))
-	}
-	if err != nil {
-		return "", fmt.Errorf("holdfast: write %s: %w", path, err)
-	}
-	return public, nil
-}
-
 // loadVerifiers reads public keys: one given as it is, or a file with one a line;
 // lines that begin with # are comments.
 func loadVerifiers(source string) (note.Verifiers, error) {
@@ -157,17 +76,4 @@ func loadVerifiers(source string) (note.Verifiers, error) {
 		return nil, fmt.Errorf("holdfast: --verifier %s: it holds no public key", source)
 	}
 	return note.VerifierList(list...), nil
-}
-
-// keygenSign makes a key pair and prints the public key.
-func (a *app) keygenSign(path, name string) error {
-	public, err := signKeygen(path, name)
-	if err != nil {
-		return err
-	}
-	if a.output == render.AsTable || a.output == render.AsCSV {
-		_, err = fmt.Fprintln(a.stdout, public)
-		return err
-	}
-	return a.printJSON(map[string]string{"file": path, "verifier": public})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/report"
 )
@@ -158,4 +159,13 @@ func recordsText(s *holdfast.Status) string {
 		return fmt.Sprintf("none yet, the next is %d", s.First)
 	}
 	return fmt.Sprintf("%d to %d, epoch %d, %s", s.First, s.Last, s.Epoch, render.Bytes(s.Bytes))
+}
+
+// busText tells in one line what the relay is doing.
+func busText(s *bus.Status) string {
+	text := fmt.Sprintf("%s: stream %s holds %s, %d behind", s.State, s.Stream, heldText(s), s.Lag)
+	if s.Err != "" {
+		text += ": " + s.Err
+	}
+	return text
 }
