@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
 )
 
 // Apply makes one mutation durable. It returns when its records and all before
@@ -67,3 +68,44 @@ func (l *Ledger) begin(ctx context.Context) error {
 }
 
 func errNotOpened() error { return fmt.Errorf("holdfast: %w: it was not made by Open", ErrClosed) }
+
+// Rehearse begins a rehearsal on what dir holds, or, where there is no ledger, on
+// the one that [Open] would make of it with these options. It refuses what Open
+// refuses because of the options or the name of dir, and works while another
+// process holds the ledger.
+func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
+	o = o.withDefaults()
+	exists, err := Exists(dir)
+	if err != nil {
+		return nil, err
+	}
+	with := rehearsalOptions{ClosedCycles: o.ClosedCycles, Build: Version(), Now: o.Now, Rand: o.Rand}
+	if !exists {
+		id, idErr := newIdentity(o)
+		if idErr != nil {
+			return nil, idErr
+		}
+		with.Rules, with.Window = id.Rules(), id.Window
+		with.Book = projector.New(projector.Options{Rules: with.Rules, Window: with.Window, ClosedCycles: o.ClosedCycles})
+		return newRehearsal(with), nil
+	}
+	r, err := OpenReader(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err = r.id.matches(o); err != nil {
+		return nil, err
+	}
+	if o.Keys != nil {
+		r = r.WithKeys(o.Keys)
+	} else if r.id.Encrypted {
+		return nil, r.id.keyless()
+	}
+	own := *r
+	own.opts.ClosedCycles = o.ClosedCycles
+	if with.Book, err = own.bookAt(ctx, Moment{}); err != nil {
+		return nil, err
+	}
+	with.Past, with.Rules, with.Window = annalsOf(r), r.id.Rules(), r.id.Window
+	return newRehearsal(with), nil
+}

@@ -22,7 +22,7 @@ var (
 	ErrSync = errors.New("holdfast: fsync failed")
 	// ErrTooMany is returned for a batch of more than [MaxBatch] mutations or
 	// of more than [MaxBatchBytes] encoded bytes. A batch of one mutation is
-	// bounded as that is, and beyond it [ErrTooLarge].
+	// bounded as that is, and beyond it [position.ErrTooLarge].
 	ErrTooMany = errors.New("holdfast: batch too large")
 )
 

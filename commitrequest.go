@@ -35,7 +35,7 @@ func (f *Future) Done() <-chan struct{} {
 // Wait returns the result, or an [UnknownOutcomeError] when the context ends first.
 func (f *Future) Wait(ctx context.Context) (Result, error) {
 	if f.req == nil {
-		return Result{}, fmt.Errorf("%w: the Future was not made by ApplyAsync", ErrInvalid)
+		return Result{}, fmt.Errorf("%w: the Future was not made by ApplyAsync", position.ErrInvalid)
 	}
 	if err := f.req.wait(ctx); err != nil {
 		return Result{}, err
@@ -56,7 +56,7 @@ type ApplyOptions struct {
 func ready(ms []position.Mutation, now func() time.Time, random io.Reader) error {
 	for i, m := range ms {
 		if m = position.Own(m); m == nil {
-			return fmt.Errorf("%w: mutation %d is nil", ErrInvalid, i)
+			return fmt.Errorf("%w: mutation %d is nil", position.ErrInvalid, i)
 		}
 		err := m.Validate()
 		if err != nil {

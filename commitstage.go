@@ -276,17 +276,17 @@ func sizeOf(changes []position.Change, mutations int) (total int, err error) {
 		n := wire.ChangeBound(&changes[i])
 		if n > publishable {
 			if n = len(wire.AppendChange(nil, &changes[i])); n > wire.MaxChange {
-				return 0, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, n, wire.MaxChange)
+				return 0, fmt.Errorf("%w: %d bytes, at most %d are allowed", position.ErrTooLarge, n, wire.MaxChange)
 			}
 			if m := len(position.AppendChangeJSON(nil, position.Stamp{}, &changes[i])); m > maxEvent {
-				return 0, fmt.Errorf("%w: its event would be %d bytes, at most %d can be published", ErrTooLarge, m, maxEvent)
+				return 0, fmt.Errorf("%w: its event would be %d bytes, at most %d can be published", position.ErrTooLarge, m, maxEvent)
 			}
 		}
 		total += n
 	}
 	most, what := MaxBatchBytes, ErrTooMany
 	if mutations == 1 {
-		if most, what = MaxMutationBytes, ErrTooLarge; len(changes) > MaxMutationChanges {
+		if most, what = MaxMutationBytes, position.ErrTooLarge; len(changes) > MaxMutationChanges {
 			return 0, fmt.Errorf("%w: %d changes of one mutation, at most %d are allowed", what, len(changes), MaxMutationChanges)
 		}
 	}

@@ -15,6 +15,21 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
+// Bounds of one batch.
+const (
+	MaxBatch      = 1000    // mutations
+	MaxBatchBytes = 8 << 20 // encoded changes
+)
+
+// Bounds of what one mutation may change: a split or a settlement changes each open
+// position of its instrument, in one atomic batch of records that is written,
+// recovered and shown whole. It is held in memory while it is made durable, and by
+// whoever reads it.
+const (
+	MaxMutationChanges = 1<<20 + 1 // of the instrument and of a million positions
+	MaxMutationBytes   = 1 << 30   // encoded
+)
+
 // committer makes mutations durable: it stages them, encodes their changes, syncs and
 // publishes, and answers. All methods may be called from any goroutine.
 //
@@ -182,11 +197,11 @@ func (c *committer) perform(ctx context.Context, req *request) error {
 // beyond its deadline.
 func (c *committer) enqueue(ctx context.Context, req *request) error {
 	if !c.sending.TryRLock() { // only Close takes it for writing
-		return fmt.Errorf("holdfast: %w", ErrClosed)
+		return fmt.Errorf("holdfast: %w", journal.ErrClosed)
 	}
 	defer c.sending.RUnlock()
 	if c.closed {
-		return fmt.Errorf("holdfast: %w", ErrClosed)
+		return fmt.Errorf("holdfast: %w", journal.ErrClosed)
 	}
 	select {
 	case c.queue <- req:
@@ -242,7 +257,7 @@ func (c *committer) err() error {
 // refuseFailed returns why nothing can be written any more, or nil.
 func (c *committer) refuseFailed() error {
 	if err := c.err(); err != nil {
-		return fmt.Errorf("%w: %w", ErrFailed, err)
+		return fmt.Errorf("%w: %w", journal.ErrFailed, err)
 	}
 	return nil
 }

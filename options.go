@@ -14,21 +14,6 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// Bounds of one batch.
-const (
-	MaxBatch      = 1000    // mutations
-	MaxBatchBytes = 8 << 20 // encoded changes
-)
-
-// Bounds of what one mutation may change: a split or a settlement changes each open
-// position of its instrument, in one atomic batch of records that is written,
-// recovered and shown whole. It is held in memory while it is made durable, and by
-// whoever reads it.
-const (
-	MaxMutationChanges = 1<<20 + 1 // of the instrument and of a million positions
-	MaxMutationBytes   = 1 << 30   // encoded
-)
-
 // closedCycles is the default of Options.ClosedCycles.
 const closedCycles = 16
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -43,7 +44,7 @@ var (
 	// errProbed ends the staging of a probe.
 	errProbed = errors.New("holdfast: history wanted")
 	// errStale: the stager would have to read what the caller should have read.
-	errStale = fmt.Errorf("%w: the position changed while its history was read: apply it again", ErrVersionConflict)
+	errStale = fmt.Errorf("%w: the position changed while its history was read: apply it again", position.ErrVersionConflict)
 )
 
 // fillOf names a fill of a key.
@@ -143,7 +144,7 @@ func (s *stager) past(ctx context.Context, known map[fillOf]*ahead) projector.Hi
 		// The record of a new epoch may be staged and not be there yet; all else is.
 		if shown := s.c.o.Past.NewestShown(); shown < head {
 			if head-shown > 1 {
-				return nil, fmt.Errorf("%w: a refold before seq %d is durable", ErrFailed, head)
+				return nil, fmt.Errorf("%w: a refold before seq %d is durable", journal.ErrFailed, head)
 			}
 			head = shown
 		}

@@ -72,7 +72,7 @@ func foldAhead(ctx context.Context, from annals, rules position.Rules, m positio
 	if err == nil {
 		before, err = from.StateAt(ctx, id.key, start)
 	}
-	if errors.Is(err, ErrTrimmed) {
+	if errors.Is(err, journal.ErrTrimmed) {
 		a.refused = from.TrimmedHistory(start)
 		return a, nil
 	}
@@ -112,7 +112,7 @@ func (a *ahead) search(ctx context.Context, in annals, head uint64) error {
 	switch {
 	case err == nil:
 		a.first = found
-	case errors.Is(err, position.ErrUnknownFill) || errors.Is(err, ErrTrimmedHistory):
+	case errors.Is(err, position.ErrUnknownFill) || errors.Is(err, position.ErrTrimmedHistory):
 		a.refused, a.upTo = err, max(a.upTo, head)
 	default:
 		return err
@@ -157,7 +157,7 @@ func (a *ahead) extend(ctx context.Context, from annals, head uint64) error {
 	if err == nil {
 		a.upTo = max(a.upTo, head)
 	}
-	if errors.Is(err, ErrTrimmed) { // under the reading
+	if errors.Is(err, journal.ErrTrimmed) { // under the reading
 		a.refused = from.TrimmedHistory(a.first)
 	}
 	if a.refused != nil { // that is the answer, not a failure to read

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
@@ -18,10 +20,7 @@ import (
 // the records that the ledger holds and on those that the rehearsal has made, which
 // are kept in memory. It is for one goroutine.
 type Rehearsal struct {
-	past annals // of the ledger; nil where there is none yet
-	opts Options
-	id   Identity
-	book *projector.Book
+	o rehearsalOptions
 
 	base    *projector.View // the state that it began with
 	epoch   uint64
@@ -42,49 +41,25 @@ type rehearsedRecord struct {
 	more    bool
 }
 
-// Rehearse begins a rehearsal on what dir holds, or, where there is no ledger, on
-// the one that [Open] would make of it with these options. It refuses what Open
-// refuses because of the options or the name of dir, and works while another
-// process holds the ledger.
-func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
-	o = o.withDefaults()
-	exists, err := Exists(dir)
-	if err != nil {
-		return nil, err
-	}
-	x := &Rehearsal{opts: o, epoch: 1}
-	opts := projector.Options{ClosedCycles: o.ClosedCycles}
-	if !exists {
-		if x.id, err = newIdentity(o); err != nil {
-			return nil, err
-		}
-		opts.Rules, opts.Window = x.id.Rules(), x.id.Window
-		x.book = projector.New(opts)
-		x.base = x.book.View()
-		return x, nil
-	}
-	r, err := OpenReader(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err = r.id.matches(o); err != nil {
-		return nil, err
-	}
-	if o.Keys != nil {
-		r = r.WithKeys(o.Keys)
-	} else if r.id.Encrypted {
-		return nil, r.id.keyless()
-	}
-	x.past, x.id = annalsOf(r), r.id
-	own := *r
-	own.opts.ClosedCycles = o.ClosedCycles
-	if x.book, err = own.bookAt(ctx, Moment{}); err != nil {
-		return nil, err
-	}
-	x.base, x.last = x.book.View(), x.book.HeadTime()
+// rehearsalOptions are what a rehearsal begins with.
+type rehearsalOptions struct {
+	Book         *projector.Book // the rehearsal is its writer
+	Past         annals          // of the ledger; nil where there is none yet
+	Rules        position.Rules
+	Window       int // mutations remembered for duplicates
+	ClosedCycles int
+	Build        string // for the record of the epoch
+
+	Now  func() time.Time
+	Rand io.Reader
+}
+
+// newRehearsal returns a rehearsal of what follows the state of a book.
+func newRehearsal(o rehearsalOptions) *Rehearsal {
+	x := &Rehearsal{o: o, base: o.Book.View(), last: o.Book.HeadTime()}
 	epoch, _ := x.base.Epoch()
-	x.epoch += epoch
-	return x, nil
+	x.epoch = epoch + 1
+	return x
 }
 
 // View is the state that the rehearsal began with.
@@ -112,7 +87,7 @@ func (x *Rehearsal) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]R
 	if err := x.begin(ctx); err != nil {
 		return nil, err
 	}
-	if err := batchBounds(len(ms), x.id.Window); err != nil || len(ms) == 0 {
+	if err := batchBounds(len(ms), x.o.Window); err != nil || len(ms) == 0 {
 		return nil, err
 	}
 	return x.apply(ctx, slices.Clone(ms), ApplyOptions{})
@@ -120,18 +95,18 @@ func (x *Rehearsal) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]R
 
 // begin is [Ledger.begin] of a Rehearsal.
 func (x *Rehearsal) begin(ctx context.Context) error {
-	if x == nil || x.book == nil {
-		return fmt.Errorf("%w: the Rehearsal was not made by Rehearse", ErrInvalid)
+	if x == nil || x.o.Book == nil {
+		return fmt.Errorf("%w: the Rehearsal was not made by Rehearse", position.ErrInvalid)
 	}
 	return ended(ctx)
 }
 
 func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOptions) ([]Result, error) {
-	if err := ready(ms, x.opts.Now, x.opts.Rand); err != nil {
+	if err := ready(ms, x.o.Now, x.o.Rand); err != nil {
 		return nil, err
 	}
 	var err error
-	if x.last, err = x.clock.read(x.opts.Now(), x.last); err != nil {
+	if x.last, err = x.clock.read(x.o.Now(), x.last); err != nil {
 		return nil, err
 	}
 	s, err := x.stage(ctx, ms, o)
@@ -148,7 +123,7 @@ func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOp
 // stage does what the stager of a ledger does with a request.
 func (x *Rehearsal) stage(ctx context.Context, ms []position.Mutation, o ApplyOptions) (*projector.Staged, error) {
 	history := x.history(ctx, ms)
-	s, err := x.book.StagePrinted(x.last, ms, nil, o.Insist, history)
+	s, err := x.o.Book.StagePrinted(x.last, ms, nil, o.Insist, history)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -159,10 +134,10 @@ func (x *Rehearsal) stage(ctx context.Context, ms []position.Mutation, o ApplyOp
 		return nil, err
 	}
 	if !x.began {
-		e := position.Epoch{Build: Version(), Arithmetic: position.ArithmeticVersion}
-		x.accept(x.book.StageEpoch(x.last, x.epoch, e))
+		e := position.Epoch{Build: x.o.Build, Arithmetic: position.ArithmeticVersion}
+		x.accept(x.o.Book.StageEpoch(x.last, x.epoch, e))
 		x.began = true
-		if s, err = x.book.StagePrinted(x.last, ms, nil, o.Insist, history); err != nil {
+		if s, err = x.o.Book.StagePrinted(x.last, ms, nil, o.Insist, history); err != nil {
 			return nil, fmt.Errorf("holdfast: %w", err)
 		}
 	}
@@ -176,8 +151,8 @@ func (x *Rehearsal) accept(s *projector.Staged) {
 		x.encoded = wire.AppendChange(x.encoded[:0], &s.Changes[i])
 		x.records = append(x.records, rehearsedRecord{payload: bytes.Clone(x.encoded), at: s.At, more: i < len(s.Changes)-1})
 	}
-	x.book.Accept(s)
-	x.book.Publish(s)
+	x.o.Book.Accept(s)
+	x.o.Book.Publish(s)
 }
 
 // made yields the rehearsal's own records from one to another.
@@ -206,7 +181,7 @@ func (x *Rehearsal) history(ctx context.Context, ms []position.Mutation) project
 		a := known[id]
 		if a == nil {
 			var err error
-			if a, err = foldAhead(ctx, x, x.id.Rules(), revision(ms, id), id, first, most); err != nil {
+			if a, err = foldAhead(ctx, x, x.o.Rules, revision(ms, id), id, first, most); err != nil {
 				return nil, err
 			}
 			most -= a.cycles()
@@ -220,7 +195,7 @@ func (x *Rehearsal) history(ctx context.Context, ms []position.Mutation) project
 func (x *Rehearsal) NewestShown() uint64 { return x.base.Seq() + uint64(len(x.records)) }
 
 // TrimmedHistory implements [annals].
-func (x *Rehearsal) TrimmedHistory(start uint64) error { return x.past.TrimmedHistory(start) }
+func (x *Rehearsal) TrimmedHistory(start uint64) error { return x.o.Past.TrimmedHistory(start) }
 
 // RecordOf is [Reader.recordOf] among the rehearsal's records as well.
 func (x *Rehearsal) RecordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
@@ -233,16 +208,16 @@ func (x *Rehearsal) RecordOf(ctx context.Context, key position.Key, fill string,
 	switch {
 	case f.found > 0:
 		return f.found, nil
-	case x.past == nil:
+	case x.o.Past == nil:
 		return 0, noFill(key, fill)
 	}
-	return x.past.RecordOf(ctx, key, fill, from, min(to, x.base.Seq()))
+	return x.o.Past.RecordOf(ctx, key, fill, from, min(to, x.base.Seq()))
 }
 
 // Concerning is [Reader.concerning] among the rehearsal's records as well.
 func (x *Rehearsal) Concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
-	if x.past != nil {
-		if err := x.past.Concerning(ctx, instrument, from, min(to, x.base.Seq()), f); err != nil {
+	if x.o.Past != nil {
+		if err := x.o.Past.Concerning(ctx, instrument, from, min(to, x.base.Seq()), f); err != nil {
 			return err
 		}
 	}
@@ -265,7 +240,7 @@ func (x *Rehearsal) StateAt(ctx context.Context, key position.Key, start uint64)
 		if start == base+1 {
 			return stateOf(x.base, key), nil
 		}
-		return x.past.StateAt(ctx, key, start)
+		return x.o.Past.StateAt(ctx, key, start)
 	}
 	if x.replay == nil || x.replay.Head() >= start {
 		if err := x.rewind(); err != nil {
@@ -289,7 +264,7 @@ func (x *Rehearsal) StateAt(ctx context.Context, key position.Key, start uint64)
 
 // rewind puts the book that follows back to the beginning.
 func (x *Rehearsal) rewind() (err error) {
-	o := projector.Options{Rules: x.id.Rules(), Window: 1, ClosedCycles: x.opts.ClosedCycles}
+	o := projector.Options{Rules: x.o.Rules, Window: 1, ClosedCycles: x.o.ClosedCycles}
 	if x.base.Seq() == 0 {
 		x.replay = projector.New(o)
 		return nil
