@@ -107,3 +107,30 @@ type Stamp struct {
 	Epoch uint64
 	Time  Time // record time
 }
+
+// Epoch describes one incarnation of the writer. Its record is the first that
+// the incarnation appends.
+type Epoch struct {
+	Build      string   // version of the software
+	Arithmetic uint32   // see ArithmeticVersion
+	Salt       [16]byte // random, unique per epoch
+}
+
+// unversioned returns a copy of an instrument's image for a record to change, or
+// the image of one that is known only by its use.
+func unversioned(s State, name string, in *Instrument) *Instrument {
+	if in == nil {
+		return &Instrument{Name: name, Terms: s.DefaultTerms()}
+	}
+	next := *in
+	next.Seq = 0
+	return &next
+}
+
+// numbered gives the changes of one mutation what they have in common.
+func numbered(changes []Change, cause Mutation) []Change {
+	for i := range changes {
+		changes[i].Cause, changes[i].Part, changes[i].Parts = cause, uint32(i), uint32(len(changes))
+	}
+	return changes
+}

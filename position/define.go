@@ -1,5 +1,7 @@
 package position
 
+import "fmt"
+
 // DefineInstrument gives an instrument its terms. Repeating the definition that
 // is in force changes nothing and leaves no record, so that the id of a repeat is
 // not remembered: retry a definition before the next one is given.
@@ -77,75 +79,61 @@ func (d DefineInstrument) validateForm() error {
 	return checkName("settlement", d.Terms.Settlement, true)
 }
 
-// contradiction refuses currencies under which the arithmetic of the kind would
-// give amounts of one currency the name of another. What is left out is refused
-// where only a guess could take its place.
-func (t *Terms) contradiction() error {
-	if t.Kind != Option && t.Base != "" && t.Base == t.Quote {
-		// The premium of an option may be paid in what it is an option on.
-		return invalid("quote", "%q is the base as well: %s", clip(t.Quote), t.Kind.nature())
+// foldInstrument gives an instrument its terms, which must not change under an
+// open position.
+func (r Rules) foldInstrument(s State, d *DefineInstrument, cause Mutation) ([]Change, error) {
+	terms, err := r.fillTerms(d.Terms)
+	if err != nil {
+		return nil, err
 	}
-	switch t.Kind {
-	case Linear:
-		if t.Settlement != "" && t.Settlement == t.Base {
-			return invalid("settlement", "%q is the base: %s; settled in the base it is inverse", clip(t.Settlement), t.Kind.nature())
-		}
-	case Inverse:
-		switch {
-		case t.Base == "" && t.Settlement == "":
-			return invalid("base", "or settlement is required: %s", t.Kind.nature())
-		case t.Settlement != "" && t.Settlement == t.Quote:
-			return invalid("settlement", "%q is the quote: %s; settled in the quote it is linear", clip(t.Settlement), t.Kind.nature())
-		case t.Base != "" && t.Settlement != "" && t.Settlement != t.Base:
-			return invalid("settlement", "%q is not the base, %q: %s", clip(t.Settlement), clip(t.Base), t.Kind.nature())
-		}
-	case Spot:
-		switch {
-		case t.Quote == "" && t.Settlement == "":
-			return invalid("quote", "or settlement is required: %s", t.Kind.nature())
-		case t.Settlement == t.Base:
-			return invalid("settlement", "%q is the base: %s", clip(t.Settlement), t.Kind.nature())
-		}
-	case Quanto:
-		switch t.Settlement {
-		case "":
-			return invalid("settlement", "is required: %s", t.Kind.nature())
-		case t.Base:
-			return invalid("settlement", "%q is the base: %s", clip(t.Settlement), t.Kind.nature())
-		case t.Quote:
-			return invalid("settlement", "%q is the quote: %s; settled in the quote it is linear", clip(t.Settlement), t.Kind.nature())
-		}
-	case Option:
+	old := s.Instrument(d.Instrument)
+	have := r.DefaultTerms()
+	next := Instrument{
+		Name: d.Instrument, Terms: &terms, Defined: true, Version: 1,
+		PriceIncrement: d.PriceIncrement, SizeIncrement: d.SizeIncrement,
 	}
-	return nil
+	if old != nil {
+		next.Mark, next.MarkTime, next.Version = old.Mark, old.MarkTime, old.Version+1
+		next.SplitTime, next.SplitRatio, next.SplitPer = old.SplitTime, old.SplitRatio, old.SplitPer
+		if old.Defined {
+			have = *old.Terms
+		}
+	}
+	if terms == have {
+		if old != nil && old.Defined && old.PriceIncrement == next.PriceIncrement && old.SizeIncrement == next.SizeIncrement {
+			return nil, nil
+		}
+	} else if s.HasOpen(d.Instrument) {
+		return nil, fmt.Errorf("%w: %s has an open position under other terms", ErrInstrumentInUse, d.Instrument)
+	}
+	return []Change{{Kind: Defined, Parts: 1, Cause: cause, Instrument: &next}}, nil
 }
 
-// nature says what the currencies of a kind are to each other.
-func (k InstrumentKind) nature() string {
-	switch k {
-	case Linear:
-		return "a linear instrument earns in the currency of its price"
-	case Inverse:
-		return "an inverse instrument earns in its base, which its price is not in"
-	case Spot:
-		return "a spot instrument exchanges two currencies"
-	case Quanto:
-		return "a quanto instrument earns in a third currency, neither its base nor its quote"
-	case Option:
-		return "an option earns in the currency of its premium"
+// fillTerms puts the defaults where a definition leaves a member out.
+func (r Rules) fillTerms(t Terms) (Terms, error) {
+	if t.Multiplier.IsZero() {
+		t.Multiplier = Decimal{lo: one}
 	}
-	return "its kind is unknown"
-}
-
-// ValidateRecorded checks a mutation that a journal holds. It is Validate, but
-// accepts what an earlier build has let through and this one refuses when it is
-// given: definitions whose terms contradict their kind.
-func ValidateRecorded(m Mutation) error {
-	if m == nil {
-		return invalid("type", "is missing: there is no mutation")
+	if t.CostMethod == Inherited {
+		t.CostMethod = r.costMethod()
 	}
-	if d, ok := m.(DefineInstrument); ok {
-		return d.validateForm()
+	if t.OverReduction == InheritedOver {
+		t.OverReduction = r.overReduction()
 	}
-	return m.Validate()
+	if t.Settlement == "" {
+		switch t.Kind {
+		case Linear, Spot, Option:
+			t.Settlement = t.Quote
+		case Inverse:
+			t.Settlement = t.Base
+		case Quanto: // settled in a third currency, which cannot be guessed
+		}
+	}
+	if t.Settlement == "" {
+		t.Settlement = r.currency()
+	}
+	if t.Kind == Spot && t.Settlement == t.Base {
+		return t, invalid("settlement", "%q is the base currency as well: a spot instrument exchanges two", clip(t.Base))
+	}
+	return t, nil
 }

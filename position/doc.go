@@ -1,5 +1,6 @@
 // Package position is the domain of a position ledger: what an engine may say
-// happened, what that does to positions, and how both are written down.
+// happened, what that does to positions, and how both are read and written as JSON.
+// Each mutation has a file, which holds what is said and what it does.
 //
 // # What it promises
 //
@@ -20,7 +21,7 @@
 // # What it does not do
 //
 // It keeps no state, remembers no ids and assigns no sequence numbers; the
-// projector does. It converts no currencies: an amount in another currency than
+// projector does. It knows no binary form; internal/wire does. It converts no currencies: an amount in another currency than
 // the settlement is kept apart and left out of net figures.
 //
 // # Arithmetic

@@ -29,6 +29,23 @@ func (k InstrumentKind) String() string {
 	return "unknown"
 }
 
+// nature says what the currencies of a kind are to each other.
+func (k InstrumentKind) nature() string {
+	switch k {
+	case Linear:
+		return "a linear instrument earns in the currency of its price"
+	case Inverse:
+		return "an inverse instrument earns in its base, which its price is not in"
+	case Spot:
+		return "a spot instrument exchanges two currencies"
+	case Quanto:
+		return "a quanto instrument earns in a third currency, neither its base nor its quote"
+	case Option:
+		return "an option earns in the currency of its premium"
+	}
+	return "its kind is unknown"
+}
+
 // ParseInstrumentKind is the reverse of String.
 func ParseInstrumentKind(s string) (InstrumentKind, error) {
 	for k := Linear; k <= Option; k++ {
@@ -37,24 +54,6 @@ func ParseInstrumentKind(s string) (InstrumentKind, error) {
 		}
 	}
 	return 0, invalid("kind", "%q is none of linear, inverse, spot, quanto, option", clip(s))
-}
-
-// Terms are what the arithmetic of a position depends on. A position carries a
-// copy of them from its cycle's first fill, so that each change explains itself.
-type Terms struct {
-	Kind       InstrumentKind
-	Multiplier Decimal // settlement currency per unit and price point; never zero
-	Base       string  // currency or asset that is bought and sold; may be empty
-	Quote      string  // currency of the price; may be empty
-	Settlement string  // currency of cost and profit
-
-	// CostMethod and OverReduction are inherited from the ledger where a
-	// definition leaves them zero; in an instrument and in a position they are
-	// never zero.
-	CostMethod    CostMethod
-	OverReduction OverReduction
-	BaseFee       BaseFee  // of spot instruments
-	Rounding      Rounding // of the venue; zero: exact
 }
 
 // Instrument is an instrument's definition and its last mark.

@@ -2,8 +2,6 @@ package position
 
 import (
 	"strconv"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -71,22 +69,4 @@ func (k Key) validate() error {
 		return err
 	}
 	return checkName("leg", k.Leg, true)
-}
-
-// checkName refuses what could not be stored, shown or published.
-func checkName(field, s string, mayBeEmpty bool) error {
-	switch {
-	case s == "" && !mayBeEmpty:
-		return invalid(field, "is required")
-	case len(s) > MaxName:
-		return invalid(field, "is %d bytes long, at most %d are allowed", len(s), MaxName)
-	case !utf8.ValidString(s):
-		return invalid(field, "is not valid UTF-8")
-	}
-	for _, r := range s {
-		if !unicode.IsPrint(r) {
-			return invalid(field, "contains the unprintable character %U", r)
-		}
-	}
-	return nil
 }

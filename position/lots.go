@@ -2,9 +2,80 @@ package position
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"slices"
 )
+
+// MaxLots is how many lots one position may hold. A fill that would open one more
+// is refused with [ErrTooManyLots].
+const MaxLots = 10_000
+
+// Lot is an open quantity that was bought or sold together.
+type Lot struct {
+	ID     uint64  // 1, 2, … over the life of the key
+	Qty    Decimal // signed like the position
+	Cost   Decimal // signed like the position's
+	Opened Time    // event time of the fill; kept in a transfer
+	Label  string  // of the fill, else the fill's id; kept in a transfer
+}
+
+// LotUse is what a change took from a lot.
+type LotUse struct {
+	ID   uint64
+	Qty  Decimal // signed like the lot; all of its quantity where the lot is gone
+	Cost Decimal // that left with it
+}
+
+// Lots are the open lots of a position, immutable. Where a change is decoded, Open
+// is nil: [Lots.After] makes it from the lots before.
+type Lots struct {
+	Open  []Lot    // sorted by time of opening, then by number
+	Count int      // of Open
+	Next  uint64   // number of the next lot
+	Sum   [16]byte // digest of Open, whatever its order; see Lot.digest
+}
+
+// LotRef selects lots. An empty member selects by nothing; all others must fit.
+type LotRef struct {
+	Label  string   // of the lot
+	Price  *Decimal // entry price of the lot
+	Opened string   // date (2006-01-02, UTC) or exact time of opening, RFC 3339
+}
+
+func (r *LotRef) validate() error {
+	if r == nil {
+		return nil
+	}
+	if r.Label == "" && r.Price == nil && r.Opened == "" {
+		return invalid("lot", "selects nothing: a label, price or opened is required")
+	}
+	if _, _, err := r.span(); err != nil {
+		return err
+	}
+	return checkName("lot", r.Label, true)
+}
+
+// span returns the first and last instant that Opened covers, zeros for all.
+func (r *LotRef) span() (from, to Time, err error) {
+	const day = 24 * 60 * 60 * 1_000_000_000
+	switch {
+	case r.Opened == "":
+		return 0, 0, nil
+	case len(r.Opened) == len("2006-01-02"):
+		from, err = ParseTime(r.Opened + "T00:00:00Z")
+		to = from + day - 1
+	default:
+		from, err = ParseTime(r.Opened)
+		to = from
+	}
+	if err != nil {
+		return 0, 0, invalid("lot", "opened %q is neither a date nor an RFC 3339 time", clip(r.Opened))
+	}
+	return from, to, nil
+}
 
 // The lots of a position are one slice in the order of their opening, which
 // every change that touches them copies; a digest that is added to and
@@ -235,4 +306,50 @@ func (c *calc) cutLots(lots []Lot, qty Decimal) (cost Decimal, rest []Lot) {
 		}
 	}
 	return cost, []Lot{}
+}
+
+// The digest of a set of lots is the sum, modulo 2¹²⁸, of the first 16 bytes
+// (little-endian) of the SHA-256 of each lot, so that it does not depend on their
+// order and a change costs the lots that it touches. A lot is hashed as
+//
+//	offset  bytes
+//	     0      8  number, little-endian
+//	     8     16  quantity, a little-endian two's complement count of 10⁻¹⁸
+//	    24     16  cost, likewise
+//	    40      8  event time of the opening, little-endian nanoseconds
+//	    48      …  label, UTF-8, to the end
+//
+// It guards against our own errors, not against someone who may choose lots: the
+// chain of the journal does that.
+func (l *Lot) digest() [16]byte {
+	var buf [48 + MaxName]byte
+	b := binary.LittleEndian.AppendUint64(buf[:0], l.ID)
+	for _, d := range [...]Decimal{l.Qty, l.Cost} {
+		b = binary.LittleEndian.AppendUint64(b, d.lo)
+		b = binary.LittleEndian.AppendUint64(b, uint64(d.hi))
+	}
+	b = binary.LittleEndian.AppendUint64(b, uint64(l.Opened))
+	b = append(b, l.Label...)
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:16])
+}
+
+func sumPlus(a, b [16]byte) [16]byte {
+	lo, carry := bits.Add64(word(a, 0), word(b, 0), 0)
+	hi, _ := bits.Add64(word(a, 8), word(b, 8), carry)
+	return words(lo, hi)
+}
+
+func sumMinus(a, b [16]byte) [16]byte {
+	lo, borrow := bits.Sub64(word(a, 0), word(b, 0), 0)
+	hi, _ := bits.Sub64(word(a, 8), word(b, 8), borrow)
+	return words(lo, hi)
+}
+
+func word(b [16]byte, at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }
+
+func words(lo, hi uint64) (b [16]byte) {
+	binary.LittleEndian.PutUint64(b[:], lo)
+	binary.LittleEndian.PutUint64(b[8:], hi)
+	return b
 }

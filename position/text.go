@@ -9,6 +9,24 @@ import (
 	"github.com/moneyprinter/holdfast/internal/form"
 )
 
+// checkName refuses what could not be stored, shown or published.
+func checkName(field, s string, mayBeEmpty bool) error {
+	switch {
+	case s == "" && !mayBeEmpty:
+		return invalid(field, "is required")
+	case len(s) > MaxName:
+		return invalid(field, "is %d bytes long, at most %d are allowed", len(s), MaxName)
+	case !utf8.ValidString(s):
+		return invalid(field, "is not valid UTF-8")
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return invalid(field, "contains the unprintable character %U", r)
+		}
+	}
+	return nil
+}
+
 // clip shortens hostile input for an error text.
 func clip(s string) string { return form.Clip(s) }
 
@@ -23,19 +41,6 @@ func metaNames(dst []string, m map[string]string) []string {
 
 func sortedNames(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
-func checkMeta(name, value string) error {
-	if err := checkName("metadata", name, false); err != nil {
-		return err
-	}
-	if len(value) > MaxValue {
-		return invalid("metadata", "value of %q is %d bytes long, at most %d are allowed", name, len(value), MaxValue)
-	}
-	if !utf8.ValidString(value) {
-		return invalid("metadata", "value of %q is not valid UTF-8", name)
-	}
-	return nil
-}
-
 // checkText accepts printable UTF-8 without line breaks.
 func checkText(field, s string) error {
 	if !utf8.ValidString(s) {
@@ -47,4 +52,18 @@ func checkText(field, s string) error {
 		}
 	}
 	return nil
+}
+
+// MaxReason is the longest text of a reason, in bytes.
+const MaxReason = 1024
+
+// checkReason accepts text of one line.
+func checkReason(s string, empty bool) error {
+	switch {
+	case s == "" && !empty:
+		return invalid("reason", "is required")
+	case len(s) > MaxReason:
+		return invalid("reason", "is %d bytes long, at most %d are allowed", len(s), MaxReason)
+	}
+	return checkText("reason", s)
 }

@@ -34,7 +34,7 @@ func snapshots() []bug {
 			"	b.rules = rules\n", "	_ = rules\n"), by("./projector", "^TestRecomputeByTheArithmeticOfTheEpoch$")},
 		{"take terms that contradict their kind", in("position/define.go",
 			"	return d.Terms.contradiction()\n", "	return nil\n"), by("./position", "^TestTermsThatCannotBeRight$")},
-		{"judge anew the terms that a journal holds", in("position/define.go",
+		{"judge anew the terms that a journal holds", in("position/mutation.go",
 			"		return d.validateForm()\n", "		return d.Validate()\n"), by("./projector", "^TestTermsOfEarlierBuilds$")},
 		{"forget what is dated ahead of its record", in("projector/kept.go",
 			"	if e.Time <= v.horizon {\n		return\n	}\n	if w.kept.byID", "	if e.Time > 0 {\n		return\n	}\n	if w.kept.byID"), by("./projector", "^TestResendIsNeverAppliedTwice$")},

@@ -1,5 +1,114 @@
 package position
 
+// Adopt sets a position to what a venue or another system reports: an opening
+// balance, or the truth after a stretch that was missed. Realised profit and
+// charges of the cycle stay as they are unless they are given. The entries of the
+// cycle become what is open then and what had left before, each at its cost; the
+// exits stay. A position on the other side is closed first, without profit.
+type Adopt struct {
+	Meta
+	Key
+	Qty Decimal // signed; zero: flat
+	// Price is the average entry, Cost the cost of Qty, signed like it. One of
+	// them, or Lots, is required unless Qty is zero.
+	Price, Cost *Decimal
+	// Lots, under a cost method with lots, are the open lots; their quantities
+	// sum to Qty. Nil: one lot.
+	Lots []AdoptedLot
+	// What the cycle came to so far; nil: as it is.
+	Realized, Funding *Decimal
+	High, Low         *Decimal // extremes since the cycle's first fill; nil: as they are
+	Opened            Time     // when the cycle began; zero: as it is, for a new cycle the time
+	Reason            string   // at most MaxReason bytes
+	Ref               string   // at most 64 bytes
+}
+
+// AdoptedLot is one open lot of an [Adopt].
+type AdoptedLot struct {
+	Qty         Decimal  // signed like the position
+	Price, Cost *Decimal // one of them
+	Opened      Time     // zero: that of the adoption
+	Label       string   // empty: the id of the adoption
+}
+
+// Type returns "adopt".
+func (Adopt) Type() string { return "adopt" }
+
+// Identified returns a copy with id and time filled in where absent.
+func (a Adopt) Identified(id string, at Time) Mutation {
+	a.Meta = a.identified(id, at)
+	return a
+}
+
+// Validate checks the form.
+func (a Adopt) Validate() error {
+	if err := a.Meta.validate(); err != nil {
+		return err
+	}
+	if err := a.Key.validate(); err != nil {
+		return err
+	}
+	given := 0
+	for _, is := range [...]bool{a.Price != nil, a.Cost != nil, a.Lots != nil} {
+		if is {
+			given++
+		}
+	}
+	switch {
+	case a.Opened < 0:
+		return invalid("opened", "is before 1970")
+	case a.Qty.IsZero() && given > 0:
+		return invalid("price", "and cost and lots have no meaning for a flat position")
+	case !a.Qty.IsZero() && given != 1:
+		return invalid("price", "or cost or lots is required, and only one of them")
+	case a.Cost != nil && a.Cost.Sign()*a.Qty.Sign() < 0:
+		return invalid("cost", "must have the sign of qty; where the average is negative, give it as price")
+	case a.High != nil && a.Low != nil && a.High.Cmp(*a.Low) < 0:
+		return invalid("high", "is below low")
+	}
+	if err := a.validateLots(); err != nil {
+		return err
+	}
+	if err := checkReason(a.Reason, true); err != nil {
+		return err
+	}
+	return checkName("ref", a.Ref, true)
+}
+
+func (a Adopt) validateLots() error {
+	if a.Lots == nil {
+		return nil
+	}
+	if len(a.Lots) > MaxLots {
+		return invalid("lots", "has %d members, at most %d are allowed", len(a.Lots), MaxLots)
+	}
+	var sum Decimal
+	for i := range a.Lots {
+		l := &a.Lots[i]
+		switch {
+		case l.Qty.Sign() != a.Qty.Sign():
+			return invalid("lots", "number %d: qty must have the sign of the position's", i+1)
+		case (l.Price == nil) == (l.Cost == nil):
+			return invalid("lots", "number %d: price or cost is required, and only one of them", i+1)
+		case l.Cost != nil && l.Cost.Sign()*l.Qty.Sign() < 0:
+			return invalid("lots", "number %d: cost must have the sign of qty; where the average is negative, give it as price", i+1)
+		case l.Opened < 0:
+			return invalid("lots", "number %d: opened is before 1970", i+1)
+		}
+		err := checkName("lots", l.Label, true)
+		if err != nil {
+			return err
+		}
+		if sum, err = sum.Add(l.Qty); err != nil {
+			return invalid("lots", "sum to more than a decimal holds")
+		}
+	}
+	if sum != a.Qty {
+		return invalid("lots", "sum to %s, qty is %s", sum, a.Qty)
+	}
+	return nil
+}
+
 // foldAdopt sets a position to what somebody else says it is. Nothing is
 // realised; what a position is set from counts as if it had never been there.
 func (r Rules) foldAdopt(s State, v *Adopt, cause Mutation) ([]Change, error) {

@@ -1,51 +1,6 @@
 package position
 
-// Split rescales an instrument: every open position's quantity by Ratio/Per,
-// prices by the reverse, stop and targets as well, cost not at all. Prices of an
-// inverse instrument go with the quantity, so that the value at a price stays
-// there too. It is one record of the instrument and one change per open position.
-// The same split, by event time and ratio, is refused under another id with
-// [ErrSplitTwice], and so is one before the last.
-type Split struct {
-	Meta
-	Instrument string
-	Ratio      Decimal // new quantity for Per old ones; positive
-	Per        Decimal // zero: 1
-	// Increment, if not zero, is what new quantities are rounded down to; what is
-	// cut off is sold at CashPrice. Under a cost method with lots it leaves by the
-	// method, and where that would need a selection first in, first out.
-	Increment Decimal
-	CashPrice *Decimal // per new unit, for the cut off part; nil: it is lost with its cost
-}
-
-// Type returns "split".
-func (Split) Type() string { return "split" }
-
-// Identified returns a copy with id and time filled in where absent.
-func (s Split) Identified(id string, at Time) Mutation {
-	s.Meta = s.identified(id, at)
-	return s
-}
-
-// Validate checks the form.
-func (s Split) Validate() error {
-	if err := s.validate(); err != nil {
-		return err
-	}
-	switch {
-	case s.ExpectVersion != nil:
-		return invalid("expect_version", "has no meaning for a split")
-	case s.Ratio.Sign() <= 0:
-		return invalid("ratio", "must be positive")
-	case s.Per.Sign() < 0:
-		return invalid("per", "must be positive")
-	case s.Increment.Sign() < 0:
-		return invalid("increment", "must be positive")
-	case s.CashPrice != nil && s.Increment.IsZero():
-		return invalid("cash_price", "has no meaning without an increment")
-	}
-	return checkName("instrument", s.Instrument, false)
-}
+import "fmt"
 
 // SettleReason says why positions are settled.
 type SettleReason uint8
@@ -111,4 +66,55 @@ func (s Settle) Validate() error {
 		}
 	}
 	return checkName("instrument", s.Instrument, false)
+}
+
+// foldSettle closes every open position of an instrument. Its price is the
+// instrument's last mark as well; a write-off leaves the mark alone.
+func (r Rules) foldSettle(s State, v *Settle, cause Mutation) ([]Change, error) {
+	in := s.Instrument(v.Instrument)
+	if err := r.admit(v.Instrument, in); err != nil {
+		return nil, err
+	}
+	next := unversioned(s, v.Instrument, in)
+	switch {
+	case next.Terms.Kind != Inverse:
+	case v.Reason == WriteOff:
+		// Its value grows as the price falls: for nothing has no meaning.
+		return nil, invalid("reason", "write_off has no meaning for an inverse instrument: settle it at a price, or adjust its positions")
+	case v.Price.Sign() <= 0:
+		return nil, invalid("price", "must be positive for an inverse instrument")
+	}
+	next.Version++
+	if v.Reason != WriteOff {
+		next.Mark, next.MarkTime = v.Price, v.Time
+	}
+	changes := []Change{{Kind: Settled, Instrument: next}}
+	for p := range s.Open(v.Instrument) {
+		c, err := settled(p, v, next)
+		if err != nil {
+			return nil, fmt.Errorf("position: settlement of %s: %w", p.Key, err)
+		}
+		changes = append(changes, c)
+	}
+	return numbered(changes, cause), nil
+}
+
+// settled returns the change that closes a position as a trade at the price
+// would. In a write-off the closing value is zero.
+func settled(p *Position, v *Settle, in *Instrument) (Change, error) {
+	x := flow{key: p.Key, terms: p.Terms, in: in, at: v.Time, high: p.High, low: p.Low}
+	l := leg{qty: p.Qty.Neg()}
+	if v.Reason != WriteOff {
+		x.high, x.low = v.Price, v.Price
+		var err error
+		if l.value, err = p.Terms.value(l.qty, v.Price); err != nil {
+			return Change{}, err
+		}
+	}
+	out := x.apply(nil, p, l)
+	if x.err != nil {
+		return Change{}, x.err
+	}
+	out[0].Kind = Settled
+	return out[0], nil
 }

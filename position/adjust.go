@@ -6,6 +6,87 @@ import (
 	"slices"
 )
 
+// Adjust changes a position by hand or by a reconciliation, without a fill. All
+// members are differences; nothing is realised but what Realized says. A quantity
+// that leaves counts as never entered. The Value of the change is what it does to
+// the cost.
+type Adjust struct {
+	Meta
+	Key
+	// Qty is the signed difference of quantity. Away from zero it is valued at
+	// Price; towards zero its share of the cost leaves with it. It must not
+	// cross zero.
+	Qty Decimal
+	// Price values a quantity that comes; nil: the average entry, so that the
+	// average stays.
+	Price    *Decimal
+	Cost     Decimal // difference of the cost, beside what Qty moves
+	Spread   Spread  // how Cost is shared out among lots
+	Realized Decimal // difference of the cycle's gross profit
+	Funding  Decimal // difference of the cycle's funding
+	Reason   string  // required, at most MaxReason bytes
+	Ref      string  // of a ticket, statement or case; at most 64 bytes
+}
+
+// Spread is how a difference of cost is shared out among the open lots, which
+// decides what is realised when they leave. Under average cost it makes no
+// difference.
+type Spread uint8
+
+// The ways. Either way the last lot takes what rounding leaves.
+const (
+	// SpreadByQty gives each lot its share of the quantity, so that the price of
+	// each moves by as much: a return of capital, a duty per share.
+	SpreadByQty Spread = iota
+	// SpreadByCost gives each lot its share of the cost, so that the price of
+	// each moves by as large a part of it: what a spin-off takes along.
+	SpreadByCost
+)
+
+// String returns the name used in JSON.
+func (s Spread) String() string {
+	switch s {
+	case SpreadByQty:
+		return "qty"
+	case SpreadByCost:
+		return "cost"
+	}
+	return "unknown"
+}
+
+// Type returns "adjust".
+func (Adjust) Type() string { return "adjust" }
+
+// Identified returns a copy with id and time filled in where absent.
+func (a Adjust) Identified(id string, at Time) Mutation {
+	a.Meta = a.identified(id, at)
+	return a
+}
+
+// Validate checks the form.
+func (a Adjust) Validate() error {
+	if err := a.Meta.validate(); err != nil {
+		return err
+	}
+	if err := a.Key.validate(); err != nil {
+		return err
+	}
+	switch {
+	case a.Qty.IsZero() && a.Cost.IsZero() && a.Realized.IsZero() && a.Funding.IsZero():
+		return invalid("qty", "or cost, realized or funding is required: an adjustment must change something")
+	case a.Price != nil && a.Qty.IsZero():
+		return invalid("price", "has no meaning without qty")
+	case a.Spread > SpreadByCost:
+		return invalid("spread", "is unknown")
+	case a.Spread != SpreadByQty && a.Cost.IsZero():
+		return invalid("spread", "has no meaning without cost")
+	}
+	if err := checkReason(a.Reason, false); err != nil {
+		return err
+	}
+	return checkName("ref", a.Ref, true)
+}
+
 // foldAdjust changes a position by what the mutation says, and nothing else.
 func (r Rules) foldAdjust(s State, v *Adjust, cause Mutation) ([]Change, error) {
 	old := s.Position(v.Key)

@@ -6,6 +6,79 @@ import (
 	"github.com/holiman/uint256"
 )
 
+// Side is the direction of a fill.
+type Side int8
+
+// The directions.
+const (
+	Buy  Side = 1
+	Sell Side = -1
+)
+
+// String returns "buy" or "sell".
+func (s Side) String() string {
+	switch s {
+	case Buy:
+		return "buy"
+	case Sell:
+		return "sell"
+	}
+	return "unknown"
+}
+
+// Fill is one execution.
+type Fill struct {
+	Meta
+	Key
+	Side        Side
+	Qty         Decimal // positive, in units or contracts
+	Price       Decimal // in quote currency; may be negative except for inverse; zero: see ZeroPrice
+	Fee         Decimal // what was PAID is positive, a rebate negative; of a [Charge] it is the other way round
+	FeeCurrency string  // empty: the settlement currency
+	// ReduceOnly refuses the fill, with [ErrOverReduction], where it would open,
+	// increase or flip the position.
+	ReduceOnly bool
+	// ZeroPrice says that a Price of zero is meant; without it such a price is
+	// refused, since it is what a forgotten one looks like.
+	ZeroPrice bool
+	// Lot, under a cost method with lots, selects those that a reduction
+	// consumes; the part that opens a lot gives it the Label. Nil: the method
+	// chooses, and the new lot's label is the fill's id.
+	Lot *LotRef
+}
+
+// Type returns "fill".
+func (Fill) Type() string { return "fill" }
+
+// Identified returns a copy with id and time filled in where absent.
+func (f Fill) Identified(id string, at Time) Mutation {
+	f.Meta = f.identified(id, at)
+	return f
+}
+
+// Validate checks the form.
+func (f Fill) Validate() error {
+	if err := f.Meta.validate(); err != nil {
+		return err
+	}
+	if err := f.Key.validate(); err != nil {
+		return err
+	}
+	if f.Side != Buy && f.Side != Sell {
+		return invalid("side", "must be buy or sell")
+	}
+	if f.Qty.Sign() <= 0 {
+		return invalid("qty", "must be positive")
+	}
+	if err := checkZero(f.Price, f.ZeroPrice); err != nil {
+		return err
+	}
+	if err := f.Lot.validate(); err != nil {
+		return err
+	}
+	return checkName("fee_currency", f.FeeCurrency, true)
+}
+
 // foldFill appends the changes that a fill makes.
 func (r Rules) foldFill(dst []Change, s State, f *Fill, cause Mutation) ([]Change, error) {
 	old := s.Position(f.Key)

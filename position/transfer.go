@@ -2,6 +2,61 @@ package position
 
 import "fmt"
 
+// Transfer moves an open quantity to another key of the same instrument, with
+// its share of the cost, or with its lots. Nothing is realised where it leaves.
+// Where it arrives it counts as bought or sold at the cost that it brings; an
+// opposite position there is reduced by it. The extremes of the price come along
+// with what it opens or adds there.
+type Transfer struct {
+	Meta
+	Key                                  // where it leaves; Meta.ExpectVersion is about this one
+	ToAccount, ToStrategy, ToLeg string  // ToAccount "": the same account
+	Qty                          Decimal // unsigned; zero: all of it
+	Lot                          *LotRef // which lots; nil: the method chooses
+}
+
+// To returns the key that the quantity arrives at.
+func (t Transfer) To() Key {
+	to := Key{Account: t.ToAccount, Instrument: t.Instrument, Strategy: t.ToStrategy, Leg: t.ToLeg}
+	if to.Account == "" {
+		to.Account = t.Account
+	}
+	return to
+}
+
+// Type returns "transfer".
+func (Transfer) Type() string { return "transfer" }
+
+// Identified returns a copy with id and time filled in where absent.
+func (t Transfer) Identified(id string, at Time) Mutation {
+	t.Meta = t.identified(id, at)
+	return t
+}
+
+// Validate checks the form.
+func (t Transfer) Validate() error {
+	if err := t.Meta.validate(); err != nil {
+		return err
+	}
+	if err := t.Key.validate(); err != nil {
+		return err
+	}
+	for _, part := range [...]struct{ name, value string }{
+		{"to_account", t.ToAccount}, {"to_strategy", t.ToStrategy}, {"to_leg", t.ToLeg},
+	} {
+		if err := checkName(part.name, part.value, true); err != nil {
+			return err
+		}
+	}
+	if t.To() == t.Key {
+		return invalid("to_account", "or to_strategy or to_leg must differ from where the quantity leaves")
+	}
+	if t.Qty.Sign() < 0 {
+		return invalid("qty", "must be positive")
+	}
+	return t.Lot.validate()
+}
+
 // withdrawal takes an open quantity out of a position with its cost, as if it had
 // never been there: nothing is realised, and the entries are that much smaller.
 // It returns the change, without a kind, and what left.

@@ -6,6 +6,53 @@ import (
 	"github.com/holiman/uint256"
 )
 
+// Split rescales an instrument: every open position's quantity by Ratio/Per,
+// prices by the reverse, stop and targets as well, cost not at all. Prices of an
+// inverse instrument go with the quantity, so that the value at a price stays
+// there too. It is one record of the instrument and one change per open position.
+// The same split, by event time and ratio, is refused under another id with
+// [ErrSplitTwice], and so is one before the last.
+type Split struct {
+	Meta
+	Instrument string
+	Ratio      Decimal // new quantity for Per old ones; positive
+	Per        Decimal // zero: 1
+	// Increment, if not zero, is what new quantities are rounded down to; what is
+	// cut off is sold at CashPrice. Under a cost method with lots it leaves by the
+	// method, and where that would need a selection first in, first out.
+	Increment Decimal
+	CashPrice *Decimal // per new unit, for the cut off part; nil: it is lost with its cost
+}
+
+// Type returns "split".
+func (Split) Type() string { return "split" }
+
+// Identified returns a copy with id and time filled in where absent.
+func (s Split) Identified(id string, at Time) Mutation {
+	s.Meta = s.identified(id, at)
+	return s
+}
+
+// Validate checks the form.
+func (s Split) Validate() error {
+	if err := s.validate(); err != nil {
+		return err
+	}
+	switch {
+	case s.ExpectVersion != nil:
+		return invalid("expect_version", "has no meaning for a split")
+	case s.Ratio.Sign() <= 0:
+		return invalid("ratio", "must be positive")
+	case s.Per.Sign() < 0:
+		return invalid("per", "must be positive")
+	case s.Increment.Sign() < 0:
+		return invalid("increment", "must be positive")
+	case s.CashPrice != nil && s.Increment.IsZero():
+		return invalid("cash_price", "has no meaning without an increment")
+	}
+	return checkName("instrument", s.Instrument, false)
+}
+
 // foldSplit rescales an instrument: its mark first, then every open position. All
 // of them, or with an error none.
 func (r Rules) foldSplit(s State, v *Split, cause Mutation) ([]Change, error) {
@@ -41,25 +88,6 @@ func (r Rules) foldSplit(s State, v *Split, cause Mutation) ([]Change, error) {
 		changes = append(changes, c)
 	}
 	return numbered(changes, cause), nil
-}
-
-// unversioned returns a copy of an instrument's image for a record to change, or
-// the image of one that is known only by its use.
-func unversioned(s State, name string, in *Instrument) *Instrument {
-	if in == nil {
-		return &Instrument{Name: name, Terms: s.DefaultTerms()}
-	}
-	next := *in
-	next.Seq = 0
-	return &next
-}
-
-// numbered gives the changes of one mutation what they have in common.
-func numbered(changes []Change, cause Mutation) []Change {
-	for i := range changes {
-		changes[i].Cause, changes[i].Part, changes[i].Parts = cause, uint32(i), uint32(len(changes))
-	}
-	return changes
 }
 
 // rescaling is one split. Quantities are multiplied by ratio/per in one step, so

@@ -1,0 +1,144 @@
+package position
+
+// Position is the state of one key: its current cycle or, while flat, its last
+// one. A Position reached through a pointer is immutable, and so is what it
+// points to; the fold makes new ones. Cost, Realized and all totals are in
+// Terms.Settlement.
+type Position struct {
+	Key   Key
+	Terms *Terms // those of the cycle's opening; shared, never nil but in the zero Position, a flat one
+
+	Cycle   uint64 // 1 for the first, 0 before it; a new one starts when a flat key is opened
+	Version uint64 // changes so far, over all cycles; marks do not count
+	Seq     uint64 // record of the last change; set by the projector, not stored
+
+	Qty  Decimal // signed: long is positive
+	Cost Decimal // signed like Qty: what the open quantity was bought or sold for
+
+	EntryQty   Decimal // total quantity that increased the position in this cycle, unsigned
+	ExitQty    Decimal // total quantity that reduced it, unsigned
+	EntryValue Decimal // notional of EntryQty; negative only where prices were
+	ExitValue  Decimal // notional of ExitQty; negative only where prices were
+	PeakQty    Decimal // largest |Qty| of the cycle
+	LastEntry  Decimal // average entry price just before the cycle went flat
+
+	Totals Totals    // of this cycle
+	Prior  *Lifetime // of all earlier cycles; nil: none
+
+	// Residue is what a rounding profile has taken from cost and profit
+	// together: Cost − lifetime Realized − Residue (inverse: Cost + Realized +
+	// Residue) is the sum of all notionals, exactly. Zero without a profile.
+	Residue Decimal
+
+	// High and Low are the extreme prices, marks and fills, since the cycle's
+	// first fill. Mark is the instrument's mark when the position last changed, and
+	// no price where HasMark is false.
+	High, Low, Mark Decimal
+
+	Entries, Exits uint32 // fills and other changes that increased and reduced it in this cycle
+
+	HasMark bool
+	Short   bool // the cycle is, or was, a short one
+
+	OpenedAt, ClosedAt, UpdatedAt Time // event times
+
+	Lots       *Lots       // open lots; nil under average cost
+	Conditions *Conditions // nil: none
+}
+
+// imageBlock is an image and room for its fees, which most often are in one
+// currency: one allocation, and neighbours in memory.
+type imageBlock struct {
+	Position
+
+	fee [1]Amount
+}
+
+// NewPosition returns a zero position with room for fees in one currency.
+func NewPosition() *Position {
+	b := new(imageBlock)
+	b.Totals.Fees = b.fee[:0]
+	return &b.Position
+}
+
+// Clone returns a copy that shares no room with p, so that it does not keep p in
+// memory, but what both point to.
+func (p *Position) Clone() *Position {
+	if len(p.Totals.Fees) != 1 {
+		n := *p
+		return &n
+	}
+	n := &imageBlock{Position: *p, fee: [1]Amount{p.Totals.Fees[0]}}
+	n.Totals.Fees = n.fee[:]
+	return &n.Position
+}
+
+// paid adds a fee to an image that nobody else has yet.
+func (p *Position) paid(c *calc, currency string, fee Decimal) {
+	if f := p.Totals.Fees; len(f) == 1 && f[0].Currency == currency {
+		// Clone has made room, and all but the last sum may lie in it.
+		if sum := c.add(f[0].Value, fee); !sum.IsZero() {
+			f[0].Value = sum
+			return
+		}
+	}
+	p.Totals.Fees = c.plus(p.Totals.Fees, currency, fee)
+}
+
+// next returns a copy of p that one more change may be made to.
+func (p *Position) next(at Time, in *Instrument) *Position {
+	n := p.Clone()
+	n.Version++
+	n.Seq = 0
+	n.UpdatedAt = at
+	n.noteMark(in)
+	return n
+}
+
+// noteMark stores the mark that was known when the position changed.
+func (p *Position) noteMark(in *Instrument) {
+	p.Mark, p.HasMark = Decimal{}, false
+	if in != nil && in.MarkTime != 0 {
+		p.Mark, p.HasMark = in.Mark, true
+	}
+}
+
+// Side is "long", "short" or "flat".
+func (p *Position) Side() string {
+	switch p.Qty.Sign() {
+	case 1:
+		return "long"
+	case -1:
+		return "short"
+	}
+	return "flat"
+}
+
+// IsOpen reports whether the quantity is not zero.
+func (p *Position) IsOpen() bool { return !p.Qty.IsZero() }
+
+// unknownTerms are those of the zero [Position] and [Instrument], at which nothing
+// but zero can be valued.
+//
+//nolint:gochecknoglobals // a constant that Go cannot express as one
+var unknownTerms Terms
+
+// terms returns the position's terms, never nil.
+func (p *Position) terms() *Terms {
+	if p.Terms == nil {
+		return &unknownTerms
+	}
+	return p.Terms
+}
+
+// Conditions are the engine's own notes on a position, set by [Amend].
+type Conditions struct {
+	Stop    Decimal // stop price; meaningless unless HasStop
+	HasStop bool
+	Targets []Decimal // target prices, in the engine's order
+	Tags    []string
+	Meta    []MetaItem // sorted by name
+}
+
+// MetaItem is one name and value of a position's metadata.
+type MetaItem struct{ Name, Value string }
