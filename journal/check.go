@@ -10,10 +10,6 @@ import (
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
-// checkTries bounds how often Check looks again when a writer changes the
-// ledger under its eyes.
-const checkTries = 5
-
 // Report is what [Check] found.
 type Report struct {
 	First    uint64
@@ -30,14 +26,6 @@ type Report struct {
 	// is only worth knowing.
 	Damages []*DamageError
 	Notices []Notice
-}
-
-// Notice is a finding that is no damage.
-type Notice struct {
-	File   string
-	Offset int64
-	Seq    uint64
-	Text   string
 }
 
 // Check verifies every record of the ledger in dir, the names of its files and
@@ -91,7 +79,7 @@ func again(a, b *DamageError) bool {
 func check(ctx context.Context, dir string) (Report, error) {
 	s, err := surveyLedger(ctx, dir, testimony{begun: true}, false)
 	if err == nil {
-		return s.report()
+		return report(s)
 	}
 	var damage *DamageError
 	if !errors.As(err, &damage) {
@@ -111,12 +99,13 @@ func check(ctx context.Context, dir string) (Report, error) {
 		}
 		return rep, err
 	}
-	more, err := s.report()
+	more, err := report(s)
 	more.Damages = append(rep.Damages, more.Damages...)
 	return more, err
 }
 
-func (s *survey) report() (Report, error) {
+// report puts what a look at a ledger found into words.
+func report(s *survey) (Report, error) {
 	rep := Report{
 		First: s.mark.first, Last: s.last, Durable: s.known, Clean: s.mark.clean,
 		Segments: len(s.segs), Damages: s.damages, Keys: s.keysUsed(),
@@ -135,36 +124,4 @@ func (s *survey) report() (Report, error) {
 	}
 	rep.Notices = s.notices(len(rep.Damages) > 0)
 	return rep, nil
-}
-
-func (s *survey) notices(damaged bool) []Notice {
-	var out []Notice
-	for _, f := range s.leftovers {
-		out = append(out, Notice{File: f.name(), Seq: f.first, Text: "left by an interrupted trim, removed by the next open"})
-	}
-	if temps, err := leftTemps(s.dir); err == nil {
-		for _, name := range temps {
-			out = append(out, Notice{File: journalDir + "/" + name, Text: "left by an interrupted recovery, removed by the next open"})
-		}
-	}
-	if names, err := litter(s.dir); err == nil {
-		for _, name := range names {
-			out = append(out, Notice{File: journalDir + "/" + name, Text: "not a file of the ledger, passed over"})
-		}
-	}
-	if damaged {
-		return out
-	}
-	file, off, seq := s.place()
-	if f := s.flaw(); f != nil {
-		out = append(out, Notice{File: file, Offset: off, Seq: seq, Text: f.reason +
-			": a write that is under way, or was interrupted before it was acknowledged; the next open cuts it and keeps it"})
-	} else if s.keep.Seq != s.last.Seq {
-		out = append(out, Notice{File: file, Offset: off, Seq: s.keep.Seq + 1, Text: "the last atomic batch is not whole: it is under way, " +
-			"or was interrupted before it was acknowledged; the next open cuts it and keeps it"})
-	}
-	if !s.mark.clean && s.hasMark {
-		out = append(out, Notice{File: markName, Seq: s.mark.last, Text: "the ledger is open, or was not closed cleanly"})
-	}
-	return out
 }

@@ -289,3 +289,22 @@ func (t *tail) seal(last Head) sealed {
 	t.first, t.bytes, t.lapse = last.Seq+1, 0, t.lapse.following()
 	return s
 }
+
+// encode appends the frame of r, encrypted if there are keys. Once something was
+// encrypted there is no error, so that the caller moves on to the next seq.
+func (e *encoder) encode(dst []byte, r *Record) ([]byte, error) {
+	prev, start := &e.head.Chain, len(dst)
+	if e.seal.keys == nil {
+		return e.appendFrame(dst, r, prev), nil
+	}
+	if err := e.seal.ready(); err != nil {
+		return dst, err
+	}
+	r.Flags |= Encrypted
+	dst = appendHeader(dst, r)
+	e.seal.to(dst[start:], prev)
+	dst = append(dst, e.seal.head[:]...)
+	dst = e.seal.aead.Seal(dst, e.seal.nonce[:], r.Payload, e.seal.with[:])
+	e.finish(dst[start:], r, prev)
+	return dst, nil
+}

@@ -207,8 +207,7 @@ func (c *Cursor) advance(bad *flaw) error {
 				return lookErr
 			}
 			if c.scan.off < c.scan.size {
-				s := survey{known: c.mark.last}
-				return s.damaged(c.seg.name(), c.scan.off, next, zerosHere+inSealed)
+				return damaged(c.mark.last, c.seg.name(), c.scan.off, next, zerosHere+inSealed)
 			}
 			return c.open(next)
 		}
@@ -292,30 +291,20 @@ func (c *Cursor) end(bad *flaw) error {
 	if bad == nil && m.clean && c.scan.off < c.scan.size {
 		bad = &flaw{off: c.scan.off, seq: c.scan.prev.Seq + 1, reason: zerosHere, torn: true}
 	}
-	s := survey{dir: c.r.dir, mark: m, last: c.scan.prev, keep: c.whole, known: m.last, knownBy: "MARK says so"}
 	if n := len(segs); n > 0 && segs[n-1].first > c.seg.first {
 		next := c.scan.prev.Seq + 1
 		switch {
 		case bad != nil:
-			return s.damaged(c.seg.name(), bad.off, bad.seq, bad.reason+inSealed)
+			return damaged(m.last, c.seg.name(), bad.off, bad.seq, bad.reason+inSealed)
 		case next > c.seg.first && slices.ContainsFunc(segs, func(f segmentFile) bool { return f.first == next }):
 			return nil // otherwise this segment is empty, and is no continuation of itself
 		}
-		return s.damaged(segmentPath(next), 0, next, "the segment is missing, or the one before it was cut short")
+		return damaged(m.last, segmentPath(next), 0, next, "the segment is missing, or the one before it was cut short")
 	}
-	here := segmentScan{segmentFile: c.seg, head: c.scan.prev, end: c.scan.off, flaw: bad}
-	here.size = c.scan.size
-	if c.scan.off > 0 {
-		here.records = 1
-	}
-	if m.last > 0 && m.last == c.scan.prev.Seq && c.scan.linked {
-		here.marked, here.markedAt, here.markedEnd = c.scan.prev, c.scan.off, c.scan.off
-	}
-	s.segs = []segmentScan{here}
 	if c.r.verdict != nil {
 		c.r.verdict()
 	}
-	if err = s.judge(); err == nil {
+	if err = judgeEnd(&m, &c.seg, c.scan, c.whole, bad); err == nil {
 		return io.EOF
 	}
 	// What proves that the flaw is damage was written after the flawed record

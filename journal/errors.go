@@ -6,22 +6,14 @@ import (
 
 	"github.com/moneyprinter/holdfast/internal/claim"
 	"github.com/moneyprinter/holdfast/internal/durable"
-	"github.com/moneyprinter/holdfast/remedy"
 )
 
 // The errors of this package. Match them with [errors.Is]; the typed errors
 // below carry the place.
 var (
-	// ErrInUse is returned by [Open] when another value, in this process or in
-	// another one, holds the ledger. See [InUseError].
-	ErrInUse = errors.New("journal: ledger in use")
 	// ErrTrimmed is returned by readers that are asked for a record before the
 	// first one kept. See [TrimmedError].
 	ErrTrimmed = errors.New("journal: record was trimmed")
-	// ErrDamaged is returned for bytes that no crash of ours can have left, or
-	// for the absence of records that are known to have been durable. See
-	// [DamageError].
-	ErrDamaged = errors.New("journal: damaged")
 	// ErrFailed is returned by [Journal.Commit] for the first write or sync
 	// error and by everything that would write from then on. See [FailedError].
 	// [Journal.SaveMark] and [Journal.Trim] return it for the failed sync of a
@@ -48,26 +40,6 @@ var (
 	ErrRewound = errors.New("journal: records read before they were durable are gone")
 )
 
-// InUseError says who holds the ledger. It matches [ErrInUse].
-type InUseError struct {
-	Dir    string // as it was given
-	Holder Holder // zero when the holder has not written its name yet
-}
-
-func (e *InUseError) Error() string {
-	if e.Holder.PID == 0 {
-		return ErrInUse.Error()
-	}
-	text := fmt.Sprintf("%v by %s (pid %d)", ErrInUse, e.Holder.Verb, e.Holder.PID)
-	if e.Holder.Reach != "" {
-		text += ", reachable at " + e.Holder.Reach
-	}
-	return text
-}
-
-// Is reports whether target is [ErrInUse].
-func (e *InUseError) Is(target error) bool { return target == ErrInUse }
-
 // TrimmedError names the earliest record that is kept. It matches
 // [ErrTrimmed].
 type TrimmedError struct {
@@ -81,25 +53,6 @@ func (e *TrimmedError) Error() string {
 
 // Is reports whether target is [ErrTrimmed].
 func (e *TrimmedError) Is(target error) bool { return target == ErrTrimmed }
-
-// DamageError names the place of a damage, the reason why it is not taken for
-// a torn write, and what can be done. It matches [ErrDamaged].
-type DamageError struct {
-	File    string // relative to the ledger's directory
-	Offset  int64  // of the first byte that cannot be accepted
-	Seq     uint64 // of the record that should be there; 0 when no record is meant
-	Durable uint64 // highest seq that is known to have been durable
-	Reason  string
-	Remedy  remedy.Remedy
-}
-
-func (e *DamageError) Error() string {
-	return fmt.Sprintf("%v: %s at offset %d, seq %d: %s; known durable up to seq %d; %s",
-		ErrDamaged, e.File, e.Offset, e.Seq, e.Reason, e.Durable, e.Remedy)
-}
-
-// Is reports whether target is [ErrDamaged].
-func (e *DamageError) Is(target error) bool { return target == ErrDamaged }
 
 // FailedError is the first error of a journal's write side and its last word.
 // It matches [ErrFailed] and the cause.

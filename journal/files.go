@@ -218,3 +218,79 @@ func listOthers(dir string, is func(string) bool) ([]string, error) {
 	}
 	return names, nil
 }
+
+func sameFile(a, b string) bool {
+	x, errX := os.Lstat(a)
+	y, errY := os.Lstat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// part is a stretch of a file that goes into a segment.
+type part struct {
+	path   string
+	base   string // of the file that it is taken from
+	copied bool
+	off, n int64
+}
+
+// partsReader reads parts one behind the other.
+type partsReader struct {
+	parts []part
+	files map[string]*os.File
+}
+
+func (r *partsReader) file(path string) (*os.File, error) {
+	if f := r.files[path]; f != nil {
+		return f, nil
+	}
+	f, err := openRegular(path, os.O_RDONLY)
+	if err == nil {
+		if r.files == nil {
+			r.files = map[string]*os.File{}
+		}
+		r.files[path] = f
+	}
+	return f, err
+}
+
+// ReadAt implements [io.ReaderAt].
+func (r *partsReader) ReadAt(b []byte, off int64) (n int, err error) {
+	for i := range r.parts {
+		p := &r.parts[i]
+		if off >= p.n {
+			off -= p.n
+			continue
+		}
+		if n == len(b) {
+			return n, nil
+		}
+		f, err := r.file(p.path)
+		if err != nil {
+			return n, err
+		}
+		want := int(min(int64(len(b)-n), p.n-off))
+		got, err := readFull(f, b[n:n+want], p.off+off)
+		n += got
+		if err == nil && got < want {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return n, err
+		}
+		off = 0
+	}
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Close implements [io.Closer].
+func (r *partsReader) Close() error {
+	var errs []error
+	for _, f := range r.files {
+		errs = append(errs, f.Close())
+	}
+	r.files = nil
+	return errors.Join(errs...)
+}

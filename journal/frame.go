@@ -207,3 +207,24 @@ func prefixSize(length int) int {
 	}
 	return n
 }
+
+// Follows reports whether the record continues a chain value.
+func (r *Record) Follows(prev [32]byte) bool {
+	var c chainer
+	again := *r
+	if r.stored != nil {
+		again.Payload = r.stored
+	}
+	c.appendFrame(nil, &again, &prev)
+	return again.Chain == r.Chain
+}
+
+// putHeader writes the header of r without chain value and checksum.
+func putHeader(h *[headerSize]byte, r *Record) {
+	h[atVersion] = formatVersion
+	h[atFlags] = byte(r.Flags)
+	binary.LittleEndian.PutUint64(h[atSeq:], r.Seq)
+	binary.LittleEndian.PutUint64(h[atSynced:], r.Synced)
+	binary.LittleEndian.PutUint64(h[atEpoch:], r.Epoch)
+	binary.LittleEndian.PutUint64(h[atTime:], uint64(r.Time)) //nolint:gosec // a bit pattern, read back the same way
+}

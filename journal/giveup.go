@@ -2,7 +2,6 @@ package journal
 
 import (
 	"cmp"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -234,7 +233,7 @@ func (r *repairer) giveUp(p *RepairPlan) error {
 	w, loss := p.w, p.Loss
 	m := mark{
 		first: w.mark.first, base: w.mark.base, noBase: w.mark.noBase,
-		last: loss.Before.Seq, chain: loss.Before.Chain, epoch: loss.Epoch,
+		last: loss.Before.Seq, chain: loss.Before.Chain, epoch: loss.Epoch, giving: true,
 	}
 	at, err := w.locate(loss.From - 1)
 	if err != nil {
@@ -263,7 +262,7 @@ func (r *repairer) giveUp(p *RepairPlan) error {
 	if err = r.quarantine(p, keep, loss.Epoch); err != nil {
 		return err
 	}
-	if err = r.writeMark(&m, markGiving, "giving"); err != nil {
+	if err = r.writeMark(&m, "giving"); err != nil {
 		return err
 	}
 	if err = r.removeAll(doomed); err != nil {
@@ -283,7 +282,8 @@ func (r *repairer) giveUp(p *RepairPlan) error {
 	if err = r.release(); err != nil {
 		return err
 	}
-	return r.writeMark(&m, 0, "mark")
+	m.giving = false
+	return r.writeMark(&m, "mark")
 }
 
 // doomed lists what holds nothing that is kept, newest first.
@@ -325,13 +325,9 @@ func (r *repairer) cutFile(path string, end int64) error {
 	return r.o.Step("cut")
 }
 
-// writeMark writes MARK with additional flags.
-func (r *repairer) writeMark(m *mark, bits uint32, step string) error {
-	b := m.encode()
-	binary.LittleEndian.PutUint32(b[12:], binary.LittleEndian.Uint32(b[12:])|bits)
-	binary.LittleEndian.PutUint32(b[112:], checksum(b[:112]))
-	if err := durable.WriteFile(filepath.Join(r.dir, markName), b, filePerm); err != nil {
-		return fmt.Errorf("journal: write %s: %w", markName, err)
+func (r *repairer) writeMark(m *mark, step string) error {
+	if err := writeMark(r.dir, m); err != nil {
+		return err
 	}
 	return r.o.Step(step)
 }

@@ -169,7 +169,7 @@ func (r *repairer) heal(p *RepairPlan) error {
 		return err
 	}
 	if w.newMark != nil {
-		if err = r.writeMark(w.newMark, 0, "mark"); err != nil {
+		if err = r.writeMark(w.newMark, "mark"); err != nil {
 			return err
 		}
 	}

@@ -207,7 +207,7 @@ func open(dir string, o Options, l *lock) (*Journal, error) {
 			return nil, fmt.Errorf("journal: make directory: %w", err)
 		}
 	}
-	r := &repair{survey: s, epoch: s.nextEpoch(), step: o.step}
+	r := &recoverer{survey: s, epoch: s.nextEpoch(), step: o.step}
 	if err = r.run(); err != nil {
 		return nil, err
 	}
@@ -407,4 +407,52 @@ func (j *Journal) Close() error {
 		err = j.saveMark(m)
 	}
 	return errors.Join(err, j.lock.release())
+}
+
+// SaveMark makes MARK say what is durable now, so that the loss of it cannot
+// pass for a torn tail. It costs two fsyncs and does not hold up commits; call
+// it now and then. A MARK that would say the same again is not written. First it
+// sees whether the writer's files still bear their names, see [Journal.Watch].
+func (j *Journal) SaveMark() error {
+	if err := j.Watch(); err != nil {
+		return err
+	}
+	return j.saveMarkNow()
+}
+
+// saveMarkNow is SaveMark for a commit, which has looked at its own files.
+func (j *Journal) saveMarkNow() error {
+	j.markMu.Lock()
+	defer j.markMu.Unlock()
+	if err := j.usable(); err != nil {
+		return err
+	}
+	return j.saveMark(j.currentMark())
+}
+
+func (j *Journal) currentMark() mark {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return mark{
+		first: j.first, base: j.base, noBase: j.noBase, epoch: j.epoch,
+		last: j.head.Seq, chain: j.head.Chain, tail: j.active,
+	}
+}
+
+// saveMark needs markMu.
+func (j *Journal) saveMark(m mark) error {
+	if m == j.saved {
+		return nil
+	}
+	j.o.Phase("mark", true)
+	defer j.o.Phase("mark", false)
+	err := writeMark(j.dir, &m)
+	if errors.Is(err, durable.ErrSyncDir) {
+		return j.fail("mark", err)
+	}
+	if err != nil {
+		return err
+	}
+	j.saved = m
+	return nil
 }

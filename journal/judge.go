@@ -118,3 +118,14 @@ func (s *survey) judgeTail(f *flaw, lost uint64) error {
 	}
 	return nil
 }
+
+// judgeEnd is the tail rule for a reader that follows the journal and stands at the
+// end of its newest segment, where at has read up to. whole is the last record that
+// ends an atomic batch; bad is the flaw that it stopped at, or nil.
+func judgeEnd(m *mark, seg *segmentFile, at *scanner, whole Head, bad *flaw) error {
+	s := survey{
+		mark: *m, segs: []segmentScan{at.scanned(seg, m.last, bad)},
+		last: at.prev, keep: whole, known: m.last, knownBy: "MARK says so",
+	}
+	return s.judge()
+}

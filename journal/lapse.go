@@ -59,19 +59,3 @@ func (p *lapse) behind(before *lapse) {
 func (p *lapse) at(t int64) time.Duration {
 	return min(p.upTo, p.from+time.Duration(max(0, t-p.began)))
 }
-
-// Age returns how much older than the newest record one is at least, by its seq
-// and record time. Where two records are more than a day apart the time between
-// them is not counted.
-func (j *Journal) Age(seq uint64, at int64) time.Duration {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	in := &j.lapse
-	for i := range j.sealed {
-		if seq <= j.sealed[i].last.Seq {
-			in = &j.sealed[i].lapse
-			break
-		}
-	}
-	return j.lapse.upTo - in.at(at)
-}

@@ -108,3 +108,27 @@ func ReadHolder(dir string) (h Holder, held bool) {
 	held = claim.Held(dir, lockName, func(f *os.File) { h = readHolder(f) })
 	return h, held
 }
+
+// ErrInUse is returned by [Open] when another value, in this process or in
+// another one, holds the ledger. See [InUseError].
+var ErrInUse = errors.New("journal: ledger in use")
+
+// InUseError says who holds the ledger. It matches [ErrInUse].
+type InUseError struct {
+	Dir    string // as it was given
+	Holder Holder // zero when the holder has not written its name yet
+}
+
+func (e *InUseError) Error() string {
+	if e.Holder.PID == 0 {
+		return ErrInUse.Error()
+	}
+	text := fmt.Sprintf("%v by %s (pid %d)", ErrInUse, e.Holder.Verb, e.Holder.PID)
+	if e.Holder.Reach != "" {
+		text += ", reachable at " + e.Holder.Reach
+	}
+	return text
+}
+
+// Is reports whether target is [ErrInUse].
+func (e *InUseError) Is(target error) bool { return target == ErrInUse }

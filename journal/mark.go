@@ -22,9 +22,10 @@ const (
 	markClean  = 1
 	markNoBase = 2
 	// markGiving says that a repair is about to give up what stands behind
-	// last. Such a MARK is refused by everyone but the repair that goes on.
+	// last. Such a MARK is refused by everyone but the repair that goes on, and
+	// such a journal was not closed.
 	markGiving  = 4
-	allMarkBits = markClean | markNoBase
+	allMarkBits = markClean | markNoBase | markGiving
 )
 
 // mark is the content of MARK, which the package comment draws. What it says
@@ -35,7 +36,7 @@ type mark struct {
 	first  uint64   // first record kept
 	last   uint64   // a record that was durable
 	epoch  uint64   // highest epoch that was ever handed out
-	giving bool     // giving up what stands behind last was interrupted; never written by encode
+	giving bool     // a repair is giving up what stands behind last
 	tail   uint64   // first seq of the newest segment whose directory entry was durable; 0: none
 	chain  [32]byte // of last
 	base   [32]byte // of the record before first
@@ -51,6 +52,9 @@ func (m *mark) encode() []byte {
 	}
 	if m.noBase {
 		bits |= markNoBase
+	}
+	if m.giving {
+		bits |= markGiving
 	}
 	binary.LittleEndian.PutUint32(b[12:], bits)
 	binary.LittleEndian.PutUint64(b[16:], m.first)
@@ -79,16 +83,11 @@ func decodeMark(b []byte) (m mark, offset int64, reason string) {
 		return m, 8, fmt.Sprintf("mark of format version %d, this build knows version %d", v, markVersion)
 	}
 	bits := binary.LittleEndian.Uint32(b[12:])
-	if bits&^markNoBase == markGiving {
-		m.giving = true
-		return m, 12, fmt.Sprintf("a repair that gives up the records from seq %d on was interrupted",
-			binary.LittleEndian.Uint64(b[24:])+1)
-	}
-	if bits&^allMarkBits != 0 {
+	if bits&^allMarkBits != 0 || bits&markGiving != 0 && bits&markClean != 0 {
 		return m, 12, fmt.Sprintf("unknown flags %#x", bits)
 	}
 	m = mark{
-		clean: bits&markClean != 0, noBase: bits&markNoBase != 0,
+		clean: bits&markClean != 0, noBase: bits&markNoBase != 0, giving: bits&markGiving != 0,
 		first: binary.LittleEndian.Uint64(b[16:]), last: binary.LittleEndian.Uint64(b[24:]),
 		epoch: binary.LittleEndian.Uint64(b[32:]), tail: binary.LittleEndian.Uint64(b[40:]),
 		chain: [32]byte(b[48:80]), base: [32]byte(b[80:112]),
@@ -110,23 +109,43 @@ func (m *mark) before(first uint64) (h Head, known bool) {
 	return h, true
 }
 
-// readMark reads MARK; found is false when there is none.
+// readMark reads MARK; found is false when there is none. One that says that a repair
+// is giving up records is refused.
 func readMark(dir string) (m mark, found bool, err error) {
+	m, found, damage, err := peekMark(dir)
+	switch {
+	case misplaced(err):
+		damage, err = badMark(0, "not a regular file"), nil
+	case err == nil && damage == nil && m.giving:
+		damage = m.interrupted()
+	}
+	if damage != nil {
+		return mark{giving: m.giving}, true, damage
+	}
+	return m, found, err
+}
+
+// peekMark reads MARK for a repair, which goes on where another one was giving up
+// records. damage says what is wrong with it.
+func peekMark(dir string) (m mark, found bool, damage *DamageError, err error) {
 	b, err := readSmall(filepath.Join(dir, markName), markSize)
 	if errors.Is(err, fs.ErrNotExist) {
-		return mark{}, false, nil
-	}
-	if misplaced(err) {
-		return mark{}, true, badMark(0, "not a regular file")
+		return m, false, nil, nil
 	}
 	if err != nil {
-		return mark{}, false, fmt.Errorf("journal: read %s: %w", markName, err)
+		return m, true, nil, fmt.Errorf("journal: read %s: %w", markName, err)
 	}
 	m, offset, reason := decodeMark(b)
 	if reason != "" {
-		return mark{giving: m.giving}, true, badMark(offset, reason)
+		damage = badMark(offset, reason)
 	}
-	return m, true, nil
+	return m, true, damage, nil
+}
+
+// interrupted is the damage of a MARK that a repair wrote before it gave up records,
+// and did not write again behind that.
+func (m *mark) interrupted() *DamageError {
+	return badMark(12, fmt.Sprintf("a repair that gives up the records from seq %d on was interrupted", m.last+1))
 }
 
 func badMark(offset int64, reason string) *DamageError {
@@ -169,50 +188,7 @@ func readSmall(path string, limit int64) ([]byte, error) {
 	return b[:n], err
 }
 
-// SaveMark makes MARK say what is durable now, so that the loss of it cannot
-// pass for a torn tail. It costs two fsyncs and does not hold up commits; call
-// it now and then. A MARK that would say the same again is not written. First it
-// sees whether the writer's files still bear their names, see [Journal.Watch].
-func (j *Journal) SaveMark() error {
-	if err := j.Watch(); err != nil {
-		return err
-	}
-	return j.saveMarkNow()
-}
-
-// saveMarkNow is SaveMark for a commit, which has looked at its own files.
-func (j *Journal) saveMarkNow() error {
-	j.markMu.Lock()
-	defer j.markMu.Unlock()
-	if err := j.usable(); err != nil {
-		return err
-	}
-	return j.saveMark(j.currentMark())
-}
-
-func (j *Journal) currentMark() mark {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return mark{
-		first: j.first, base: j.base, noBase: j.noBase, epoch: j.epoch,
-		last: j.head.Seq, chain: j.head.Chain, tail: j.active,
-	}
-}
-
-// saveMark needs markMu.
-func (j *Journal) saveMark(m mark) error {
-	if m == j.saved {
-		return nil
-	}
-	j.o.Phase("mark", true)
-	defer j.o.Phase("mark", false)
-	err := writeMark(j.dir, &m)
-	if errors.Is(err, durable.ErrSyncDir) {
-		return j.fail("mark", err)
-	}
-	if err != nil {
-		return err
-	}
-	j.saved = m
-	return nil
-}
+// agrees reports whether a record can stand in the journal that MARK describes.
+// Segments of another ledger are in order by themselves; MARK's chain value is
+// what they do not lead to.
+func (m *mark) agrees(h *Head) bool { return h.Seq != m.last || h.Chain == m.chain }

@@ -169,7 +169,7 @@ func (p *RepairPlan) Whole() bool {
 func PlanRepair(dir string, o RepairOptions) (*RepairPlan, error) {
 	o = o.withDefaults()
 	for try := 1; ; try++ {
-		before, _, _, _, err := peekMark(dir)
+		before, _, _, err := peekMark(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +178,7 @@ func PlanRepair(dir string, o RepairOptions) (*RepairPlan, error) {
 			return p, nil
 		}
 		// A writer that opens, trims or closes meanwhile changes MARK first.
-		after, _, _, _, markErr := peekMark(dir)
+		after, _, _, markErr := peekMark(dir)
 		if markErr == nil && before != after && try < checkTries {
 			continue
 		}

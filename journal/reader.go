@@ -96,8 +96,7 @@ func (r *Reader) list() ([]segmentFile, mark, error) {
 		if markErr == nil && again.first > m.first {
 			return r.list()
 		}
-		s := survey{mark: m, known: m.last}
-		return nil, m, s.damaged(segmentPath(m.first), 0, m.first, gap)
+		return nil, m, damaged(m.last, segmentPath(m.first), 0, m.first, gap)
 	}
 	return segs, m, nil
 }
@@ -162,8 +161,53 @@ func (r *Reader) missing(first, seq uint64, err error) error {
 		case m.first > first:
 			return nil
 		}
-		s := survey{known: m.last}
-		return s.damaged(segmentPath(first), 0, first, "the segment is missing")
+		return damaged(m.last, segmentPath(first), 0, first, "the segment is missing")
 	}
 	return fmt.Errorf("journal: open %s: %w", segmentPath(first), err)
+}
+
+// Size returns how many bytes the segments take, 0 when that cannot be read.
+func (r *Reader) Size() int64 {
+	segs, _, err := r.list()
+	if err != nil {
+		return 0
+	}
+	var n int64
+	for i := range segs {
+		n += segs[i].size
+	}
+	return n
+}
+
+// chainBefore returns the chain value before the first record of a segment whose
+// predecessor nobody has read, for the sake of decrypting it.
+func (r *Reader) chainBefore(first uint64) ([32]byte, error) {
+	segs, m, err := r.list()
+	if err != nil {
+		return [32]byte{}, err
+	}
+	if h, known := m.before(first); known {
+		return h.Chain, nil
+	}
+	var seg *segmentFile
+	for i := range segs {
+		if segs[i].first < first {
+			seg = &segs[i]
+		}
+	}
+	if seg == nil {
+		return [32]byte{}, &TrimmedError{Seq: first, Earliest: m.first}
+	}
+	scan, err := scanFile(*seg, 0, false)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	if scan.head.Seq+1 != first || scan.flaw != nil {
+		if scan.flaw != nil {
+			return [32]byte{}, damaged(m.last, seg.name(), scan.flaw.off, scan.flaw.seq, scan.flaw.reason+inSealed)
+		}
+		return [32]byte{}, damaged(m.last, segmentPath(scan.head.Seq+1), 0, scan.head.Seq+1,
+			"the segment is missing, or the one before it was cut short")
+	}
+	return scan.head.Chain, nil
 }

@@ -161,9 +161,7 @@ func (p *pass) sealed(segs []segmentFile) bool {
 		}
 		// A segment without a record ends before its own first one.
 		if last := max(p.prev.Seq, segs[i].first-1); segs[i+1].first != last+1 {
-			s := survey{known: p.mark.last}
-			s.apart(last, &segs[i+1])
-			p.yield(Record{}, s.damages[0])
+			p.yield(Record{}, apart(p.mark.last, last, &segs[i+1]))
 			return false
 		}
 	}
@@ -226,8 +224,7 @@ func (p *pass) first(seg *segmentFile, b *block) (err error) {
 // explain says what it means that a sealed segment could not be read.
 func (p *pass) explain(seg *segmentFile, err error) error {
 	if bad, ok := errors.AsType[*flaw](err); ok {
-		s := survey{known: p.mark.last}
-		return s.damaged(seg.name(), bad.off, bad.seq, bad.reason+inSealed)
+		return damaged(p.mark.last, seg.name(), bad.off, bad.seq, bad.reason+inSealed)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = p.r.missing(seg.first, seg.first, err); err == nil {

@@ -199,6 +199,17 @@ func scanSegment(r io.ReaderAt, f segmentFile, asked uint64, open bool) (segment
 	}
 }
 
+// scanned is what a scanner has found in a segment by now. It knows asked only if that
+// is the last record.
+func (s *scanner) scanned(f *segmentFile, asked uint64, bad *flaw) segmentScan {
+	out := segmentScan{segmentFile: *f, records: s.prev.Seq + 1 - f.first, head: s.prev, end: s.off, flaw: bad}
+	out.size = s.size
+	if asked > 0 && asked == s.prev.Seq && s.linked {
+		out.marked, out.markedAt, out.markedEnd = s.prev, s.off, s.off
+	}
+	return out
+}
+
 // stop takes what ended the scan: the end, a flaw, or an error.
 func (s *segmentScan) stop(r io.ReaderAt, open bool, err error) error {
 	var bad *flaw

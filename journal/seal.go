@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"sync"
 
@@ -118,25 +117,6 @@ func (s *sealer) ready() error {
 	return nil
 }
 
-// encode appends the frame of r, encrypted if there are keys. Once something was
-// encrypted there is no error, so that the caller moves on to the next seq.
-func (e *encoder) encode(dst []byte, r *Record) ([]byte, error) {
-	prev, start := &e.head.Chain, len(dst)
-	if e.seal.keys == nil {
-		return e.appendFrame(dst, r, prev), nil
-	}
-	if err := e.seal.ready(); err != nil {
-		return dst, err
-	}
-	r.Flags |= Encrypted
-	dst = appendHeader(dst, r)
-	e.seal.to(dst[start:], prev)
-	dst = append(dst, e.seal.head[:]...)
-	dst = e.seal.aead.Seal(dst, e.seal.nonce[:], r.Payload, e.seal.with[:])
-	e.finish(dst[start:], r, prev)
-	return dst, nil
-}
-
 // vault keeps the ciphers of a reader. It is safe for concurrent use; a nil one
 // has no keys.
 type vault struct {
@@ -248,13 +228,3 @@ func (e *TamperError) Error() string {
 
 // Is reports whether target is [ErrDamaged].
 func (e *TamperError) Is(target error) bool { return target == ErrDamaged }
-
-// putHeader writes the header of r without chain value and checksum.
-func putHeader(h *[headerSize]byte, r *Record) {
-	h[atVersion] = formatVersion
-	h[atFlags] = byte(r.Flags)
-	binary.LittleEndian.PutUint64(h[atSeq:], r.Seq)
-	binary.LittleEndian.PutUint64(h[atSynced:], r.Synced)
-	binary.LittleEndian.PutUint64(h[atEpoch:], r.Epoch)
-	binary.LittleEndian.PutUint64(h[atTime:], uint64(r.Time)) //nolint:gosec // a bit pattern, read back the same way
-}

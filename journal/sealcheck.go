@@ -125,37 +125,3 @@ func (s *survey) authenticateAt(v *vault, i int, p *sealedPlace) error {
 	o := opener{vault: v}
 	return o.open(&rec, &prev, seg.first)
 }
-
-// chainBefore returns the chain value before the first record of a segment whose
-// predecessor nobody has read, for the sake of decrypting it.
-func (r *Reader) chainBefore(first uint64) ([32]byte, error) {
-	segs, m, err := r.list()
-	if err != nil {
-		return [32]byte{}, err
-	}
-	if h, known := m.before(first); known {
-		return h.Chain, nil
-	}
-	var seg *segmentFile
-	for i := range segs {
-		if segs[i].first < first {
-			seg = &segs[i]
-		}
-	}
-	if seg == nil {
-		return [32]byte{}, &TrimmedError{Seq: first, Earliest: m.first}
-	}
-	scan, err := scanFile(*seg, 0, false)
-	if err != nil {
-		return [32]byte{}, err
-	}
-	if scan.head.Seq+1 != first || scan.flaw != nil {
-		s := survey{known: m.last}
-		if scan.flaw != nil {
-			return [32]byte{}, s.damaged(seg.name(), scan.flaw.off, scan.flaw.seq, scan.flaw.reason+inSealed)
-		}
-		return [32]byte{}, s.damaged(segmentPath(scan.head.Seq+1), 0, scan.head.Seq+1,
-			"the segment is missing, or the one before it was cut short")
-	}
-	return scan.head.Chain, nil
-}

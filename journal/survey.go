@@ -3,6 +3,7 @@ package journal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -142,7 +143,7 @@ func (s *survey) connect() {
 	for i := range s.segs {
 		seg := &s.segs[i]
 		if linked && seg.first != head.Seq+1 || !linked && seg.first <= head.Seq {
-			s.apart(head.Seq, &seg.segmentFile)
+			s.damages = append(s.damages, apart(s.known, head.Seq, &seg.segmentFile))
 			linked = false
 		}
 		if linked {
@@ -164,14 +165,13 @@ func (s *survey) connect() {
 	}
 }
 
-// apart notes that a segment does not begin behind last, where the one before it
-// ends.
-func (s *survey) apart(last uint64, seg *segmentFile) {
+// apart is the damage of a segment that does not begin behind last, where the one
+// before it ends.
+func apart(known, last uint64, seg *segmentFile) *DamageError {
 	if seg.first <= last {
-		s.damage(seg.name(), 0, seg.first, fmt.Sprintf("records %d to %d stand before this segment already", seg.first, last))
-		return
+		return damaged(known, seg.name(), 0, seg.first, fmt.Sprintf("records %d to %d stand before this segment already", seg.first, last))
 	}
-	s.damage(segmentPath(last+1), 0, last+1, fmt.Sprintf(
+	return damaged(known, segmentPath(last+1), 0, last+1, fmt.Sprintf(
 		"records %d to %d are missing: their segment is gone, was renamed, or the one before it was cut short", last+1, seg.first-1))
 }
 
@@ -193,13 +193,20 @@ func (s *survey) link(c *chainer, head *Head, seg *segmentScan) {
 // inSealed ends the reason of a flaw that no crash can have left.
 const inSealed = ", in a segment that was synced before the next one was made"
 
+// damaged is damaged with what the survey knows to have been durable.
+func (s *survey) damaged(file string, off int64, seq uint64, reason string) *DamageError {
+	return damaged(s.known, file, off, seq, reason)
+}
+
 func (s *survey) damage(file string, off int64, seq uint64, reason string) {
 	s.damages = append(s.damages, s.damaged(file, off, seq, reason))
 }
 
-func (s *survey) damaged(file string, off int64, seq uint64, reason string) *DamageError {
+// damaged is the damage of a place, where known is the highest seq that is known to
+// have been durable.
+func damaged(known uint64, file string, off int64, seq uint64, reason string) *DamageError {
 	return &DamageError{
-		File: file, Offset: off, Seq: seq, Durable: s.known, Reason: reason,
+		File: file, Offset: off, Seq: seq, Durable: known, Reason: reason,
 		Remedy: remedy.Remedy{Kind: remedy.Heal},
 	}
 }
@@ -226,3 +233,118 @@ func (s *survey) flaw() *flaw {
 // cuts reports whether the tail has something to cut, provided that judge
 // found nothing against it.
 func (s *survey) cuts() bool { return s.flaw() != nil || s.keep.Seq != s.last.Seq }
+
+func otherHistory(m *mark, seg *segmentFile, at int64) *DamageError {
+	return damaged(m.last, seg.name(), at, m.last, "its chain value is not the one in MARK: the history up to here is another one")
+}
+
+// Notice is a finding that is no damage.
+type Notice struct {
+	File   string
+	Offset int64
+	Seq    uint64
+	Text   string
+}
+
+// checkTries bounds how often Check looks again when a writer changes the
+// ledger under its eyes.
+const checkTries = 5
+
+func (s *survey) notices(damaged bool) []Notice {
+	var out []Notice
+	for _, f := range s.leftovers {
+		out = append(out, Notice{File: f.name(), Seq: f.first, Text: "left by an interrupted trim, removed by the next open"})
+	}
+	if temps, err := leftTemps(s.dir); err == nil {
+		for _, name := range temps {
+			out = append(out, Notice{File: journalDir + "/" + name, Text: "left by an interrupted recovery, removed by the next open"})
+		}
+	}
+	if names, err := litter(s.dir); err == nil {
+		for _, name := range names {
+			out = append(out, Notice{File: journalDir + "/" + name, Text: "not a file of the ledger, passed over"})
+		}
+	}
+	if damaged {
+		return out
+	}
+	file, off, seq := s.place()
+	if f := s.flaw(); f != nil {
+		out = append(out, Notice{File: file, Offset: off, Seq: seq, Text: f.reason +
+			": a write that is under way, or was interrupted before it was acknowledged; the next open cuts it and keeps it"})
+	} else if s.keep.Seq != s.last.Seq {
+		out = append(out, Notice{File: file, Offset: off, Seq: s.keep.Seq + 1, Text: "the last atomic batch is not whole: it is under way, " +
+			"or was interrupted before it was acknowledged; the next open cuts it and keeps it"})
+	}
+	if !s.mark.clean && s.hasMark {
+		out = append(out, Notice{File: markName, Seq: s.mark.last, Text: "the ledger is open, or was not closed cleanly"})
+	}
+	return out
+}
+
+// findings are the damages that no crash explains, and apart from them that of
+// the end.
+func (s *survey) findings() (bad []*DamageError, tail *DamageError, err error) {
+	bad, s.damages = s.damages, nil
+	err = s.judge()
+	s.damages = bad
+	if errors.As(err, &tail) {
+		err = nil
+	}
+	return bad, tail, err
+}
+
+// unbroken is the last record that ends an atomic batch and before which
+// everything is in order.
+func (s *survey) unbroken() Head {
+	keep := Head{Seq: s.mark.first - 1, Chain: s.mark.base}
+	head, linked := s.mark.before(s.mark.first)
+	var c chainer
+	for i := range s.segs {
+		seg := &s.segs[i]
+		if seg.first != head.Seq+1 {
+			break
+		}
+		if seg.records > 0 && linked {
+			var rec Record
+			if bad, _ := decodeFrame(seg.opening, &rec); bad != "" || c.follows(&head, &rec, seg.opening) != "" {
+				break
+			}
+		}
+		if seg.whole.Seq != 0 {
+			keep = seg.whole
+		}
+		if seg.flaw != nil {
+			break
+		}
+		if seg.records > 0 {
+			head, linked = seg.head, true
+		}
+	}
+	return keep
+}
+
+// nextEpoch returns an epoch above every one that was ever handed out. A torn
+// tail may hold frames of one epoch more than MARK or a whole frame tells when
+// MARK is lost.
+func (s *survey) nextEpoch() uint64 {
+	epoch := s.mark.epoch
+	for i := range s.segs {
+		epoch = max(epoch, s.segs[i].epoch)
+	}
+	if s.markErr != nil || !s.hasMark && len(s.segs) > 0 {
+		epoch++
+	}
+	return epoch + 1
+}
+
+// cutAt returns the segment that is to be the last one and where it is to end.
+func (s *survey) cutAt() (i int, end int64) {
+	for i = len(s.segs) - 1; i > 0 && s.segs[i].first > s.keep.Seq+1; i-- {
+		continue
+	}
+	if s.segs[i].whole.Seq != 0 {
+		end = s.segs[i].wholeEnd
+	}
+	return i, end
+}

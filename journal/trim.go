@@ -91,3 +91,25 @@ func (j *Journal) trimmable(before uint64, age time.Duration) []sealed {
 	}
 	return append([]sealed(nil), j.sealed[:n]...)
 }
+
+// Trimmable reports whether [Journal.Trim] with the same arguments would remove
+// anything.
+func (j *Journal) Trimmable(before uint64, age time.Duration) bool {
+	return len(j.trimmable(before, age)) > 0
+}
+
+// Age returns how much older than the newest record one is at least, by its seq
+// and record time. Where two records are more than a day apart the time between
+// them is not counted.
+func (j *Journal) Age(seq uint64, at int64) time.Duration {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	in := &j.lapse
+	for i := range j.sealed {
+		if seq <= j.sealed[i].last.Seq {
+			in = &j.sealed[i].lapse
+			break
+		}
+	}
+	return j.lapse.upTo - in.at(at)
+}

@@ -40,18 +40,18 @@ type Recovery struct {
 	Duration time.Duration // 0 without Options.Now
 }
 
-// repair makes a ledger that judge has passed ready to be appended to. The
+// recoverer makes a ledger that judge has passed ready to be appended to. The
 // order of its steps is the crash argument of the package comment: until the
 // new last segment has its name the journal ends where it ended before, so
 // that the next Open comes to the same verdict and does the same again.
-type repair struct {
+type recoverer struct {
 	*survey
 	epoch uint64
 	step  func(string) error
 	out   Recovery
 }
 
-func (r *repair) run() error {
+func (r *recoverer) run() error {
 	r.out = Recovery{
 		First: r.mark.first, Last: r.keep, Segments: len(r.segs), Epoch: r.epoch,
 		Created: !r.hasMark && len(r.segs) == 0, Clean: r.mark.clean, Records: r.keep.Seq + 1 - r.mark.first,
@@ -80,7 +80,7 @@ func (r *repair) run() error {
 }
 
 // removeLeftovers finishes a trim whose MARK is durable.
-func (r *repair) removeLeftovers() error {
+func (r *recoverer) removeLeftovers() error {
 	for _, f := range r.leftovers {
 		if err := os.Remove(f.path); err != nil {
 			return err
@@ -93,21 +93,10 @@ func (r *repair) removeLeftovers() error {
 	return nil
 }
 
-// cutAt returns the segment that is to be the last one and where it is to end.
-func (r *repair) cutAt() (i int, end int64) {
-	for i = len(r.segs) - 1; i > 0 && r.segs[i].first > r.keep.Seq+1; i-- {
-		continue
-	}
-	if r.segs[i].whole.Seq != 0 {
-		end = r.segs[i].wholeEnd
-	}
-	return i, end
-}
-
 // quarantineCut gives every file that is about to lose something a second name
 // in quarantine/. A link costs nothing, keeps every byte, and done twice is
 // done once.
-func (r *repair) quarantineCut() error {
+func (r *recoverer) quarantineCut() error {
 	if r.markErr != nil {
 		if err := r.quarantine(filepath.Join(r.dir, markName), 0); err != nil {
 			return err
@@ -128,7 +117,7 @@ func (r *repair) quarantineCut() error {
 	return durable.SyncDir(filepath.Join(r.dir, quarantineDir))
 }
 
-func (r *repair) quarantine(path string, cut int64) error {
+func (r *recoverer) quarantine(path string, cut int64) error {
 	for n := 1; ; n++ {
 		name := fmt.Sprintf("%s/%s-cut-at-%d-epoch-%d-%d", quarantineDir, filepath.Base(path), cut, r.epoch, n)
 		target := filepath.Join(r.dir, name)
@@ -146,12 +135,6 @@ func (r *repair) quarantine(path string, cut int64) error {
 		}
 		return err
 	}
-}
-
-func sameFile(a, b string) bool {
-	x, errX := os.Lstat(a)
-	y, errY := os.Lstat(b)
-	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 // copyCut keeps what is cut on a file system without hard links.
@@ -176,7 +159,7 @@ func copyCut(path, target string, cut int64) error {
 
 // removeCut removes the segments that a cut leaves nothing of, newest first, so
 // that whatever a crash leaves is a journal that ends earlier.
-func (r *repair) removeCut() error {
+func (r *recoverer) removeCut() error {
 	if !r.cuts() {
 		return nil
 	}
@@ -195,7 +178,7 @@ func (r *repair) removeCut() error {
 // rewriteLast writes what is kept of the last segment into a new file: after
 // an fsync that failed, the pages of the old one may be read back as written
 // and never reach the disk.
-func (r *repair) rewriteLast() error {
+func (r *recoverer) rewriteLast() error {
 	temps, err := leftTemps(r.dir)
 	if err != nil {
 		return err
@@ -232,7 +215,7 @@ func (r *repair) rewriteLast() error {
 
 // writeMark takes the epoch and says that what is there is durable and that
 // something may follow.
-func (r *repair) writeMark() error {
+func (r *recoverer) writeMark() error {
 	m := mark{
 		noBase: r.mark.noBase, first: r.mark.first, base: r.mark.base,
 		last: r.keep.Seq, chain: r.keep.Chain, epoch: r.epoch,
@@ -242,18 +225,4 @@ func (r *repair) writeMark() error {
 	}
 	r.mark = m
 	return writeMark(r.dir, &m)
-}
-
-// nextEpoch returns an epoch above every one that was ever handed out. A torn
-// tail may hold frames of one epoch more than MARK or a whole frame tells when
-// MARK is lost.
-func (s *survey) nextEpoch() uint64 {
-	epoch := s.mark.epoch
-	for i := range s.segs {
-		epoch = max(epoch, s.segs[i].epoch)
-	}
-	if s.markErr != nil || !s.hasMark && len(s.segs) > 0 {
-		epoch++
-	}
-	return epoch + 1
 }

@@ -2,12 +2,8 @@ package journal
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -38,38 +34,14 @@ type work struct {
 	misread []string // files of the ledger that take no part any more
 }
 
-// peekMark reads MARK as a repair does: also one that says that giving up was
-// interrupted.
-func peekMark(dir string) (m mark, found, giving bool, lost *DamageError, err error) {
-	b, err := readSmall(filepath.Join(dir, markName), markSize)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, false, false, nil, nil
-	}
-	if err != nil {
-		return m, true, false, nil, fmt.Errorf("journal: read %s: %w", markName, err)
-	}
-	m, offset, reason := decodeMark(b)
-	if reason == "" {
-		return m, true, false, nil, nil
-	}
-	lost = badMark(offset, reason)
-	if len(b) != markSize || binary.LittleEndian.Uint32(b[112:]) != checksum(b[:112]) {
-		return m, true, false, lost, nil
-	}
-	bits := binary.LittleEndian.Uint32(b[12:])
-	binary.LittleEndian.PutUint32(b[12:], bits&^markGiving)
-	binary.LittleEndian.PutUint32(b[112:], checksum(b[:112]))
-	if again, _, bad := decodeMark(b); bad == "" && bits&markGiving != 0 {
-		return again, true, true, lost, nil
-	}
-	return m, true, false, lost, nil
-}
-
 // look finds out what there is and what is wrong with it.
 func (w *work) look(p *RepairPlan) (err error) {
-	w.mark, w.hasMark, w.giving, w.lost, err = peekMark(w.dir)
+	w.mark, w.hasMark, w.lost, err = peekMark(w.dir)
 	if err != nil {
 		return err
+	}
+	if w.giving = w.mark.giving && w.lost == nil; w.giving {
+		w.lost, w.mark.giving = w.mark.interrupted(), false
 	}
 	if w.sources, w.obstacles, err = indexDir(w.dir, false); err != nil {
 		return err
@@ -127,7 +99,7 @@ func (w *work) judge(p *RepairPlan) (err error) {
 // torn is what the next Open cuts.
 func (w *work) torn() *TornTail {
 	file, off, _ := w.now.place()
-	at, end := (&repair{survey: w.now}).cutAt()
+	at, end := w.now.cutAt()
 	var n int64
 	for i := at; i < len(w.now.segs); i++ {
 		n += w.now.segs[i].size
@@ -153,48 +125,6 @@ func (w *work) foreign() (out []*DamageError) {
 
 func finding(d *DamageError) RepairFinding {
 	return RepairFinding{File: d.File, Offset: d.Offset, Seq: d.Seq, Reason: d.Reason}
-}
-
-// findings are the damages that no crash explains, and apart from them that of
-// the end.
-func (s *survey) findings() (bad []*DamageError, tail *DamageError, err error) {
-	bad, s.damages = s.damages, nil
-	err = s.judge()
-	s.damages = bad
-	if errors.As(err, &tail) {
-		err = nil
-	}
-	return bad, tail, err
-}
-
-// unbroken is the last record that ends an atomic batch and before which
-// everything is in order.
-func (s *survey) unbroken() Head {
-	keep := Head{Seq: s.mark.first - 1, Chain: s.mark.base}
-	head, linked := s.mark.before(s.mark.first)
-	var c chainer
-	for i := range s.segs {
-		seg := &s.segs[i]
-		if seg.first != head.Seq+1 {
-			break
-		}
-		if seg.records > 0 && linked {
-			var rec Record
-			if bad, _ := decodeFrame(seg.opening, &rec); bad != "" || c.follows(&head, &rec, seg.opening) != "" {
-				break
-			}
-		}
-		if seg.whole.Seq != 0 {
-			keep = seg.whole
-		}
-		if seg.flaw != nil {
-			break
-		}
-		if seg.records > 0 {
-			head, linked = seg.head, true
-		}
-	}
-	return keep
 }
 
 // standIn is what has to stand for a MARK that is lost: the beginning of the
@@ -233,11 +163,11 @@ func (w *work) readCopy() error {
 	if os.SameFile(mine, theirs) {
 		return &CopyError{Reason: "the copy is the ledger itself"}
 	}
-	m, found, _, lost, err := peekMark(w.o.From)
+	m, found, lost, err := peekMark(w.o.From)
 	if err != nil {
 		return err
 	}
-	if found && lost == nil {
+	if found && lost == nil && !m.giving {
 		w.copyMark = &m
 	}
 	_, held := ReadHolder(w.o.From)

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
 )
@@ -99,43 +98,3 @@ func Create(dir string, base Head) error {
 
 // makeEmpty makes an empty file durable.
 func makeEmpty(path string) error { return durable.WriteFile(path, nil, filePerm) }
-
-// Follows reports whether the record continues a chain value.
-func (r *Record) Follows(prev [32]byte) bool {
-	var c chainer
-	again := *r
-	if r.stored != nil {
-		again.Payload = r.stored
-	}
-	c.appendFrame(nil, &again, &prev)
-	return again.Chain == r.Chain
-}
-
-// agrees reports whether a record can stand in the journal that MARK describes.
-// Segments of another ledger are in order by themselves; MARK's chain value is
-// what they do not lead to.
-func (m *mark) agrees(h *Head) bool { return h.Seq != m.last || h.Chain == m.chain }
-
-func otherHistory(m *mark, seg *segmentFile, at int64) *DamageError {
-	s := survey{known: m.last}
-	return s.damaged(seg.name(), at, m.last, "its chain value is not the one in MARK: the history up to here is another one")
-}
-
-// Size returns how many bytes the segments take, 0 when that cannot be read.
-func (r *Reader) Size() int64 {
-	segs, _, err := r.list()
-	if err != nil {
-		return 0
-	}
-	var n int64
-	for i := range segs {
-		n += segs[i].size
-	}
-	return n
-}
-
-// Trimmable reports whether [Journal.Trim] with the same arguments would remove
-// anything.
-func (j *Journal) Trimmable(before uint64, age time.Duration) bool {
-	return len(j.trimmable(before, age)) > 0
-}
