@@ -26,7 +26,7 @@ fmt:
 	$(LINT) fmt ./...
 
 torture: ## the long drills: kill -9 in every phase, every bit, every cut, crash states, power cuts, histories, schedules
-	HOLDFAST_KILLS=$(KILLS) HOLDFAST_EXHAUSTIVE=1 GOGC=400 $(GO) test -timeout 6h -count=1 -v -run 'Kill|Damage|Bit|Cut|Bus' . ./internal/drills ./journal ./snapshotter ./bus/... ./cmd/...
+	HOLDFAST_KILLS=$(KILLS) HOLDFAST_EXHAUSTIVE=1 GOGC=400 $(GO) test -timeout 6h -count=1 -v -run 'Kill|Damage|Bit|Cut|Bus' . ./internal/drills ./journal/... ./snapshotter ./bus/... ./cmd/...
 	HOLDFAST_OPS=$(OPS) $(GO) test -timeout 3h -count=1 -v -run 'TestWorlds' ./position
 	HOLDFAST_WORLDS=$(WORLDS) $(GO) test -timeout 3h -count=1 -v -run 'TestSumsAreTheCash' ./position
 	HOLDFAST_REHEARSALS=$(WORLDS) $(GO) test -timeout 3h -count=1 -v -run 'TestRehearsalAnswersAsTheLedger' ./internal/drills
@@ -37,7 +37,7 @@ selftest: ## plant every bug of internal/planted and see which test notices
 	HOLDFAST_PLANTED=1 $(GO) test -count=1 -v -timeout 2h -parallel 2 ./internal/planted
 
 gremlins: ## mutation testing of what decides about recovery; takes an hour or two
-	@set -e; for p in ./internal/durable ./snapshotter ./journal; do \
+	@set -e; for p in ./internal/durable ./snapshotter ./journal/internal/segment ./journal/repair ./journal; do \
 	  GOFLAGS='-count=1 -short' $(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 \
 	    unleash $$p --workers 2 --timeout-coefficient 10 --invert-logical --invert-loopctrl; \
 	done

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/repair"
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -78,7 +79,7 @@ var (
 	ErrNoKey = keyring.ErrNoKey
 	// ErrRefused: a repair will not take records of another history, or give up
 	// what need not be; see [journal.CopyError].
-	ErrRefused = journal.ErrRefused
+	ErrRefused = repair.ErrRefused
 	// ErrFailed: an earlier write or sync failed; the ledger must be closed and
 	// opened again. See [Ledger.Failed].
 	ErrFailed = journal.ErrFailed

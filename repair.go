@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/repair"
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/snapshotter"
@@ -42,7 +43,7 @@ type RepairOptions struct {
 // RepairPlan says what is damaged, what a repair does about it, what it takes
 // away, and what stays.
 type RepairPlan struct {
-	*journal.RepairPlan
+	*repair.Plan
 	Name string `json:"name"`
 	ID   string `json:"id"`
 	// Identity is what is wrong with ledger.json, "" if nothing is, and
@@ -76,18 +77,18 @@ type RestorableSnapshot struct {
 
 // Sound reports whether nothing is damaged.
 func (p *RepairPlan) Sound() bool {
-	if p.RepairPlan == nil {
+	if p.Plan == nil {
 		return false // no PlanRepair made it
 	}
-	return p.RepairPlan.Sound() && p.Identity == "" && len(p.Snapshots) == 0
+	return p.Plan.Sound() && p.Identity == "" && len(p.Snapshots) == 0
 }
 
 // Whole reports whether nothing is damaged once the plan is done.
 func (p *RepairPlan) Whole() bool {
-	if p.RepairPlan == nil {
+	if p.Plan == nil {
 		return false
 	}
-	return p.RepairPlan.Whole() && (p.Identity == "" || p.IdentityFrom != "")
+	return p.Plan.Whole() && (p.Identity == "" || p.IdentityFrom != "")
 }
 
 // mender is one call of PlanRepair or Repair.
@@ -99,7 +100,7 @@ type mender struct {
 	lost *IdentityError // ledger.json is damaged or missing
 	copy *Identity      // that of the copy, if it can be read
 	r    *Reader
-	j    journal.RepairOptions
+	j    repair.Options
 	plan *RepairPlan
 }
 
@@ -115,7 +116,7 @@ func PlanRepair(ctx context.Context, dir string, o RepairOptions) (*RepairPlan, 
 	if err != nil {
 		return nil, err
 	}
-	p, err := journal.PlanRepair(dir, m.j)
+	p, err := repair.Diagnose(dir, m.j)
 	if p == nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -151,7 +152,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions) (*RepairPlan, erro
 		return nil, err
 	}
 	m.j.Approve, m.j.Settle = m.approve, m.settle
-	p, err := journal.Repair(dir, m.j)
+	p, err := repair.Do(dir, m.j)
 	if p == nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -160,7 +161,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions) (*RepairPlan, erro
 			return nil, serr
 		}
 	}
-	m.plan.RepairPlan = p
+	m.plan.Plan = p
 	if err != nil {
 		m.plan.Refused = err.Error()
 		return m.plan, fmt.Errorf("holdfast: %w", err)
@@ -245,8 +246,8 @@ func (m *mender) identify() error {
 }
 
 // survey completes the journal's plan with what the root knows.
-func (m *mender) survey(p *journal.RepairPlan) error {
-	m.plan = &RepairPlan{RepairPlan: p, Name: m.id.Name, ID: m.id.ID.String(), Snapshots: []RepairSnapshot{}}
+func (m *mender) survey(p *repair.Plan) error {
+	m.plan = &RepairPlan{Plan: p, Name: m.id.Name, ID: m.id.ID.String(), Snapshots: []RepairSnapshot{}}
 	if m.lost != nil {
 		m.plan.Identity = m.lost.Reason
 		if err := m.provenCopy(p); err == nil {
@@ -280,13 +281,13 @@ func (m *mender) survey(p *journal.RepairPlan) error {
 }
 
 // beyond reports whether a snapshot of ours holds what is given up.
-func (m *mender) beyond(p *journal.RepairPlan, s *snapshotter.Snapshot) bool {
+func (m *mender) beyond(p *repair.Plan, s *snapshotter.Snapshot) bool {
 	return p.Loss != nil && p.Loss.Accepted && s.Err == nil && m.id.owns(s.Ledger, s.Seq) && s.Seq >= p.Loss.From
 }
 
 // provenCopy reports whether the copy's identity is ours: the copy holds records
 // of this very history, and no loss was accepted here since.
-func (m *mender) provenCopy(p *journal.RepairPlan) error {
+func (m *mender) provenCopy(p *repair.Plan) error {
 	if m.copy == nil {
 		return fmt.Errorf("%w: there is no copy to take it from", ErrRefused)
 	}
@@ -332,7 +333,7 @@ func (m *mender) provenCopy(p *journal.RepairPlan) error {
 
 // approve verifies, before anything is touched, that what a loss leaves is a
 // ledger.
-func (m *mender) approve(p *journal.RepairPlan) error {
+func (m *mender) approve(p *repair.Plan) error {
 	if m.plan == nil {
 		if err := m.survey(p); err != nil {
 			return err
@@ -354,7 +355,7 @@ func (m *mender) approve(p *journal.RepairPlan) error {
 
 // derive builds the state that the ledger will begin again with, from the newest
 // usable snapshot or from the beginning.
-func (m *mender) derive(p *journal.RepairPlan) (*projector.Book, error) {
+func (m *mender) derive(p *repair.Plan) (*projector.Book, error) {
 	want := p.Loss.From - 1
 	list, err := m.r.Snapshots()
 	if err != nil {
@@ -380,7 +381,7 @@ func (m *mender) derive(p *journal.RepairPlan) (*projector.Book, error) {
 }
 
 // from derives the state from one snapshot.
-func (m *mender) from(p *journal.RepairPlan, s snapshotter.Snapshot) (*projector.Book, error) {
+func (m *mender) from(p *repair.Plan, s snapshotter.Snapshot) (*projector.Book, error) {
 	fits := s.Seq == p.Loss.Before.Seq && s.Chain == p.Loss.Before.Chain
 	for rec, err := range p.Records(max(s.Seq, p.First)) {
 		if err != nil {
@@ -399,7 +400,7 @@ func (m *mender) from(p *journal.RepairPlan, s snapshotter.Snapshot) (*projector
 	return m.replay(p, book, s.Seq)
 }
 
-func (m *mender) replay(p *journal.RepairPlan, book *projector.Book, after uint64) (*projector.Book, error) {
+func (m *mender) replay(p *repair.Plan, book *projector.Book, after uint64) (*projector.Book, error) {
 	if err := book.Replay(project(m.ctx, p.Records(after+1)), projector.Until{}); err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}

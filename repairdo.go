@@ -10,13 +10,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
-	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/repair"
 )
 
 // settle does the root's part of a repair, under the lock: the identity, then
 // the snapshots, and when a loss is accepted the new lineage, last. Done again
 // it does nothing.
-func (m *mender) settle(p *journal.RepairPlan) error {
+func (m *mender) settle(p *repair.Plan) error {
 	digest := ""
 	if m.plan != nil {
 		digest = m.plan.Digest
@@ -46,7 +46,7 @@ func (m *mender) settle(p *journal.RepairPlan) error {
 	if id.ID == m.id.ID {
 		return nil
 	}
-	if _, err := journal.Quarantine(m.dir, filepath.Join(m.dir, identityFile), m.id.ID.String()[:8]); err != nil {
+	if _, err := repair.Quarantine(m.dir, filepath.Join(m.dir, identityFile), m.id.ID.String()[:8]); err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
 	if err := m.o.Step("keep identity"); err != nil {
@@ -69,7 +69,7 @@ func (m *mender) settleIdentity() error {
 		if err = os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err != nil {
 			return fmt.Errorf("holdfast: %w", err)
 		}
-		if _, err = journal.Quarantine(m.dir, path, "damaged"); err != nil {
+		if _, err = repair.Quarantine(m.dir, path, "damaged"); err != nil {
 			return fmt.Errorf("holdfast: %w", err)
 		}
 	}
@@ -88,7 +88,7 @@ func (m *mender) putAway(name string) error {
 	if err := os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
-	kept, err := journal.Quarantine(m.dir, path, "repair")
+	kept, err := repair.Quarantine(m.dir, path, "repair")
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
@@ -106,7 +106,7 @@ func (m *mender) putAway(name string) error {
 // repair's own report is in quarantine/ and names the epoch of MARK behind it,
 // which this opening has raised by one.
 func (l *Ledger) announceRepairs() {
-	reports, err := journal.Reports(l.dir)
+	reports, err := repair.Reports(l.dir)
 	if err != nil {
 		l.log.Warn("reports of repairs not read", "err", err)
 		return
@@ -127,7 +127,7 @@ func (l *Ledger) announceRepairs() {
 // heir is the identity of the lineage that goes on when a loss is accepted. Its
 // id follows from the parent's and from what is given up, so that a repair that
 // was interrupted comes to the same.
-func (m *mender) heir(loss *journal.Loss) Identity {
+func (m *mender) heir(loss *repair.Loss) Identity {
 	old := m.id
 	if n := len(old.Parents); n > 0 && old.ID == heirID(old.Parents[0].Ledger, loss) {
 		return old // done already
@@ -138,6 +138,6 @@ func (m *mender) heir(loss *journal.Loss) Identity {
 	return id
 }
 
-func heirID(parent uuid.UUID, loss *journal.Loss) uuid.UUID {
+func heirID(parent uuid.UUID, loss *repair.Loss) uuid.UUID {
 	return uuid.NewSHA1(parent, fmt.Appendf(nil, "accepted loss behind seq %d, chain %s, epoch %d", loss.Seq, loss.Chain, loss.Epoch))
 }

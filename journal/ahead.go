@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 const (
@@ -43,7 +45,7 @@ type ahead struct {
 func (a *ahead) extend(t *tail) {
 	if a.f == nil || a.first != t.first {
 		a.drop()
-		f, err := openRegular(filepath.Join(a.dir, segmentBase(t.first)), os.O_RDWR|os.O_APPEND)
+		f, err := segment.OpenRegular(filepath.Join(a.dir, segment.Name(t.first)), os.O_RDWR|os.O_APPEND)
 		if err != nil {
 			a.tell(err)
 			return
@@ -89,7 +91,7 @@ func (a *ahead) cut(t *tail) error {
 	if err != nil || info.Size() == int64(t.bytes) {
 		return err
 	}
-	only, err := onlyZeros(a.f, int64(t.bytes), info.Size())
+	only, err := segment.OnlyZeros(a.f, int64(t.bytes), info.Size())
 	if err != nil {
 		return err
 	}

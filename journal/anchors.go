@@ -1,11 +1,13 @@
 package journal
 
+import "github.com/moneyprinter/holdfast/journal/internal/segment"
+
 // Anchors are what MARK says of a journal's two ends.
 type Anchors struct {
 	// Base is the record before the first one kept, as far as its seq and chain
 	// value are known; its seq is 0 at the beginning of a history. Known is false
 	// where MARK was lost.
-	Base  Head
+	Base  segment.Head
 	Known bool
 	// Durable is a seq that was durable, Clean whether the journal was closed
 	// behind it.
@@ -20,6 +22,6 @@ func (r *Reader) Anchors() (Anchors, error) {
 		return Anchors{}, err
 	}
 	return Anchors{
-		Base: Head{Seq: m.first - 1, Chain: m.base}, Known: !m.noBase, Durable: m.last, Clean: m.clean,
+		Base: segment.Head{Seq: m.First - 1, Chain: m.Base}, Known: !m.NoBase, Durable: m.Last, Clean: m.Clean,
 	}, nil
 }

@@ -7,13 +7,14 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
 // Report is what [Check] found.
 type Report struct {
 	First    uint64
-	Last     Head // the last good record; Seq is First-1 when there is none
+	Last     segment.Head // the last good record; Seq is First-1 when there is none
 	Durable  uint64
 	Records  uint64
 	Bytes    int64 // of the segments, without what is only sized in advance
@@ -24,8 +25,8 @@ type Report struct {
 	Keys []keyring.ID
 	// Damages are what Open refuses, and Notices what it puts right or what
 	// is only worth knowing.
-	Damages []*DamageError
-	Notices []Notice
+	Damages []*segment.DamageError
+	Notices []segment.Notice
 }
 
 // Check verifies every record of the ledger in dir, the names of its files and
@@ -37,11 +38,11 @@ func Check(dir string) (Report, error) { return CheckContext(context.Background(
 // CheckContext is [Check] until a context ends, which gives its error. It is asked
 // between segments.
 func CheckContext(ctx context.Context, dir string) (Report, error) {
-	var last *DamageError
+	var last *segment.DamageError
 	for try := 1; ; try++ {
-		before, found, err := readMark(dir)
+		before, found, err := segment.ReadMark(dir)
 		if err == nil && !found {
-			if _, statErr := os.Stat(filepath.Join(dir, journalDir)); statErr != nil {
+			if _, statErr := os.Stat(filepath.Join(dir, segment.JournalDir)); statErr != nil {
 				return Report{}, fmt.Errorf("journal: check: %w", statErr)
 			}
 		}
@@ -55,14 +56,14 @@ func CheckContext(ctx context.Context, dir string) (Report, error) {
 		if ctx.Err() != nil {
 			return rep, err
 		}
-		after, _, markErr := readMark(dir)
+		after, _, markErr := segment.ReadMark(dir)
 		same := len(rep.Damages) > 0 && again(last, rep.Damages[0])
 		switch {
-		case markErr != nil, before == after && (err != nil || before.clean || same):
+		case markErr != nil, before == after && (err != nil || before.Clean || same):
 			return rep, err
-		case try == checkTries && before.first != after.first && !same:
-			return Report{}, &TrimmedError{Seq: before.first, Earliest: after.first} // under every look
-		case try == checkTries:
+		case try == segment.CheckTries && before.First != after.First && !same:
+			return Report{}, &TrimmedError{Seq: before.First, Earliest: after.First} // under every look
+		case try == segment.CheckTries:
 			return rep, err
 		}
 		if last = nil; len(rep.Damages) > 0 {
@@ -72,25 +73,25 @@ func CheckContext(ctx context.Context, dir string) (Report, error) {
 }
 
 // again reports whether b is the damage that was found before.
-func again(a, b *DamageError) bool {
+func again(a, b *segment.DamageError) bool {
 	return a != nil && a.File == b.File && a.Offset == b.Offset && a.Seq == b.Seq
 }
 
 func check(ctx context.Context, dir string) (Report, error) {
-	s, err := surveyLedger(ctx, dir, testimony{begun: true}, false)
+	s, err := segment.Look(ctx, dir, segment.Testimony{Begun: true}, false)
 	if err == nil {
 		return report(s)
 	}
-	var damage *DamageError
+	var damage *segment.DamageError
 	if !errors.As(err, &damage) {
 		return Report{}, err
 	}
-	rep := Report{Damages: []*DamageError{damage}}
-	if damage.File != markName {
+	rep := Report{Damages: []*segment.DamageError{damage}}
+	if damage.File != segment.MarkName {
 		return rep, nil
 	}
 	// Without MARK the rest can still be looked at.
-	if s, err = surveyLedger(ctx, dir, testimony{begun: true}, true); err != nil {
+	if s, err = segment.Look(ctx, dir, segment.Testimony{Begun: true}, true); err != nil {
 		if errors.As(err, &damage) {
 			if *damage != *rep.Damages[0] {
 				rep.Damages = append(rep.Damages, damage)
@@ -105,23 +106,23 @@ func check(ctx context.Context, dir string) (Report, error) {
 }
 
 // report puts what a look at a ledger found into words.
-func report(s *survey) (Report, error) {
+func report(s *segment.Survey) (Report, error) {
 	rep := Report{
-		First: s.mark.first, Last: s.last, Durable: s.known, Clean: s.mark.clean,
-		Segments: len(s.segs), Damages: s.damages, Keys: s.keysUsed(),
+		First: s.Mark.First, Last: s.Last, Durable: s.Known, Clean: s.Mark.Clean,
+		Segments: len(s.Segs), Damages: s.Damages, Keys: s.KeysUsed(),
 	}
-	for i := range s.segs {
-		rep.Records += s.segs[i].records
-		rep.Bytes += s.segs[i].used
+	for i := range s.Segs {
+		rep.Records += s.Segs[i].Records
+		rep.Bytes += s.Segs[i].Used
 	}
-	if len(s.damages) == 0 {
-		var damage *DamageError
-		if err := s.judge(); errors.As(err, &damage) {
+	if len(s.Damages) == 0 {
+		var damage *segment.DamageError
+		if err := s.Judge(); errors.As(err, &damage) {
 			rep.Damages = append(rep.Damages, damage)
 		} else if err != nil {
 			return rep, err
 		}
 	}
-	rep.Notices = s.notices(len(rep.Damages) > 0)
+	rep.Notices = s.Notices(len(rep.Damages) > 0)
 	return rep, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/wal"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // keepBatch bounds the memory that a batch may hold on to between two uses.
@@ -15,15 +16,15 @@ const keepBatch = 16 << 20
 // encoder is the state that runs ahead of durability: the head of the last
 // frame that was encoded.
 type encoder struct {
-	chainer
-	head Head
-	seal sealer
+	segment.Chainer
+	head segment.Head
+	seal segment.Sealer
 }
 
 // entry is what a commit has to know of a frame in a batch.
 type entry struct {
 	size int // with the length before it
-	head Head
+	head segment.Head
 }
 
 // Batch collects frames for one commit. It belongs to the goroutine that fills
@@ -97,22 +98,22 @@ func (j *Journal) recycle(b *Batch) {
 // replaced by that. The payload is copied. A payload that is empty or longer
 // than [MaxPayload], or a flag other than [More] and [Control], gives seq 0 and
 // an error from Commit. With [Options].Keys it is encrypted here.
-func (b *Batch) Append(payload []byte, f Flags, at int64) (seq uint64, chain [32]byte) {
+func (b *Batch) Append(payload []byte, f segment.Flags, at int64) (seq uint64, chain [32]byte) {
 	if b.j == nil {
 		b.err = fmt.Errorf("%w: the batch was not made by NewBatch", ErrOrder)
 		return 0, chain
 	}
-	if f&^(More|Control) != 0 && b.err == nil {
+	if f&^(segment.More|segment.Control) != 0 && b.err == nil {
 		b.err = fmt.Errorf("%w: unknown flags %#x", ErrPayload, uint8(f))
 	}
 	return b.append(payload, f, at)
 }
 
-func (b *Batch) append(payload []byte, f Flags, at int64) (seq uint64, chain [32]byte) {
+func (b *Batch) append(payload []byte, f segment.Flags, at int64) (seq uint64, chain [32]byte) {
 	enc := &b.j.enc
 	switch n := len(b.entries); {
 	case b.err != nil:
-	case len(payload) == 0 || len(payload) > MaxPayload:
+	case len(payload) == 0 || len(payload) > segment.MaxPayload:
 		b.err = fmt.Errorf("%w: %d bytes", ErrPayload, len(payload))
 	case n == 0:
 		b.synced = enc.head.Seq
@@ -128,18 +129,18 @@ func (b *Batch) append(payload []byte, f Flags, at int64) (seq uint64, chain [32
 	// Whatever stands in a file was written after the commit before it had
 	// returned, so that the last seq before the batch is durable by then,
 	// although it need not be now.
-	r := Record{
+	r := segment.Record{
 		Seq: enc.head.Seq + 1, Synced: b.synced, Epoch: b.j.epoch, Time: at, Flags: f, Payload: payload,
 	}
 	if b.frame, b.err = enc.encode(b.frame[:0], &r); b.err != nil {
 		return 0, [32]byte{}
 	}
 	enc.head = r.Head()
-	size := prefixSize(len(b.frame)) + len(b.frame)
+	size := segment.PrefixSize(len(b.frame)) + len(b.frame)
 	b.write(r.Seq, b.frame, size)
 	b.entries = append(b.entries, entry{size: size, head: enc.head})
 	b.size += size
-	b.more = f&More != 0
+	b.more = f&segment.More != 0
 	return r.Seq, r.Chain
 }
 
@@ -189,7 +190,7 @@ func (j *Journal) Commit(b *Batch) error {
 		return j.fail("sync", err)
 	}
 	if len(full) > 0 {
-		if err := durable.SyncDir(filepath.Join(j.dir, journalDir)); err != nil {
+		if err := durable.SyncDir(filepath.Join(j.dir, segment.JournalDir)); err != nil {
 			return j.fail("directory", err)
 		}
 	}
@@ -215,7 +216,7 @@ func (j *Journal) Commit(b *Batch) error {
 func (j *Journal) write(b *Batch) error {
 	for i := range b.used {
 		if i > 0 {
-			if err := durable.SyncDir(filepath.Join(j.dir, journalDir)); err != nil {
+			if err := durable.SyncDir(filepath.Join(j.dir, segment.JournalDir)); err != nil {
 				return j.fail("directory", err)
 			}
 		}
@@ -264,18 +265,18 @@ type tail struct {
 	first uint64 // of the segment
 	bytes int
 	limit int
-	lapse lapse
+	lapse segment.Lapse
 }
 
 // add moves the tail over the entries of one write, which stand behind before,
 // and returns the segments that this write leaves.
-func (t *tail) add(before Head, entries []entry) (full []sealed) {
+func (t *tail) add(before segment.Head, entries []entry) (full []sealed) {
 	if t.bytes > t.limit {
 		full = append(full, t.seal(before))
 	}
 	for i := range entries {
 		e := &entries[i]
-		t.lapse.add(e.head.Time)
+		t.lapse.Add(e.head.Time)
 		if t.bytes += e.size; t.bytes >= t.limit {
 			full = append(full, t.seal(e.head))
 		}
@@ -284,27 +285,27 @@ func (t *tail) add(before Head, entries []entry) (full []sealed) {
 }
 
 // seal ends the segment with its last record.
-func (t *tail) seal(last Head) sealed {
+func (t *tail) seal(last segment.Head) sealed {
 	s := sealed{first: t.first, last: last, lapse: t.lapse, bytes: int64(t.bytes)}
-	t.first, t.bytes, t.lapse = last.Seq+1, 0, t.lapse.following()
+	t.first, t.bytes, t.lapse = last.Seq+1, 0, t.lapse.Following()
 	return s
 }
 
 // encode appends the frame of r, encrypted if there are keys. Once something was
 // encrypted there is no error, so that the caller moves on to the next seq.
-func (e *encoder) encode(dst []byte, r *Record) ([]byte, error) {
+func (e *encoder) encode(dst []byte, r *segment.Record) ([]byte, error) {
 	prev, start := &e.head.Chain, len(dst)
-	if e.seal.keys == nil {
-		return e.appendFrame(dst, r, prev), nil
+	if e.seal.Keys == nil {
+		return e.AppendFrame(dst, r, prev), nil
 	}
-	if err := e.seal.ready(); err != nil {
+	if err := e.seal.Ready(); err != nil {
 		return dst, err
 	}
-	r.Flags |= Encrypted
-	dst = appendHeader(dst, r)
-	e.seal.to(dst[start:], prev)
-	dst = append(dst, e.seal.head[:]...)
-	dst = e.seal.aead.Seal(dst, e.seal.nonce[:], r.Payload, e.seal.with[:])
-	e.finish(dst[start:], r, prev)
+	r.Flags |= segment.Encrypted
+	dst = segment.AppendHeader(dst, r)
+	e.seal.To(dst[start:], prev)
+	dst = append(dst, e.seal.Head[:]...)
+	dst = e.seal.Aead.Seal(dst, e.seal.Nonce[:], r.Payload, e.seal.With[:])
+	e.Finish(dst[start:], r, prev)
 	return dst, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/repair"
 )
 
 // resegment copies a ledger with the records up to last in segments of n records.
@@ -159,16 +160,16 @@ func TestCopies(t *testing.T) {
 			dir := filepath.Join(fastDir(t), "ledger")
 			require.NoError(t, os.CopyFS(dir, os.DirFS(l.clean)))
 			c.damage(t, dir)
-			o := journal.RepairOptions{From: dir}
+			o := repair.Options{From: dir}
 			if c.copy != nil {
 				o.From = c.copy(t)
 			}
 			before, theirs := tree(t, dir), tree(t, o.From)
-			p, err := journal.Repair(dir, o)
+			p, err := repair.Do(dir, o)
 			if c.last == 0 && !c.stays {
-				var bad *journal.CopyError
+				var bad *repair.CopyError
 				require.ErrorAs(t, err, &bad)
-				require.ErrorIs(t, err, journal.ErrRefused)
+				require.ErrorIs(t, err, repair.ErrRefused)
 				require.Equal(t, c.refused, bad.Seq, bad.Error())
 				require.Equal(t, before, tree(t, dir), "a refused copy changes nothing")
 				return
@@ -180,7 +181,7 @@ func TestCopies(t *testing.T) {
 				_, err = journal.Open(dir, journal.Options{})
 				require.ErrorIs(t, err, journal.ErrDamaged)
 				require.NotNil(t, p.Loss)
-				p, err = journal.Repair(dir, journal.RepairOptions{From: l.clean})
+				p, err = repair.Do(dir, repair.Options{From: l.clean})
 				require.NoError(t, err)
 				require.True(t, p.Whole(), "an intact copy heals what another one left: %+v", p)
 				c.last = l.last
@@ -221,7 +222,7 @@ func TestHealFromALiveCopy(t *testing.T) {
 		dir := filepath.Join(fastDir(t), "ledger")
 		require.NoError(t, os.CopyFS(dir, os.DirFS(l.clean)))
 		require.NoError(t, os.Remove(segments(t, dir)[i%3]))
-		p, err := journal.Repair(dir, journal.RepairOptions{From: live})
+		p, err := repair.Do(dir, repair.Options{From: live})
 		require.NoError(t, err)
 		require.True(t, p.Whole(), "%+v", p)
 		k := open(t, dir, journal.Options{})
@@ -259,7 +260,7 @@ func TestHealEveryByte(t *testing.T) {
 				if err := os.WriteFile(filepath.Join(dir, file), b, 0o600); err != nil {
 					return err
 				}
-				p, err := journal.Repair(dir, journal.RepairOptions{From: from})
+				p, err := repair.Do(dir, repair.Options{From: from})
 				if err != nil {
 					return err
 				}
@@ -311,7 +312,7 @@ func TestHealEveryCut(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			plan, err := journal.Repair(dir, journal.RepairOptions{From: from})
+			plan, err := repair.Do(dir, repair.Options{From: from})
 			if err != nil {
 				return err
 			}

@@ -8,28 +8,29 @@ import (
 	"path/filepath"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // Reservation is a directory that is held for a ledger that is about to be made in
 // it.
 type Reservation struct {
-	l    *lock
+	l    *segment.Lock
 	dir  string
 	made bool // the directory was
 }
 
 // Reserve holds a directory, which is made if it is missing, for a ledger that is
 // about to be made in it. Whoever holds it already gives an [InUseError].
-func Reserve(dir string, h Holder) (*Reservation, error) {
+func Reserve(dir string, h segment.Holder) (*Reservation, error) {
 	if h.PID == 0 {
 		h.PID = os.Getpid()
 	}
 	_, err := os.Lstat(dir)
 	made := errors.Is(err, fs.ErrNotExist)
-	if err = makeDirs(dir); err != nil {
+	if err = segment.MakeDirs(dir); err != nil {
 		return nil, fmt.Errorf("journal: make ledger directory: %w", err)
 	}
-	l, err := takeLock(dir, h)
+	l, err := segment.TakeLock(dir, h)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (r *Reservation) Release() error {
 	if r.l == nil {
 		return ErrClosed
 	}
-	return r.l.release()
+	return r.l.Release()
 }
 
 // Abandon gives the directory free and takes away what Reserve has made, if nothing
@@ -50,12 +51,12 @@ func (r *Reservation) Abandon() error {
 	if r.l == nil {
 		return ErrClosed
 	}
-	_, err := os.Lstat(filepath.Join(r.dir, markName))
-	if _, other := os.Lstat(filepath.Join(r.dir, journalDir)); r.made && errors.Is(err, fs.ErrNotExist) && errors.Is(other, fs.ErrNotExist) {
-		_ = os.Remove(filepath.Join(r.dir, lockName)) // under the lock of the directory; one that stays is no obstacle
-		_ = os.Remove(r.dir)                          // fails where something is in it, which is as well
+	_, err := os.Lstat(filepath.Join(r.dir, segment.MarkName))
+	if _, other := os.Lstat(filepath.Join(r.dir, segment.JournalDir)); r.made && errors.Is(err, fs.ErrNotExist) && errors.Is(other, fs.ErrNotExist) {
+		_ = os.Remove(filepath.Join(r.dir, segment.LockName)) // under the lock of the directory; one that stays is no obstacle
+		_ = os.Remove(r.dir)                                  // fails where something is in it, which is as well
 	}
-	return r.l.release()
+	return r.l.Release()
 }
 
 // Create makes the journal of a new lineage in dir, a directory without one: it
@@ -66,35 +67,35 @@ func (r *Reservation) Abandon() error {
 // MARK is written last, and names the first segment: before that, there is no
 // journal, and a directory in which a crash has left the empty segment is
 // refused by Open because MARK is missing.
-func Create(dir string, base Head) error {
-	if err := makeDirs(dir); err != nil {
+func Create(dir string, base segment.Head) error {
+	if err := segment.MakeDirs(dir); err != nil {
 		return fmt.Errorf("journal: make ledger directory: %w", err)
 	}
-	segs, err := listSegments(dir)
+	segs, err := segment.List(dir)
 	if err != nil {
 		return err
 	}
-	_, found, err := readMark(dir)
+	_, found, err := segment.ReadMark(dir)
 	if err != nil {
 		return err
 	}
 	if found || len(segs) > 0 {
 		return fmt.Errorf("journal: create: %s holds a journal already", dir)
 	}
-	for _, name := range []string{journalDir, quarantineDir} {
-		if err = makeDir(filepath.Join(dir, name)); err != nil {
+	for _, name := range []string{segment.JournalDir, segment.QuarantineDir} {
+		if err = segment.MakeDir(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("journal: make directory: %w", err)
 		}
 	}
 	first := base.Seq + 1
-	err = makeEmpty(filepath.Join(dir, journalDir, segmentBase(first)))
+	err = makeEmpty(filepath.Join(dir, segment.JournalDir, segment.Name(first)))
 	if err != nil {
 		return fmt.Errorf("journal: make first segment: %w", err)
 	}
-	return writeMark(dir, &mark{
-		clean: true, first: first, last: base.Seq, epoch: base.Epoch, tail: first, chain: base.Chain, base: base.Chain,
+	return segment.WriteMark(dir, &segment.Mark{
+		Clean: true, First: first, Last: base.Seq, Epoch: base.Epoch, Tail: first, Chain: base.Chain, Base: base.Chain,
 	})
 }
 
 // makeEmpty makes an empty file durable.
-func makeEmpty(path string) error { return durable.WriteFile(path, nil, filePerm) }
+func makeEmpty(path string) error { return durable.WriteFile(path, nil, segment.FilePerm) }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // Cursor reads records one after the other, waits for none, and goes on later
@@ -16,22 +18,22 @@ import (
 // lets go of it.
 type Cursor struct {
 	r        *Reader
-	next     uint64 // seq of the next record to be returned
-	returned Head   // of the last one that was
-	trusted  uint64 // last seq whose chain value was verified before
-	mark     mark
+	next     uint64       // seq of the next record to be returned
+	returned segment.Head // of the last one that was
+	trusted  uint64       // last seq whose chain value was verified before
+	mark     segment.Mark
 	file     *os.File
-	seg      segmentFile
-	scan     *scanner
+	seg      segment.File
+	scan     *segment.Scanner
 	// queue holds records that were read. Those before done were returned,
 	// those before ready may be: an atomic batch of them is whole.
-	queue       []Record
+	queue       []segment.Record
 	done, ready int
-	whole       Head // the last record read that ends an atomic batch
+	whole       segment.Head // the last record read that ends an atomic batch
 	// checked is the end, without a flaw, that was found to be in order last
 	// time, so that a cursor that waits there does not have to find it again.
 	checked struct{ seq, size uint64 }
-	opener  opener
+	opener  segment.Opener
 }
 
 // Cursor returns a cursor whose first record is from; 0 means the first one
@@ -44,23 +46,23 @@ func (r *Reader) Cursor(from uint64) *Cursor {
 // before a record beyond the limit, it returns [io.EOF]; a later call goes on
 // from there. The first record that it reads of a segment in the middle of the
 // journal is trusted to continue the chain; every other link is verified.
-func (c *Cursor) Next(limit uint64) (Record, error) {
+func (c *Cursor) Next(limit uint64) (segment.Record, error) {
 	if c.r == nil {
-		return Record{}, io.EOF // no Reader made it
+		return segment.Record{}, io.EOF // no Reader made it
 	}
 	if c.done == c.ready {
 		if c.next > limit {
-			return Record{}, io.EOF
+			return segment.Record{}, io.EOF
 		}
 		if err := c.fill(); err != nil {
-			return Record{}, err
+			return segment.Record{}, err
 		}
 	}
 	rec := c.queue[c.done]
 	if rec.Seq > limit {
-		return Record{}, io.EOF
+		return segment.Record{}, io.EOF
 	}
-	c.queue[c.done] = Record{}
+	c.queue[c.done] = segment.Record{}
 	c.done++
 	c.next, c.returned = rec.Seq+1, rec.Head()
 	return rec, nil
@@ -87,9 +89,9 @@ func (c *Cursor) fill() error {
 				return err
 			}
 		}
-		var rec Record
-		at := c.scan.off
-		err := c.scan.next(&rec)
+		var rec segment.Record
+		at := c.scan.Off
+		err := c.scan.Next(&rec)
 		if err == nil {
 			err = c.take(&rec, at)
 		} else {
@@ -104,21 +106,21 @@ func (c *Cursor) fill() error {
 // stopped returns nil when there is more to read than where the scanner
 // stopped.
 func (c *Cursor) stopped(err error) error {
-	var bad *flaw
+	var bad *segment.Flaw
 	if !errors.Is(err, io.EOF) && !errors.As(err, &bad) {
-		return fmt.Errorf("journal: read %s: %w", c.seg.name(), err)
+		return fmt.Errorf("journal: read %s: %w", c.seg.Name(), err)
 	}
 	return c.advance(bad)
 }
 
 // take puts a record, found at an offset, into the queue, unless it stands
 // before the next one.
-func (c *Cursor) take(rec *Record, at int64) error {
-	if rec.Flags&More == 0 {
+func (c *Cursor) take(rec *segment.Record, at int64) error {
+	if rec.Flags&segment.More == 0 {
 		c.whole = rec.Head()
 	}
-	if head := rec.Head(); !c.mark.agrees(&head) {
-		return otherHistory(&c.mark, &c.seg, at)
+	if head := rec.Head(); !c.mark.Agrees(&head) {
+		return segment.OtherHistory(&c.mark, &c.seg, at)
 	}
 	if rec.Seq == c.returned.Seq && rec.Chain != c.returned.Chain {
 		return fmt.Errorf("%w: seq %d is another record now", ErrRewound, rec.Seq)
@@ -129,7 +131,7 @@ func (c *Cursor) take(rec *Record, at int64) error {
 			return err
 		}
 		c.queue = append(c.queue, *rec)
-		if rec.Flags&More == 0 {
+		if rec.Flags&segment.More == 0 {
 			c.ready = len(c.queue)
 		}
 	}
@@ -137,17 +139,17 @@ func (c *Cursor) take(rec *Record, at int64) error {
 }
 
 // decrypt opens a record that is about to be queued.
-func (c *Cursor) decrypt(rec *Record) (err error) {
-	if err = c.opener.follow(rec, c.seg.first); err != nil || rec.Flags&Encrypted == 0 || c.opener.stored {
+func (c *Cursor) decrypt(rec *segment.Record) (err error) {
+	if err = c.opener.Follow(rec, c.seg.First); err != nil || rec.Flags&segment.Encrypted == 0 || c.opener.Stored {
 		return err
 	}
-	before := c.scan.before
-	if !c.scan.beforeKnown {
+	before := c.scan.Before
+	if !c.scan.BeforeKnown {
 		if before, err = c.r.chainBefore(rec.Seq); err != nil {
 			return err
 		}
 	}
-	return c.opener.open(rec, &before, c.seg.first)
+	return c.opener.Open(rec, &before, c.seg.First)
 }
 
 // seek opens the segment that holds the next record.
@@ -157,33 +159,33 @@ func (c *Cursor) seek() error {
 		return err
 	}
 	c.mark = m
-	c.next = max(c.next, m.first)
+	c.next = max(c.next, m.First)
 	if len(segs) == 0 {
 		return io.EOF
 	}
-	return c.open(segs[0].first)
+	return c.open(segs[0].First)
 }
 
 // open begins to read a segment.
 func (c *Cursor) open(first uint64) error {
-	seg := segmentFile{first: first, path: filepath.Join(c.r.dir, journalDir, segmentBase(first))}
-	f, err := openRegular(seg.path, os.O_RDONLY)
+	seg := segment.File{First: first, Path: filepath.Join(c.r.dir, segment.JournalDir, segment.Name(first))}
+	f, err := segment.OpenRegular(seg.Path, os.O_RDONLY)
 	if err != nil {
 		return c.gone(first, err)
 	}
 	info, err := f.Stat()
 	if err != nil {
 		_ = f.Close()
-		return fmt.Errorf("journal: open %s: %w", seg.name(), err)
+		return fmt.Errorf("journal: open %s: %w", seg.Name(), err)
 	}
-	seg.size = info.Size()
-	s := newScanner(f, seg.size, first)
-	s.open, s.fresh, s.trusted = true, true, c.trusted
-	if c.scan != nil && c.scan.prev.Seq == first-1 {
-		s.prev, s.linked = c.scan.prev, c.scan.linked
+	seg.Size = info.Size()
+	s := segment.NewScanner(f, seg.Size, first)
+	s.Open, s.Fresh, s.Trusted = true, true, c.trusted
+	if c.scan != nil && c.scan.Prev.Seq == first-1 {
+		s.Prev, s.Linked = c.scan.Prev, c.scan.Linked
 	} else {
-		s.prev, s.linked = c.mark.before(first)
-		c.whole = s.prev
+		s.Prev, s.Linked = c.mark.Before(first)
+		c.whole = s.Prev
 	}
 	if c.file != nil {
 		_ = c.file.Close()
@@ -194,31 +196,31 @@ func (c *Cursor) open(first uint64) error {
 
 // advance is called where the scanner stopped, at the end of what it knew of
 // the segment or at a flaw. It returns nil when there is more to read.
-func (c *Cursor) advance(bad *flaw) error {
+func (c *Cursor) advance(bad *segment.Flaw) error {
 	if more, err := c.look(bad); more || err != nil {
 		return err
 	}
-	next := c.scan.prev.Seq + 1
-	if bad == nil && next > c.seg.first {
-		_, err := os.Lstat(filepath.Join(c.r.dir, journalDir, segmentBase(next)))
+	next := c.scan.Prev.Seq + 1
+	if bad == nil && next > c.seg.First {
+		_, err := os.Lstat(filepath.Join(c.r.dir, segment.JournalDir, segment.Name(next)))
 		if err == nil {
 			// Nothing is written to a segment any more once it has a successor.
 			if more, lookErr := c.look(nil); more || lookErr != nil {
 				return lookErr
 			}
-			if c.scan.off < c.scan.size {
-				return damaged(c.mark.last, c.seg.name(), c.scan.off, next, zerosHere+inSealed)
+			if c.scan.Off < c.scan.Size {
+				return segment.Damaged(c.mark.Last, c.seg.Name(), c.scan.Off, next, segment.ZerosHere+segment.InSealed)
 			}
 			return c.open(next)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("journal: open %s: %w", segmentPath(next), err)
+			return fmt.Errorf("journal: open %s: %w", segment.Path(next), err)
 		}
 	}
-	if c.scan.prev.Seq < c.returned.Seq {
-		return fmt.Errorf("%w: the journal ends with seq %d now", ErrRewound, c.scan.prev.Seq)
+	if c.scan.Prev.Seq < c.returned.Seq {
+		return fmt.Errorf("%w: the journal ends with seq %d now", ErrRewound, c.scan.Prev.Seq)
 	}
-	here := struct{ seq, size uint64 }{next, uint64(c.scan.size)} //nolint:gosec // a size is not negative
+	here := struct{ seq, size uint64 }{next, uint64(c.scan.Size)} //nolint:gosec // a size is not negative
 	if bad == nil && c.checked == here {
 		return io.EOF
 	}
@@ -242,34 +244,34 @@ func (c *Cursor) gone(first uint64, err error) error {
 // look reports whether there is more of the segment than when the scanner
 // stopped, at its end or at a flaw. When a recovery has put a new file in its
 // place, the cursor begins that one anew.
-func (c *Cursor) look(bad *flaw) (more bool, err error) {
-	now, err := os.Lstat(c.seg.path)
+func (c *Cursor) look(bad *segment.Flaw) (more bool, err error) {
+	now, err := os.Lstat(c.seg.Path)
 	if err != nil {
-		return true, c.gone(c.seg.first, err)
+		return true, c.gone(c.seg.First, err)
 	}
 	held, err := c.file.Stat()
 	if err != nil {
-		return false, fmt.Errorf("journal: read %s: %w", c.seg.name(), err)
+		return false, fmt.Errorf("journal: read %s: %w", c.seg.Name(), err)
 	}
 	if !os.SameFile(now, held) {
 		return true, c.Close()
 	}
-	c.scan.forget()
-	if held.Size() != c.scan.size {
-		c.scan.size = held.Size()
+	c.scan.Forget()
+	if held.Size() != c.scan.Size {
+		c.scan.Size = held.Size()
 		return true, nil
 	}
 	// A segment that was sized in advance is written without growing, and a
 	// look at it in the middle of a write sees that write in part.
 	switch {
 	case bad != nil:
-		var rec Record
+		var rec segment.Record
 		s := *c.scan
-		more = s.next(&rec) == nil
-	case c.scan.off < c.scan.size:
+		more = s.Next(&rec) == nil
+	case c.scan.Off < c.scan.Size:
 		var b [1]byte
-		if _, err = readFull(c.file, b[:], c.scan.off); err != nil {
-			return false, fmt.Errorf("journal: read %s: %w", c.seg.name(), err)
+		if _, err = segment.ReadFull(c.file, b[:], c.scan.Off); err != nil {
+			return false, fmt.Errorf("journal: read %s: %w", c.seg.Name(), err)
 		}
 		more = b[0] != 0
 	}
@@ -279,7 +281,7 @@ func (c *Cursor) look(bad *flaw) (more bool, err error) {
 // end returns io.EOF if the journal may end where the cursor stands: at the
 // end of the newest segment, or at a flaw of it that is being written right now
 // or was torn. It returns nil when there is more to read after all.
-func (c *Cursor) end(bad *flaw) error {
+func (c *Cursor) end(bad *segment.Flaw) error {
 	segs, m, err := c.r.list()
 	if err != nil {
 		return err
@@ -288,23 +290,23 @@ func (c *Cursor) end(bad *flaw) error {
 	if more, lookErr := c.look(bad); more || lookErr != nil {
 		return lookErr
 	}
-	if bad == nil && m.clean && c.scan.off < c.scan.size {
-		bad = &flaw{off: c.scan.off, seq: c.scan.prev.Seq + 1, reason: zerosHere, torn: true}
+	if bad == nil && m.Clean && c.scan.Off < c.scan.Size {
+		bad = &segment.Flaw{Off: c.scan.Off, Seq: c.scan.Prev.Seq + 1, Reason: segment.ZerosHere, Torn: true}
 	}
-	if n := len(segs); n > 0 && segs[n-1].first > c.seg.first {
-		next := c.scan.prev.Seq + 1
+	if n := len(segs); n > 0 && segs[n-1].First > c.seg.First {
+		next := c.scan.Prev.Seq + 1
 		switch {
 		case bad != nil:
-			return damaged(m.last, c.seg.name(), bad.off, bad.seq, bad.reason+inSealed)
-		case next > c.seg.first && slices.ContainsFunc(segs, func(f segmentFile) bool { return f.first == next }):
+			return segment.Damaged(m.Last, c.seg.Name(), bad.Off, bad.Seq, bad.Reason+segment.InSealed)
+		case next > c.seg.First && slices.ContainsFunc(segs, func(f segment.File) bool { return f.First == next }):
 			return nil // otherwise this segment is empty, and is no continuation of itself
 		}
-		return damaged(m.last, segmentPath(next), 0, next, "the segment is missing, or the one before it was cut short")
+		return segment.Damaged(m.Last, segment.Path(next), 0, next, "the segment is missing, or the one before it was cut short")
 	}
 	if c.r.verdict != nil {
 		c.r.verdict()
 	}
-	if err = judgeEnd(&m, &c.seg, c.scan, c.whole, bad); err == nil {
+	if err = segment.JudgeEnd(&m, &c.seg, c.scan, c.whole, bad); err == nil {
 		return io.EOF
 	}
 	// What proves that the flaw is damage was written after the flawed record
@@ -317,14 +319,14 @@ func (c *Cursor) end(bad *flaw) error {
 
 // drain reads to the end and returns the last record that can be returned; its
 // Seq is 0 when there is none.
-func (c *Cursor) drain() (Head, error) {
+func (c *Cursor) drain() (segment.Head, error) {
 	for {
 		_, err := c.Next(math.MaxUint64)
 		if errors.Is(err, io.EOF) {
 			return c.returned, nil
 		}
 		if err != nil {
-			return Head{}, err
+			return segment.Head{}, err
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/repair"
 )
 
 // mending is a damage and the repair that it gets.
@@ -97,8 +98,8 @@ func mendings(t *testing.T, l ledger) []mending {
 }
 
 // options are those of the repair; settled counts the calls of its owner's part.
-func (m *mending) options(l ledger) journal.RepairOptions {
-	o := journal.RepairOptions{AcceptLossFrom: m.from}
+func (m *mending) options(l ledger) repair.Options {
+	o := repair.Options{AcceptLossFrom: m.from}
 	if m.copy {
 		o.From = l.clean
 		if !m.clean {
@@ -150,8 +151,8 @@ func TestRepairSurvivesItsOwnCrashes(t *testing.T) {
 			}
 			fresh()
 			o := m.options(l)
-			steps := o.CrashAt(0, nil)
-			p, err := journal.Repair(dir, o)
+			steps := crashAt(&o, 0, nil)
+			p, err := repair.Do(dir, o)
 			require.NoError(t, err)
 			require.True(t, p.Whole(), "%+v", p)
 			want := outcome(t, dir)
@@ -163,14 +164,14 @@ func TestRepairSurvivesItsOwnCrashes(t *testing.T) {
 					fresh()
 					for _, n := range []int{first, second} {
 						o := m.options(l)
-						o.CrashAt(n, errCrash)
-						if _, err = journal.Repair(dir, o); err != nil {
+						crashAt(&o, n, errCrash)
+						if _, err = repair.Do(dir, o); err != nil {
 							require.ErrorIs(t, err, errCrash)
 						}
 						states++
 						requireHalfway(t, dir, m, want)
 					}
-					_, err = journal.Repair(dir, m.options(l))
+					_, err = repair.Do(dir, m.options(l))
 					require.NoError(t, err)
 					require.Equal(t, want, outcome(t, dir), "crashed at step %d, then at %d", first, second)
 					if second == 0 {
@@ -250,7 +251,7 @@ func requireMended(t *testing.T, dir string, m mending, old map[string]string, l
 	require.Equal(t, append([]journal.Record(nil), want[:m.last]...), read(t, dir, 0))
 	scratch := filepath.Join(fastDir(t), "ledger")
 	require.NoError(t, os.CopyFS(scratch, os.DirFS(dir)))
-	p, err := journal.Repair(scratch, m.options(l))
+	p, err := repair.Do(scratch, m.options(l))
 	require.NoError(t, err)
 	require.True(t, p.Sound(), "again: nothing to do")
 	require.Equal(t, outcome(t, dir), outcome(t, scratch))
@@ -264,4 +265,17 @@ func requireMended(t *testing.T, dir string, m mending, old map[string]string, l
 		require.NoError(t, err)
 		require.Len(t, reports, 1)
 	}
+}
+
+// crashAt makes Do return err at its n-th step, counted from 1, and tells how many
+// steps there were.
+func crashAt(o *repair.Options, n int, err error) (steps *int) {
+	steps = new(int)
+	o.Step = func(string) error {
+		if *steps++; *steps == n {
+			return err
+		}
+		return nil
+	}
+	return steps
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tidwall/wal"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
@@ -31,7 +32,7 @@ type Options struct {
 	// Logger gets what Open did; nil: nothing is logged.
 	Logger *slog.Logger
 	// Holder is written into LOCK; a PID of 0 is replaced by this process's.
-	Holder Holder
+	Holder segment.Holder
 	// Durable is the highest seq that is known to be durable from outside, a
 	// verified snapshot for example; 0: nothing is known. A journal that ends
 	// before it is refused.
@@ -54,7 +55,7 @@ type Options struct {
 	// order and nothing was changed yet, with the first seq kept and the last
 	// record that will stay. Its error ends Open, and nothing is changed: what
 	// else must be in order for the ledger to be usable is to be looked at here.
-	Before func(first uint64, last Head) error
+	Before func(first uint64, last segment.Head) error
 	// Phase is told what the journal is doing: "recovery", "append",
 	// "segment" (an append that begins a new segment), "trim" and "mark";
 	// nil: nobody is. It runs on the goroutine that does the work.
@@ -78,10 +79,10 @@ func (o Options) withDefaults() Options {
 		o.Phase = func(string, bool) {}
 	}
 	if o.salt == nil {
-		o.salt = randomSalt
+		o.salt = segment.RandomSalt
 	}
 	if o.Before == nil {
-		o.Before = func(uint64, Head) error { return nil }
+		o.Before = func(uint64, segment.Head) error { return nil }
 	}
 	if o.step == nil {
 		o.step = func(string) error { return nil }
@@ -99,8 +100,8 @@ type appender interface {
 // sealed is a segment that nothing is appended to any more.
 type sealed struct {
 	first uint64
-	last  Head
-	lapse lapse
+	last  segment.Head
+	lapse segment.Lapse
 	id    ident
 	bytes int64 // of the file
 }
@@ -111,7 +112,7 @@ type sealed struct {
 type Journal struct {
 	dir      string
 	o        Options
-	lock     *lock
+	lock     *segment.Lock
 	epoch    uint64
 	recovery Recovery
 	free     chan *Batch // batches that were committed, to be filled again
@@ -133,19 +134,19 @@ type Journal struct {
 	// overtake a newer one. A commit that begins a segment waits for it, so it
 	// is held for nothing else. Lock order: commitMu, trimMu, markMu, mu.
 	markMu sync.Mutex
-	saved  mark // the MARK on disk; guarded by markMu
+	saved  segment.Mark // the MARK on disk; guarded by markMu
 
 	watch watch // what the names of the segments stand for; no lock is taken under its mu
 
 	// mu guards what follows, which any goroutine may look at.
 	mu     sync.Mutex
-	head   Head // the last durable record
+	head   segment.Head // the last durable record
 	first  uint64
 	base   [32]byte // chain value of the record before first
 	noBase bool
-	sealed []sealed // oldest first
-	active uint64   // first seq of the segment that is appended to
-	lapse  lapse    // of that segment
+	sealed []sealed      // oldest first
+	active uint64        // first seq of the segment that is appended to
+	lapse  segment.Lapse // of that segment
 	failed *FailedError
 	closed bool
 
@@ -167,16 +168,16 @@ func Open(dir string, o Options) (*Journal, error) {
 	}
 	o.Phase("recovery", true)
 	defer o.Phase("recovery", false)
-	if err := makeDirs(dir); err != nil {
+	if err := segment.MakeDirs(dir); err != nil {
 		return nil, fmt.Errorf("journal: make ledger directory: %w", err)
 	}
-	l, err := takeLock(dir, o.Holder)
+	l, err := segment.TakeLock(dir, o.Holder)
 	if err != nil {
 		return nil, err
 	}
 	j, err := open(dir, o, l)
 	if err != nil {
-		_ = l.release() // the kernel gives the lock free in any case
+		_ = l.Release() // the kernel gives the lock free in any case
 		return nil, err
 	}
 	if o.Now != nil {
@@ -187,58 +188,58 @@ func Open(dir string, o Options) (*Journal, error) {
 }
 
 // open does the work of Open under the lock.
-func open(dir string, o Options, l *lock) (*Journal, error) {
+func open(dir string, o Options, l *segment.Lock) (*Journal, error) {
 	written := writtenAt(dir)
-	s, err := surveyLedger(context.Background(), dir, testimony{durable: o.Durable, by: o.DurableBy, begun: o.Begun}, o.TrustJournal)
+	s, err := segment.Look(context.Background(), dir, segment.Testimony{Durable: o.Durable, By: o.DurableBy, Begun: o.Begun}, o.TrustJournal)
 	if err != nil {
 		return nil, err
 	}
-	if err = s.judge(); err != nil {
+	if err = s.Judge(); err != nil {
 		return nil, err
 	}
-	if err = s.authenticate(o.Keys); err != nil {
+	if err = s.Authenticate(o.Keys); err != nil {
 		return nil, err
 	}
-	if err = o.Before(s.mark.first, s.keep); err != nil {
+	if err = o.Before(s.Mark.First, s.Keep); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{journalDir, quarantineDir} {
-		if err = makeDir(filepath.Join(dir, name)); err != nil {
+	for _, name := range []string{segment.JournalDir, segment.QuarantineDir} {
+		if err = segment.MakeDir(filepath.Join(dir, name)); err != nil {
 			return nil, fmt.Errorf("journal: make directory: %w", err)
 		}
 	}
-	r := &recoverer{survey: s, epoch: s.nextEpoch(), step: o.step}
+	r := &recoverer{Survey: s, epoch: s.NextEpoch(), step: o.step}
 	if err = r.run(); err != nil {
 		return nil, err
 	}
 	j := &Journal{
 		dir: dir, o: o, lock: l, epoch: r.epoch, recovery: r.out, free: make(chan *Batch, freeBatches),
-		enc: encoder{head: s.keep, seal: sealer{keys: o.Keys, salt: o.salt}}, tail: tail{limit: o.SegmentSize, first: 1},
-		head: s.keep, first: s.mark.first, base: s.mark.base, noBase: s.mark.noBase, saved: s.mark,
+		enc: encoder{head: s.Keep, seal: segment.Sealer{Keys: o.Keys, Salt: o.salt}}, tail: tail{limit: o.SegmentSize, first: 1},
+		head: s.Keep, first: s.Mark.First, base: s.Mark.Base, noBase: s.Mark.NoBase, saved: s.Mark,
 	}
 	j.recovery.Written = written
-	for i := range s.segs {
-		seg := &s.segs[i]
-		if i == len(s.segs)-1 {
-			seg.lapse = seg.wholeLapse // what was cut behind it has no time
+	for i := range s.Segs {
+		seg := &s.Segs[i]
+		if i == len(s.Segs)-1 {
+			seg.Lapse = seg.WholeLapse // what was cut behind it has no time
 		}
-		seg.lapse.behind(&j.tail.lapse)
-		j.tail.first, j.tail.bytes, j.tail.lapse = seg.first, int(seg.size), seg.lapse
-		if i == len(s.segs)-1 {
+		seg.Lapse.Behind(&j.tail.lapse)
+		j.tail.first, j.tail.bytes, j.tail.lapse = seg.First, int(seg.Size), seg.Lapse
+		if i == len(s.Segs)-1 {
 			break
 		}
-		id, size, lookErr := look(seg.path)
+		id, size, lookErr := look(seg.Path)
 		if lookErr != nil {
 			return nil, fmt.Errorf("journal: open: %w", lookErr)
 		}
-		j.sealed = append(j.sealed, sealed{first: seg.first, last: seg.head, lapse: seg.lapse, id: id, bytes: size})
+		j.sealed = append(j.sealed, sealed{first: seg.First, last: seg.Head, lapse: seg.Lapse, id: id, bytes: size})
 	}
 	j.active, j.lapse = j.tail.first, j.tail.lapse
-	j.ahead = ahead{dir: filepath.Join(dir, journalDir), limit: o.SegmentSize, logger: o.Logger}
+	j.ahead = ahead{dir: filepath.Join(dir, segment.JournalDir), limit: o.SegmentSize, logger: o.Logger}
 	if err = j.openLog(); err != nil {
 		return nil, err
 	}
-	if len(s.segs) == 0 {
+	if len(s.Segs) == 0 {
 		// The log has made the first segment; only MARK can tell later that it
 		// is missing.
 		if err = j.saveMark(j.currentMark()); err != nil {
@@ -249,17 +250,17 @@ func open(dir string, o Options, l *lock) (*Journal, error) {
 }
 
 func writtenAt(dir string) (at time.Time) {
-	if info, err := os.Stat(filepath.Join(dir, markName)); err == nil {
+	if info, err := os.Stat(filepath.Join(dir, segment.MarkName)); err == nil {
 		at = info.ModTime()
 	}
 	return at
 }
 
 func (j *Journal) openLog() error {
-	path := filepath.Join(j.dir, journalDir)
+	path := filepath.Join(j.dir, segment.JournalDir)
 	log, err := wal.Open(path, &wal.Options{
 		NoSync: true, SegmentSize: j.o.SegmentSize, SegmentCacheSize: 1, NoCopy: true,
-		AllowEmpty: true, DirPerms: dirPerm, FilePerms: filePerm,
+		AllowEmpty: true, DirPerms: segment.DirPerm, FilePerms: segment.FilePerm,
 	})
 	if err != nil {
 		return fmt.Errorf("journal: open log: %w", err)
@@ -285,8 +286,8 @@ func (j *Journal) openLog() error {
 }
 
 func (j *Journal) logRecovery() {
-	if names, err := litter(j.dir); err == nil && len(names) > 0 {
-		j.o.Logger.Warn("not files of the ledger, passed over", "in", journalDir, "names", names)
+	if names, err := segment.Litter(j.dir); err == nil && len(names) > 0 {
+		j.o.Logger.Warn("not files of the ledger, passed over", "in", segment.JournalDir, "names", names)
 	}
 	if !j.lock.Sole() {
 		j.o.Logger.Warn("directories cannot be locked here: LOCK alone keeps a second writer out, leave it in place", "dir", j.dir)
@@ -318,7 +319,7 @@ func (j *Journal) First() uint64 {
 
 // Last returns the head of the last durable record; its Seq is First()-1 when
 // there is none.
-func (j *Journal) Last() Head {
+func (j *Journal) Last() segment.Head {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.head
@@ -337,9 +338,9 @@ func (j *Journal) SetReach(url string) error {
 	if err := j.usable(); err != nil {
 		return err
 	}
-	j.lock.holder.Reach = url
-	if err := j.lock.write(); err != nil {
-		return fmt.Errorf("journal: write %s: %w", lockName, err)
+	j.lock.Holder.Reach = url
+	if err := j.lock.Write(); err != nil {
+		return fmt.Errorf("journal: write %s: %w", segment.LockName, err)
 	}
 	return nil
 }
@@ -392,7 +393,7 @@ func (j *Journal) Close() error {
 	defer j.watch.end()
 	if failed != nil || strays != nil {
 		j.ahead.drop()
-		return errors.Join(strays, j.lock.release())
+		return errors.Join(strays, j.lock.Release())
 	}
 	err := j.ahead.cut(&j.tail)
 	j.ahead.drop()
@@ -403,10 +404,10 @@ func (j *Journal) Close() error {
 		err = fmt.Errorf("journal: close log: %w", err)
 	} else {
 		m := j.currentMark()
-		m.clean = true
+		m.Clean = true
 		err = j.saveMark(m)
 	}
-	return errors.Join(err, j.lock.release())
+	return errors.Join(err, j.lock.Release())
 }
 
 // SaveMark makes MARK say what is durable now, so that the loss of it cannot
@@ -430,23 +431,23 @@ func (j *Journal) saveMarkNow() error {
 	return j.saveMark(j.currentMark())
 }
 
-func (j *Journal) currentMark() mark {
+func (j *Journal) currentMark() segment.Mark {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return mark{
-		first: j.first, base: j.base, noBase: j.noBase, epoch: j.epoch,
-		last: j.head.Seq, chain: j.head.Chain, tail: j.active,
+	return segment.Mark{
+		First: j.first, Base: j.base, NoBase: j.noBase, Epoch: j.epoch,
+		Last: j.head.Seq, Chain: j.head.Chain, Tail: j.active,
 	}
 }
 
 // saveMark needs markMu.
-func (j *Journal) saveMark(m mark) error {
+func (j *Journal) saveMark(m segment.Mark) error {
 	if m == j.saved {
 		return nil
 	}
 	j.o.Phase("mark", true)
 	defer j.o.Phase("mark", false)
-	err := writeMark(j.dir, &m)
+	err := segment.WriteMark(j.dir, &m)
 	if errors.Is(err, durable.ErrSyncDir) {
 		return j.fail("mark", err)
 	}

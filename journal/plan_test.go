@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/repair"
 )
 
 // unhealed are damages that no copy explains away: what is not ours to move, and
@@ -32,13 +33,13 @@ func TestHealFromACopy(t *testing.T) {
 			want := read(t, from, 0)
 			v := d.corrupt(t, dir, l)
 			before := tree(t, dir)
-			var done *journal.RepairPlan
-			plan, err := journal.PlanRepair(dir, journal.RepairOptions{From: from})
+			var done *repair.Plan
+			plan, err := repair.Diagnose(dir, repair.Options{From: from})
 			require.NoError(t, err)
 			require.Equal(t, before, tree(t, dir), "a plan writes nothing")
 			if v.refused == "" {
 				require.True(t, plan.Sound(), "%+v", plan)
-				done, err = journal.Repair(dir, journal.RepairOptions{From: from})
+				done, err = repair.Do(dir, repair.Options{From: from})
 				require.NoError(t, err)
 				require.True(t, done.Sound())
 				require.Equal(t, before, tree(t, dir))
@@ -47,16 +48,16 @@ func TestHealFromACopy(t *testing.T) {
 			require.False(t, plan.Sound())
 			if slices.Contains(unhealed, d.name) {
 				require.False(t, plan.Whole())
-				_, err = journal.Repair(dir, journal.RepairOptions{From: from})
+				_, err = repair.Do(dir, repair.Options{From: from})
 				require.NoError(t, err)
 				requireRefused(t, dir, v)
 				return
 			}
 			require.True(t, plan.Whole(), "%+v", plan)
-			done, err = journal.Repair(dir, journal.RepairOptions{From: from})
+			done, err = repair.Do(dir, repair.Options{From: from})
 			require.NoError(t, err)
 			require.True(t, done.Whole())
-			again, err := journal.PlanRepair(dir, journal.RepairOptions{})
+			again, err := repair.Diagnose(dir, repair.Options{})
 			require.NoError(t, err)
 			require.True(t, again.Sound(), "%+v", again)
 			j := open(t, dir, journal.Options{SegmentSize: ledgerSegment})

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
@@ -24,7 +25,7 @@ import (
 // damage. Heads can be, see [Reader.Stored].
 type Reader struct {
 	dir     string
-	vault   *vault
+	vault   *segment.Vault
 	stored  bool
 	verdict func() // called before the end is judged, for tests
 }
@@ -33,13 +34,13 @@ type Reader struct {
 // matches [fs.ErrNotExist] when there is none.
 func OpenReader(dir string) (*Reader, error) {
 	r := &Reader{dir: dir}
-	_, err := os.Stat(filepath.Join(dir, journalDir))
+	_, err := os.Stat(filepath.Join(dir, segment.JournalDir))
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, markErr := os.Stat(filepath.Join(dir, markName)); markErr == nil {
+		if _, markErr := os.Stat(filepath.Join(dir, segment.MarkName)); markErr == nil {
 			err = nil
 		}
 	}
-	if err == nil || misplaced(err) {
+	if err == nil || segment.Misplaced(err) {
 		_, _, err = r.list()
 	}
 	if err != nil {
@@ -51,52 +52,52 @@ func OpenReader(dir string) (*Reader, error) {
 // WithKeys returns a reader that decrypts with the keys of a ring, including
 // those that it gets later.
 func (r *Reader) WithKeys(keys *keyring.Ring) *Reader {
-	return &Reader{dir: r.dir, vault: newVault(keys)}
+	return &Reader{dir: r.dir, vault: segment.NewVault(keys)}
 }
 
 // Stored returns a reader that needs no keys: the payload of an encrypted record
 // is what is stored.
 func (r *Reader) Stored() *Reader { return &Reader{dir: r.dir, stored: true} }
 
-func (r *Reader) opener() opener { return opener{vault: r.vault, stored: r.stored} }
+func (r *Reader) opener() segment.Opener { return segment.Opener{Vault: r.vault, Stored: r.stored} }
 
 // list returns the segments that are kept now, oldest first, and what MARK
 // says. MARK is read first: what it says of the end is true from then on.
-func (r *Reader) list() ([]segmentFile, mark, error) {
-	m, found, err := readMark(r.dir)
+func (r *Reader) list() ([]segment.File, segment.Mark, error) {
+	m, found, err := segment.ReadMark(r.dir)
 	if err != nil {
 		return nil, m, err
 	}
-	segs, err := listSegments(r.dir)
+	segs, err := segment.List(r.dir)
 	if err != nil {
 		return nil, m, err
 	}
 	if !found {
-		if _, found, err = readMark(r.dir); found { // a writer has just begun
+		if _, found, err = segment.ReadMark(r.dir); found { // a writer has just begun
 			return r.list()
 		}
 		if err == nil {
-			err = noMark(len(segs))
+			err = segment.NoMark(len(segs))
 		}
 		return nil, m, err
 	}
-	for len(segs) > 0 && segs[0].first < m.first {
+	for len(segs) > 0 && segs[0].First < m.First {
 		segs = segs[1:]
 	}
 	gap := ""
 	switch {
-	case len(segs) == 0 && m.last >= m.first:
+	case len(segs) == 0 && m.Last >= m.First:
 		gap = "every segment is missing"
-	case len(segs) > 0 && segs[0].first > m.first:
+	case len(segs) > 0 && segs[0].First > m.First:
 		gap = "the first segment that MARK knows of is missing"
 	}
 	if gap != "" {
 		// Trimmed between the two looks, or lost; a second MARK tells.
-		again, _, markErr := readMark(r.dir)
-		if markErr == nil && again.first > m.first {
+		again, _, markErr := segment.ReadMark(r.dir)
+		if markErr == nil && again.First > m.First {
 			return r.list()
 		}
-		return nil, m, damaged(m.last, segmentPath(m.first), 0, m.first, gap)
+		return nil, m, segment.Damaged(m.Last, segment.Path(m.First), 0, m.First, gap)
 	}
 	return segs, m, nil
 }
@@ -108,41 +109,41 @@ func (r *Reader) First() uint64 {
 	if err != nil {
 		return 0
 	}
-	return m.first
+	return m.First
 }
 
 // Last returns the head of the last record that can be read. Its Seq is
 // First()-1 when there is none.
-func (r *Reader) Last() (Head, error) {
+func (r *Reader) Last() (segment.Head, error) {
 	segs, m, err := r.list()
 	if err != nil {
-		return Head{}, err
+		return segment.Head{}, err
 	}
 	for _, seg := range slices.Backward(segs) {
-		c := r.Stored().Cursor(seg.first)
+		c := r.Stored().Cursor(seg.First)
 		last, err := c.drain()
 		_ = c.Close()
 		if err != nil || last.Seq != 0 {
 			return last, err
 		}
 	}
-	return Head{Seq: m.first - 1, Chain: m.base}, nil
+	return segment.Head{Seq: m.First - 1, Chain: m.Base}, nil
 }
 
 // from returns the segments that hold seq, or the first record for 0, and what
 // follows, oldest first, and MARK.
-func (r *Reader) from(seq uint64) ([]segmentFile, mark, error) {
+func (r *Reader) from(seq uint64) ([]segment.File, segment.Mark, error) {
 	segs, m, err := r.list()
 	if err != nil {
 		return nil, m, err
 	}
 	if seq == 0 {
-		seq = m.first
+		seq = m.First
 	}
-	if seq < m.first {
-		return nil, m, &TrimmedError{Seq: seq, Earliest: m.first}
+	if seq < m.First {
+		return nil, m, &TrimmedError{Seq: seq, Earliest: m.First}
 	}
-	for len(segs) > 1 && segs[1].first <= seq {
+	for len(segs) > 1 && segs[1].First <= seq {
 		segs = segs[1:]
 	}
 	return segs, m, nil
@@ -156,14 +157,14 @@ func (r *Reader) missing(first, seq uint64, err error) error {
 		switch {
 		case listErr != nil:
 			return listErr
-		case m.first > max(first, seq):
-			return &TrimmedError{Seq: seq, Earliest: m.first}
-		case m.first > first:
+		case m.First > max(first, seq):
+			return &TrimmedError{Seq: seq, Earliest: m.First}
+		case m.First > first:
 			return nil
 		}
-		return damaged(m.last, segmentPath(first), 0, first, "the segment is missing")
+		return segment.Damaged(m.Last, segment.Path(first), 0, first, "the segment is missing")
 	}
-	return fmt.Errorf("journal: open %s: %w", segmentPath(first), err)
+	return fmt.Errorf("journal: open %s: %w", segment.Path(first), err)
 }
 
 // Size returns how many bytes the segments take, 0 when that cannot be read.
@@ -174,7 +175,7 @@ func (r *Reader) Size() int64 {
 	}
 	var n int64
 	for i := range segs {
-		n += segs[i].size
+		n += segs[i].Size
 	}
 	return n
 }
@@ -186,28 +187,28 @@ func (r *Reader) chainBefore(first uint64) ([32]byte, error) {
 	if err != nil {
 		return [32]byte{}, err
 	}
-	if h, known := m.before(first); known {
+	if h, known := m.Before(first); known {
 		return h.Chain, nil
 	}
-	var seg *segmentFile
+	var seg *segment.File
 	for i := range segs {
-		if segs[i].first < first {
+		if segs[i].First < first {
 			seg = &segs[i]
 		}
 	}
 	if seg == nil {
-		return [32]byte{}, &TrimmedError{Seq: first, Earliest: m.first}
+		return [32]byte{}, &TrimmedError{Seq: first, Earliest: m.First}
 	}
-	scan, err := scanFile(*seg, 0, false)
+	scan, err := segment.ScanFile(*seg, 0, false)
 	if err != nil {
 		return [32]byte{}, err
 	}
-	if scan.head.Seq+1 != first || scan.flaw != nil {
-		if scan.flaw != nil {
-			return [32]byte{}, damaged(m.last, seg.name(), scan.flaw.off, scan.flaw.seq, scan.flaw.reason+inSealed)
+	if scan.Head.Seq+1 != first || scan.Flaw != nil {
+		if scan.Flaw != nil {
+			return [32]byte{}, segment.Damaged(m.Last, seg.Name(), scan.Flaw.Off, scan.Flaw.Seq, scan.Flaw.Reason+segment.InSealed)
 		}
-		return [32]byte{}, damaged(m.last, segmentPath(scan.head.Seq+1), 0, scan.head.Seq+1,
+		return [32]byte{}, segment.Damaged(m.Last, segment.Path(scan.Head.Seq+1), 0, scan.Head.Seq+1,
 			"the segment is missing, or the one before it was cut short")
 	}
-	return scan.head.Chain, nil
+	return scan.Head.Chain, nil
 }

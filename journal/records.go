@@ -10,6 +10,8 @@ import (
 	"os"
 	"runtime"
 	"sync"
+
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // laneBlocks bounds how many blocks of a segment wait for their turn, so that
@@ -18,7 +20,7 @@ const laneBlocks = 16
 
 // block is a run of records of one segment, or why there are no more.
 type block struct {
-	recs    []Record
+	recs    []segment.Record
 	opening []byte // the segment's first frame, with the first block
 	err     error
 }
@@ -30,24 +32,24 @@ type block struct {
 // one kept gives a [TrimmedError], damage a [DamageError], and both end it. What
 // was yielded before a DamageError may be another ledger's: that the records lead
 // to MARK is known when its record has come.
-func (r *Reader) Records(from uint64) iter.Seq2[Record, error] { return r.records(from, 0) }
+func (r *Reader) Records(from uint64) iter.Seq2[segment.Record, error] { return r.records(from, 0) }
 
 // Records is [Reader.Records] for the holder of the ledger: what Open has
 // verified keeps its chain values without having them computed again, which is
 // most of the work. Every checksum is verified anew. Records that are not
 // durable yet may be among the last ones.
-func (j *Journal) Records(from uint64) iter.Seq2[Record, error] {
-	return (&Reader{dir: j.dir, vault: newVault(j.o.Keys)}).records(from, j.recovery.Last.Seq)
+func (j *Journal) Records(from uint64) iter.Seq2[segment.Record, error] {
+	return (&Reader{dir: j.dir, vault: segment.NewVault(j.o.Keys)}).records(from, j.recovery.Last.Seq)
 }
 
-func (r *Reader) records(from, trusted uint64) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
+func (r *Reader) records(from, trusted uint64) iter.Seq2[segment.Record, error] {
+	return func(yield func(segment.Record, error) bool) {
 		segs, m, err := r.from(from)
 		if err != nil {
-			yield(Record{}, err)
+			yield(segment.Record{}, err)
 			return
 		}
-		p := &pass{r: r, opener: r.opener(), next: max(from, m.first), trusted: trusted, mark: m, yield: yield}
+		p := &pass{r: r, opener: r.opener(), next: max(from, m.First), trusted: trusted, mark: m, yield: yield}
 		// All but the newest segment are complete and are read in parallel.
 		// The newest one may be growing, which is a cursor's business.
 		n := len(segs)
@@ -59,10 +61,10 @@ func (r *Reader) records(from, trusted uint64) iter.Seq2[Record, error] {
 		defer func() { _ = c.Close() }()
 		if n > 1 {
 			c.mark, c.whole = m, p.whole
-			c.opener.sealed = p.opener.sealed
-			c.scan = &scanner{prev: p.prev, linked: true}
-			if err = c.open(segs[n-1].first); err != nil {
-				yield(Record{}, err)
+			c.opener.Sealed = p.opener.Sealed
+			c.scan = &segment.Scanner{Prev: p.prev, Linked: true}
+			if err = c.open(segs[n-1].First); err != nil {
+				yield(segment.Record{}, err)
 				return
 			}
 		}
@@ -74,21 +76,21 @@ func (r *Reader) records(from, trusted uint64) iter.Seq2[Record, error] {
 type pass struct {
 	r    *Reader
 	next uint64
-	mark mark
+	mark segment.Mark
 	// trusted is the last seq whose chain value was verified before.
 	trusted uint64
-	prev    Head // the last record seen
-	whole   Head // the last one seen that ends an atomic batch
-	held    []Record
-	yield   func(Record, error) bool
-	chain   chainer
-	opener  opener
+	prev    segment.Head // the last record seen
+	whole   segment.Head // the last one seen that ends an atomic batch
+	held    []segment.Record
+	yield   func(segment.Record, error) bool
+	chain   segment.Chainer
+	opener  segment.Opener
 }
 
 // take yields a record when its atomic batch is whole.
-func (p *pass) take(rec *Record) bool {
+func (p *pass) take(rec *segment.Record) bool {
 	p.prev = rec.Head()
-	if rec.Flags&More != 0 {
+	if rec.Flags&segment.More != 0 {
 		if rec.Seq >= p.next {
 			p.held = append(p.held, *rec)
 		}
@@ -117,7 +119,7 @@ func (p *pass) tail(c *Cursor) {
 		case errors.Is(err, io.EOF):
 			return
 		case err != nil:
-			p.yield(Record{}, err)
+			p.yield(segment.Record{}, err)
 			return
 		case !p.take(&rec):
 			return
@@ -127,7 +129,7 @@ func (p *pass) tail(c *Cursor) {
 
 // sealed yields the records of all segments but the newest. It reports whether
 // to go on.
-func (p *pass) sealed(segs []segmentFile) bool {
+func (p *pass) sealed(segs []segment.File) bool {
 	var (
 		from  = p.next // the reading goroutines cannot look at p
 		lanes = make([]chan block, len(segs)-1)
@@ -160,8 +162,8 @@ func (p *pass) sealed(segs []segmentFile) bool {
 			return false
 		}
 		// A segment without a record ends before its own first one.
-		if last := max(p.prev.Seq, segs[i].first-1); segs[i+1].first != last+1 {
-			p.yield(Record{}, apart(p.mark.last, last, &segs[i+1]))
+		if last := max(p.prev.Seq, segs[i].First-1); segs[i+1].First != last+1 {
+			p.yield(segment.Record{}, segment.Apart(p.mark.Last, last, &segs[i+1]))
 			return false
 		}
 	}
@@ -170,7 +172,7 @@ func (p *pass) sealed(segs []segmentFile) bool {
 
 // lane takes the blocks of one segment in order and checks the link of its
 // first record, which its reader could not.
-func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
+func (p *pass) lane(seg *segment.File, lane <-chan block) bool {
 	for b := range lane {
 		if b.opening != nil {
 			if err := p.first(seg, &b); err != nil {
@@ -178,12 +180,12 @@ func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
 			}
 		}
 		for i := range b.recs {
-			if err := p.opener.follow(&b.recs[i], seg.first); err != nil {
-				p.yield(Record{}, err)
+			if err := p.opener.Follow(&b.recs[i], seg.First); err != nil {
+				p.yield(segment.Record{}, err)
 				return false
 			}
-			if head := b.recs[i].Head(); !p.mark.agrees(&head) {
-				p.yield(Record{}, otherHistory(&p.mark, seg, 0))
+			if head := b.recs[i].Head(); !p.mark.Agrees(&head) {
+				p.yield(segment.Record{}, segment.OtherHistory(&p.mark, seg, 0))
 				return false
 			}
 			if !p.take(&b.recs[i]) {
@@ -191,7 +193,7 @@ func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
 			}
 		}
 		if b.err != nil {
-			p.yield(Record{}, p.explain(seg, b.err))
+			p.yield(segment.Record{}, p.explain(seg, b.err))
 			return false
 		}
 	}
@@ -199,36 +201,36 @@ func (p *pass) lane(seg *segmentFile, lane <-chan block) bool {
 }
 
 // first checks the link of a segment's first record and decrypts it.
-func (p *pass) first(seg *segmentFile, b *block) (err error) {
+func (p *pass) first(seg *segment.File, b *block) (err error) {
 	rec := &b.recs[0]
 	prev, known := p.prev, p.prev.Seq != 0
 	if !known {
-		prev, known = p.mark.before(seg.first)
+		prev, known = p.mark.Before(seg.First)
 	}
 	if known {
-		if bad := p.chain.follows(&prev, rec, b.opening); bad != "" {
-			return &flaw{seq: seg.first, reason: bad}
+		if bad := p.chain.Follows(&prev, rec, b.opening); bad != "" {
+			return &segment.Flaw{Seq: seg.First, Reason: bad}
 		}
 	}
-	if rec.Seq < p.next || rec.Flags&Encrypted == 0 || p.opener.stored {
+	if rec.Seq < p.next || rec.Flags&segment.Encrypted == 0 || p.opener.Stored {
 		return nil
 	}
 	if !known {
-		if prev.Chain, err = p.r.chainBefore(seg.first); err != nil {
+		if prev.Chain, err = p.r.chainBefore(seg.First); err != nil {
 			return err
 		}
 	}
-	return p.opener.open(rec, &prev.Chain, seg.first)
+	return p.opener.Open(rec, &prev.Chain, seg.First)
 }
 
 // explain says what it means that a sealed segment could not be read.
-func (p *pass) explain(seg *segmentFile, err error) error {
-	if bad, ok := errors.AsType[*flaw](err); ok {
-		return damaged(p.mark.last, seg.name(), bad.off, bad.seq, bad.reason+inSealed)
+func (p *pass) explain(seg *segment.File, err error) error {
+	if bad, ok := errors.AsType[*segment.Flaw](err); ok {
+		return segment.Damaged(p.mark.Last, seg.Name(), bad.Off, bad.Seq, bad.Reason+segment.InSealed)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = p.r.missing(seg.first, seg.first, err); err == nil {
-			err = &TrimmedError{Seq: seg.first, Earliest: p.r.First()}
+		if err = p.r.missing(seg.First, seg.First, err); err == nil {
+			err = &TrimmedError{Seq: seg.First, Earliest: p.r.First()}
 		}
 	}
 	return err
@@ -238,12 +240,12 @@ func (p *pass) explain(seg *segmentFile, err error) error {
 type lane struct {
 	trusted uint64
 	from    uint64 // first record that will be yielded
-	opener  opener
+	opener  segment.Opener
 }
 
 // read verifies one segment and hands its records over block by block, decrypted
 // but for the first, whose predecessor it does not know.
-func (l *lane) read(seg segmentFile, out chan<- block, stop <-chan struct{}) {
+func (l *lane) read(seg segment.File, out chan<- block, stop <-chan struct{}) {
 	defer close(out)
 	send := func(b block) bool {
 		select {
@@ -253,37 +255,37 @@ func (l *lane) read(seg segmentFile, out chan<- block, stop <-chan struct{}) {
 			return false
 		}
 	}
-	f, err := openRegular(seg.path, os.O_RDONLY)
+	f, err := segment.OpenRegular(seg.Path, os.O_RDONLY)
 	if err != nil {
-		send(block{err: fmt.Errorf("journal: open %s: %w", seg.name(), err)})
+		send(block{err: fmt.Errorf("journal: open %s: %w", seg.Name(), err)})
 		return
 	}
 	defer func() { _ = f.Close() }()
-	s := newScanner(f, seg.size, seg.first)
-	s.fresh, s.trusted = true, l.trusted
+	s := segment.NewScanner(f, seg.Size, seg.First)
+	s.Fresh, s.Trusted = true, l.trusted
 	var b block
 	for size := int64(0); ; {
-		var rec Record
-		at := s.off
-		if err = s.next(&rec); err != nil {
+		var rec segment.Record
+		at := s.Off
+		if err = s.Next(&rec); err != nil {
 			break
 		}
 		if at == 0 {
-			b.opening = s.frame
+			b.opening = s.Frame
 		} else if rec.Seq >= l.from {
-			if err = l.opener.open(&rec, &s.before, seg.first); err != nil {
+			if err = l.opener.Open(&rec, &s.Before, seg.First); err != nil {
 				break
 			}
 		}
 		b.recs = append(b.recs, rec)
-		if size += s.off - at; size < blockSize {
+		if size += s.Off - at; size < segment.BlockSize {
 			continue
 		}
 		n := len(b.recs)
 		if !send(b) {
 			return
 		}
-		b, size = block{recs: make([]Record, 0, n+n/8)}, 0
+		b, size = block{recs: make([]segment.Record, 0, n+n/8)}, 0
 	}
 	if !errors.Is(err, io.EOF) {
 		b.err = err

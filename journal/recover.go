@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // Recovery says what [Open] found and did.
@@ -18,7 +19,7 @@ type Recovery struct {
 	// at that time; zero where there was none.
 	Written  time.Time
 	First    uint64
-	Last     Head
+	Last     segment.Head
 	Records  uint64
 	Bytes    int64
 	Segments int
@@ -45,7 +46,7 @@ type Recovery struct {
 // new last segment has its name the journal ends where it ended before, so
 // that the next Open comes to the same verdict and does the same again.
 type recoverer struct {
-	*survey
+	*segment.Survey
 	epoch uint64
 	step  func(string) error
 	out   Recovery
@@ -53,8 +54,8 @@ type recoverer struct {
 
 func (r *recoverer) run() error {
 	r.out = Recovery{
-		First: r.mark.first, Last: r.keep, Segments: len(r.segs), Epoch: r.epoch,
-		Created: !r.hasMark && len(r.segs) == 0, Clean: r.mark.clean, Records: r.keep.Seq + 1 - r.mark.first,
+		First: r.Mark.First, Last: r.Keep, Segments: len(r.Segs), Epoch: r.epoch,
+		Created: !r.HasMark && len(r.Segs) == 0, Clean: r.Mark.Clean, Records: r.Keep.Seq + 1 - r.Mark.First,
 	}
 	for _, step := range []struct {
 		name string
@@ -73,22 +74,22 @@ func (r *recoverer) run() error {
 			return err
 		}
 	}
-	for i := range r.segs {
-		r.out.Bytes += r.segs[i].size
+	for i := range r.Segs {
+		r.out.Bytes += r.Segs[i].Size
 	}
 	return nil
 }
 
 // removeLeftovers finishes a trim whose MARK is durable.
 func (r *recoverer) removeLeftovers() error {
-	for _, f := range r.leftovers {
-		if err := os.Remove(f.path); err != nil {
+	for _, f := range r.Leftovers {
+		if err := os.Remove(f.Path); err != nil {
 			return err
 		}
 		r.out.Trimmed++
 	}
-	if len(r.leftovers) > 0 {
-		return durable.SyncDir(filepath.Join(r.dir, journalDir))
+	if len(r.Leftovers) > 0 {
+		return durable.SyncDir(filepath.Join(r.Dir, segment.JournalDir))
 	}
 	return nil
 }
@@ -97,33 +98,33 @@ func (r *recoverer) removeLeftovers() error {
 // in quarantine/. A link costs nothing, keeps every byte, and done twice is
 // done once.
 func (r *recoverer) quarantineCut() error {
-	if r.markErr != nil {
-		if err := r.quarantine(filepath.Join(r.dir, markName), 0); err != nil {
+	if r.MarkErr != nil {
+		if err := r.quarantine(filepath.Join(r.Dir, segment.MarkName), 0); err != nil {
 			return err
 		}
 	}
-	if !r.cuts() {
+	if !r.Cuts() {
 		return nil
 	}
-	at, end := r.cutAt()
-	r.out.CutFrom = r.keep.Seq + 1
-	for i := at; i < len(r.segs); i++ {
-		if err := r.quarantine(r.segs[i].path, end); err != nil {
+	at, end := r.CutAt()
+	r.out.CutFrom = r.Keep.Seq + 1
+	for i := at; i < len(r.Segs); i++ {
+		if err := r.quarantine(r.Segs[i].Path, end); err != nil {
 			return err
 		}
-		r.out.CutBytes += r.segs[i].used - end
+		r.out.CutBytes += r.Segs[i].Used - end
 		end = 0
 	}
-	return durable.SyncDir(filepath.Join(r.dir, quarantineDir))
+	return durable.SyncDir(filepath.Join(r.Dir, segment.QuarantineDir))
 }
 
 func (r *recoverer) quarantine(path string, cut int64) error {
 	for n := 1; ; n++ {
-		name := fmt.Sprintf("%s/%s-cut-at-%d-epoch-%d-%d", quarantineDir, filepath.Base(path), cut, r.epoch, n)
-		target := filepath.Join(r.dir, name)
+		name := fmt.Sprintf("%s/%s-cut-at-%d-epoch-%d-%d", segment.QuarantineDir, filepath.Base(path), cut, r.epoch, n)
+		target := filepath.Join(r.Dir, name)
 		err := os.Link(path, target)
 		if errors.Is(err, fs.ErrExist) {
-			if !sameFile(path, target) {
+			if !segment.SameFile(path, target) {
 				continue
 			}
 			err = nil
@@ -139,7 +140,7 @@ func (r *recoverer) quarantine(path string, cut int64) error {
 
 // copyCut keeps what is cut on a file system without hard links.
 func copyCut(path, target string, cut int64) error {
-	f, err := openRegular(path, os.O_RDONLY)
+	f, err := segment.OpenRegular(path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -148,10 +149,10 @@ func copyCut(path, target string, cut int64) error {
 	if err != nil {
 		return err
 	}
-	if info.Size()-cut > searchLimit {
+	if info.Size()-cut > segment.SearchLimit {
 		return fmt.Errorf("%d bytes are too many to be copied, and the file system has no links", info.Size()-cut)
 	}
-	return durable.Replace(target, filePerm, func(w io.Writer) error {
+	return durable.Replace(target, segment.FilePerm, func(w io.Writer) error {
 		_, copyErr := io.Copy(w, io.NewSectionReader(f, cut, info.Size()-cut))
 		return copyErr
 	})
@@ -160,15 +161,15 @@ func copyCut(path, target string, cut int64) error {
 // removeCut removes the segments that a cut leaves nothing of, newest first, so
 // that whatever a crash leaves is a journal that ends earlier.
 func (r *recoverer) removeCut() error {
-	if !r.cuts() {
+	if !r.Cuts() {
 		return nil
 	}
-	at, _ := r.cutAt()
-	for i := len(r.segs) - 1; i > at; i-- {
-		if err := os.Remove(r.segs[i].path); err != nil {
+	at, _ := r.CutAt()
+	for i := len(r.Segs) - 1; i > at; i-- {
+		if err := os.Remove(r.Segs[i].Path); err != nil {
 			return err
 		}
-		if err := durable.SyncDir(filepath.Join(r.dir, journalDir)); err != nil {
+		if err := durable.SyncDir(filepath.Join(r.Dir, segment.JournalDir)); err != nil {
 			return err
 		}
 	}
@@ -179,50 +180,50 @@ func (r *recoverer) removeCut() error {
 // an fsync that failed, the pages of the old one may be read back as written
 // and never reach the disk.
 func (r *recoverer) rewriteLast() error {
-	temps, err := leftTemps(r.dir)
+	temps, err := segment.LeftTemps(r.Dir)
 	if err != nil {
 		return err
 	}
 	for _, name := range temps {
-		if err = os.Remove(filepath.Join(r.dir, journalDir, name)); err != nil {
+		if err = os.Remove(filepath.Join(r.Dir, segment.JournalDir, name)); err != nil {
 			return err
 		}
 	}
-	if r.mark.clean || len(r.segs) == 0 {
+	if r.Mark.Clean || len(r.Segs) == 0 {
 		return nil
 	}
-	at, end := r.cutAt()
-	seg := &r.segs[at]
-	f, err := openRegular(seg.path, os.O_RDONLY)
+	at, end := r.CutAt()
+	seg := &r.Segs[at]
+	f, err := segment.OpenRegular(seg.Path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	err = durable.Replace(seg.path, filePerm, func(w io.Writer) error {
+	err = durable.Replace(seg.Path, segment.FilePerm, func(w io.Writer) error {
 		_, copyErr := io.CopyN(w, f, end)
 		return copyErr
 	})
 	if err != nil {
 		return err
 	}
-	r.segs = r.segs[:at+1]
-	seg.size, seg.end, seg.flaw = end, end, nil
-	seg.head = r.keep
-	r.last = r.keep
-	r.out.Rewritten, r.out.Segments = true, len(r.segs)
+	r.Segs = r.Segs[:at+1]
+	seg.Size, seg.End, seg.Flaw = end, end, nil
+	seg.Head = r.Keep
+	r.Last = r.Keep
+	r.out.Rewritten, r.out.Segments = true, len(r.Segs)
 	return nil
 }
 
 // writeMark takes the epoch and says that what is there is durable and that
 // something may follow.
 func (r *recoverer) writeMark() error {
-	m := mark{
-		noBase: r.mark.noBase, first: r.mark.first, base: r.mark.base,
-		last: r.keep.Seq, chain: r.keep.Chain, epoch: r.epoch,
+	m := segment.Mark{
+		NoBase: r.Mark.NoBase, First: r.Mark.First, Base: r.Mark.Base,
+		Last: r.Keep.Seq, Chain: r.Keep.Chain, Epoch: r.epoch,
 	}
-	if len(r.segs) > 0 {
-		m.tail = r.segs[len(r.segs)-1].first
+	if len(r.Segs) > 0 {
+		m.Tail = r.Segs[len(r.Segs)-1].First
 	}
-	r.mark = m
-	return writeMark(r.dir, &m)
+	r.Mark = m
+	return segment.WriteMark(r.Dir, &m)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // Trim removes whole segments whose records are all below before and, unless
@@ -36,12 +37,12 @@ func (j *Journal) Trim(before uint64, age time.Duration) (removed []string, err 
 	if err = j.moveFirst(old[len(old)-1].last); err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(j.dir, journalDir)
+	dir := filepath.Join(j.dir, segment.JournalDir)
 	for _, s := range old {
-		if err = os.Remove(filepath.Join(dir, segmentBase(s.first))); err != nil {
+		if err = os.Remove(filepath.Join(dir, segment.Name(s.first))); err != nil {
 			break
 		}
-		removed = append(removed, segmentPath(s.first))
+		removed = append(removed, segment.Path(s.first))
 	}
 	j.mu.Lock()
 	j.sealed = j.sealed[len(removed):]
@@ -60,20 +61,20 @@ func (j *Journal) Trim(before uint64, age time.Duration) (removed []string, err 
 }
 
 // moveFirst makes the record behind last the first one, in MARK and then here.
-func (j *Journal) moveFirst(last Head) error {
+func (j *Journal) moveFirst(last segment.Head) error {
 	j.markMu.Lock()
 	defer j.markMu.Unlock()
 	m := j.currentMark()
-	if last.Seq < m.first {
+	if last.Seq < m.First {
 		return nil // a trim that failed half-way has done it
 	}
-	m.first, m.base, m.noBase = last.Seq+1, last.Chain, false
+	m.First, m.Base, m.NoBase = last.Seq+1, last.Chain, false
 	if err := j.saveMark(m); err != nil {
 		return err
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.first, j.base, j.noBase = m.first, m.base, m.noBase
+	j.first, j.base, j.noBase = m.First, m.Base, m.NoBase
 	return nil
 }
 
@@ -84,7 +85,7 @@ func (j *Journal) trimmable(before uint64, age time.Duration) []sealed {
 	n := 0
 	for n < len(j.sealed) {
 		last := &j.sealed[n].last
-		if last.Seq >= before || last.Seq >= j.head.Seq || age != 0 && j.lapse.upTo-j.sealed[n].lapse.upTo <= age {
+		if last.Seq >= before || last.Seq >= j.head.Seq || age != 0 && j.lapse.UpTo-j.sealed[n].lapse.UpTo <= age {
 			break
 		}
 		n++
@@ -111,5 +112,5 @@ func (j *Journal) Age(seq uint64, at int64) time.Duration {
 			break
 		}
 	}
-	return j.lapse.upTo - in.at(at)
+	return j.lapse.UpTo - in.At(at)
 }

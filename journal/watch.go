@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 	"github.com/moneyprinter/holdfast/remedy"
 )
 
@@ -67,14 +68,14 @@ type watch struct {
 func (w *watch) follow(dir string, first uint64, bytes int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	path := filepath.Join(dir, segmentPath(first))
+	path := filepath.Join(dir, segment.Path(first))
 	id, _, err := look(path)
 	if err != nil {
 		return err
 	}
 	w.drop()
 	w.first, w.id, w.bytes = first, id, bytes
-	if f, err := openRegular(path, os.O_RDONLY); err == nil {
+	if f, err := segment.OpenRegular(path, os.O_RDONLY); err == nil {
 		w.f = f
 	}
 	return nil
@@ -97,7 +98,7 @@ func (w *watch) end() {
 
 // newest holds the newest segment against its name.
 func (w *watch) newest(dir string) (reason string, err error) {
-	id, size, err := look(filepath.Join(dir, segmentPath(w.first)))
+	id, size, err := look(filepath.Join(dir, segment.Path(w.first)))
 	switch {
 	case gone(err):
 		return "the segment that is appended to was removed or renamed while the ledger was open", nil
@@ -132,7 +133,7 @@ func cutTo(size, committed int64) string {
 }
 
 // gone reports whether a name stands for nothing, or for no file.
-func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || misplaced(err) }
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || segment.Misplaced(err) }
 
 // confirm is called by a commit whose records are durable, before it says so: the
 // names of the segments that hold them must still be those of the files that were
@@ -141,7 +142,7 @@ func (j *Journal) confirm(next *tail, full []sealed) error {
 	w := &j.watch
 	for i := range full {
 		s := &full[i]
-		id, size, err := look(filepath.Join(j.dir, segmentPath(s.first)))
+		id, size, err := look(filepath.Join(j.dir, segment.Path(s.first)))
 		switch {
 		case gone(err):
 			return j.astray(s.first, "the segment was removed or renamed while it was written")
@@ -199,7 +200,7 @@ func (j *Journal) noticed(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrMoved), errors.Is(err, ErrLockLost), errors.Is(err, ErrDamaged):
+	case errors.Is(err, ErrMoved), errors.Is(err, ErrLockLost), errors.Is(err, segment.ErrDamaged):
 		return j.fail("watch", err)
 	}
 	return fmt.Errorf("journal: watch: %w", err)
@@ -218,7 +219,7 @@ func (j *Journal) watchNewest() error {
 
 func (j *Journal) watchSealed() error {
 	for _, s := range j.turn() {
-		id, size, err := look(filepath.Join(j.dir, segmentPath(s.first)))
+		id, size, err := look(filepath.Join(j.dir, segment.Path(s.first)))
 		if err == nil && id == s.id && size == s.bytes {
 			continue
 		}
@@ -262,17 +263,17 @@ func (j *Journal) turn() []sealed {
 // records in its place, as tools do that defragment or copy, has done no harm; and
 // some file systems give a file a new number while nobody has it open.
 func (j *Journal) adopt(s *sealed, id ident) error {
-	found, err := scanFile(segmentFile{first: s.first, path: filepath.Join(j.dir, segmentPath(s.first)), size: s.bytes}, math.MaxUint64, false)
+	found, err := segment.ScanFile(segment.File{First: s.first, Path: filepath.Join(j.dir, segment.Path(s.first)), Size: s.bytes}, math.MaxUint64, false)
 	if s.last.Seq < j.First() {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if found.flaw != nil || found.head.Seq != s.last.Seq || found.head.Chain != s.last.Chain {
+	if found.Flaw != nil || found.Head.Seq != s.last.Seq || found.Head.Chain != s.last.Chain {
 		return j.astray(s.first, "the segment was replaced by a file that does not hold its records")
 	}
-	j.o.Logger.Warn("a segment of the journal is another file with the same records now", "file", segmentPath(s.first))
+	j.o.Logger.Warn("a segment of the journal is another file with the same records now", "file", segment.Path(s.first))
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for i := range j.sealed {
@@ -290,8 +291,8 @@ func (j *Journal) astray(first uint64, reason string) error {
 	if err := j.lock.Check(); err != nil && !errors.Is(err, ErrLockLost) {
 		return err
 	}
-	d := &DamageError{
-		File: segmentPath(first), Seq: first, Durable: j.Durable(), Reason: reason,
+	d := &segment.DamageError{
+		File: segment.Path(first), Seq: first, Durable: j.Durable(), Reason: reason,
 		Remedy: remedy.Remedy{Kind: remedy.HealStopped},
 	}
 	name, err := j.rescue(first)
@@ -313,7 +314,7 @@ func (j *Journal) rescue(first uint64) (name string, err error) {
 	if w.f == nil || w.first != first || w.kept {
 		return "", nil
 	}
-	id, _, err := look(filepath.Join(j.dir, segmentPath(first)))
+	id, _, err := look(filepath.Join(j.dir, segment.Path(first)))
 	if err == nil && id == w.id {
 		return "", nil // it was cut, and has no more than its name
 	}
@@ -321,12 +322,12 @@ func (j *Journal) rescue(first uint64) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err = makeDir(filepath.Join(j.dir, quarantineDir)); err != nil {
+	if err = segment.MakeDir(filepath.Join(j.dir, segment.QuarantineDir)); err != nil {
 		return "", err
 	}
 	w.kept = true
-	name = fmt.Sprintf("%s/%s-removed-epoch-%d", quarantineDir, segmentBase(first), j.epoch)
-	return name, durable.Replace(filepath.Join(j.dir, name), filePerm, func(to io.Writer) error {
+	name = fmt.Sprintf("%s/%s-removed-epoch-%d", segment.QuarantineDir, segment.Name(first), j.epoch)
+	return name, durable.Replace(filepath.Join(j.dir, name), segment.FilePerm, func(to io.Writer) error {
 		_, err := io.Copy(to, io.NewSectionReader(w.f, 0, info.Size()))
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/repair"
 )
 
 // Whatever becomes of LOCK, a ledger has one writer: a second one is refused, and
@@ -304,7 +305,7 @@ func TestLitter(t *testing.T) {
 	for _, n := range rep.Notices {
 		require.Contains(t, n.Text, "passed over")
 	}
-	p, err := journal.PlanRepair(dir, journal.RepairOptions{})
+	p, err := repair.Diagnose(dir, repair.Options{})
 	require.NoError(t, err)
 	require.True(t, p.Sound())
 	j = open(t, dir, journal.Options{})

@@ -62,7 +62,7 @@ func TestTheJournalIsWatched(t *testing.T) {
 	require.NoError(t, err)
 	dirs, err := watched()
 	require.NoError(t, err)
-	for _, name := range []string{"", "/journal", "/snapshotter", "/keyring", "/internal/durable"} {
+	for _, name := range []string{"", "/journal", "/journal/internal/segment", "/journal/repair", "/snapshotter", "/keyring", "/internal/durable"} {
 		require.Contains(t, dirs, root+name)
 	}
 }

@@ -1,4 +1,4 @@
-package journal
+package segment
 
 import (
 	"errors"
@@ -17,21 +17,21 @@ import (
 )
 
 const (
-	journalDir    = "journal"
-	quarantineDir = "quarantine"
+	JournalDir    = "journal"
+	QuarantineDir = "quarantine"
 	nameDigits    = 20
 
-	dirPerm  = 0o700
-	filePerm = 0o600
+	DirPerm  = 0o700
+	FilePerm = 0o600
 )
 
 // segmentFile is a segment as the directory names it.
-type segmentFile struct {
-	first uint64
-	path  string
-	size  int64
+type File struct {
+	First uint64
+	Path  string
+	Size  int64
 	// parts, if any, are what a repair would make the segment of.
-	parts []part
+	Parts []Part
 }
 
 // contents is what a segment is read from.
@@ -41,41 +41,41 @@ type contents interface {
 }
 
 // open opens the segment for reading.
-func (s *segmentFile) open() (contents, error) {
-	if s.parts != nil {
-		return &partsReader{parts: s.parts}, nil
+func (s *File) Open() (contents, error) {
+	if s.Parts != nil {
+		return &PartsReader{Parts: s.Parts}, nil
 	}
-	return openRegular(s.path, os.O_RDONLY)
+	return OpenRegular(s.Path, os.O_RDONLY)
 }
 
 // name returns the file's name as the errors give it.
-func (s *segmentFile) name() string { return segmentPath(s.first) }
+func (s *File) Name() string { return Path(s.First) }
 
-func segmentBase(first uint64) string { return fmt.Sprintf("%0*d", nameDigits, first) }
+func Name(first uint64) string { return fmt.Sprintf("%0*d", nameDigits, first) }
 
-func segmentPath(first uint64) string { return journalDir + "/" + segmentBase(first) }
+func Path(first uint64) string { return JournalDir + "/" + Name(first) }
 
 // listSegments lists the segments of a ledger, oldest first. A name that neither we
 // nor the tools around us make is refused: to ignore it could be to ignore a segment.
 // Litter cannot hide one: a segment that is not under its name is missed.
-func listSegments(dir string) ([]segmentFile, error) {
-	entries, err := os.ReadDir(filepath.Join(dir, journalDir))
+func List(dir string) ([]File, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, JournalDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // a new ledger; MARK knows better if it is not
 	}
-	if misplaced(err) {
-		return nil, noDirectory()
+	if Misplaced(err) {
+		return nil, NoDirectory()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: list segments: %w", err)
 	}
-	var segs []segmentFile
+	var segs []File
 	for _, e := range entries {
 		name := e.Name()
 		if durable.IsTemp(name) || durable.Litter(name) {
 			continue
 		}
-		first, bad := parseSegmentName(name)
+		first, bad := ParseName(name)
 		info, statErr := e.Info()
 		if errors.Is(statErr, fs.ErrNotExist) {
 			continue // trimmed meanwhile
@@ -88,14 +88,14 @@ func listSegments(dir string) ([]segmentFile, error) {
 		}
 		if bad != "" {
 			return nil, &DamageError{
-				File: journalDir + "/" + name, Reason: bad,
+				File: JournalDir + "/" + name, Reason: bad,
 				Remedy: remedy.Remedy{Kind: remedy.Identify},
 			}
 		}
-		segs = append(segs, segmentFile{first: first, path: filepath.Join(dir, journalDir, name), size: info.Size()})
+		segs = append(segs, File{First: first, Path: filepath.Join(dir, JournalDir, name), Size: info.Size()})
 	}
-	slices.SortFunc(segs, func(a, b segmentFile) int {
-		if a.first < b.first {
+	slices.SortFunc(segs, func(a, b File) int {
+		if a.First < b.First {
 			return -1
 		}
 		return 1
@@ -105,14 +105,14 @@ func listSegments(dir string) ([]segmentFile, error) {
 
 // noDirectory is the damage of a ledger that has something else in the place of
 // its journal, which not even a repair can move out of the way.
-func noDirectory() *DamageError {
+func NoDirectory() *DamageError {
 	return &DamageError{
-		File: journalDir, Reason: "not a directory",
+		File: JournalDir, Reason: "not a directory",
 		Remedy: remedy.Remedy{Kind: remedy.PutBack},
 	}
 }
 
-func parseSegmentName(name string) (first uint64, bad string) {
+func ParseName(name string) (first uint64, bad string) {
 	if len(name) != nameDigits {
 		return 0, "not the name of a segment"
 	}
@@ -129,8 +129,8 @@ func parseSegmentName(name string) (first uint64, bad string) {
 }
 
 // openRegular opens a file that must not be a link, a pipe or a directory.
-func openRegular(path string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, filePerm) //nolint:gosec // inside the ledger's directory
+func OpenRegular(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, FilePerm) //nolint:gosec // inside the ledger's directory
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func openRegular(path string, flag int) (*os.File, error) {
 
 // misplaced reports whether a name could not be opened because something else
 // than the file or directory of ours bears it, which no crash leaves.
-func misplaced(err error) bool {
+func Misplaced(err error) bool {
 	for _, e := range []error{unix.ENXIO, unix.ELOOP, unix.EISDIR, unix.ENOTDIR} {
 		if errors.Is(err, e) {
 			return true
@@ -158,7 +158,7 @@ func misplaced(err error) bool {
 
 // readFull reads into b from offset on and returns how much there was; the end
 // of the file is not an error.
-func readFull(r io.ReaderAt, b []byte, offset int64) (int, error) {
+func ReadFull(r io.ReaderAt, b []byte, offset int64) (int, error) {
 	n, err := r.ReadAt(b, offset)
 	if errors.Is(err, io.EOF) {
 		err = nil
@@ -167,8 +167,8 @@ func readFull(r io.ReaderAt, b []byte, offset int64) (int, error) {
 }
 
 // makeDir makes a directory and its name durable; an existing one is fine.
-func makeDir(path string) error {
-	err := os.Mkdir(path, dirPerm)
+func MakeDir(path string) error {
+	err := os.Mkdir(path, DirPerm)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -179,7 +179,7 @@ func makeDir(path string) error {
 }
 
 // makeDirs is makeDir for a path of which several parts may be missing.
-func makeDirs(path string) error {
+func MakeDirs(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
@@ -190,23 +190,23 @@ func makeDirs(path string) error {
 		return err
 	}
 	if parent := filepath.Dir(path); parent != path {
-		if err = makeDirs(parent); err != nil {
+		if err = MakeDirs(parent); err != nil {
 			return err
 		}
 	}
-	return makeDir(path)
+	return MakeDir(path)
 }
 
 // leftTemps lists what interrupted replacements have left among the segments.
-func leftTemps(dir string) ([]string, error) { return listOthers(dir, durable.IsTemp) }
+func LeftTemps(dir string) ([]string, error) { return listOthers(dir, durable.IsTemp) }
 
 // litter lists what is passed over among the segments.
-func litter(dir string) ([]string, error) {
+func Litter(dir string) ([]string, error) {
 	return listOthers(dir, func(name string) bool { return durable.Litter(name) && !durable.IsTemp(name) })
 }
 
 func listOthers(dir string, is func(string) bool) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(dir, journalDir))
+	entries, err := os.ReadDir(filepath.Join(dir, JournalDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -219,31 +219,31 @@ func listOthers(dir string, is func(string) bool) ([]string, error) {
 	return names, nil
 }
 
-func sameFile(a, b string) bool {
+func SameFile(a, b string) bool {
 	x, errX := os.Lstat(a)
 	y, errY := os.Lstat(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 // part is a stretch of a file that goes into a segment.
-type part struct {
-	path   string
-	base   string // of the file that it is taken from
-	copied bool
-	off, n int64
+type Part struct {
+	Path   string
+	Base   string // of the file that it is taken from
+	Copied bool
+	Off, N int64
 }
 
 // partsReader reads parts one behind the other.
-type partsReader struct {
-	parts []part
+type PartsReader struct {
+	Parts []Part
 	files map[string]*os.File
 }
 
-func (r *partsReader) file(path string) (*os.File, error) {
+func (r *PartsReader) file(path string) (*os.File, error) {
 	if f := r.files[path]; f != nil {
 		return f, nil
 	}
-	f, err := openRegular(path, os.O_RDONLY)
+	f, err := OpenRegular(path, os.O_RDONLY)
 	if err == nil {
 		if r.files == nil {
 			r.files = map[string]*os.File{}
@@ -254,22 +254,22 @@ func (r *partsReader) file(path string) (*os.File, error) {
 }
 
 // ReadAt implements [io.ReaderAt].
-func (r *partsReader) ReadAt(b []byte, off int64) (n int, err error) {
-	for i := range r.parts {
-		p := &r.parts[i]
-		if off >= p.n {
-			off -= p.n
+func (r *PartsReader) ReadAt(b []byte, off int64) (n int, err error) {
+	for i := range r.Parts {
+		p := &r.Parts[i]
+		if off >= p.N {
+			off -= p.N
 			continue
 		}
 		if n == len(b) {
 			return n, nil
 		}
-		f, err := r.file(p.path)
+		f, err := r.file(p.Path)
 		if err != nil {
 			return n, err
 		}
-		want := int(min(int64(len(b)-n), p.n-off))
-		got, err := readFull(f, b[n:n+want], p.off+off)
+		want := int(min(int64(len(b)-n), p.N-off))
+		got, err := ReadFull(f, b[n:n+want], p.Off+off)
 		n += got
 		if err == nil && got < want {
 			err = io.ErrUnexpectedEOF
@@ -286,7 +286,7 @@ func (r *partsReader) ReadAt(b []byte, off int64) (n int, err error) {
 }
 
 // Close implements [io.Closer].
-func (r *partsReader) Close() error {
+func (r *PartsReader) Close() error {
 	var errs []error
 	for _, f := range r.files {
 		errs = append(errs, f.Close())

@@ -1,4 +1,4 @@
-package journal
+package repair
 
 import (
 	"encoding/binary"
@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // sourceSuffix marks the second name that a repair gives a file of which it
@@ -40,8 +41,8 @@ type extent struct {
 	off     int64
 	end     int64
 	first   uint64
-	head    Head   // of the last record
-	opening []byte // the first frame, for its link to what stands before
+	head    segment.Head // of the last record
+	opening []byte       // the first frame, for its link to what stands before
 	synced  uint64
 	gone    bool // another history, shown to be the wrong one
 }
@@ -69,12 +70,12 @@ func (s *source) whole() bool {
 // indexDir finds every readable record of the files in the journal of dir. The
 // obstacles are what a repair cannot move: directories, links and devices.
 func indexDir(dir string, copied bool) (out []*source, obstacles []string, err error) {
-	entries, err := os.ReadDir(filepath.Join(dir, journalDir))
+	entries, err := os.ReadDir(filepath.Join(dir, segment.JournalDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
-	if misplaced(err) {
-		return nil, nil, noDirectory()
+	if segment.Misplaced(err) {
+		return nil, nil, segment.NoDirectory()
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("journal: list segments: %w", err)
@@ -89,11 +90,11 @@ func indexDir(dir string, copied bool) (out []*source, obstacles []string, err e
 			continue
 		}
 		if !e.Type().IsRegular() {
-			obstacles = append(obstacles, journalDir+"/"+base)
+			obstacles = append(obstacles, segment.JournalDir+"/"+base)
 			continue
 		}
-		s := &source{path: filepath.Join(dir, journalDir, base), name: journalDir + "/" + base, base: base, copied: copied}
-		if first, bad := parseSegmentName(base); bad == "" {
+		s := &source{path: filepath.Join(dir, segment.JournalDir, base), name: segment.JournalDir + "/" + base, base: base, copied: copied}
+		if first, bad := segment.ParseName(base); bad == "" {
 			s.named = first
 		}
 		out = append(out, s)
@@ -133,7 +134,7 @@ func indexAll(all []*source) error {
 // index finds the extents of a file: it reads frame after frame and, where one
 // cannot be accepted, looks for the next place where one begins.
 func (s *source) index() error {
-	f, err := openRegular(s.path, os.O_RDONLY)
+	f, err := segment.OpenRegular(s.path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -144,41 +145,41 @@ func (s *source) index() error {
 	}
 	s.size, s.end, s.extents = info.Size(), info.Size(), nil
 	var (
-		sc     = newScanner(f, s.size, 1)
-		search = searcher{r: f, size: s.size, budget: checksumLimit}
+		sc     = segment.NewScanner(f, s.size, 1)
+		search = searcher{r: f, size: s.size, budget: segment.ChecksumLimit}
 		x      *extent
 	)
-	for sc.off < s.size {
+	for sc.Off < s.size {
 		if x == nil {
-			seq, found, seqErr := search.next(&sc.off)
+			seq, found, seqErr := search.next(&sc.Off)
 			if seqErr != nil || !found {
 				return seqErr
 			}
-			sc.prev, sc.linked = Head{Seq: seq - 1}, false
+			sc.Prev, sc.Linked = segment.Head{Seq: seq - 1}, false
 		}
-		at := sc.off
-		var rec Record
-		err = sc.next(&rec)
-		bad, isFlaw := errors.AsType[*flaw](err)
+		at := sc.Off
+		var rec segment.Record
+		err = sc.Next(&rec)
+		bad, isFlaw := errors.AsType[*segment.Flaw](err)
 		switch {
-		case isFlaw && x != nil && !bad.torn:
+		case isFlaw && x != nil && !bad.Torn:
 			x = nil // whole, but not what follows: it begins an extent of its own
 			continue
 		case isFlaw:
 			x = nil
-			sc.off++
+			sc.Off++
 			continue
 		case errors.Is(err, io.EOF):
-			s.end = sc.off
+			s.end = sc.Off
 			return nil
 		case err != nil:
 			return err
 		}
 		if x == nil {
-			x = &extent{src: s, off: at, first: rec.Seq, opening: slices.Clone(sc.frame)}
+			x = &extent{src: s, off: at, first: rec.Seq, opening: slices.Clone(sc.Frame)}
 			s.extents = append(s.extents, x)
 		}
-		x.end, x.head = sc.off, sc.prev
+		x.end, x.head = sc.Off, sc.Prev
 		x.synced = max(x.synced, rec.Synced)
 	}
 	return nil
@@ -196,14 +197,14 @@ type searcher struct {
 // next moves off to the first whole frame at or behind it and returns its seq.
 func (s *searcher) next(off *int64) (seq uint64, found bool, err error) {
 	for *off < s.size && s.budget > 0 {
-		*off = nextContent(s.r, *off, s.size)
+		*off = segment.NextContent(s.r, *off, s.size)
 		b, err := s.window(*off)
 		if err != nil || len(b) == 0 {
 			return 0, false, err
 		}
 		stop := len(b)
 		if *off+int64(len(b)) < s.size {
-			stop -= MaxFrame + maxPrefix
+			stop -= segment.MaxFrame + segment.MaxPrefix
 		}
 		if stop <= 0 {
 			return 0, false, nil // the file became shorter meanwhile
@@ -222,16 +223,16 @@ func (s *searcher) next(off *int64) (seq uint64, found bool, err error) {
 // window returns the bytes from off on: all there are, or enough for a frame
 // that begins in the first block of them.
 func (s *searcher) window(off int64) ([]byte, error) {
-	const size = blockSize + MaxFrame + maxPrefix
+	const size = segment.BlockSize + segment.MaxFrame + segment.MaxPrefix
 	have := off - s.bufOff
-	if have >= 0 && have < int64(len(s.buf)) && (s.bufOff+int64(len(s.buf)) == s.size || have <= blockSize-1) {
+	if have >= 0 && have < int64(len(s.buf)) && (s.bufOff+int64(len(s.buf)) == s.size || have <= segment.BlockSize-1) {
 		return s.buf[have:], nil
 	}
 	n := int(min(size, s.size-off))
 	if cap(s.buf) < n {
 		s.buf = make([]byte, n)
 	}
-	got, err := readFull(s.r, s.buf[:n], off)
+	got, err := segment.ReadFull(s.r, s.buf[:n], off)
 	s.buf, s.bufOff = s.buf[:got], off
 	return s.buf, err
 }
@@ -239,19 +240,19 @@ func (s *searcher) window(off int64) ([]byte, error) {
 // frame reports whether an entry begins at the start of b. The cheap tests come
 // first; a length is read here without the words for what is wrong with it.
 func (s *searcher) frame(b []byte) (seq uint64, ok bool) {
-	length, n := binary.Uvarint(b[:min(maxPrefix, len(b))])
-	if n <= 0 || length < minFrame || length > MaxFrame || n+int(length) > len(b) || n > 1 && b[n-1] == 0 {
+	length, n := binary.Uvarint(b[:min(segment.MaxPrefix, len(b))])
+	if n <= 0 || length < segment.MinFrame || length > segment.MaxFrame || n+int(length) > len(b) || n > 1 && b[n-1] == 0 {
 		return 0, false
 	}
 	frame := b[n : n+int(length)]
-	if frame[atVersion] != formatVersion || frame[atReserved] != 0 || frame[atReserved+1] != 0 {
+	if frame[segment.AtVersion] != segment.FormatVersion || frame[segment.AtReserved] != 0 || frame[segment.AtReserved+1] != 0 {
 		return 0, false
 	}
 	if s.budget -= int64(length); s.budget < 0 {
 		return 0, false
 	}
-	var rec Record
-	if bad, _ := decodeFrame(frame, &rec); bad != "" || rec.Seq == 0 || rec.Seq == math.MaxUint64 {
+	var rec segment.Record
+	if bad, _ := segment.DecodeFrame(frame, &rec); bad != "" || rec.Seq == 0 || rec.Seq == math.MaxUint64 {
 		return 0, false
 	}
 	return rec.Seq, true
@@ -259,43 +260,43 @@ func (s *searcher) frame(b []byte) (seq uint64, ok bool) {
 
 // headAt returns the head of a record of the extent and the offset behind it.
 // The record before the first one has its seq alone.
-func (x *extent) headAt(seq uint64) (h Head, end int64, err error) {
+func (x *extent) headAt(seq uint64) (h segment.Head, end int64, err error) {
 	switch {
 	case seq == x.head.Seq:
 		return x.head, x.end, nil
 	case seq < x.first:
-		return Head{Seq: x.first - 1}, x.off, nil
+		return segment.Head{Seq: x.first - 1}, x.off, nil
 	}
-	f, err := openRegular(x.src.path, os.O_RDONLY)
+	f, err := segment.OpenRegular(x.src.path, os.O_RDONLY)
 	if err != nil {
 		return h, 0, fmt.Errorf("journal: open %s: %w", x.src.path, err)
 	}
 	defer func() { _ = f.Close() }()
-	s := newScanner(f, x.end, x.first)
-	s.off, s.trusted = x.off, math.MaxUint64 // its links were verified by index
-	var rec Record
-	for s.prev.Seq < seq {
-		if err = s.next(&rec); err != nil {
+	s := segment.NewScanner(f, x.end, x.first)
+	s.Off, s.Trusted = x.off, math.MaxUint64 // its links were verified by index
+	var rec segment.Record
+	for s.Prev.Seq < seq {
+		if err = s.Next(&rec); err != nil {
 			return h, 0, fmt.Errorf("journal: read %s again: %w", x.src.path, err)
 		}
 	}
-	return s.prev, s.off, nil
+	return s.Prev, s.Off, nil
 }
 
 // joins reports whether the extent goes on behind a record, and from which
 // offset: its first record continues the chain, or it holds that very record.
-func (x *extent) joins(prev *Head) (off int64, ok bool, err error) {
+func (x *extent) joins(prev *segment.Head) (off int64, ok bool, err error) {
 	want := prev.Seq + 1
 	switch {
 	case x.gone || want < x.first || want > x.head.Seq:
 		return 0, false, nil
 	case want == x.first:
 		var (
-			rec Record
-			c   chainer
+			rec segment.Record
+			c   segment.Chainer
 		)
-		bad, _ := decodeFrame(x.opening, &rec)
-		return x.off, bad == "" && c.follows(prev, &rec, x.opening) == "", nil
+		bad, _ := segment.DecodeFrame(x.opening, &rec)
+		return x.off, bad == "" && c.Follows(prev, &rec, x.opening) == "", nil
 	}
 	h, end, err := x.headAt(prev.Seq)
 	return end, err == nil && h.Chain == prev.Chain, err

@@ -1,4 +1,4 @@
-package journal
+package segment
 
 import (
 	"crypto/aes"
@@ -73,116 +73,116 @@ func (r *Record) SealedUnder() (id keyring.ID, ok bool) {
 // and what is authenticated with it, which is the header and everything before
 // the record.
 type binding struct {
-	nonce [12]byte
-	with  [atChain - atVersion + 32]byte
+	Nonce [12]byte
+	With  [atChain - AtVersion + 32]byte
 }
 
-func (b *binding) to(header []byte, prev *[32]byte) {
-	copy(b.nonce[:], header[atSeq:atSynced])
-	n := copy(b.with[:], header[atVersion:atChain])
-	copy(b.with[n:], prev[:])
+func (b *binding) To(header []byte, prev *[32]byte) {
+	copy(b.Nonce[:], header[atSeq:atSynced])
+	n := copy(b.With[:], header[AtVersion:atChain])
+	copy(b.With[n:], prev[:])
 }
 
 // sealer encrypts the records of one journal value. Like the encoder, it belongs
 // to the goroutine that fills batches.
-type sealer struct {
-	keys *keyring.Ring // nil: nothing is encrypted
-	salt func([]byte) error
-	head sealHead
-	aead cipher.AEAD // nil before the first record
+type Sealer struct {
+	Keys *keyring.Ring // nil: nothing is encrypted
+	Salt func([]byte) error
+	Head sealHead
+	Aead cipher.AEAD // nil before the first record
 	binding
 }
 
-func randomSalt(b []byte) error {
+func RandomSalt(b []byte) error {
 	_, err := rand.Read(b)
 	return err
 }
 
 // ready follows the ring: a new current key gets a new salt.
-func (s *sealer) ready() error {
-	id := s.keys.Current()
-	if s.aead != nil && s.head.id() == id {
+func (s *Sealer) Ready() error {
+	id := s.Keys.Current()
+	if s.Aead != nil && s.Head.id() == id {
 		return nil
 	}
 	var head sealHead
 	copy(head[:], id[:])
-	if err := s.salt(head[sealIDSize:]); err != nil {
+	if err := s.Salt(head[sealIDSize:]); err != nil {
 		return fmt.Errorf("journal: make salt: %w", err)
 	}
-	aead, err := head.cipher(s.keys)
+	aead, err := head.cipher(s.Keys)
 	if err != nil {
 		return err
 	}
-	s.head, s.aead = head, aead
+	s.Head, s.Aead = head, aead
 	return nil
 }
 
 // vault keeps the ciphers of a reader. It is safe for concurrent use; a nil one
 // has no keys.
-type vault struct {
+type Vault struct {
 	keys    *keyring.Ring
 	mu      sync.Mutex
-	ciphers map[sealHead]cipher.AEAD // guarded by mu
+	Ciphers map[sealHead]cipher.AEAD // guarded by mu
 }
 
-func newVault(keys *keyring.Ring) *vault {
-	return &vault{keys: keys, ciphers: make(map[sealHead]cipher.AEAD)}
+func NewVault(keys *keyring.Ring) *Vault {
+	return &Vault{keys: keys, Ciphers: make(map[sealHead]cipher.AEAD)}
 }
 
-func (v *vault) cipher(h sealHead) (cipher.AEAD, error) {
+func (v *Vault) cipher(h sealHead) (cipher.AEAD, error) {
 	if v == nil {
 		return h.cipher(nil)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if c, ok := v.ciphers[h]; ok {
+	if c, ok := v.Ciphers[h]; ok {
 		return c, nil
 	}
 	c, err := h.cipher(v.keys)
 	if err != nil {
 		return nil, err
 	}
-	if len(v.ciphers) >= maxCiphers {
-		clear(v.ciphers) // to make one again takes microseconds
+	if len(v.Ciphers) >= maxCiphers {
+		clear(v.Ciphers) // to make one again takes microseconds
 	}
-	v.ciphers[h] = c
+	v.Ciphers[h] = c
 	return c, nil
 }
 
 // opener decrypts records, one after the other.
-type opener struct {
-	vault  *vault
-	stored bool // leave everything as it is stored
-	sealed bool // the record before was encrypted, see follow
+type Opener struct {
+	Vault  *Vault
+	Stored bool // leave everything as it is stored
+	Sealed bool // the record before was encrypted, see follow
 	head   sealHead
 	aead   cipher.AEAD // of head; nil before the first record
-	header [headerSize]byte
+	header [HeaderSize]byte
 	room   []byte
 	binding
 }
 
 // open decrypts a record that stands behind prev, in the segment that begins with
 // first; any other it leaves alone.
-func (o *opener) open(rec *Record, prev *[32]byte, first uint64) error {
-	if rec.Flags&Encrypted == 0 || o.stored || rec.stored != nil {
+func (o *Opener) Open(rec *Record, prev *[32]byte, first uint64) error {
+	if rec.Flags&Encrypted == 0 || o.Stored || rec.stored != nil {
 		return nil
 	}
 	if h := sealedUnder(rec.Payload); o.aead == nil || o.head != h {
-		aead, err := o.vault.cipher(h)
+		aead, err := o.Vault.cipher(h)
 		if err != nil {
 			return fmt.Errorf("journal: read seq %d: %w", rec.Seq, err)
 		}
 		o.head, o.aead = h, aead
 	}
 	putHeader(&o.header, rec)
-	o.to(o.header[:], prev)
+	o.To(o.header[:], prev)
 	n := len(rec.Payload) - sealSize
 	if len(o.room) < n {
 		o.room = make([]byte, max(n, openRoom))
 	}
-	plain, err := o.aead.Open(o.room[:0:n], o.nonce[:], rec.Payload[sealHeadSize:], o.with[:])
+	plain, err := o.aead.Open(o.room[:0:n], o.Nonce[:], rec.Payload[sealHeadSize:], o.With[:])
 	if err != nil {
-		return tampered(segmentPath(first), rec.Seq, o.head.id())
+		return tampered(Path(first), rec.Seq, o.head.id())
 	}
 	o.room = o.room[n:]
 	rec.Payload, rec.stored = plain, rec.Payload
@@ -191,12 +191,12 @@ func (o *opener) open(rec *Record, prev *[32]byte, first uint64) error {
 
 // follow takes note of a record that comes next to the one before, and refuses a
 // plain one behind an encrypted one: no writer of ours goes back.
-func (o *opener) follow(rec *Record, first uint64) error {
+func (o *Opener) Follow(rec *Record, first uint64) error {
 	sealed := rec.Flags&Encrypted != 0
-	if o.sealed && !sealed && !o.stored {
-		return &TamperError{File: segmentPath(first), Seq: rec.Seq, Reason: plainBehind}
+	if o.Sealed && !sealed && !o.Stored {
+		return &TamperError{File: Path(first), Seq: rec.Seq, Reason: plainBehind}
 	}
-	o.sealed = sealed
+	o.Sealed = sealed
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package journal
+package segment
 
 import (
 	"crypto/sha256"
@@ -13,19 +13,19 @@ const (
 	MaxFrame = 1 << 20
 	// MaxPayload is the longest payload that [Batch.Append] takes, encrypted or
 	// not: a ledger may be encrypted from any record on.
-	MaxPayload = MaxFrame - headerSize - sealSize
+	MaxPayload = MaxFrame - HeaderSize - sealSize
 
-	formatVersion = 1
-	headerSize    = 72
-	minFrame      = headerSize + 1 // a payload is never empty
-	maxPrefix     = 3              // bytes of the longest length before a frame
+	FormatVersion = 1
+	HeaderSize    = 72
+	MinFrame      = HeaderSize + 1 // a payload is never empty
+	MaxPrefix     = 3              // bytes of the longest length before a frame
 )
 
 // Offsets inside a frame; the package comment draws them.
 const (
-	atVersion  = 4
+	AtVersion  = 4
 	atFlags    = 5
-	atReserved = 6
+	AtReserved = 6
 	atSeq      = 8
 	atSynced   = 16
 	atEpoch    = 24
@@ -75,62 +75,62 @@ func (r *Record) Head() Head { return Head{Seq: r.Seq, Epoch: r.Epoch, Chain: r.
 // recognises and computes with the processor's own instruction.
 func crcTable() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-func checksum(b []byte) uint32 { return crc32.Checksum(b, crcTable()) }
+func Checksum(b []byte) uint32 { return crc32.Checksum(b, crcTable()) }
 
 // chainer computes chain values; its scratch makes one contiguous input of the
 // three parts, which is faster than three writes into a hash.
-type chainer struct{ scratch []byte }
+type Chainer struct{ scratch []byte }
 
 // link returns the chain value of frame behind prev: the previous chain value,
 // the header between checksum and chain, the payload.
-func (c *chainer) link(prev *[32]byte, frame []byte) [32]byte {
+func (c *Chainer) link(prev *[32]byte, frame []byte) [32]byte {
 	c.scratch = append(c.scratch[:0], prev[:]...)
-	c.scratch = append(c.scratch, frame[atVersion:atChain]...)
-	c.scratch = append(c.scratch, frame[headerSize:]...)
+	c.scratch = append(c.scratch, frame[AtVersion:atChain]...)
+	c.scratch = append(c.scratch, frame[HeaderSize:]...)
 	return sha256.Sum256(c.scratch)
 }
 
 // appendFrame appends the frame of r to dst and sets r.Chain. The payload, as it
 // is to be stored, must have been checked.
-func (c *chainer) appendFrame(dst []byte, r *Record, prev *[32]byte) []byte {
+func (c *Chainer) AppendFrame(dst []byte, r *Record, prev *[32]byte) []byte {
 	start := len(dst)
-	dst = appendHeader(dst, r)
+	dst = AppendHeader(dst, r)
 	dst = append(dst, r.Payload...)
-	c.finish(dst[start:], r, prev)
+	c.Finish(dst[start:], r, prev)
 	return dst
 }
 
 // appendHeader appends a header that has neither chain value nor checksum yet.
-func appendHeader(dst []byte, r *Record) []byte {
-	var h [headerSize]byte
+func AppendHeader(dst []byte, r *Record) []byte {
+	var h [HeaderSize]byte
 	putHeader(&h, r)
 	return append(dst, h[:]...)
 }
 
 // finish sets the chain value and the checksum of a frame, and r.Chain.
-func (c *chainer) finish(frame []byte, r *Record, prev *[32]byte) {
+func (c *Chainer) Finish(frame []byte, r *Record, prev *[32]byte) {
 	r.Chain = c.link(prev, frame)
 	copy(frame[atChain:], r.Chain[:])
-	binary.LittleEndian.PutUint32(frame, checksum(frame[atVersion:]))
+	binary.LittleEndian.PutUint32(frame, Checksum(frame[AtVersion:]))
 }
 
 // decodeFrame reads a frame of a checked length into r, whose payload stays a
 // part of frame. The reason is empty when the frame is good. A sound frame has
 // a good checksum, so that no torn write can have made what is wrong with it.
-func decodeFrame(frame []byte, r *Record) (reason string, sound bool) {
-	if binary.LittleEndian.Uint32(frame) != checksum(frame[atVersion:]) {
+func DecodeFrame(frame []byte, r *Record) (reason string, sound bool) {
+	if binary.LittleEndian.Uint32(frame) != Checksum(frame[AtVersion:]) {
 		return "checksum does not fit", false
 	}
-	if v := frame[atVersion]; v != formatVersion {
-		return fmt.Sprintf("frame of format version %d, this build knows version %d", v, formatVersion), true
+	if v := frame[AtVersion]; v != FormatVersion {
+		return fmt.Sprintf("frame of format version %d, this build knows version %d", v, FormatVersion), true
 	}
 	if f := Flags(frame[atFlags]); f&^allFlags != 0 {
 		return fmt.Sprintf("unknown flags %#x", byte(f)), true
 	}
-	if frame[atReserved] != 0 || frame[atReserved+1] != 0 {
+	if frame[AtReserved] != 0 || frame[AtReserved+1] != 0 {
 		return "reserved bytes are not zero", true
 	}
-	if Flags(frame[atFlags])&Encrypted != 0 && len(frame) < minFrame+sealSize {
+	if Flags(frame[atFlags])&Encrypted != 0 && len(frame) < MinFrame+sealSize {
 		return "too short to be encrypted", true
 	}
 	r.Flags = Flags(frame[atFlags])
@@ -138,8 +138,8 @@ func decodeFrame(frame []byte, r *Record) (reason string, sound bool) {
 	r.Synced = binary.LittleEndian.Uint64(frame[atSynced:])
 	r.Epoch = binary.LittleEndian.Uint64(frame[atEpoch:])
 	r.Time = int64(binary.LittleEndian.Uint64(frame[atTime:])) //nolint:gosec // a bit pattern, written the same way
-	r.Chain = [32]byte(frame[atChain:headerSize])
-	r.Payload = frame[headerSize:len(frame):len(frame)]
+	r.Chain = [32]byte(frame[atChain:HeaderSize])
+	r.Payload = frame[HeaderSize:len(frame):len(frame)]
 	if r.Synced >= r.Seq {
 		return fmt.Sprintf("seq %d says that seq %d was durable before it", r.Seq, r.Synced), true
 	}
@@ -147,7 +147,7 @@ func decodeFrame(frame []byte, r *Record) (reason string, sound bool) {
 }
 
 // follows says why r, which is in frame, cannot stand behind prev, or nothing.
-func (c *chainer) follows(prev *Head, r *Record, frame []byte) string {
+func (c *Chainer) Follows(prev *Head, r *Record, frame []byte) string {
 	if bad := ordered(prev, r); bad != "" {
 		return bad
 	}
@@ -170,13 +170,13 @@ func ordered(prev *Head, r *Record) string {
 	return ""
 }
 
-const zerosHere = "zero bytes where a record should begin"
+const ZerosHere = "zero bytes where a record should begin"
 
 // prefixLength reads the length before a frame: a minimal uvarint of at most
 // three bytes between minFrame and MaxFrame. b may be shorter when the file
 // ends there.
 func prefixLength(b []byte) (n, length int, reason string) {
-	for n < len(b) && n < maxPrefix {
+	for n < len(b) && n < MaxPrefix {
 		c := b[n]
 		length |= int(c&0x7f) << (7 * n)
 		n++
@@ -185,21 +185,21 @@ func prefixLength(b []byte) (n, length int, reason string) {
 		}
 		switch {
 		case c == 0 && n == 1:
-			return n, 0, zerosHere
+			return n, 0, ZerosHere
 		case c == 0:
 			return n, 0, "length is not in its shortest form"
-		case length < minFrame || length > MaxFrame:
+		case length < MinFrame || length > MaxFrame:
 			return n, 0, fmt.Sprintf("length %d is out of range", length)
 		}
 		return n, length, ""
 	}
-	if n == maxPrefix {
+	if n == MaxPrefix {
 		return n, 0, "length is out of range"
 	}
 	return n, 0, "the file ends inside a length"
 }
 
-func prefixSize(length int) int {
+func PrefixSize(length int) int {
 	n := 1
 	for length >= 0x80 {
 		length >>= 7
@@ -210,18 +210,18 @@ func prefixSize(length int) int {
 
 // Follows reports whether the record continues a chain value.
 func (r *Record) Follows(prev [32]byte) bool {
-	var c chainer
+	var c Chainer
 	again := *r
 	if r.stored != nil {
 		again.Payload = r.stored
 	}
-	c.appendFrame(nil, &again, &prev)
+	c.AppendFrame(nil, &again, &prev)
 	return again.Chain == r.Chain
 }
 
 // putHeader writes the header of r without chain value and checksum.
-func putHeader(h *[headerSize]byte, r *Record) {
-	h[atVersion] = formatVersion
+func putHeader(h *[HeaderSize]byte, r *Record) {
+	h[AtVersion] = FormatVersion
 	h[atFlags] = byte(r.Flags)
 	binary.LittleEndian.PutUint64(h[atSeq:], r.Seq)
 	binary.LittleEndian.PutUint64(h[atSynced:], r.Synced)

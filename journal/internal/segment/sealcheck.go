@@ -1,4 +1,4 @@
-package journal
+package segment
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ type sealedPlace struct {
 }
 
 // note takes in the record that s has read from offset at.
-func (x *seals) note(rec *Record, at int64, s *scanner) {
+func (x *seals) note(rec *Record, at int64, s *Scanner) {
 	if rec.Flags&Encrypted == 0 {
 		if x.plain == 0 {
 			x.plain = rec.Seq
@@ -35,7 +35,7 @@ func (x *seals) note(rec *Record, at int64, s *scanner) {
 		}
 		return
 	}
-	place := sealedPlace{seq: rec.Seq, at: at, end: s.off, prev: s.before, known: s.beforeKnown}
+	place := sealedPlace{seq: rec.Seq, at: at, end: s.Off, prev: s.Before, known: s.BeforeKnown}
 	if x.last = place; x.first.seq == 0 {
 		x.first = place
 	}
@@ -46,10 +46,10 @@ func (x *seals) note(rec *Record, at int64, s *scanner) {
 }
 
 // keysUsed returns the ids of all keys that whole records name, oldest first.
-func (s *survey) keysUsed() []keyring.ID {
+func (s *Survey) KeysUsed() []keyring.ID {
 	var out []keyring.ID
-	for i := range s.segs {
-		for _, id := range s.segs[i].seals.keys {
+	for i := range s.Segs {
+		for _, id := range s.Segs[i].seals.keys {
 			if !slices.Contains(out, id) {
 				out = append(out, id)
 			}
@@ -64,21 +64,21 @@ func (s *survey) keysUsed() []keyring.ID {
 // authenticate, so that neither a wrong key nor a rewritten history is taken for
 // a tail to be cut. A journal that has an encrypted record never goes back to
 // plain ones, so that one behind it is somebody else's.
-func (s *survey) authenticate(keys *keyring.Ring) error {
-	for _, id := range s.keysUsed() {
+func (s *Survey) Authenticate(keys *keyring.Ring) error {
+	for _, id := range s.KeysUsed() {
 		if err := keys.Has(id); err != nil {
 			return fmt.Errorf("journal: open: %w", err)
 		}
 	}
-	v := newVault(keys)
+	v := NewVault(keys)
 	first, last := -1, -1
-	for i := range s.segs {
-		x := &s.segs[i].seals
+	for i := range s.Segs {
+		x := &s.Segs[i].seals
 		if bare := x.bare; bare != 0 || first >= 0 && x.plain != 0 {
 			if first >= 0 && x.plain != 0 {
 				bare = x.plain
 			}
-			return &TamperError{File: s.segs[i].name(), Seq: bare, Reason: plainBehind}
+			return &TamperError{File: s.Segs[i].Name(), Seq: bare, Reason: plainBehind}
 		}
 		if x.first.seq == 0 {
 			continue
@@ -90,38 +90,38 @@ func (s *survey) authenticate(keys *keyring.Ring) error {
 	if first < 0 {
 		return nil
 	}
-	if err := s.authenticateAt(v, first, &s.segs[first].seals.first); err != nil {
+	if err := s.authenticateAt(v, first, &s.Segs[first].seals.first); err != nil {
 		return err
 	}
-	return s.authenticateAt(v, last, &s.segs[last].seals.last)
+	return s.authenticateAt(v, last, &s.Segs[last].seals.last)
 }
 
-func (s *survey) authenticateAt(v *vault, i int, p *sealedPlace) error {
+func (s *Survey) authenticateAt(v *Vault, i int, p *sealedPlace) error {
 	prev, known := p.prev, p.known
 	switch {
 	case known:
 	case i > 0:
-		prev, known = s.segs[i-1].head.Chain, true
+		prev, known = s.Segs[i-1].Head.Chain, true
 	default:
 		var before Head
-		before, known = s.mark.before(s.segs[i].first)
+		before, known = s.Mark.Before(s.Segs[i].First)
 		prev = before.Chain
 	}
 	if !known {
 		return nil // TrustJournal: the record before it is not known
 	}
-	seg := &s.segs[i]
-	f, err := openRegular(seg.path, os.O_RDONLY)
+	seg := &s.Segs[i]
+	f, err := OpenRegular(seg.Path, os.O_RDONLY)
 	if err != nil {
-		return fmt.Errorf("journal: open %s: %w", seg.name(), err)
+		return fmt.Errorf("journal: open %s: %w", seg.Name(), err)
 	}
 	defer func() { _ = f.Close() }()
-	sc := newScanner(f, p.end, p.seq)
-	sc.off = p.at
+	sc := NewScanner(f, p.end, p.seq)
+	sc.Off = p.at
 	var rec Record
-	if err = sc.next(&rec); err != nil {
-		return fmt.Errorf("journal: read %s: %w", seg.name(), err)
+	if err = sc.Next(&rec); err != nil {
+		return fmt.Errorf("journal: read %s: %w", seg.Name(), err)
 	}
-	o := opener{vault: v}
-	return o.open(&rec, &prev, seg.first)
+	o := Opener{Vault: v}
+	return o.Open(&rec, &prev, seg.First)
 }

@@ -1,4 +1,4 @@
-package journal
+package segment
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 // nextContent returns the first offset from off on that may hold something
 // else than the zeros of a hole, so that a sparse file of a terabyte is looked
 // through in no time. Without an answer it is off.
-func nextContent(r io.ReaderAt, off, size int64) int64 {
+func NextContent(r io.ReaderAt, off, size int64) int64 {
 	f, ok := r.(*os.File)
 	if !ok {
 		return off

@@ -1,4 +1,4 @@
-package journal
+package segment
 
 import "time"
 
@@ -11,21 +11,21 @@ const maxGap = 24 * time.Hour
 // counts nothing. A clock that jumps ahead makes such a gap, and so ages nothing; a
 // weekend makes one as well, and what was before it is kept a weekend longer. The
 // sum begins at the first record kept.
-type lapse struct {
+type Lapse struct {
 	some       bool
 	began      int64         // record time of its first record
 	last       int64         // and of its last, or of the one before where it has none
 	since      bool          // last is set
-	from, upTo time.Duration // the sum at its first record, and at its last
+	from, UpTo time.Duration // the sum at its first record, and at its last
 }
 
 // add takes in the record time of the segment's next record.
-func (p *lapse) add(at int64) {
+func (p *Lapse) Add(at int64) {
 	if p.since {
-		p.upTo += gap(p.last, at)
+		p.UpTo += gap(p.last, at)
 	}
 	if !p.some {
-		p.some, p.began, p.from = true, at, p.upTo
+		p.some, p.began, p.from = true, at, p.UpTo
 	}
 	p.last, p.since = at, true
 }
@@ -38,24 +38,24 @@ func gap(before, at int64) time.Duration {
 }
 
 // following is the place of the segment after it, which has no record yet.
-func (p *lapse) following() lapse {
-	return lapse{last: p.last, since: p.since, from: p.upTo, upTo: p.upTo}
+func (p *Lapse) Following() Lapse {
+	return Lapse{last: p.last, since: p.since, from: p.UpTo, UpTo: p.UpTo}
 }
 
 // behind moves a place that begins with 0 behind another one.
-func (p *lapse) behind(before *lapse) {
+func (p *Lapse) Behind(before *Lapse) {
 	if !p.some {
-		*p = before.following()
+		*p = before.Following()
 		return
 	}
-	from := before.upTo
+	from := before.UpTo
 	if before.since {
 		from += gap(before.last, p.began)
 	}
-	p.from, p.upTo = p.from+from, p.upTo+from
+	p.from, p.UpTo = p.from+from, p.UpTo+from
 }
 
 // at is the latest place that a record of the segment with this time can have.
-func (p *lapse) at(t int64) time.Duration {
-	return min(p.upTo, p.from+time.Duration(max(0, t-p.began)))
+func (p *Lapse) At(t int64) time.Duration {
+	return min(p.UpTo, p.from+time.Duration(max(0, t-p.began)))
 }

@@ -1,4 +1,4 @@
-package journal
+package segment
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	lockName = "LOCK"
+	LockName = "LOCK"
 	maxLock  = 4096
 )
 
@@ -30,19 +30,19 @@ type Holder struct {
 // lock is the claim on the ledger's directory, with LOCK for its file. The kernel
 // releases it when the process ends in whatever way, so that a file left behind is
 // no obstacle.
-type lock struct {
+type Lock struct {
 	*claim.Claim
 
-	holder Holder
+	Holder Holder
 }
 
 // takeLock takes the lock or says who has it.
-func takeLock(dir string, h Holder) (*lock, error) {
-	c, err := claim.Take(dir, lockName)
+func TakeLock(dir string, h Holder) (*Lock, error) {
+	c, err := claim.Take(dir, LockName)
 	switch {
-	case misplaced(err):
+	case Misplaced(err):
 		return nil, &DamageError{
-			File: lockName, Reason: "not a regular file", Remedy: remedy.Remedy{Kind: remedy.MoveAway},
+			File: LockName, Reason: "not a regular file", Remedy: remedy.Remedy{Kind: remedy.MoveAway},
 		}
 	case errors.Is(err, claim.ErrHeld):
 		held, _ := ReadHolder(dir)
@@ -50,18 +50,18 @@ func takeLock(dir string, h Holder) (*lock, error) {
 	case err != nil:
 		return nil, fmt.Errorf("journal: lock %s: %w", dir, err)
 	}
-	l := &lock{Claim: c, holder: h}
-	if err = l.write(); err != nil {
+	l := &Lock{Claim: c, Holder: h}
+	if err = l.Write(); err != nil {
 		_ = c.Release() // nothing was done under it
-		return nil, fmt.Errorf("journal: write %s: %w", lockName, err)
+		return nil, fmt.Errorf("journal: write %s: %w", LockName, err)
 	}
 	return l, nil
 }
 
 // write puts the holder into the file: the new text first, then the cut, so
 // that whoever reads meanwhile finds one whole value in front.
-func (l *lock) write() error {
-	b, err := json.Marshal(l.holder)
+func (l *Lock) Write() error {
+	b, err := json.Marshal(l.Holder)
 	if err != nil {
 		return err
 	}
@@ -73,24 +73,24 @@ func (l *lock) write() error {
 }
 
 // release gives the directory free.
-func (l *lock) release() error {
+func (l *Lock) Release() error {
 	_ = l.File().Truncate(0) // the lock counts, not the text
-	return l.Release()
+	return l.Claim.Release()
 }
 
 func readHolder(f *os.File) Holder {
 	b := make([]byte, maxLock)
-	n, err := readFull(f, b, 0)
+	n, err := ReadFull(f, b, 0)
 	if err != nil {
 		return Holder{}
 	}
-	return parseHolder(b[:n])
+	return ParseHolder(b[:n])
 }
 
 // parseHolder reads the text of LOCK, which anything may have been written
 // into: what is no holder is nobody, and what is not printable is not shown to
 // a terminal.
-func parseHolder(b []byte) Holder {
+func ParseHolder(b []byte) Holder {
 	var h Holder
 	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&h); err != nil {
 		return Holder{}
@@ -105,7 +105,7 @@ func parseHolder(b []byte) Holder {
 // ReadHolder reports whether the ledger in dir is held now, and by whom. It
 // never waits and creates nothing.
 func ReadHolder(dir string) (h Holder, held bool) {
-	held = claim.Held(dir, lockName, func(f *os.File) { h = readHolder(f) })
+	held = claim.Held(dir, LockName, func(f *os.File) { h = readHolder(f) })
 	return h, held
 }
 

@@ -1,9 +1,11 @@
-package journal
+package repair
 
 import (
 	"cmp"
 	"path/filepath"
 	"slices"
+
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // rebuiltSegment is the size from which on a segment that is made anew from
@@ -13,14 +15,14 @@ const rebuiltSegment = 4 << 20
 // target is a segment as a repair would have it.
 type target struct {
 	first uint64
-	parts []part
+	parts []segment.Part
 	keep  bool  // it is on disk as it should be
 	bytes int64 // of the file that is kept, with its padding
 }
 
 func (t *target) size() (n int64) {
 	for i := range t.parts {
-		n += t.parts[i].n
+		n += t.parts[i].N
 	}
 	return n
 }
@@ -30,12 +32,12 @@ func (t *target) add(src *source, off, end int64) {
 		return
 	}
 	if n := len(t.parts); n > 0 {
-		if last := &t.parts[n-1]; last.path == src.path && last.off+last.n == off {
-			last.n += end - off
+		if last := &t.parts[n-1]; last.Path == src.path && last.Off+last.N == off {
+			last.N += end - off
 			return
 		}
 	}
-	t.parts = append(t.parts, part{path: src.path, base: src.base, copied: src.copied, off: off, n: end - off})
+	t.parts = append(t.parts, segment.Part{Path: src.path, Base: src.base, Copied: src.copied, Off: off, N: end - off})
 }
 
 // layer turns pieces into segments. It keeps the borders of the files that are
@@ -271,7 +273,7 @@ func (x *extent) border(from uint64, behind int64) (seq uint64, end int64, err e
 // finish adds a segment to the outcome.
 func (l *layer) finish(t *target, file *source) {
 	t.keep = file != nil && (len(t.parts) == 0 && file.size == 0 ||
-		len(t.parts) == 1 && t.parts[0].path == file.path && t.parts[0].off == 0 && t.parts[0].n == file.end)
+		len(t.parts) == 1 && t.parts[0].Path == file.path && t.parts[0].Off == 0 && t.parts[0].N == file.end)
 	if t.keep {
 		t.bytes = file.size
 	}
@@ -281,10 +283,10 @@ func (l *layer) finish(t *target, file *source) {
 }
 
 // segment is a target as the survey takes it.
-func (t *target) segment(dir string) segmentFile {
-	f := segmentFile{first: t.first, path: filepath.Join(dir, journalDir, segmentBase(t.first)), size: t.size(), parts: t.parts}
+func (t *target) segment(dir string) segment.File {
+	f := segment.File{First: t.first, Path: filepath.Join(dir, segment.JournalDir, segment.Name(t.first)), Size: t.size(), Parts: t.parts}
 	if t.keep {
-		f.parts, f.size = nil, t.bytes
+		f.Parts, f.Size = nil, t.bytes
 	}
 	return f
 }

@@ -1,16 +1,18 @@
-package journal
+package repair
 
 import (
 	"cmp"
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // witness is a record of which seq and chain value are known from outside the
 // segments.
 type witness struct {
-	head Head
+	head segment.Head
 	by   string
 }
 
@@ -30,7 +32,7 @@ func (p *piece) copied() bool { return p.x.src.copied }
 // continue it in turn.
 type stitcher struct {
 	first     uint64
-	base      Head
+	base      segment.Head
 	based     bool // all of base is known
 	own       bool // by this ledger's MARK
 	local     []*extent
@@ -86,7 +88,7 @@ func (s *stitcher) run() error {
 
 // next finds the piece behind prev: our own, else the copy's up to where our own
 // begin again, else our own behind a gap. Its end is still to be found.
-func (s *stitcher) next(prev *Head, known bool) (p piece, err error) {
+func (s *stitcher) next(prev *segment.Head, known bool) (p piece, err error) {
 	p = piece{from: prev.Seq + 1, linked: true}
 	if known {
 		if p.x, p.off, err = s.join(s.local, prev); p.x != nil || err != nil {
@@ -112,7 +114,7 @@ func (s *stitcher) next(prev *Head, known bool) (p piece, err error) {
 
 // forks holds a run of our own against all that the copy has beside it and that
 // continues the same record. again says that our own was shown to be wrong.
-func (s *stitcher) forks(p *piece, before *Head) (again bool, err error) {
+func (s *stitcher) forks(p *piece, before *segment.Head) (again bool, err error) {
 	for _, c := range s.copied {
 		if c.head.Seq < p.from || c.first > p.to {
 			continue
@@ -140,7 +142,7 @@ func (s *stitcher) forks(p *piece, before *Head) (again bool, err error) {
 }
 
 // join returns the extent that goes furthest behind prev, and from where in it.
-func (s *stitcher) join(all []*extent, prev *Head) (best *extent, at int64, err error) {
+func (s *stitcher) join(all []*extent, prev *segment.Head) (best *extent, at int64, err error) {
 	for _, x := range all {
 		if x.first > prev.Seq+1 {
 			break
@@ -324,7 +326,7 @@ func (s *stitcher) contradicted(p *piece, confirmed uint64) error {
 }
 
 // at returns the head of a record that was laid.
-func (s *stitcher) at(seq uint64) (h Head, ok bool, err error) {
+func (s *stitcher) at(seq uint64) (h segment.Head, ok bool, err error) {
 	for i := range s.pieces {
 		if p := &s.pieces[i]; p.from <= seq && seq <= p.to {
 			h, _, err = p.x.headAt(seq)

@@ -1,4 +1,4 @@
-package journal
+package repair
 
 import (
 	"cmp"
@@ -12,10 +12,11 @@ import (
 	"slices"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // weigh says what giving up would take, and refuses to give up what need not be.
-func (w *work) weigh(p *RepairPlan) error {
+func (w *work) weigh(p *Plan) error {
 	if len(w.stays) == 0 {
 		return nil
 	}
@@ -25,7 +26,7 @@ func (w *work) weigh(p *RepairPlan) error {
 	}
 	from := w.o.AcceptLossFrom
 	if from == 0 && w.giving {
-		from = w.mark.last + 1
+		from = w.mark.Last + 1
 	}
 	loss := &Loss{From: keep.Seq + 1, Least: keep.Seq + 1, Before: keep}
 	p.Loss = loss
@@ -45,9 +46,9 @@ func (w *work) weigh(p *RepairPlan) error {
 		loss.Epoch = max(loss.Epoch, x.head.Epoch)
 	}
 	loss.To = max(loss.To, next-1)
-	switch loss.Epoch = max(loss.Epoch, w.mark.epoch); {
-	case w.giving && loss.From == w.mark.last+1:
-		loss.Epoch = w.mark.epoch // it was taken when giving up began
+	switch loss.Epoch = max(loss.Epoch, w.mark.Epoch); {
+	case w.giving && loss.From == w.mark.Last+1:
+		loss.Epoch = w.mark.Epoch // it was taken when giving up began
 	case w.lost != nil && !w.giving:
 		loss.Epoch += 2 // the one that was handed out last may have left no record
 	default:
@@ -57,11 +58,11 @@ func (w *work) weigh(p *RepairPlan) error {
 }
 
 // least is the last record that can be kept when what is behind it is given up.
-func (w *work) least() (Head, error) {
-	keep := w.after.unbroken()
-	for i := range w.after.segs {
-		m := &w.after.segs[i].marked
-		if m.Seq == 0 || m.Seq > keep.Seq || m.Chain == w.after.mark.chain || w.lost != nil && !w.giving {
+func (w *work) least() (segment.Head, error) {
+	keep := w.after.Unbroken()
+	for i := range w.after.Segs {
+		m := &w.after.Segs[i].Marked
+		if m.Seq == 0 || m.Seq > keep.Seq || m.Chain == w.after.Mark.Chain || w.lost != nil && !w.giving {
 			continue
 		}
 		// MARK knows this record as another one.
@@ -75,17 +76,17 @@ func (w *work) least() (Head, error) {
 }
 
 // allowed returns the record before the one from which on all is given up.
-func (w *work) allowed(from uint64, keep Head) (Head, error) {
+func (w *work) allowed(from uint64, keep segment.Head) (segment.Head, error) {
 	switch {
 	case from > keep.Seq+1:
 		return keep, fmt.Errorf("%w: seq %d is not in order, so that it cannot be kept: give up from seq %d on, or earlier",
 			ErrRefused, keep.Seq+1, keep.Seq+1)
-	case w.giving && from > w.mark.last+1:
+	case w.giving && from > w.mark.Last+1:
 		return keep, fmt.Errorf("%w: giving up from seq %d on has begun and was interrupted: it can only be finished, or an earlier seq named",
-			ErrRefused, w.mark.last+1)
-	case from < w.mark.first:
-		return keep, fmt.Errorf("%w: seq %d lies before the first record that is kept, seq %d", ErrRefused, from, w.mark.first)
-	case from == w.mark.first && w.mark.noBase:
+			ErrRefused, w.mark.Last+1)
+	case from < w.mark.First:
+		return keep, fmt.Errorf("%w: seq %d lies before the first record that is kept, seq %d", ErrRefused, from, w.mark.First)
+	case from == w.mark.First && w.mark.NoBase:
 		return keep, fmt.Errorf("%w: nothing would be left, and what stood before seq %d is not known", ErrRefused, from)
 	}
 	at, err := w.locate(from - 1)
@@ -103,14 +104,14 @@ func (w *work) allowed(from uint64, keep Head) (Head, error) {
 type place struct {
 	target int
 	end    int64
-	head   Head // of the record
-	whole  Head // the last one up to it that ends an atomic batch
+	head   segment.Head // of the record
+	whole  segment.Head // the last one up to it that ends an atomic batch
 }
 
 // locate finds a record of the unbroken beginning; the one before the first
 // stands at the beginning of the first segment.
 func (w *work) locate(seq uint64) (at place, err error) {
-	at.head = Head{Seq: w.mark.first - 1, Chain: w.mark.base}
+	at.head = segment.Head{Seq: w.mark.First - 1, Chain: w.mark.Base}
 	at.whole = at.head
 	for i := range w.targets {
 		t := &w.targets[i]
@@ -119,17 +120,17 @@ func (w *work) locate(seq uint64) (at place, err error) {
 		}
 		at.target, at.end = i, 0
 		if i+1 < len(w.targets) && w.targets[i+1].first <= seq {
-			if h := w.after.segs[i].whole; h.Seq != 0 {
+			if h := w.after.Segs[i].Whole; h.Seq != 0 {
 				at.whole = h
 			}
 			continue
 		}
-		err = w.scan(t, func(rec *Record, end int64) bool {
+		err = w.scan(t, func(rec *segment.Record, end int64) bool {
 			if rec.Seq > seq {
 				return false
 			}
 			at.end, at.head = end, rec.Head()
-			if rec.Flags&More == 0 {
+			if rec.Flags&segment.More == 0 {
 				at.whole = at.head
 			}
 			return true
@@ -142,22 +143,22 @@ func (w *work) locate(seq uint64) (at place, err error) {
 }
 
 // scan reads a target's records, in buffers of their own, up to its first flaw.
-func (w *work) scan(t *target, f func(rec *Record, end int64) bool) error {
+func (w *work) scan(t *target, f func(rec *segment.Record, end int64) bool) error {
 	seg := t.segment(w.dir)
-	r, err := seg.open()
+	r, err := seg.Open()
 	if err != nil {
-		return fmt.Errorf("journal: open %s: %w", seg.name(), err)
+		return fmt.Errorf("journal: open %s: %w", seg.Name(), err)
 	}
 	defer func() { _ = r.Close() }()
-	s := newScanner(r, seg.size, t.first)
-	s.fresh = true
-	var rec Record
+	s := segment.NewScanner(r, seg.Size, t.first)
+	s.Fresh = true
+	var rec segment.Record
 	for {
-		err = s.next(&rec)
-		if _, bad := errors.AsType[*flaw](err); bad || err != nil && s.off >= s.size {
+		err = s.Next(&rec)
+		if _, bad := errors.AsType[*segment.Flaw](err); bad || err != nil && s.Off >= s.Size {
 			return nil
 		}
-		if err != nil || !f(&rec, s.off) {
+		if err != nil || !f(&rec, s.Off) {
 			return err
 		}
 	}
@@ -166,16 +167,16 @@ func (w *work) scan(t *target, f func(rec *Record, end int64) bool) error {
 // Records yields the records that the ledger will keep, from seq from on, as
 // they will be: it is for who has to know before anything is touched whether a
 // state can be derived from them. It ends with what is given up, or with the
-// first damage. Encrypted payloads need [RepairOptions].Keys.
-func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
+// first damage. Encrypted payloads need [Options].Keys.
+func (p *Plan) Records(from uint64) iter.Seq2[segment.Record, error] {
+	return func(yield func(segment.Record, error) bool) {
 		if p.zero() {
 			return
 		}
 		last := p.last()
 		// The record before the first one is read as well: its chain value
 		// decrypts the one behind it.
-		o, prev := opener{vault: newVault(p.w.o.Keys)}, p.w.after.mark.base
+		o, prev := segment.Opener{Vault: segment.NewVault(p.w.o.Keys)}, p.w.after.Mark.Base
 		targets := p.kept()
 		goOn := true
 		for i := range targets {
@@ -184,41 +185,41 @@ func (p *RepairPlan) Records(from uint64) iter.Seq2[Record, error] {
 				continue
 			}
 			var sealed error
-			err := p.w.scan(t, func(rec *Record, _ int64) bool {
+			err := p.w.scan(t, func(rec *segment.Record, _ int64) bool {
 				if rec.Seq >= from && rec.Seq <= last {
-					sealed = o.open(rec, &prev, t.first)
+					sealed = o.Open(rec, &prev, t.first)
 				}
 				prev = rec.Chain
 				goOn = sealed == nil && rec.Seq <= last && (rec.Seq < from || yield(*rec, nil))
 				return goOn
 			})
 			if err = errors.Join(err, sealed); err != nil {
-				yield(Record{}, err)
+				yield(segment.Record{}, err)
 				return
 			}
 		}
 	}
 }
 
-// zero reports that no PlanRepair made the plan.
-func (p *RepairPlan) zero() bool { return p == nil || p.w == nil || p.w.after == nil }
+// zero reports that no Diagnose made the plan.
+func (p *Plan) zero() bool { return p == nil || p.w == nil || p.w.after == nil }
 
 // last is the newest record that the ledger will keep.
-func (p *RepairPlan) last() uint64 {
+func (p *Plan) last() uint64 {
 	if p.Loss != nil {
 		return p.Loss.From - 1
 	}
-	return p.w.after.unbroken().Seq
+	return p.w.after.Unbroken().Seq
 }
 
 // kept are the segments as they will be.
-func (p *RepairPlan) kept() []target {
+func (p *Plan) kept() []target {
 	if p.w.targets != nil {
 		return p.w.targets
 	}
-	targets := make([]target, len(p.w.after.segs)) // nothing is damaged
-	for i := range p.w.after.segs {
-		targets[i] = target{first: p.w.after.segs[i].first, keep: true, bytes: p.w.after.segs[i].size}
+	targets := make([]target, len(p.w.after.Segs)) // nothing is damaged
+	for i := range p.w.after.Segs {
+		targets[i] = target{first: p.w.after.Segs[i].First, keep: true, bytes: p.w.after.Segs[i].Size}
 	}
 	return targets
 }
@@ -229,35 +230,35 @@ func (p *RepairPlan) kept() []target {
 // cut, the owner settles what else depends on them; MARK comes last. Until the
 // first MARK the ledger is as damaged as before, and from it on only this
 // function, which does again what was done, leads to the second.
-func (r *repairer) giveUp(p *RepairPlan) error {
+func (r *repairer) giveUp(p *Plan) error {
 	w, loss := p.w, p.Loss
-	m := mark{
-		first: w.mark.first, base: w.mark.base, noBase: w.mark.noBase,
-		last: loss.Before.Seq, chain: loss.Before.Chain, epoch: loss.Epoch, giving: true,
+	m := segment.Mark{
+		First: w.mark.First, Base: w.mark.Base, NoBase: w.mark.NoBase,
+		Last: loss.Before.Seq, Chain: loss.Before.Chain, Epoch: loss.Epoch, Giving: true,
 	}
 	at, err := w.locate(loss.From - 1)
 	if err != nil {
 		return err
 	}
 	cut := target{first: loss.From}
-	if len(w.targets) > 0 && at.head.Seq >= w.mark.first {
+	if len(w.targets) > 0 && at.head.Seq >= w.mark.First {
 		cut = w.targets[at.target]
 		if !cut.keep && len(cut.parts) == 0 {
-			return fmt.Errorf("journal: %s is not what it should be", segmentPath(cut.first))
+			return fmt.Errorf("journal: %s is not what it should be", segment.Path(cut.first))
 		}
 	}
-	m.tail = cut.first
+	m.Tail = cut.first
 	doomed, err := w.doomed(cut.first)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(r.dir, journalDir, segmentBase(cut.first))
+	path := filepath.Join(r.dir, segment.JournalDir, segment.Name(cut.first))
 	if err = r.report(p, fmt.Sprintf("repair-epoch-%d-loss-from-%d.json", loss.Epoch, loss.From)); err != nil {
 		return err
 	}
 	keep := append([]string{path}, doomed...)
 	if !w.giving {
-		keep = append(keep, filepath.Join(r.dir, markName))
+		keep = append(keep, filepath.Join(r.dir, segment.MarkName))
 	}
 	if err = r.quarantine(p, keep, loss.Epoch); err != nil {
 		return err
@@ -282,25 +283,25 @@ func (r *repairer) giveUp(p *RepairPlan) error {
 	if err = r.release(); err != nil {
 		return err
 	}
-	m.giving = false
+	m.Giving = false
 	return r.writeMark(&m, "mark")
 }
 
 // doomed lists what holds nothing that is kept, newest first.
 func (w *work) doomed(last uint64) (paths []string, err error) {
-	entries, err := os.ReadDir(filepath.Join(w.dir, journalDir))
+	entries, err := os.ReadDir(filepath.Join(w.dir, segment.JournalDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("journal: list segments: %w", err)
 	}
 	for _, e := range slices.Backward(entries) {
-		first, bad := parseSegmentName(e.Name())
+		first, bad := segment.ParseName(e.Name())
 		kept := bad == "" && slices.ContainsFunc(w.targets, func(t target) bool { return t.first == first && first < last })
 		switch {
-		case durable.IsTemp(e.Name()) || durable.Litter(e.Name()) || kept || bad == "" && (first == last || first < w.mark.first):
+		case durable.IsTemp(e.Name()) || durable.Litter(e.Name()) || kept || bad == "" && (first == last || first < w.mark.First):
 		case !e.Type().IsRegular():
-			return nil, fmt.Errorf("%w: %s/%s is not a regular file: move it out of the ledger first", ErrRefused, journalDir, e.Name())
+			return nil, fmt.Errorf("%w: %s/%s is not a regular file: move it out of the ledger first", ErrRefused, segment.JournalDir, e.Name())
 		default:
-			paths = append(paths, filepath.Join(w.dir, journalDir, e.Name()))
+			paths = append(paths, filepath.Join(w.dir, segment.JournalDir, e.Name()))
 		}
 	}
 	return paths, nil
@@ -311,42 +312,42 @@ func (w *work) doomed(last uint64) (paths []string, err error) {
 func (r *repairer) cutFile(path string, end int64) error {
 	var b []byte
 	if end > 0 {
-		f, err := openRegular(path, os.O_RDONLY)
+		f, err := segment.OpenRegular(path, os.O_RDONLY)
 		if err != nil {
 			return fmt.Errorf("journal: open %s: %w", filepath.Base(path), err)
 		}
 		defer func() { _ = f.Close() }()
-		if err = replaceFrom(path, []part{{path: path, n: end}}); err != nil {
+		if err = replaceFrom(path, []segment.Part{{Path: path, N: end}}); err != nil {
 			return err
 		}
-	} else if err := durable.WriteFile(path, b, filePerm); err != nil {
+	} else if err := durable.WriteFile(path, b, segment.FilePerm); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	return r.o.Step("cut")
 }
 
-func (r *repairer) writeMark(m *mark, step string) error {
-	if err := writeMark(r.dir, m); err != nil {
+func (r *repairer) writeMark(m *segment.Mark, step string) error {
+	if err := segment.WriteMark(r.dir, m); err != nil {
 		return err
 	}
 	return r.o.Step(step)
 }
 
-// RepairReport is the content of the file that a repair leaves in quarantine.
-type RepairReport struct {
-	What  string      `json:"what"` // "healed" or "loss accepted"
-	Time  string      `json:"time,omitempty"`
-	By    Holder      `json:"by"`
-	Epoch uint64      `json:"epoch"` // of MARK behind the repair; the next Open takes the next
-	Plan  *RepairPlan `json:"plan"`
+// Report is the content of the file that a repair leaves in quarantine.
+type Report struct {
+	What  string         `json:"what"` // "healed" or "loss accepted"
+	Time  string         `json:"time,omitempty"`
+	By    segment.Holder `json:"by"`
+	Epoch uint64         `json:"epoch"` // of MARK behind the repair; the next Open takes the next
+	Plan  *Plan          `json:"plan"`
 }
 
 // report leaves word of what is done. A report that is there already is that of
 // the same repair, which was interrupted.
-func (r *repairer) report(p *RepairPlan, name string) error {
-	rep := RepairReport{What: "healed", By: r.o.Holder, Epoch: p.w.mark.epoch, Plan: p}
+func (r *repairer) report(p *Plan, name string) error {
+	rep := Report{What: "healed", By: r.o.Holder, Epoch: p.w.mark.Epoch, Plan: p}
 	if p.w.newMark != nil {
-		rep.Epoch = p.w.newMark.epoch
+		rep.Epoch = p.w.newMark.Epoch
 	}
 	if p.Loss != nil && p.Loss.Accepted {
 		rep.What, rep.Epoch = "loss accepted", p.Loss.Epoch
@@ -354,7 +355,7 @@ func (r *repairer) report(p *RepairPlan, name string) error {
 	if r.o.Now != nil {
 		rep.Time = r.o.Now().UTC().Format("2006-01-02T15:04:05.999999999Z07:00")
 	}
-	p.Report = quarantineDir + "/" + name
+	p.Report = segment.QuarantineDir + "/" + name
 	path := filepath.Join(r.dir, p.Report)
 	if _, err := os.Lstat(path); err == nil {
 		return r.o.Step("report")
@@ -363,7 +364,7 @@ func (r *repairer) report(p *RepairPlan, name string) error {
 	if err != nil {
 		return fmt.Errorf("journal: encode report: %w", err)
 	}
-	if err = durable.WriteFile(path, append(b, '\n'), filePerm); err != nil {
+	if err = durable.WriteFile(path, append(b, '\n'), segment.FilePerm); err != nil {
 		return fmt.Errorf("journal: write report: %w", err)
 	}
 	return r.o.Step("report")
@@ -371,15 +372,15 @@ func (r *repairer) report(p *RepairPlan, name string) error {
 
 // Reports returns what repairs have left word of in the quarantine of the ledger
 // in dir, in the order of their epochs.
-func Reports(dir string) ([]RepairReport, error) {
-	names, err := filepath.Glob(filepath.Join(dir, quarantineDir, "repair-epoch-*.json"))
+func Reports(dir string) ([]Report, error) {
+	names, err := filepath.Glob(filepath.Join(dir, segment.QuarantineDir, "repair-epoch-*.json"))
 	if err != nil {
 		return nil, fmt.Errorf("journal: list reports: %w", err)
 	}
-	var out []RepairReport
+	var out []Report
 	for _, name := range names {
 		b, readErr := os.ReadFile(name) //nolint:gosec // inside the ledger's directory
-		var rep RepairReport
+		var rep Report
 		if readErr == nil {
 			readErr = json.Unmarshal(b, &rep)
 		}
@@ -388,6 +389,6 @@ func Reports(dir string) ([]RepairReport, error) {
 		}
 		out = append(out, rep)
 	}
-	slices.SortStableFunc(out, func(a, b RepairReport) int { return cmp.Compare(a.Epoch, b.Epoch) })
+	slices.SortStableFunc(out, func(a, b Report) int { return cmp.Compare(a.Epoch, b.Epoch) })
 	return out, nil
 }

@@ -1,19 +1,21 @@
-package journal
+package repair
 
 import (
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // attempt is one way to put the ledger together, judged by the rule of Open.
 type attempt struct {
 	targets []target
-	s       *survey
-	mark    *mark // a new one, or nil
-	bad     []*DamageError
-	tail    *DamageError
+	s       *segment.Survey
+	mark    *segment.Mark // a new one, or nil
+	bad     []*segment.DamageError
+	tail    *segment.DamageError
 }
 
 // choose finds the way that leaves least to be repaired: without what the copy
@@ -56,18 +58,18 @@ func (w *work) choose() error {
 	// The end stays as it is, unless more of it can be kept when the rest is
 	// given up.
 	best := &tried[0]
-	if w.o.AcceptLossFrom > best.s.unbroken().Seq+1 && len(tried) > 1 {
+	if w.o.AcceptLossFrom > best.s.Unbroken().Seq+1 && len(tried) > 1 {
 		best = &tried[1]
 	}
 	return w.settle(best)
 }
 
 // attempt puts pieces together and judges what comes of it.
-func (w *work) attempt(pieces []piece, m mark) (a attempt, err error) {
-	if a.targets, err = newLayer(m.first, w.sources, pieces).run(); err != nil {
+func (w *work) attempt(pieces []piece, m segment.Mark) (a attempt, err error) {
+	if a.targets, err = newLayer(m.First, w.sources, pieces).run(); err != nil {
 		return a, err
 	}
-	segs := make([]segmentFile, len(a.targets))
+	segs := make([]segment.File, len(a.targets))
 	for i := range a.targets {
 		segs[i] = a.targets[i].segment(w.dir)
 	}
@@ -77,41 +79,41 @@ func (w *work) attempt(pieces []piece, m mark) (a attempt, err error) {
 			known = max(known, pieces[i].x.synced)
 		}
 	}
-	a.s = &survey{dir: w.dir, mark: m, hasMark: true}
-	if err = a.s.look(context.Background(), segs, testimony{durable: known}); err != nil {
+	a.s = &segment.Survey{Dir: w.dir, Mark: m, HasMark: true}
+	if err = a.s.Look(context.Background(), segs, segment.Testimony{Durable: known}); err != nil {
 		return a, err
 	}
-	a.bad, a.tail, err = a.s.findings()
+	a.bad, a.tail, err = a.s.Findings()
 	return a, err
 }
 
 // vouched returns the MARK that the copy stands for: it holds the last record
 // that the ledger would have, and everything that it knows to be durable is
 // there. Where our own MARK is lost, nothing may be left for a guess.
-func (w *work) vouched(a *attempt) (m mark, ok bool, err error) {
-	keep := a.s.keep
-	if len(a.bad) > 0 || len(a.targets) == 0 || keep.Seq < w.mark.first || w.laid.shared == 0 {
+func (w *work) vouched(a *attempt) (m segment.Mark, ok bool, err error) {
+	keep := a.s.Keep
+	if len(a.bad) > 0 || len(a.targets) == 0 || keep.Seq < w.mark.First || w.laid.shared == 0 {
 		return m, false, nil
 	}
 	if w.lost != nil {
-		if w.giving || w.copyMark == nil || keep.Seq < w.copyMark.last || a.s.cuts() || w.mark.noBase {
+		if w.giving || w.copyMark == nil || keep.Seq < w.copyMark.Last || a.s.Cuts() || w.mark.NoBase {
 			return m, false, nil
 		}
-	} else if keep.Seq < w.mark.last {
+	} else if keep.Seq < w.mark.Last {
 		return m, false, nil
 	}
 	if ok, err = holds(w.laid.copied, &witness{head: keep}); !ok || err != nil {
 		return m, false, err
 	}
-	m = mark{first: w.mark.first, base: w.mark.base, noBase: w.mark.noBase, last: keep.Seq, chain: keep.Chain, epoch: w.mark.epoch}
-	for i := range a.s.segs {
-		m.epoch, m.tail = max(m.epoch, a.s.segs[i].epoch), a.s.segs[i].first
+	m = segment.Mark{First: w.mark.First, Base: w.mark.Base, NoBase: w.mark.NoBase, Last: keep.Seq, Chain: keep.Chain, Epoch: w.mark.Epoch}
+	for i := range a.s.Segs {
+		m.Epoch, m.Tail = max(m.Epoch, a.s.Segs[i].Epoch), a.s.Segs[i].First
 	}
 	if w.copyMark != nil {
-		m.epoch = max(m.epoch, w.copyMark.epoch)
+		m.Epoch = max(m.Epoch, w.copyMark.Epoch)
 	}
 	if w.lost != nil {
-		m.epoch++ // the one that was handed out last may have left no record
+		m.Epoch++ // the one that was handed out last may have left no record
 	}
 	return m, true, nil
 }
@@ -129,11 +131,11 @@ func (w *work) settle(a *attempt) error {
 		w.stays = append(slices.Clip(w.stays), a.tail)
 	}
 	if w.lost != nil && a.mark == nil {
-		w.stays = append([]*DamageError{w.lost}, w.stays...)
+		w.stays = append([]*segment.DamageError{w.lost}, w.stays...)
 	}
 	names := map[string]bool{}
 	for i := range w.targets {
-		names[segmentBase(w.targets[i].first)] = true
+		names[segment.Name(w.targets[i].first)] = true
 	}
 	var surplus []string
 	for _, s := range w.sources {
@@ -151,23 +153,23 @@ func (w *work) settle(a *attempt) error {
 		}
 	}
 	for _, name := range w.obstacles {
-		w.stays = append(w.stays, &DamageError{File: name, Reason: "not a regular file: move it out of the ledger"})
+		w.stays = append(w.stays, &segment.DamageError{File: name, Reason: "not a regular file: move it out of the ledger"})
 	}
 	return nil
 }
 
 // describe puts the choice into the plan.
-func (w *work) describe(p *RepairPlan) {
-	p.Shared, p.Ends, p.Mark = w.laid.shared, w.after.keep.Seq, w.newMark != nil
-	if w.after.known > p.Durable {
-		p.Durable, p.DurableBy = w.after.known, w.after.knownBy
+func (w *work) describe(p *Plan) {
+	p.Shared, p.Ends, p.Mark = w.laid.shared, w.after.Keep.Seq, w.newMark != nil
+	if w.after.Known > p.Durable {
+		p.Durable, p.DurableBy = w.after.Known, w.after.KnownBy
 	}
 	for i := range w.laid.pieces {
 		w.heal(p, &w.laid.pieces[i])
 	}
 	for i := range w.targets {
 		if !w.targets[i].keep {
-			p.Writes = append(p.Writes, segmentPath(w.targets[i].first))
+			p.Writes = append(p.Writes, segment.Path(w.targets[i].first))
 		}
 	}
 	p.Moves = append(p.Moves, w.misread...)
@@ -177,15 +179,15 @@ func (w *work) describe(p *RepairPlan) {
 }
 
 // heal names the records of a piece that are to be put where they are not yet.
-func (w *work) heal(p *RepairPlan, at *piece) {
-	if at.from > w.after.last.Seq && at.copied() {
+func (w *work) heal(p *Plan, at *piece) {
+	if at.from > w.after.Last.Seq && at.copied() {
 		return // the tail of the copy, not needed
 	}
 	used := false
 	for i := range w.targets {
 		t := &w.targets[i]
-		used = used || !t.keep && slices.ContainsFunc(t.parts, func(q part) bool {
-			return q.path == at.x.src.path && (q.copied || q.base != segmentBase(t.first))
+		used = used || !t.keep && slices.ContainsFunc(t.parts, func(q segment.Part) bool {
+			return q.Path == at.x.src.path && (q.Copied || q.Base != segment.Name(t.first))
 		})
 	}
 	if !used {

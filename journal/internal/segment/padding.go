@@ -1,4 +1,4 @@
-package journal
+package segment
 
 import (
 	"bytes"
@@ -7,16 +7,16 @@ import (
 
 // onlyZeros reports whether nothing but zeros stands from off on. Holes are
 // passed over; more than searchLimit bytes of written zeros are not ours.
-func onlyZeros(r io.ReaderAt, off, size int64) (bool, error) {
+func OnlyZeros(r io.ReaderAt, off, size int64) (bool, error) {
 	var buf []byte
-	for left := int64(searchLimit); ; {
-		if off = nextContent(r, off, size); off >= size {
+	for left := int64(SearchLimit); ; {
+		if off = NextContent(r, off, size); off >= size {
 			return true, nil
 		}
 		if buf == nil {
 			buf = make([]byte, min(64<<10, size-off))
 		}
-		n, err := readFull(r, buf[:min(int64(len(buf)), size-off)], off)
+		n, err := ReadFull(r, buf[:min(int64(len(buf)), size-off)], off)
 		if err != nil || n == 0 {
 			return err == nil, err
 		}
@@ -34,9 +34,9 @@ func onlyZeros(r io.ReaderAt, off, size int64) (bool, error) {
 // zero, or size when more than searchLimit bytes would have to be read.
 func contentEnd(r io.ReaderAt, off, size int64) (int64, error) {
 	buf := make([]byte, min(64<<10, size-off))
-	for end := size; end > off && size-end < searchLimit; {
+	for end := size; end > off && size-end < SearchLimit; {
 		at := max(off, end-int64(len(buf)))
-		n, err := readFull(r, buf[:end-at], at)
+		n, err := ReadFull(r, buf[:end-at], at)
 		if err != nil {
 			return size, err
 		}
@@ -61,7 +61,7 @@ func lonely(b []byte, off int64, at int) bool {
 	if at == 0 {
 		return b[0] == 0 && (place+1)%sectorSize == 0
 	}
-	n, length, bad := prefixLength(b[:min(maxPrefix, len(b))])
+	n, length, bad := prefixLength(b[:min(MaxPrefix, len(b))])
 	if bad != "" || at != n+length-1 || place%sectorSize != 0 {
 		return false
 	}

@@ -1,4 +1,4 @@
-package journal
+package repair
 
 import (
 	"errors"
@@ -7,10 +7,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
-// ErrRefused is returned by [PlanRepair] and [Repair] for what they will not do:
+// ErrRefused is returned by [Diagnose] and [Do] for what they will not do:
 // take records from a copy of another history, or give up more or less than was
 // asked for. See [CopyError].
 var ErrRefused = errors.New("journal: repair refused")
@@ -28,8 +29,8 @@ func (e *CopyError) Error() string {
 // Is reports whether target is [ErrRefused].
 func (e *CopyError) Is(target error) bool { return target == ErrRefused }
 
-// RepairOptions configure [PlanRepair] and [Repair].
-type RepairOptions struct {
+// Options configure [Diagnose] and [Do].
+type Options struct {
 	// From is the directory of a copy of the same ledger, or "".
 	From string
 	// FromLast is the last seq up to which the copy is one of this ledger; 0:
@@ -39,29 +40,29 @@ type RepairOptions struct {
 	AcceptLossFrom uint64
 	// Known are records that are known from outside, of verified snapshots for
 	// example. Durable is a seq of which no more is known.
-	Known   []Head
+	Known   []segment.Head
 	Durable uint64
-	// Keys decrypt what [RepairPlan.Records] yields; repairs themselves move
+	// Keys decrypt what [Plan.Records] yields; repairs themselves move
 	// records as they are stored.
 	Keys *keyring.Ring
 
 	Now    func() time.Time // nil: reports carry no time
 	Logger *slog.Logger     // nil: nothing is logged
-	Holder Holder           // see Options.Holder
-	// Approve, if set, is called by Repair under the lock before anything is
+	Holder segment.Holder   // see Options.Holder
+	// Approve, if set, is called by Do under the lock before anything is
 	// changed; an error ends the repair.
-	Approve func(*RepairPlan) error
-	// Settle, if set, is called by Repair under the lock, when the segments are
+	Approve func(*Plan) error
+	// Settle, if set, is called by Do under the lock, when the segments are
 	// as they will stay. Where records are given up, the ledger cannot be opened
 	// before it has returned nil: it is the place to begin a new lineage. It is
 	// called again when a repair that was interrupted is finished.
-	Settle func(*RepairPlan) error
-	// Step, if set, is called after each step of Repair that changes something;
+	Settle func(*Plan) error
+	// Step, if set, is called after each step of Do that changes something;
 	// an error ends the repair there, as a crash would. It serves the drills.
 	Step func(name string) error
 }
 
-func (o RepairOptions) withDefaults() RepairOptions {
+func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -77,8 +78,8 @@ func (o RepairOptions) withDefaults() RepairOptions {
 	return o
 }
 
-// RepairFinding is a place that is not as it should be.
-type RepairFinding struct {
+// Finding is a place that is not as it should be.
+type Finding struct {
 	File   string `json:"file"`
 	Offset int64  `json:"offset"`
 	Seq    uint64 `json:"seq"` // of the record that should be there; 0 when none is meant
@@ -97,7 +98,7 @@ type Heal struct {
 
 // TornTail is what the next Open cuts in any case: it was never acknowledged.
 type TornTail struct {
-	RepairFinding
+	Finding
 	Bytes int64 `json:"bytes"`
 }
 
@@ -109,25 +110,25 @@ type Loss struct {
 	// Least is the highest From that is possible: what is before it is in order.
 	Least uint64 `json:"least"`
 	// Before is the record that the ledger will end with, and its chain value.
-	Before Head   `json:"-"`
-	Seq    uint64 `json:"before_seq"`
-	Chain  string `json:"before_chain"`
-	Epoch  uint64 `json:"epoch"` // of the new MARK; no two losses of a ledger have the same
+	Before segment.Head `json:"-"`
+	Seq    uint64       `json:"before_seq"`
+	Chain  string       `json:"before_chain"`
+	Epoch  uint64       `json:"epoch"` // of the new MARK; no two losses of a ledger have the same
 	// Accepted says that AcceptLossFrom asks for it.
 	Accepted bool `json:"accepted"`
 }
 
-// RepairPlan says what is damaged, what a repair would do, and what would stay.
-type RepairPlan struct {
+// Plan says what is damaged, what a repair would do, and what would stay.
+type Plan struct {
 	Dir   string `json:"dir"`
 	From  string `json:"from,omitempty"`
 	First uint64 `json:"first"` // the first record kept
 	Last  uint64 `json:"last"`  // the last one of the unbroken beginning, as the files are
 	// Durable is the highest seq that is known to have been durable, and By is
 	// how that is known.
-	Durable   uint64          `json:"durable"`
-	DurableBy string          `json:"durable_by"`
-	Damages   []RepairFinding `json:"damages"`
+	Durable   uint64    `json:"durable"`
+	DurableBy string    `json:"durable_by"`
+	Damages   []Finding `json:"damages"`
 
 	Heals  []Heal   `json:"heals"`
 	Writes []string `json:"writes"` // files that are written anew
@@ -140,14 +141,14 @@ type RepairPlan struct {
 	Torn   *TornTail `json:"torn,omitempty"`
 	Loss   *Loss     `json:"loss,omitempty"`
 
-	Stays []RepairFinding `json:"stays"` // damage that is there afterwards
+	Stays []Finding `json:"stays"` // damage that is there afterwards
 	// Refused says why nothing is taken from the copy, or given up.
 	Refused string `json:"refused,omitempty"`
 	// Interrupted says that an accepted loss was interrupted and is to be
 	// finished.
 	Interrupted bool `json:"interrupted"`
 	// Kept are the files in quarantine that hold what was replaced, and Report
-	// the one that says what was done. Repair sets them.
+	// the one that says what was done. Do sets them.
 	Kept   []string `json:"kept"`
 	Report string   `json:"report,omitempty"`
 
@@ -155,21 +156,21 @@ type RepairPlan struct {
 }
 
 // Sound reports whether nothing is damaged.
-func (p *RepairPlan) Sound() bool { return len(p.Damages) == 0 }
+func (p *Plan) Sound() bool { return len(p.Damages) == 0 }
 
 // Whole reports whether nothing is damaged once the plan is done.
-func (p *RepairPlan) Whole() bool {
+func (p *Plan) Whole() bool {
 	return p.Sound() || len(p.Stays) == 0 || p.Loss != nil && p.Loss.Accepted && p.Refused == ""
 }
 
-// PlanRepair finds out what is damaged in the ledger in dir, and what [Repair]
+// Diagnose finds out what is damaged in the ledger in dir, and what [Do]
 // with the same options would do about it. It writes nothing and takes no lock;
 // beside a writer it may see what is being written. An error that matches
 // [ErrRefused] comes with the plan.
-func PlanRepair(dir string, o RepairOptions) (*RepairPlan, error) {
+func Diagnose(dir string, o Options) (*Plan, error) {
 	o = o.withDefaults()
 	for try := 1; ; try++ {
-		before, _, _, err := peekMark(dir)
+		before, _, _, err := segment.PeekMark(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -178,8 +179,8 @@ func PlanRepair(dir string, o RepairOptions) (*RepairPlan, error) {
 			return p, nil
 		}
 		// A writer that opens, trims or closes meanwhile changes MARK first.
-		after, _, _, markErr := peekMark(dir)
-		if markErr == nil && before != after && try < checkTries {
+		after, _, _, markErr := segment.PeekMark(dir)
+		if markErr == nil && before != after && try < segment.CheckTries {
 			continue
 		}
 		if err != nil && !errors.Is(err, ErrRefused) {
@@ -192,13 +193,13 @@ func PlanRepair(dir string, o RepairOptions) (*RepairPlan, error) {
 	}
 }
 
-// plan does the work of PlanRepair. Where err matches ErrRefused, the plan is
+// plan does the work of Diagnose. Where err matches ErrRefused, the plan is
 // what there is to say without what was refused.
-func plan(dir string, o RepairOptions) (*RepairPlan, error) {
+func plan(dir string, o Options) (*Plan, error) {
 	w := &work{dir: dir, o: o}
-	p := &RepairPlan{
-		Dir: dir, From: o.From, Damages: []RepairFinding{}, Heals: []Heal{}, Writes: []string{}, Moves: []string{},
-		Stays: []RepairFinding{}, Kept: []string{}, w: w,
+	p := &Plan{
+		Dir: dir, From: o.From, Damages: []Finding{}, Heals: []Heal{}, Writes: []string{}, Moves: []string{},
+		Stays: []Finding{}, Kept: []string{}, w: w,
 	}
 	if err := w.look(p); err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package journal
+package repair
 
 import (
 	"context"
@@ -6,49 +6,51 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
-// work is what a plan is made of and what Repair needs to do it.
+// work is what a plan is made of and what Do needs to carry it out.
 type work struct {
 	dir string
-	o   RepairOptions
+	o   Options
 
-	mark    mark // what MARK says, or what has to stand for it
+	mark    segment.Mark // what MARK says, or what has to stand for it
 	hasMark bool
-	lost    *DamageError // MARK is missing or damaged
-	giving  bool         // MARK says that giving up was interrupted
+	lost    *segment.DamageError // MARK is missing or damaged
+	giving  bool                 // MARK says that giving up was interrupted
 
 	sources   []*source
 	obstacles []string
-	leftovers []*source // below the first record kept: the next Open removes them
-	now       *survey   // as it is
+	leftovers []*source       // below the first record kept: the next Open removes them
+	now       *segment.Survey // as it is
 
 	copied   []*source
-	copyMark *mark
+	copyMark *segment.Mark
 	laid     *stitcher
 
 	targets []target
-	after   *survey // as it will be
-	newMark *mark
-	stays   []*DamageError
+	after   *segment.Survey // as it will be
+	newMark *segment.Mark
+	stays   []*segment.DamageError
 	misread []string // files of the ledger that take no part any more
 }
 
 // look finds out what there is and what is wrong with it.
-func (w *work) look(p *RepairPlan) (err error) {
-	w.mark, w.hasMark, w.lost, err = peekMark(w.dir)
+func (w *work) look(p *Plan) (err error) {
+	w.mark, w.hasMark, w.lost, err = segment.PeekMark(w.dir)
 	if err != nil {
 		return err
 	}
-	if w.giving = w.mark.giving && w.lost == nil; w.giving {
-		w.lost, w.mark.giving = w.mark.interrupted(), false
+	if w.giving = w.mark.Giving && w.lost == nil; w.giving {
+		w.lost, w.mark.Giving = w.mark.Interrupted(), false
 	}
 	if w.sources, w.obstacles, err = indexDir(w.dir, false); err != nil {
 		return err
 	}
 	sortedSources(w.sources)
 	if !w.hasMark {
-		w.lost = noMark(len(w.sources) + len(w.obstacles))
+		w.lost = segment.NoMark(len(w.sources) + len(w.obstacles))
 	}
 	if !w.hasMark || w.lost != nil && !w.giving {
 		w.mark = w.standIn()
@@ -58,21 +60,21 @@ func (w *work) look(p *RepairPlan) (err error) {
 }
 
 // judge holds the files as they are against the rule of Open.
-func (w *work) judge(p *RepairPlan) (err error) {
-	var segs []segmentFile
+func (w *work) judge(p *Plan) (err error) {
+	var segs []segment.File
 	for _, s := range w.sources {
 		if s.named != 0 {
-			segs = append(segs, segmentFile{first: s.named, path: s.path, size: s.size})
+			segs = append(segs, segment.File{First: s.named, Path: s.path, Size: s.size})
 		}
-		if s.named != 0 && s.named < w.mark.first {
+		if s.named != 0 && s.named < w.mark.First {
 			w.leftovers = append(w.leftovers, s)
 		}
 	}
-	w.now = &survey{dir: w.dir, mark: w.mark, hasMark: w.hasMark}
-	if err = w.now.look(context.Background(), segs, testimony{durable: w.o.Durable}); err != nil {
+	w.now = &segment.Survey{Dir: w.dir, Mark: w.mark, HasMark: w.hasMark}
+	if err = w.now.Look(context.Background(), segs, segment.Testimony{Durable: w.o.Durable}); err != nil {
 		return err
 	}
-	bad, tail, err := w.now.findings()
+	bad, tail, err := w.now.Findings()
 	if err != nil {
 		return err
 	}
@@ -85,12 +87,12 @@ func (w *work) judge(p *RepairPlan) (err error) {
 	if tail != nil && len(bad) == 0 {
 		p.Damages = append(p.Damages, finding(tail))
 	}
-	p.First, p.Last = w.mark.first, w.now.unbroken().Seq
-	p.Durable, p.DurableBy = w.now.known, w.now.knownBy
+	p.First, p.Last = w.mark.First, w.now.Unbroken().Seq
+	p.Durable, p.DurableBy = w.now.Known, w.now.KnownBy
 	if p.Durable == 0 {
 		p.DurableBy = "nothing says that any record was durable"
 	}
-	if w.now.cuts() && tail == nil && len(bad) == 0 {
+	if w.now.Cuts() && tail == nil && len(bad) == 0 {
 		p.Torn = w.torn()
 	}
 	return nil
@@ -98,38 +100,38 @@ func (w *work) judge(p *RepairPlan) (err error) {
 
 // torn is what the next Open cuts.
 func (w *work) torn() *TornTail {
-	file, off, _ := w.now.place()
-	at, end := w.now.cutAt()
+	file, off, _ := w.now.Place()
+	at, end := w.now.CutAt()
 	var n int64
-	for i := at; i < len(w.now.segs); i++ {
-		n += w.now.segs[i].size
+	for i := at; i < len(w.now.Segs); i++ {
+		n += w.now.Segs[i].Size
 	}
 	return &TornTail{
-		RepairFinding: RepairFinding{File: file, Offset: off, Seq: w.now.keep.Seq + 1, Reason: "a write that was interrupted before it was acknowledged"},
-		Bytes:         n - end,
+		Finding: Finding{File: file, Offset: off, Seq: w.now.Keep.Seq + 1, Reason: "a write that was interrupted before it was acknowledged"},
+		Bytes:   n - end,
 	}
 }
 
 // foreign are the damages that names make.
-func (w *work) foreign() (out []*DamageError) {
+func (w *work) foreign() (out []*segment.DamageError) {
 	for _, s := range w.sources {
 		if s.named == 0 && !strings.HasSuffix(s.base, sourceSuffix) {
-			out = append(out, &DamageError{File: s.name, Reason: "not the name of a segment"})
+			out = append(out, &segment.DamageError{File: s.name, Reason: "not the name of a segment"})
 		}
 	}
 	for _, name := range w.obstacles {
-		out = append(out, &DamageError{File: name, Reason: "not a regular file: move it out of the ledger"})
+		out = append(out, &segment.DamageError{File: name, Reason: "not a regular file: move it out of the ledger"})
 	}
 	return out
 }
 
-func finding(d *DamageError) RepairFinding {
-	return RepairFinding{File: d.File, Offset: d.Offset, Seq: d.Seq, Reason: d.Reason}
+func finding(d *segment.DamageError) Finding {
+	return Finding{File: d.File, Offset: d.Offset, Seq: d.Seq, Reason: d.Reason}
 }
 
 // standIn is what has to stand for a MARK that is lost: the beginning of the
 // journal as the files tell it, or as the copy's MARK does.
-func (w *work) standIn() mark {
+func (w *work) standIn() segment.Mark {
 	first := uint64(0)
 	for _, s := range w.sources {
 		if s.proper() && (first == 0 || s.named < first) {
@@ -138,13 +140,13 @@ func (w *work) standIn() mark {
 	}
 	switch m := w.copyMark; {
 	case first == 1:
-		return mark{first: 1}
-	case m != nil && (first == 0 || m.first <= first):
-		return mark{first: m.first, last: m.first - 1, noBase: m.noBase, base: m.base}
+		return segment.Mark{First: 1}
+	case m != nil && (first == 0 || m.First <= first):
+		return segment.Mark{First: m.First, Last: m.First - 1, NoBase: m.NoBase, Base: m.Base}
 	case first == 0:
-		return mark{first: 1}
+		return segment.Mark{First: 1}
 	}
-	return mark{first: first, last: first - 1, noBase: true}
+	return segment.Mark{First: first, Last: first - 1, NoBase: true}
 }
 
 // readCopy looks through the copy.
@@ -163,20 +165,20 @@ func (w *work) readCopy() error {
 	if os.SameFile(mine, theirs) {
 		return &CopyError{Reason: "the copy is the ledger itself"}
 	}
-	m, found, lost, err := peekMark(w.o.From)
+	m, found, lost, err := segment.PeekMark(w.o.From)
 	if err != nil {
 		return err
 	}
-	if found && lost == nil && !m.giving {
+	if found && lost == nil && !m.Giving {
 		w.copyMark = &m
 	}
-	_, held := ReadHolder(w.o.From)
+	_, held := segment.ReadHolder(w.o.From)
 	if w.copied, _, err = indexDir(w.o.From, true); err != nil {
 		return err
 	}
 	limit := w.o.FromLast
 	if held { // what is being written there may not stay
-		live := m.last
+		live := m.Last
 		for _, x := range extentsOf(w.copied) {
 			live = max(live, x.synced)
 		}
@@ -190,7 +192,7 @@ func (w *work) readCopy() error {
 		}
 	}
 	if len(extentsOf(w.copied)) == 0 {
-		return &CopyError{Seq: w.mark.first, Reason: "there is no record of a journal in " + w.o.From}
+		return &CopyError{Seq: w.mark.First, Reason: "there is no record of a journal in " + w.o.From}
 	}
 	return nil
 }
@@ -222,21 +224,21 @@ func (w *work) stitch() error {
 	if w.lost != nil && !w.giving {
 		w.mark = w.standIn()
 	}
-	base, based := w.mark.before(w.mark.first)
-	st := &stitcher{first: w.mark.first, base: base, based: based, own: w.lost == nil || w.giving}
+	base, based := w.mark.Before(w.mark.First)
+	st := &stitcher{first: w.mark.First, base: base, based: based, own: w.lost == nil || w.giving}
 	for _, x := range extentsOf(w.sources) {
 		x.gone = false
-		if x.head.Seq >= w.mark.first {
+		if x.head.Seq >= w.mark.First {
 			st.local = append(st.local, x)
 		}
 	}
 	for _, x := range extentsOf(w.copied) {
-		if x.head.Seq >= w.mark.first {
+		if x.head.Seq >= w.mark.First {
 			st.copied = append(st.copied, x)
 		}
 	}
-	if st.own && w.mark.last > 0 && w.mark.last >= w.mark.first {
-		st.witnesses = append(st.witnesses, witness{head: Head{Seq: w.mark.last, Chain: w.mark.chain}, by: markName})
+	if st.own && w.mark.Last > 0 && w.mark.Last >= w.mark.First {
+		st.witnesses = append(st.witnesses, witness{head: segment.Head{Seq: w.mark.Last, Chain: w.mark.Chain}, by: segment.MarkName})
 	}
 	for _, h := range w.o.Known {
 		st.witnesses = append(st.witnesses, witness{head: h, by: "a snapshot"})

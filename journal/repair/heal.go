@@ -1,4 +1,4 @@
-package journal
+package repair
 
 import (
 	"context"
@@ -12,15 +12,16 @@ import (
 	"strings"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // repairer does what a plan says, under the lock.
 type repairer struct {
 	dir string
-	o   RepairOptions
+	o   Options
 }
 
-// Repair does what [PlanRepair] with the same options says, and returns what it
+// Do does what [Diagnose] with the same options says, and returns what it
 // did: everything that the copy can heal, and then, where damage is left and
 // AcceptLossFrom says so, the cut. What is replaced or removed keeps a name in
 // quarantine. Doing it again, also after a crash in the middle, leads to the
@@ -29,16 +30,16 @@ type repairer struct {
 // Damage that stays is no error: it is in the plan that is returned. An error
 // that matches [ErrRefused] comes with a plan and means that nothing was
 // changed. Someone else's lock gives an [InUseError].
-func Repair(dir string, o RepairOptions) (p *RepairPlan, err error) {
+func Do(dir string, o Options) (p *Plan, err error) {
 	o = o.withDefaults()
 	if _, err = os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	l, err := takeLock(dir, o.Holder)
+	l, err := segment.TakeLock(dir, o.Holder)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = l.release() }()
+	defer func() { _ = l.Release() }()
 	r := &repairer{dir: dir, o: o}
 	if p, err = r.run(); err != nil && !errors.Is(err, ErrRefused) {
 		return nil, err
@@ -49,7 +50,7 @@ func Repair(dir string, o RepairOptions) (p *RepairPlan, err error) {
 	return p, err
 }
 
-func (r *repairer) run() (*RepairPlan, error) {
+func (r *repairer) run() (*Plan, error) {
 	p, err := plan(r.dir, r.o)
 	if err != nil {
 		return p, err
@@ -79,14 +80,14 @@ func (r *repairer) run() (*RepairPlan, error) {
 }
 
 // prepare asks the owner and makes the directories.
-func (r *repairer) prepare(p *RepairPlan) error {
+func (r *repairer) prepare(p *Plan) error {
 	if r.o.Approve != nil {
 		if err := r.o.Approve(p); err != nil {
 			return err
 		}
 	}
-	for _, name := range []string{journalDir, quarantineDir} {
-		if err := makeDir(filepath.Join(r.dir, name)); err != nil {
+	for _, name := range []string{segment.JournalDir, segment.QuarantineDir} {
+		if err := segment.MakeDir(filepath.Join(r.dir, name)); err != nil {
 			return fmt.Errorf("journal: make directory: %w", err)
 		}
 	}
@@ -94,7 +95,7 @@ func (r *repairer) prepare(p *RepairPlan) error {
 }
 
 // lose gives up what the healed ledger still has to lose.
-func (r *repairer) lose(p *RepairPlan) (*RepairPlan, error) {
+func (r *repairer) lose(p *Plan) (*Plan, error) {
 	if len(p.Writes)+len(p.Moves) > 0 { // what is cut is what was healed
 		done := p
 		var err error
@@ -115,10 +116,10 @@ func (r *repairer) lose(p *RepairPlan) (*RepairPlan, error) {
 }
 
 // check holds the outcome against the rule of Open.
-func (r *repairer) check(p *RepairPlan) error {
-	s, err := surveyLedger(context.Background(), r.dir, testimony{durable: min(r.o.Durable, p.keptLast())}, false)
+func (r *repairer) check(p *Plan) error {
+	s, err := segment.Look(context.Background(), r.dir, segment.Testimony{Durable: min(r.o.Durable, p.keptLast())}, false)
 	if err == nil {
-		err = s.judge()
+		err = s.Judge()
 	}
 	if err != nil {
 		return fmt.Errorf("journal: after the repair: %w", err)
@@ -126,7 +127,7 @@ func (r *repairer) check(p *RepairPlan) error {
 	return nil
 }
 
-func (p *RepairPlan) keptLast() uint64 {
+func (p *Plan) keptLast() uint64 {
 	if p.Loss != nil && p.Loss.Accepted {
 		return p.Loss.From - 1
 	}
@@ -139,15 +140,15 @@ func (p *RepairPlan) keptLast() uint64 {
 // newest first, so that the first damage is the last to go; what belongs
 // nowhere; MARK. Each of the steps before the last leaves a ledger that Open
 // refuses.
-func (r *repairer) heal(p *RepairPlan) error {
+func (r *repairer) heal(p *Plan) error {
 	w := p.w
 	if len(p.Writes)+len(p.Moves) == 0 && w.newMark == nil {
 		return nil
 	}
 	lost := p.Loss != nil && p.Loss.Accepted
-	epoch := w.mark.epoch
+	epoch := w.mark.Epoch
 	if w.newMark != nil {
-		epoch = w.newMark.epoch
+		epoch = w.newMark.Epoch
 	}
 	if !lost { // a loss has a report of its own, with all of this
 		if err := r.report(p, r.freeReport(epoch)); err != nil {
@@ -182,7 +183,7 @@ func (r *repairer) heal(p *RepairPlan) error {
 
 // keep gives everything that is replaced or moved its other names, and returns
 // those by which it is still read.
-func (r *repairer) keep(p *RepairPlan, epoch uint64) (map[string]string, error) {
+func (r *repairer) keep(p *Plan, epoch uint64) (map[string]string, error) {
 	var keep, sources []string
 	for _, name := range slices.Concat(p.Writes, p.Moves) {
 		path := filepath.Join(r.dir, name)
@@ -192,7 +193,7 @@ func (r *repairer) keep(p *RepairPlan, epoch uint64) (map[string]string, error) 
 		}
 	}
 	if p.w.newMark != nil {
-		keep = append(keep, filepath.Join(r.dir, markName))
+		keep = append(keep, filepath.Join(r.dir, segment.MarkName))
 	}
 	if err := r.quarantine(p, keep, epoch); err != nil {
 		return nil, err
@@ -208,11 +209,11 @@ func (r *repairer) writeSegments(targets []target, renamed map[string]string) er
 		}
 		parts := slices.Clone(t.parts)
 		for j := range parts {
-			if again, ok := renamed[parts[j].path]; ok {
-				parts[j].path = again
+			if again, ok := renamed[parts[j].Path]; ok {
+				parts[j].Path = again
 			}
 		}
-		if err := replaceFrom(filepath.Join(r.dir, journalDir, segmentBase(t.first)), parts); err != nil {
+		if err := replaceFrom(filepath.Join(r.dir, segment.JournalDir, segment.Name(t.first)), parts); err != nil {
 			return err
 		}
 		if err := r.o.Step("segment"); err != nil {
@@ -226,7 +227,7 @@ func (r *repairer) writeSegments(targets []target, renamed map[string]string) er
 func (r *repairer) freeReport(epoch uint64) string {
 	for n := 1; ; n++ {
 		name := fmt.Sprintf("repair-epoch-%d-healed-%d.json", epoch, n)
-		if _, err := os.Lstat(filepath.Join(r.dir, quarantineDir, name)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Join(r.dir, segment.QuarantineDir, name)); errors.Is(err, fs.ErrNotExist) {
 			return name
 		}
 	}
@@ -235,7 +236,7 @@ func (r *repairer) freeReport(epoch uint64) string {
 // quarantine gives files a second name, or on a file system without links a
 // copy, in quarantine; done twice is done once. A file that is not there needs
 // none.
-func (r *repairer) quarantine(p *RepairPlan, paths []string, epoch uint64) error {
+func (r *repairer) quarantine(p *Plan, paths []string, epoch uint64) error {
 	for _, path := range paths {
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -256,19 +257,19 @@ func (r *repairer) quarantine(p *RepairPlan, paths []string, epoch uint64) error
 // durably, and returns it relative to dir. A file that has one already keeps it.
 func Quarantine(dir, path, tag string) (string, error) {
 	for n := 1; ; n++ {
-		name := fmt.Sprintf("%s/%s-%s-%d", quarantineDir, filepath.Base(path), tag, n)
+		name := fmt.Sprintf("%s/%s-%s-%d", segment.QuarantineDir, filepath.Base(path), tag, n)
 		to := filepath.Join(dir, name)
 		err := os.Link(path, to)
 		if errors.Is(err, fs.ErrExist) {
-			if !sameFile(path, to) {
+			if !segment.SameFile(path, to) {
 				continue
 			}
 			err = nil
 		} else if err != nil {
-			err = replaceFrom(to, []part{{path: path, n: fileSize(path)}})
+			err = replaceFrom(to, []segment.Part{{Path: path, N: fileSize(path)}})
 		}
 		if err == nil {
-			err = durable.SyncDir(filepath.Join(dir, quarantineDir))
+			err = durable.SyncDir(filepath.Join(dir, segment.QuarantineDir))
 		}
 		if err != nil {
 			return "", fmt.Errorf("journal: keep %s: %w", filepath.Base(path), err)
@@ -294,11 +295,11 @@ func (r *repairer) hold(paths []string) (map[string]string, error) {
 		for n := 1; ; n++ {
 			to := fmt.Sprintf("%s.%d%s", path, n, sourceSuffix)
 			err := os.Link(path, to)
-			if errors.Is(err, fs.ErrExist) && !sameFile(path, to) {
+			if errors.Is(err, fs.ErrExist) && !segment.SameFile(path, to) {
 				continue
 			}
 			if err != nil && !errors.Is(err, fs.ErrExist) {
-				err = replaceFrom(to, []part{{path: path, n: fileSize(path)}})
+				err = replaceFrom(to, []segment.Part{{Path: path, N: fileSize(path)}})
 				if err != nil {
 					return nil, fmt.Errorf("journal: hold %s: %w", filepath.Base(path), err)
 				}
@@ -313,12 +314,12 @@ func (r *repairer) hold(paths []string) (map[string]string, error) {
 	if len(paths) == 0 {
 		return out, nil
 	}
-	return out, durable.SyncDir(filepath.Join(r.dir, journalDir))
+	return out, durable.SyncDir(filepath.Join(r.dir, segment.JournalDir))
 }
 
 // release removes the names that hold gave.
 func (r *repairer) release() error {
-	names, err := leftTemps(r.dir)
+	names, err := segment.LeftTemps(r.dir)
 	if err != nil {
 		return fmt.Errorf("journal: list segments: %w", err)
 	}
@@ -326,7 +327,7 @@ func (r *repairer) release() error {
 		if !strings.HasSuffix(name, sourceSuffix) {
 			continue
 		}
-		if err = os.Remove(filepath.Join(r.dir, journalDir, name)); err != nil {
+		if err = os.Remove(filepath.Join(r.dir, segment.JournalDir, name)); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
 		if err = r.o.Step("release"); err != nil {
@@ -353,11 +354,11 @@ func (r *repairer) removeAll(paths []string) error {
 }
 
 // replaceFrom makes a file of parts of others, of which it may be one.
-func replaceFrom(path string, parts []part) error {
-	r := &partsReader{parts: parts}
+func replaceFrom(path string, parts []segment.Part) error {
+	r := &segment.PartsReader{Parts: parts}
 	defer func() { _ = r.Close() }()
 	n := (&target{parts: parts}).size()
-	err := durable.Replace(path, filePerm, func(w io.Writer) error {
+	err := durable.Replace(path, segment.FilePerm, func(w io.Writer) error {
 		_, err := io.Copy(w, io.NewSectionReader(r, 0, n))
 		return err
 	})

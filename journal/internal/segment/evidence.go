@@ -1,4 +1,4 @@
-package journal
+package segment
 
 import (
 	"encoding/binary"
@@ -11,15 +11,15 @@ const (
 	// searchLimit bounds how many bytes behind a flaw are searched for proof,
 	// and checksumLimit how many bytes of candidates are summed. A tail of
 	// ours stays far below both; above them the answer is "unsure".
-	searchLimit   = 64 << 20
-	checksumLimit = 1 << 30
+	SearchLimit   = 64 << 20
+	ChecksumLimit = 1 << 30
 )
 
 // proof is what a search behind a flaw found.
 type proof struct {
-	found  bool
+	Found  bool
 	unsure bool   // the search was given up
-	seq    uint64 // of the frame that proves
+	Seq    uint64 // of the frame that proves
 	off    int64  // of that frame
 	synced uint64
 }
@@ -27,24 +27,24 @@ type proof struct {
 // searchProof looks behind a flaw at off for a whole frame that was written
 // when seq lost was durable already. Frames of the flawed record's own group do
 // not say so, because the pages of one group may reach the disk in any order.
-func searchProof(r io.ReaderAt, size, off int64, lost uint64) (proof, error) {
+func SearchProof(r io.ReaderAt, size, off int64, lost uint64) (proof, error) {
 	var (
-		buf    = make([]byte, min(blockSize+MaxFrame+maxPrefix, size-off))
-		budget = int64(checksumLimit)
-		left   = int64(searchLimit)
+		buf    = make([]byte, min(BlockSize+MaxFrame+MaxPrefix, size-off))
+		budget = int64(ChecksumLimit)
+		left   = int64(SearchLimit)
 	)
 	for off < size {
-		off = nextContent(r, off, size)
-		n, err := readFull(r, buf[:min(int64(len(buf)), size-off)], off)
+		off = NextContent(r, off, size)
+		n, err := ReadFull(r, buf[:min(int64(len(buf)), size-off)], off)
 		if err != nil {
 			return proof{}, err
 		}
 		if n == 0 {
 			return proof{}, nil
 		}
-		stop := min(n, blockSize)
+		stop := min(n, BlockSize)
 		p := searchBlock(buf[:n], stop, lost, uint64(size), &budget)
-		if p.found || p.unsure {
+		if p.Found || p.unsure {
 			p.off += off
 			return p, nil
 		}
@@ -61,25 +61,25 @@ func searchProof(r io.ReaderAt, size, off int64, lost uint64) (proof, error) {
 // stand in a file of this size, then the checksum.
 func searchBlock(b []byte, stop int, lost, size uint64, budget *int64) proof {
 	for i := range stop {
-		n, length, reason := prefixLength(b[i:min(i+maxPrefix, len(b))])
+		n, length, reason := prefixLength(b[i:min(i+MaxPrefix, len(b))])
 		if reason != "" || i+n+length > len(b) {
 			continue
 		}
 		frame := b[i+n : i+n+length]
-		if frame[atVersion] != formatVersion || frame[atReserved] != 0 || frame[atReserved+1] != 0 {
+		if frame[AtVersion] != FormatVersion || frame[AtReserved] != 0 || frame[AtReserved+1] != 0 {
 			continue
 		}
 		seq := binary.LittleEndian.Uint64(frame[atSeq:])
 		synced := binary.LittleEndian.Uint64(frame[atSynced:])
-		if synced < lost || synced >= seq || seq-lost > size/minFrame+1 {
+		if synced < lost || synced >= seq || seq-lost > size/MinFrame+1 {
 			continue
 		}
 		if *budget -= int64(length); *budget < 0 {
 			return proof{unsure: true, off: int64(i)}
 		}
 		var rec Record
-		if bad, _ := decodeFrame(frame, &rec); bad == "" {
-			return proof{found: true, seq: seq, off: int64(i), synced: synced}
+		if bad, _ := DecodeFrame(frame, &rec); bad == "" {
+			return proof{Found: true, Seq: seq, off: int64(i), synced: synced}
 		}
 	}
 	return proof{}
@@ -88,26 +88,26 @@ func searchBlock(b []byte, stop int, lost, size uint64, budget *int64) proof {
 // oneByte reports whether changing one byte of the entry at the start of b
 // makes it the record behind prev, and which byte. A torn write leaves pages
 // out; it does not leave a record whole but for one byte, rot does.
-func oneByte(b []byte, prev Head) (at int, reason string) {
-	var c chainer
+func OneByte(b []byte, prev Head) (at int, reason string) {
+	var c Chainer
 	fits := func(frame []byte) bool {
 		var rec Record
-		bad, _ := decodeFrame(frame, &rec)
-		return bad == "" && c.follows(&prev, &rec, frame) == ""
+		bad, _ := DecodeFrame(frame, &rec)
+		return bad == "" && c.Follows(&prev, &rec, frame) == ""
 	}
-	n, length, bad := prefixLength(b[:min(maxPrefix, len(b))])
+	n, length, bad := prefixLength(b[:min(MaxPrefix, len(b))])
 	if bad == "" && n+length <= len(b) {
 		frame := append([]byte(nil), b[n:n+length]...)
 		if i, ok := correctByte(frame, fits); ok {
 			return n + i, fmt.Sprintf("the record is whole but for one byte at its byte %d", n+i)
 		}
 	}
-	var prefix [maxPrefix]byte
-	for i := range min(maxPrefix, len(b)) {
+	var prefix [MaxPrefix]byte
+	for i := range min(MaxPrefix, len(b)) {
 		for v := range 256 {
 			copy(prefix[:], b)
 			prefix[i] = byte(v)
-			n, length, bad = prefixLength(prefix[:min(maxPrefix, len(b))])
+			n, length, bad = prefixLength(prefix[:min(MaxPrefix, len(b))])
 			if bad != "" || n+length > len(b) {
 				continue
 			}
@@ -127,7 +127,7 @@ func oneByte(b []byte, prev Head) (at int, reason string) {
 // linear in the frame instead of 255 checksums per byte. frame is changed.
 func correctByte(frame []byte, fits func([]byte) bool) (at int, ok bool) {
 	table, tops := crcTables()
-	diff := binary.LittleEndian.Uint32(frame) ^ checksum(frame[atVersion:])
+	diff := binary.LittleEndian.Uint32(frame) ^ Checksum(frame[AtVersion:])
 	if diff == 0 {
 		return 0, false
 	}
@@ -145,7 +145,7 @@ func correctByte(frame []byte, fits func([]byte) bool) (at int, ok bool) {
 			return low, true
 		}
 	}
-	for i := len(frame) - 1; i >= atVersion; i-- {
+	for i := len(frame) - 1; i >= AtVersion; i-- {
 		delta := tops[diff>>24]
 		if table[delta] == diff && try(i, delta) {
 			return i, true
