@@ -16,6 +16,7 @@ func beside() map[string]string {
 		"bus/embedded":        "the NATS server's store is derived from the journal",
 		"cmd/holdfast":        "reads what people hand in, writes exports and keys",
 		"cmd/holdfast/daemon": "counts the segments for its metrics",
+		"cmd/holdfast/ingest": "reads what people hand in",
 		"cmd/holdfast/render": "writes to the terminal",
 		"internal/faultbuild": "the go command's overlay",
 		"internal/faultos":    "what stands in for os itself",
