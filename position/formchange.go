@@ -6,11 +6,86 @@ import (
 	"github.com/moneyprinter/holdfast/internal/form"
 )
 
+// AppendChangeJSON appends the JSON form of a change with the journal's stamp,
+// as [ChangeSchema] describes it. The Seq of the images in it is the stamp's. The
+// position after it counts its lots without listing them, so that a record has
+// one text, whether it was just made or read back from a journal.
+func AppendChangeJSON(dst []byte, s Stamp, c *Change) []byte {
+	w := grown(dst, 2100)
+	w.Raw("{")
+	w.Count("seq", s.Seq)
+	w.Count("epoch", s.Epoch)
+	w.time("time", s.Time)
+	if c.Cause != nil {
+		w.time("event_time", c.Cause.EventTime())
+	}
+	w.Text("kind", c.Kind.String())
+	if c.Cause != nil {
+		w.Text("mutation_id", c.Cause.ID())
+		w.Count("part", uint64(c.Part))
+		w.Count("parts", uint64(c.Parts))
+		w.Name("cause")
+		w.mutation(valueOf(c.Cause))
+	}
+	if c.After != nil {
+		w.effect(c)
+		w.Name("after")
+		w.B = write(w.B, outputs.position, shown{c.After, s.Seq, false})
+	}
+	if c.Instrument != nil {
+		w.Name("instrument")
+		w.B = write(w.B, outputs.instrument, shownInstrument{c.Instrument, s.Seq})
+	}
+	if c.Account != nil {
+		w.Name("account")
+		w.B = write(w.B, outputs.account, shownAccount{c.Account, s.Seq})
+	}
+	if c.Epoch != nil {
+		w.Text("build", c.Epoch.Build)
+		w.Count("arithmetic", uint64(c.Epoch.Arithmetic))
+		w.Hex("salt", c.Epoch.Salt[:])
+	}
+	w.Raw("}")
+	return w.B
+}
+
+// effect writes what a change did to its position.
+func (w *jsonWriter) effect(c *Change) {
+	w.Count("prev", c.Prev)
+	if c.Fill != 0 {
+		w.Count("fill_seq", c.Fill)
+	}
+	w.decimal("qty", c.Qty)
+	w.decimal("value", c.Value)
+	w.decimal("realized", c.Realized)
+	w.decimal("fee", c.Fee)
+	if c.After.Lots == nil && len(c.Consumed)+len(c.Opened) == 0 {
+		return
+	}
+	w.Name("consumed")
+	w.Raw("[")
+	for i := range c.Consumed {
+		w.Element(i)
+		w.B = write(w.B, outputs.use, &c.Consumed[i])
+	}
+	w.Raw("]")
+	w.Name("opened")
+	w.B = appendLots(w.B, outputs.lot, c.Opened, c.After.terms())
+}
+
+func useOutputs() []output[*LotUse] {
+	return []output[*LotUse]{
+		countOut("lot", "Number of the lot.", func(u *LotUse) uint64 { return u.ID }),
+		decimalOut("qty", "What was taken, signed like the lot.", func(u *LotUse) Decimal { return u.Qty }),
+		decimalOut("cost", "The cost that left with it.", func(u *LotUse) Decimal { return u.Cost }),
+	}
+}
+
 // ChangeSchema returns the JSON Schema of [AppendChangeJSON].
 func ChangeSchema() []byte {
 	defs := outputDefs()
 	maps.Copy(defs, inputDefs())
-	defs["position"], defs["instrument"], defs["account"] = positionNode(), instrumentNode(), accountNode()
+	defs["position"], defs["instrument"], defs["account"] = describe(outputs.position), describe(outputs.instrument), describe(outputs.account)
 	var causes []any
 	for i := range forms {
 		def := forms[i].Name + "_cause"
@@ -18,7 +93,7 @@ func ChangeSchema() []byte {
 		defs[def] = forms[i].node()
 	}
 	defs["cause"] = form.Node{"oneOf": causes}
-	instrument := columns{{"instrument", form.Ref("instrument"), "The instrument after the change."}}
+	instrument := form.Properties{member("instrument", form.Ref("instrument"), "The instrument after the change.")}
 	return document("change", form.Node{
 		"title":       "Change",
 		"description": "What one mutation did to one position, with the whole position after it; or a record of an instrument, mark, account or epoch. A mutation gives one change or several: a flip closes and opens; a split or settlement is one record of the instrument and then one per open position.",
@@ -27,11 +102,11 @@ func ChangeSchema() []byte {
 			positionChange(),
 			changeNode([]string{Defined.String(), SplitChange.String(), Settled.String()}, "cause", instrument),
 			changeNode([]string{Marked.String()}, "mark_cause", nil),
-			changeNode([]string{AccountSet.String()}, "cause", columns{{"account", form.Ref("account"), "The account after the change."}}),
-			changeNode([]string{EpochBegun.String()}, "", columns{
-				{"build", form.Node{"type": "string"}, "Version of the software that writes."},
-				{"arithmetic", form.Ref("count"), "Version of the rules by which it folds mutations."},
-				{"salt", form.Node{"type": "string", "pattern": "^[0-9a-f]{32}$"}, "Random, unique per epoch."},
+			changeNode([]string{AccountSet.String()}, "cause", form.Properties{member("account", form.Ref("account"), "The account after the change.")}),
+			changeNode([]string{EpochBegun.String()}, "", form.Properties{
+				member("build", form.Node{"type": "string"}, "Version of the software that writes."),
+				member("arithmetic", form.Ref("count"), "Version of the rules by which it folds mutations."),
+				member("salt", form.Node{"type": "string", "pattern": "^[0-9a-f]{32}$"}, "Random, unique per epoch."),
 			}),
 		},
 		"$defs": defs,
@@ -44,54 +119,45 @@ func positionChange() form.Node {
 	for k := Opened; k <= Corrected; k++ {
 		kinds = append(kinds, k.String())
 	}
-	n := changeNode(kinds, "cause", columns{
-		{"prev", form.Ref("count"), "Record that changed the position before; 0: this is the key's first. Following it back gives the position's history without a search."},
-		{"qty", form.Ref("decimal"), "Signed change of quantity."},
-		{"value", form.Ref("decimal"), "Signed notional of qty, in the settlement currency."},
-		{"realized", form.Ref("decimal"), "Gross profit that this change realised."},
-		{"fee", form.Ref("decimal"), "This change's share of the fill's fee, in its fee currency."},
-		{"after", form.Ref("position"), "The position after the change. Its lots are not listed, only counted: keep consumed and opened, or ask for the position."},
+	return changeNode(kinds, "cause", form.Properties{
+		member("prev", form.Ref("count"), "Record that changed the position before; 0: this is the key's first. Following it back gives the position's history without a search."),
+		maybe("fill_seq", form.Ref("count"), "Record of the fill that a bust or correction is about."),
+		member("qty", form.Ref("decimal"), "Signed change of quantity."),
+		member("value", form.Ref("decimal"), "Signed notional of qty, in the settlement currency."),
+		member("realized", form.Ref("decimal"), "Gross profit that this change realised."),
+		member("fee", form.Ref("decimal"), "This change's share of the fill's fee, in its fee currency."),
+		maybe("consumed", form.List(describe(outputs.use)), "Lots that the change took from, in the order in which they were chosen; only under a cost method with lots. A split names none: it rescales all."),
+		maybe("opened", form.List(describe(outputs.lot)), "Lots that the change opened, as consumed."),
+		member("after", form.Ref("position"), "The position after the change. Its lots are not listed, only counted: keep consumed and opened, or ask for the position."),
 	})
-	maybe(n, "fill_seq", form.Ref("count"), "Record of the fill that a bust or correction is about.")
-	maybe(n, "consumed", list(columns{
-		{"lot", form.Ref("count"), "Number of the lot."},
-		{"qty", form.Ref("decimal"), "What was taken, signed like the lot."},
-		{"cost", form.Ref("decimal"), "The cost that left with it."},
-	}), "Lots that the change took from, in the order in which they were chosen; only under a cost method with lots. A split names none: it rescales all.")
-	maybe(n, "opened", list(lotColumns()), "Lots that the change opened, as consumed.")
-	return n
 }
 
-func list(element columns) form.Node { return form.Node{"type": "array", "items": element.object()} }
+func member(name string, value form.Node, about string) form.Property {
+	return form.Property{Name: name, Value: value, About: about}
+}
 
-// maybe adds a member that may be absent.
-func maybe(n form.Node, name string, value form.Node, text string) {
-	properties, ok := n["properties"].(form.Node)
-	if !ok {
-		return
-	}
-	value = maps.Clone(value)
-	value["description"] = text
-	properties[name] = value
+// maybe is a member that may be absent.
+func maybe(name string, value form.Node, about string) form.Property {
+	return form.Property{Name: name, Value: value, About: about, Optional: true}
 }
 
 // changeNode describes the changes of some kinds. cause is the definition of
 // their mutation; an epoch has none.
-func changeNode(kinds []string, cause string, rest columns) form.Node {
-	c := columns{
-		{"seq", form.Ref("count"), "Position in the ledger, dense from 1."},
-		{"epoch", form.Ref("count"), "Incarnation of the writer."},
-		{"time", form.Ref("time"), "Record time; never decreases."},
-		{"kind", form.Node{"enum": kinds}, "What happened."},
+func changeNode(kinds []string, cause string, rest form.Properties) form.Node {
+	c := form.Properties{
+		member("seq", form.Ref("count"), "Position in the ledger, dense from 1."),
+		member("epoch", form.Ref("count"), "Incarnation of the writer."),
+		member("time", form.Ref("time"), "Record time; never decreases."),
+		member("kind", form.Node{"enum": kinds}, "What happened."),
 	}
 	if cause != "" {
-		c = append(c, columns{
-			{"event_time", form.Ref("time"), "The engine's own time."},
-			{"mutation_id", form.Ref("name"), "Id of the mutation."},
-			{"part", form.Ref("count"), "0-based number of this change among those of its mutation."},
-			{"parts", form.Ref("count"), "How many changes the mutation gave."},
-			{"cause", form.Ref(cause), "The mutation."},
+		c = append(c, form.Properties{
+			member("event_time", form.Ref("time"), "The engine's own time."),
+			member("mutation_id", form.Ref("name"), "Id of the mutation."),
+			member("part", form.Ref("count"), "0-based number of this change among those of its mutation."),
+			member("parts", form.Ref("count"), "How many changes the mutation gave."),
+			member("cause", form.Ref(cause), "The mutation."),
 		}...)
 	}
-	return append(c, rest...).object()
+	return append(c, rest...).Object()
 }

@@ -42,14 +42,6 @@ func MutationSchema() []byte {
 	})
 }
 
-// PositionSchema returns the JSON Schema of [AppendPositionJSON].
-func PositionSchema() []byte {
-	n := positionNode()
-	n["title"] = "Position"
-	n["$defs"] = outputDefs()
-	return document("position", n)
-}
-
 func document(name string, n form.Node) []byte {
 	return form.Document(schemaBase+name+".schema.json", n)
 }
@@ -66,6 +58,18 @@ func inputDefs() form.Node {
 		"any_text":      form.Node{"type": "string", "maxLength": MaxReason, "pattern": namePattern, "description": "At most 1024 bytes of printable UTF-8, or empty."},
 		"input_time":    form.Node{"type": "string", "format": "date-time", "pattern": timePattern},
 		"round":         form.Node{"type": "string", "pattern": roundPattern, "description": "Digits after the point, or in all if significant, and the direction: 2 half-even, 6 significant half-up, 8 down. exact, as if it were absent, does not round."},
+	}
+}
+
+func outputDefs() form.Node {
+	text := form.Node{"type": "string"}
+	return form.Node{
+		"name":    text,
+		"count":   form.Node{"type": "integer", "minimum": 0},
+		"decimal": form.Node{"type": "string", "pattern": outputDecimal, "description": "Plain notation without trailing zeros."},
+		"figure":  form.Node{"type": []string{"string", "null"}, "pattern": outputDecimal, "description": "A decimal, or null where it is not known."},
+		"time":    form.Node{"type": []string{"string", "null"}, "format": "date-time", "description": "RFC 3339 in UTC with nanoseconds, or null."},
+		"amounts": form.Node{"type": "object", "description": "A decimal per currency.", "additionalProperties": form.Ref("decimal")},
 	}
 }
 

@@ -12,13 +12,9 @@ type jsonWriter struct{ form.Writer }
 // grown returns a writer behind dst, with room for an ordinary record.
 func grown(dst []byte, room int) jsonWriter { return jsonWriter{form.Grown(dst, room)} }
 
-func (w *jsonWriter) quoteDecimal(d Decimal) {
-	w.B = append(d.AppendText(append(w.B, '"')), '"')
-}
-
 func (w *jsonWriter) decimal(name string, d Decimal) {
 	w.Name(name)
-	w.quoteDecimal(d)
+	w.B = appendDecimal(w.B, d)
 }
 
 // decimalUnlessZero leaves out a member that may be absent.
@@ -34,40 +30,52 @@ func (w *jsonWriter) decimalUnlessNil(name string, d *Decimal) {
 	}
 }
 
-// figure writes null for what is not known.
-func (w *jsonWriter) figure(name string, d Decimal, ok bool) {
-	if !ok {
-		w.Null(name)
-		return
-	}
-	w.decimal(name, d)
-}
-
 func (w *jsonWriter) time(name string, t Time) {
-	if t == 0 {
-		w.Null(name)
-		return
-	}
 	w.Name(name)
-	w.B = append(t.Std().AppendFormat(append(w.B, '"'), time.RFC3339Nano), '"')
-}
-
-func (w *jsonWriter) amounts(name string, a Amounts) {
-	w.Name(name)
-	w.Raw("{")
-	for i := range a {
-		w.Item(i, a[i].Currency)
-		w.quoteDecimal(a[i].Value)
-	}
-	w.Raw("}")
+	w.B = appendTime(w.B, t)
 }
 
 func (w *jsonWriter) decimals(name string, list []Decimal) {
 	w.Name(name)
-	w.Raw("[")
-	for i, d := range list {
-		w.Element(i)
-		w.quoteDecimal(d)
+	w.B = appendDecimals(w.B, list)
+}
+
+func appendDecimal(b []byte, d Decimal) []byte {
+	return append(d.AppendText(append(b, '"')), '"')
+}
+
+// appendFigure appends null for what is not known.
+func appendFigure(b []byte, d Decimal, ok bool) []byte {
+	if !ok {
+		return append(b, "null"...)
 	}
-	w.Raw("]")
+	return appendDecimal(b, d)
+}
+
+func appendDecimals(b []byte, list []Decimal) []byte {
+	b = append(b, '[')
+	for i, d := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendDecimal(b, d)
+	}
+	return append(b, ']')
+}
+
+// appendTime appends null for no time.
+func appendTime(b []byte, t Time) []byte {
+	if t == 0 {
+		return append(b, "null"...)
+	}
+	return append(t.Std().AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
+}
+
+func appendAmounts(b []byte, a Amounts) []byte {
+	w := form.Writer{B: append(b, '{')}
+	for i := range a {
+		w.Item(i, a[i].Currency)
+		w.B = appendDecimal(w.B, a[i].Value)
+	}
+	return append(w.B, '}')
 }

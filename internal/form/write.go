@@ -77,12 +77,19 @@ func (w *Writer) Hex(name string, b []byte) {
 // Texts writes a member that is a list of strings.
 func (w *Writer) Texts(name string, list []string) {
 	w.Name(name)
-	w.Raw("[")
+	w.B = AppendTexts(w.B, list)
+}
+
+// AppendTexts appends a list of strings.
+func AppendTexts(b []byte, list []string) []byte {
+	b = append(b, '[')
 	for i, s := range list {
-		w.Element(i)
-		w.Quote(s)
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendQuote(b, s)
 	}
-	w.Raw("]")
+	return append(b, ']')
 }
 
 // Element starts the element of an array, or an item, with this index.
@@ -99,9 +106,12 @@ func (w *Writer) Item(i int, name string) {
 	w.Raw(":")
 }
 
-// Quote writes a string. What is not valid UTF-8 becomes U+FFFD.
-func (w *Writer) Quote(s string) {
-	b := append(w.B, '"')
+// Quote writes a string; see [AppendQuote].
+func (w *Writer) Quote(s string) { w.B = AppendQuote(w.B, s) }
+
+// AppendQuote appends a string. What is not valid UTF-8 becomes U+FFFD.
+func AppendQuote(b []byte, s string) []byte {
+	b = append(b, '"')
 	done := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -122,7 +132,7 @@ func (w *Writer) Quote(s string) {
 		done = i
 	}
 	b = append(b, s[done:]...)
-	w.B = append(b, '"')
+	return append(b, '"')
 }
 
 // appendEscape writes a byte that cannot stand in a string as it is.
