@@ -1,6 +1,7 @@
 package position
 
 import (
+	"crypto/sha1"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -51,11 +52,18 @@ func (k Key) Compare(o Key) int {
 // CycleID returns the id of one cycle of the position: UUIDv5 over the key and the cycle
 // number, so that a rebuild from the same mutations gives the same ids.
 func (k Key) CycleID(cycle uint64) uuid.UUID {
-	name := append(make([]byte, 0, 256), "holdfast/position/"...)
+	name := append(make([]byte, 0, 256), uuid.NameSpaceOID[:]...)
+	name = append(name, "holdfast/position/"...)
 	for _, part := range [...]string{k.Account, k.Instrument, k.Strategy, k.Leg} {
 		name = append(strconv.AppendQuote(name, part), '/')
 	}
-	return uuid.NewSHA1(uuid.NameSpaceOID, strconv.AppendUint(name, cycle, 10))
+	// As uuid.NewSHA1 does, but with the hash on the stack: each text of a position
+	// has an id.
+	sum := sha1.Sum(strconv.AppendUint(name, cycle, 10))
+	id := uuid.UUID(sum[:16])
+	id[6] = id[6]&0x0f | 5<<4
+	id[8] = id[8]&0x3f | 1<<7
+	return id
 }
 
 func (k Key) validate() error {
