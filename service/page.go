@@ -24,7 +24,7 @@ import (
 
 // page is the answer to a request for a list, while it is made.
 type page struct {
-	q      *query
+	asked  *Page
 	limit  int
 	body   []byte
 	n      int
@@ -32,17 +32,14 @@ type page struct {
 	more   bool          // rows are left that are not in the answer
 }
 
-func newPage(q *query) *page {
-	p := &page{q: q, limit: math.MaxInt, body: []byte{'['}}
-	if q.paged() {
-		q.bound()
-		p.limit = q.Limit
+func newPage(asked *Page) *page {
+	p := &page{asked: asked, limit: math.MaxInt, body: []byte{'['}}
+	if asked.paged() {
+		asked.bound()
+		p.limit = asked.Limit
 	}
 	return p
 }
-
-// paged reports whether the request asks for pages.
-func (q *query) paged() bool { return q.Limit > 0 || q.After != "" }
 
 // add appends a row, unless the page is full, which it reports by false. The first
 // row is added however long it is, so that every page gets on.
@@ -80,38 +77,38 @@ func (p *page) addValue(v any, cursor func() string) bool {
 }
 
 // end returns the answer. less says how to ask for less, "" where that cannot be.
-func (p *page) end(less string) ([]byte, error) {
-	if p.more && !p.q.paged() {
+func (p *page) end(less string) (bus.Reply, error) {
+	if p.more && !p.asked.paged() {
 		if less != "" {
 			less += ", or "
 		}
-		return nil, &bus.Error{Code: "413", Text: "the reply would exceed 1 MB: " + less + "ask for pages, with limit and then after"}
+		return bus.Reply{}, &bus.Error{Code: "413", Text: "the reply would exceed 1 MB: " + less + "ask for pages, with limit and then after"}
 	}
 	next := ""
 	if p.more {
 		next = p.cursor()
 	}
-	p.q.tell(p.more, next)
-	return append(p.body, ']'), nil
+	return bus.Reply{Body: append(p.body, ']'), Header: listHeader(p.more, next)}, nil
 }
 
-// known is end for a list that may be empty because the request names what the
+// known is end for a list that may be empty because the filter names what the
 // newest view of the ledger has never seen.
-func (p *page) known(newest func() *projector.View, less string) ([]byte, error) {
+func (p *page) known(newest func() *projector.View, f holdfast.Filter, less string) (bus.Reply, error) {
 	if p.n == 0 {
-		if err := holdfast.Known(newest(), p.q.filter()); err != nil {
-			return nil, coded(err)
+		if err := holdfast.Known(newest(), f); err != nil {
+			return bus.Reply{}, coded(err)
 		}
 	}
 	return p.end(less)
 }
 
-// tell sets the headers of a list's answer.
-func (q *query) tell(more bool, next string) {
-	q.header = nats.Header{bus.HeaderComplete: {strconv.FormatBool(!more)}}
+// listHeader are the headers of a list's answer.
+func listHeader(more bool, next string) nats.Header {
+	h := nats.Header{bus.HeaderComplete: {strconv.FormatBool(!more)}}
 	if more {
-		q.header[bus.HeaderNext] = []string{next}
+		h[bus.HeaderNext] = []string{next}
 	}
+	return h
 }
 
 // cursor joins the parts of a place in a list to one text that a header can carry.
@@ -123,45 +120,3 @@ func cursor(parts ...string) string {
 }
 
 func keyCursor(k position.Key) string { return cursor(k.Account, k.Instrument, k.Strategy, k.Leg) }
-
-// afterTokens reads the parts of "after", nil where it is absent.
-func (q *query) afterTokens(n int) ([]string, error) {
-	if q.After == "" {
-		return nil, nil
-	}
-	parts := strings.Split(q.After, ".")
-	ok := len(parts) == n
-	for i, part := range parts {
-		text, err := bus.ParseToken(part)
-		ok = ok && err == nil
-		parts[i] = text
-	}
-	if !ok {
-		return nil, q.badAfter()
-	}
-	return parts, nil
-}
-
-func (q *query) badAfter() error {
-	return badRequest("after %.80q is no place in this list: give the %s of the page before", q.After, bus.HeaderNext)
-}
-
-func (q *query) afterKey() (*position.Key, error) {
-	parts, err := q.afterTokens(4)
-	if parts == nil {
-		return nil, err
-	}
-	return &position.Key{Account: parts[0], Instrument: parts[1], Strategy: parts[2], Leg: parts[3]}, nil
-}
-
-// afterNumber reads an "after" that is a number, 0 where it is absent.
-func (q *query) afterNumber() (uint64, error) {
-	if q.After == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseUint(q.After, 10, 63)
-	if err != nil {
-		return 0, q.badAfter()
-	}
-	return n, nil
-}

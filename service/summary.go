@@ -3,9 +3,8 @@ package service
 import (
 	"context"
 	"fmt"
-	"math"
-	"strconv"
 
+	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/report"
@@ -57,17 +56,17 @@ func sumsOf(s *report.Sums) sumsReply {
 }
 
 // serveSummary replies with sums by account, instrument or strategy.
-func (l *api) serveSummary(_ context.Context, q *query) ([]byte, error) {
+func (l *api) serveSummary(_ context.Context, q *Summary) (bus.Reply, error) {
 	after, err := q.afterTokens(1)
 	if err != nil {
-		return nil, err
+		return bus.Reply{}, err
 	}
 	v := l.View()
 	groups, err := summary(v, q)
 	if err != nil {
-		return nil, coded(err)
+		return bus.Reply{}, coded(err)
 	}
-	out := newPage(q)
+	out := newPage(&q.Page)
 	for i := range groups {
 		g := &groups[i]
 		if after != nil && g.Group <= after[0] {
@@ -77,10 +76,10 @@ func (l *api) serveSummary(_ context.Context, q *query) ([]byte, error) {
 			break
 		}
 	}
-	return out.known(func() *projector.View { return v }, "select by account, instrument, strategy or leg")
+	return out.known(func() *projector.View { return v }, q.filter(), "select by account, instrument, strategy or leg")
 }
 
-func summary(v *projector.View, q *query) ([]summaryReply, error) {
+func summary(v *projector.View, q *Summary) ([]summaryReply, error) {
 	by := report.ByAccount
 	var err error
 	if q.By != "" {
@@ -94,9 +93,7 @@ func summary(v *projector.View, q *query) ([]summaryReply, error) {
 			return nil, fmt.Errorf("rates: the rate of %.64q: %w", currency, err)
 		}
 	}
-	all := *q
-	all.All = true
-	groups, err := report.Summarize(all.positions(v, nil), by, q.In, rates)
+	groups, err := report.Summarize(selected{&q.Selection, true}.positions(v, nil), by, q.In, rates)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -109,78 +106,4 @@ func summary(v *projector.View, q *query) ([]summaryReply, error) {
 		}
 	}
 	return out, nil
-}
-
-// lotsFew is how many lots of a position are listed wherever it is shown; of more
-// the number and a digest are. All of them are asked for by position.lots.
-const lotsFew = 100
-
-// fewLots returns a position without its lots where they are many.
-func fewLots(p *position.Position) *position.Position {
-	if p.Lots == nil || len(p.Lots.Open) <= lotsFew {
-		return p
-	}
-	out, lots := *p, *p.Lots
-	lots.Open = nil
-	out.Lots = &lots
-	return &out
-}
-
-// lotsReply is a page of a position's lots.
-type lotsReply struct {
-	Count int        `json:"count"` // of all lots
-	From  int        `json:"from"`  // how many were passed over
-	Lots  []lotReply `json:"lots"`
-}
-
-type lotReply struct {
-	Lot    uint64  `json:"lot"`
-	Qty    string  `json:"qty"`
-	Cost   string  `json:"cost"`
-	Price  *string `json:"price"` // null where it is not known
-	Opened string  `json:"opened"`
-	Label  string  `json:"label"`
-}
-
-// serveLots replies with at most limit lots of a position, those after the first
-// few that "lots" says.
-func (l *api) serveLots(ctx context.Context, q *query) ([]byte, error) {
-	p, err := l.one(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	after, err := q.afterNumber()
-	switch {
-	case err != nil:
-		return nil, err
-	case q.After != "" && q.Lots > 0:
-		return nil, badRequest("lots and after both say where to begin: give one of them")
-	case q.After != "":
-		q.Lots = int(min(after, math.MaxInt32)) // a position has fewer
-	}
-	q.bound()
-	out := lotsReply{Lots: []lotReply{}}
-	if p.Lots != nil {
-		out.Count = len(p.Lots.Open)
-		out.From = min(q.Lots, out.Count)
-		for _, lot := range p.Lots.Open[out.From:min(out.From+q.Limit, out.Count)] {
-			one := lotReply{Lot: lot.ID, Qty: lot.Qty.String(), Cost: lot.Cost.String(), Opened: lot.Opened.String(), Label: lot.Label}
-			alone := position.Position{Terms: p.Terms, Qty: lot.Qty, Cost: lot.Cost}
-			if price, known := alone.AvgEntry(); known {
-				text := price.String()
-				one.Price = &text
-			}
-			out.Lots = append(out.Lots, one)
-		}
-	}
-	end := out.From + len(out.Lots)
-	q.tell(end < out.Count, strconv.Itoa(end))
-	return reply(out, nil)
-}
-
-// bound fills in the limit of a query.
-func (q *query) bound() {
-	if q.Limit == 0 || q.Limit > historyLimit {
-		q.Limit = historyLimit
-	}
 }

@@ -1,0 +1,103 @@
+package service
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/bus"
+)
+
+// CodeOf returns the code that a request gets which ended with an error, such as
+// "404"; those are the status codes of HTTP. What says nothing else is "500".
+func CodeOf(err error) string {
+	if failed, ok := errors.AsType[*bus.Error](err); ok {
+		return failed.Code
+	}
+	for _, c := range []struct {
+		err  error
+		code string
+	}{
+		{holdfast.ErrOutcomeUnknown, "504"}, // whatever it is because of: a 4xx says that nothing was done
+		{holdfast.ErrInvalid, "400"},
+		{holdfast.ErrTooMany, "400"},
+		{holdfast.ErrTooLarge, "400"},
+		{holdfast.ErrOverReduction, "400"},
+		{holdfast.ErrLotChoice, "400"},
+		{holdfast.ErrIncrement, "400"},
+		{holdfast.ErrTooManyLots, "400"},
+		{holdfast.ErrUnknownName, "404"},
+		{holdfast.ErrUnknownPosition, "404"},
+		{holdfast.ErrUnknownFill, "404"},
+		{holdfast.ErrNoLot, "404"},
+		{holdfast.ErrUnknownInstrument, "404"},
+		{holdfast.ErrRefold, "409"}, // may be because of a history that is trimmed
+		{holdfast.ErrTrimmed, "410"},
+		{holdfast.ErrTrimmedHistory, "410"},
+		{holdfast.ErrVersionConflict, "409"},
+		{holdfast.ErrIDReused, "409"},
+		{holdfast.ErrPartlyKnown, "409"},
+		{holdfast.ErrTooOld, "409"},
+		{holdfast.ErrAhead, "409"},
+		{holdfast.ErrInstrumentInUse, "409"},
+		{holdfast.ErrSplitTwice, "409"},
+		{holdfast.ErrFailed, "503"},
+		{holdfast.ErrClosed, "503"},
+		{bus.ErrNotRunning, "503"},
+		{holdfast.ErrNoSigner, "501"},
+		{holdfast.ErrDamaged, "422"},
+	} {
+		if errors.Is(err, c.err) {
+			return c.code
+		}
+	}
+	return "500"
+}
+
+// coded gives an error the code that a remote caller can act on.
+func coded(err error) error {
+	return &bus.Error{Code: CodeOf(err), Text: plain(err.Error())}
+}
+
+// plain takes the names of packages off the clauses of an error's text: who asks
+// over the wire knows none of them. What is quoted stays as it was given.
+func plain(text string) string {
+	var b strings.Builder
+	quoted, clause := false, true
+	for i := 0; i < len(text); i++ {
+		if clause {
+			i += packageName(text[i:])
+		}
+		if i == len(text) {
+			break
+		}
+		switch {
+		case quoted && text[i] == '\\' && i+1 < len(text):
+			b.WriteByte(text[i])
+			i++
+		case text[i] == '"':
+			quoted = !quoted
+		}
+		b.WriteByte(text[i])
+		clause = !quoted && strings.HasSuffix(text[:i+1], ": ")
+	}
+	return b.String()
+}
+
+// packageName returns how many bytes of a text are names of packages in front of
+// a clause. That it is invalid says the code of the answer.
+func packageName(text string) int {
+	rest := text
+	for again := true; again; {
+		again = false
+		for _, name := range []string{
+			"position: invalid: ", "holdfast: ", "position: ", "projector: ", "journal: ", "snapshotter: ", "checkpoint: ", "service: ", "bus: ",
+		} {
+			if after, found := strings.CutPrefix(rest, name); found {
+				rest, again = after, true
+				break
+			}
+		}
+	}
+	return len(text) - len(rest)
+}
