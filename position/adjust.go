@@ -146,7 +146,7 @@ func (x *flow) adjusted(old *Position, v *Adjust) (Change, error) {
 		l.value = x.mulQuo(old.Cost, v.Qty, old.Qty)
 	} else {
 		x.high, x.low = *v.Price, *v.Price
-		l.value = x.keep(x.terms.value(v.Qty, *v.Price))
+		l.value = x.keep(x.terms.Value(v.Qty, *v.Price))
 	}
 	if x.err != nil {
 		return Change{}, x.err

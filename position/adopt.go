@@ -184,7 +184,7 @@ func (x *flow) reckoned(v *Adopt) (leg, error) {
 	var err error
 	switch {
 	case v.Price != nil:
-		l.value, err = x.terms.value(v.Qty, *v.Price)
+		l.value, err = x.terms.Value(v.Qty, *v.Price)
 	case v.Cost != nil:
 		l.value = *v.Cost
 	}
@@ -228,7 +228,7 @@ func (x *flow) lot(a *AdoptedLot, v *Adopt) (Lot, error) {
 		return lot, nil
 	}
 	var err error
-	lot.Cost, err = x.terms.value(a.Qty, *a.Price)
+	lot.Cost, err = x.terms.Value(a.Qty, *a.Price)
 	return lot, err
 }
 

@@ -35,16 +35,6 @@ func (k ChargeKind) String() string {
 	return "unknown"
 }
 
-// ParseChargeKind is the reverse of String.
-func ParseChargeKind(s string) (ChargeKind, error) {
-	for k := OtherCharge; k <= RealizedCharge; k++ {
-		if k.String() == s {
-			return k, nil
-		}
-	}
-	return 0, invalid("kind", "%q is none of other, fee, funding, interest, dividend, cash, realized", clip(s))
-}
-
 // Charge is money RECEIVED (positive) or paid (negative) beside a fill: a fee is a
 // negative amount, where the Fee of a [Fill] is positive for what was paid. With an
 // instrument it belongs to that position: to its cycle or, while it is flat, to

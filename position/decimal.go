@@ -140,8 +140,8 @@ func MulQuo(a, b, c Decimal) (Decimal, error) {
 	return roundedQuo64(&p, c.Abs().lo, neg)
 }
 
-// Mul3 returns a · b · c, rounded once, half to even.
-func Mul3(a, b, c Decimal) (Decimal, error) {
+// mul3 returns a · b · c, rounded once, half to even.
+func mul3(a, b, c Decimal) (Decimal, error) {
 	if c == (Decimal{lo: one}) {
 		return a.Mul(b)
 	}

@@ -27,7 +27,7 @@ func (p *Position) MarkValue(mark Decimal) (Decimal, bool) {
 	if p.unmarked(mark) {
 		return Decimal{}, false
 	}
-	v, err := p.terms().value(p.Qty, mark)
+	v, err := p.terms().Value(p.Qty, mark)
 	return v, err == nil
 }
 

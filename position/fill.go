@@ -148,7 +148,7 @@ func (x *flow) filled(f *Fill) (leg, error) {
 		l.qty = f.Qty.Neg()
 	}
 	var err error
-	if l.value, err = x.terms.value(l.qty, f.Price); err != nil {
+	if l.value, err = x.terms.Value(l.qty, f.Price); err != nil {
 		return l, err
 	}
 	if x.terms.Kind != Spot || f.Fee.IsZero() || x.paidIn() != x.terms.Base {
@@ -164,7 +164,7 @@ func (x *flow) filled(f *Fill) (leg, error) {
 		return l, invalid("fee", "in the base currency must be smaller than the quantity")
 	}
 	if x.terms.BaseFee == FeeApart {
-		l.value, err = x.terms.value(l.qty, f.Price)
+		l.value, err = x.terms.Value(l.qty, f.Price)
 	}
 	return l, err
 }

@@ -129,7 +129,7 @@ func roundOf(name string, v form.Value) (Round, error) {
 	if err != nil {
 		return Round{}, err
 	}
-	return ParseRound(text)
+	return parseRound(text)
 }
 
 func pointerOf(name string, v form.Value) (*Decimal, error) {

@@ -12,7 +12,7 @@ const (
 	// inputDecimal is |x| < 1.7·10²⁰ with at most 18 fractional digits that are
 	// not zero, in at most maxText bytes.
 	inputDecimal = `^-?0*([0-9]{1,20}|1[0-6][0-9]{19})(\.[0-9]{1,18}0*)?$`
-	// roundPattern is what ParseRound takes.
+	// roundPattern is what parseRound takes.
 	roundPattern = `^(exact|((0|[1-9]|1[0-8]) |([1-9]|1[0-8]) significant )(half-even|half-up|down|up|floor|ceiling))$`
 	// outputDecimal is plain notation without trailing zeros.
 	outputDecimal = `^(0|-?(0|[1-9][0-9]{0,20})(\.[0-9]{0,17}[1-9])?)$`

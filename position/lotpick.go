@@ -177,7 +177,7 @@ func (t *Terms) entered(l *Lot, price Decimal, exactly bool) bool {
 // enteredExactly is entered as arithmetic 1 had it: forwards or backwards, to the
 // last place. After a partial close or a split only one of them may be the same.
 func (t *Terms) enteredExactly(l *Lot, price Decimal) bool {
-	if v, err := t.value(l.Qty, price); err == nil && v == l.Cost {
+	if v, err := t.Value(l.Qty, price); err == nil && v == l.Cost {
 		return true
 	}
 	avg, ok := t.Average(l.Qty, l.Cost)
@@ -233,5 +233,5 @@ func (c *calc) basis(t *Terms, heldQty, heldCost, qty, cost Decimal) Decimal {
 	if !ok {
 		return cost // no average, so the venue has none either
 	}
-	return c.keep(t.value(qty, avg))
+	return c.keep(t.Value(qty, avg))
 }

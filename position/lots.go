@@ -106,8 +106,8 @@ func (l *Lots) open() []Lot {
 	return l.Open
 }
 
-// Quantity returns the sum of the lots' quantities and of their costs.
-func (l *Lots) Quantity() (qty, cost Decimal, err error) {
+// quantity returns the sum of the lots' quantities and of their costs.
+func (l *Lots) quantity() (qty, cost Decimal, err error) {
 	var c calc
 	for _, lot := range l.open() {
 		qty, cost = c.add(qty, lot.Qty), c.add(cost, lot.Cost)

@@ -142,7 +142,7 @@ func (s *rerun) fold(m Mutation) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if opened, _, err := (&Lots{Open: changes[len(changes)-1].Opened}).Quantity(); err != nil || opened.Abs().Cmp(known.Abs()) > 0 {
+	if opened, _, err := (&Lots{Open: changes[len(changes)-1].Opened}).quantity(); err != nil || opened.Abs().Cmp(known.Abs()) > 0 {
 		// Time and label of what stays decide what leaves later: they are not guessed.
 		return nil, fmt.Errorf("lots that it brought from %s met an opposite position and would now stay; when they were opened is not recorded here: adopt the position with its lots instead", t.Key)
 	}

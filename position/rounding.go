@@ -50,7 +50,7 @@ type Round struct {
 	Significant bool
 }
 
-// String returns the form that [ParseRound] reads.
+// String returns the form that parseRound reads.
 func (r Round) String() string {
 	switch {
 	case r.Mode == Exact:
@@ -61,8 +61,8 @@ func (r Round) String() string {
 	return strconv.Itoa(int(r.Digits)) + " " + r.Mode.String()
 }
 
-// ParseRound is the reverse of String. The error matches [ErrInvalid].
-func ParseRound(s string) (Round, error) {
+// parseRound is the reverse of String. The error matches [ErrInvalid].
+func parseRound(s string) (Round, error) {
 	if s == Exact.String() {
 		return Round{}, nil
 	}

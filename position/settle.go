@@ -107,7 +107,7 @@ func settled(p *Position, v *Settle, in *Instrument) (Change, error) {
 	if v.Reason != WriteOff {
 		x.high, x.low = v.Price, v.Price
 		var err error
-		if l.value, err = p.Terms.value(l.qty, v.Price); err != nil {
+		if l.value, err = p.Terms.Value(l.qty, v.Price); err != nil {
 			return Change{}, err
 		}
 	}

@@ -128,7 +128,7 @@ func (x *rescaling) position(old *Position) (Change, error) {
 		if p.Lots, err = old.Lots.Split(x.Ratio, x.per); err != nil {
 			return Change{}, err
 		}
-		p.Qty, _, err = p.Lots.Quantity()
+		p.Qty, _, err = p.Lots.quantity()
 		c.keep(Decimal{}, err)
 	}
 	p.ExitQty = c.mulQuo(old.ExitQty, x.Ratio, x.per)
@@ -190,7 +190,7 @@ func (x *rescaling) cut(p *Position) (Change, error) {
 	l := leg{qty: rest.Neg()}
 	if x.CashPrice != nil {
 		var err error
-		if l.value, err = p.Terms.value(l.qty, *x.CashPrice); err != nil {
+		if l.value, err = p.Terms.Value(l.qty, *x.CashPrice); err != nil {
 			return Change{}, err
 		}
 	}

@@ -37,9 +37,9 @@ func (t *Terms) FeesInCost(fees Amounts) Amounts {
 	return nil
 }
 
-// value returns the notional of a quantity at a price, signed like their
+// Value returns the notional of a quantity at a price, signed like their
 // product, in the settlement currency.
-func (t *Terms) value(qty, price Decimal) (Decimal, error) {
+func (t *Terms) Value(qty, price Decimal) (Decimal, error) {
 	if t.Multiplier.IsZero() && !qty.IsZero() {
 		return Decimal{}, invalid("multiplier", "is not known")
 	}
@@ -52,7 +52,7 @@ func (t *Terms) value(qty, price Decimal) (Decimal, error) {
 	case t.Kind == Inverse:
 		return MulQuo(qty, t.Multiplier, price)
 	}
-	return Mul3(qty, price, t.Multiplier)
+	return mul3(qty, price, t.Multiplier)
 }
 
 // Average returns the price at which a quantity is worth what it cost, both signed
@@ -71,7 +71,7 @@ func (t *Terms) Average(qty, cost Decimal) (Decimal, bool) {
 // Profit returns what a quantity with a cost gains when it is closed at a price;
 // false where the terms give the price no value.
 func (t *Terms) Profit(qty, cost, price Decimal) (Decimal, bool) {
-	v, err := t.value(qty, price)
+	v, err := t.Value(qty, price)
 	if err != nil {
 		return Decimal{}, false
 	}

@@ -51,7 +51,6 @@ type Book struct {
 	names   map[string]string   // some of those in keys; see named
 	staging staging
 	spare   []*Staged // that nobody uses
-	warmth  int       // means nothing; see Warm
 
 	recomputing bool // see find
 

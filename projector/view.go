@@ -119,10 +119,6 @@ func (v *View) Counts() Counts {
 	}
 }
 
-// Horizon returns the newest event time that the dedupe window has forgotten, 0
-// while it has forgotten nothing.
-func (v *View) Horizon() position.Time { return v.window.Horizon() }
-
 // Position returns the position of a key, with the current mark of its
 // instrument.
 func (v *View) Position(key position.Key) (position.Position, bool) {

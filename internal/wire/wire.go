@@ -77,19 +77,19 @@ func AppendChange(dst []byte, c *position.Change) []byte {
 		w, n := roomFor(dst, changeBound(c)+fillBound(&f))
 		return w[:w.change(n, c, &f, nil)]
 	}
-	m := plain(c.Cause)
+	m := valueOf(c.Cause)
 	w, n := roomFor(dst, changeBound(c)+mutationBound(m))
 	return w[:w.change(n, c, nil, m)]
 }
 
 // ChangeBound returns a size that the encoded change does not exceed. It costs
 // far less than encoding.
-func ChangeBound(c *position.Change) int { return changeBound(c) + mutationBound(plain(c.Cause)) }
+func ChangeBound(c *position.Change) int { return changeBound(c) + mutationBound(valueOf(c.Cause)) }
 
 // AppendMutation appends the binary form of a mutation, without its expected
 // version, which is a condition and not content.
 func AppendMutation(dst []byte, m position.Mutation) []byte {
-	m = plain(m)
+	m = valueOf(m)
 	w, n := roomFor(dst, mutationBound(m))
 	return w[:w.mutation(n, m, true, new(origin))]
 }
@@ -113,9 +113,9 @@ func AppendAccount(dst []byte, a *position.Account) []byte {
 	return w[:w.account(n, a)]
 }
 
-// plain returns one of position's types for what implements [position.Mutation] in
+// valueOf returns one of position's types for what implements [position.Mutation] in
 // another way: a pointer, or a struct that embeds one of them.
-func plain(m position.Mutation) position.Mutation {
+func valueOf(m position.Mutation) position.Mutation {
 	switch m.(type) {
 	case nil, position.Fill, position.Mark, position.Charge, position.Amend, position.DefineInstrument, position.Split, position.Settle, position.Transfer, position.Adjust, position.Adopt, position.Bust, position.Correct:
 		return m
@@ -123,8 +123,8 @@ func plain(m position.Mutation) position.Mutation {
 	return m.Identified("", 0)
 }
 
-// origin is what the image in a change has from the change's cause, unless it
-// says otherwise. It is zero for a position by itself.
+// origin holds key, id and time of the cause of a change. The image in the change
+// leaves out what is equal to them. It is zero for a position that stands by itself.
 type origin struct {
 	Key   position.Key
 	Ident string

@@ -240,10 +240,9 @@ func (g *guard) outsized(x *position.Fill, t *position.Terms) {
 	if x.FeeCurrency != "" && x.FeeCurrency != t.Settlement || x.Price.Sign() <= 0 || x.Fee.IsZero() {
 		return
 	}
-	worth, err := position.Mul3(x.Qty, x.Price, t.Multiplier)
-	if t.Kind == position.Inverse {
-		worth, err = position.MulQuo(x.Qty, t.Multiplier, x.Price)
-	}
+	exact := *t
+	exact.Rounding = position.Rounding{}
+	worth, err := exact.Value(x.Qty, x.Price)
 	if err == nil {
 		worth, err = worth.Mul(position.FromInt(times))
 	}
