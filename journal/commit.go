@@ -13,14 +13,6 @@ import (
 // keepBatch bounds the memory that a batch may hold on to between two uses.
 const keepBatch = 16 << 20
 
-// encoder is the state that runs ahead of durability: the head of the last
-// frame that was encoded.
-type encoder struct {
-	segment.Chainer
-	head segment.Head
-	seal segment.Sealer
-}
-
 // entry is what a commit has to know of a frame in a batch.
 type entry struct {
 	size int // with the length before it
@@ -116,29 +108,28 @@ func (b *Batch) append(payload []byte, f segment.Flags, at int64) (seq uint64, c
 	case len(payload) == 0 || len(payload) > segment.MaxPayload:
 		b.err = fmt.Errorf("%w: %d bytes", ErrPayload, len(payload))
 	case n == 0:
-		b.synced = enc.head.Seq
-	case b.entries[n-1].head.Seq != enc.head.Seq:
+		b.synced = enc.Head.Seq
+	case b.entries[n-1].head.Seq != enc.Head.Seq:
 		b.err = ErrOrder
 	}
 	if b.err != nil {
 		return 0, [32]byte{}
 	}
-	if enc.head.Seq > 0 {
-		at = max(at, enc.head.Time)
+	if enc.Head.Seq > 0 {
+		at = max(at, enc.Head.Time)
 	}
 	// Whatever stands in a file was written after the commit before it had
 	// returned, so that the last seq before the batch is durable by then,
 	// although it need not be now.
 	r := segment.Record{
-		Seq: enc.head.Seq + 1, Synced: b.synced, Epoch: b.j.epoch, Time: at, Flags: f, Payload: payload,
+		Seq: enc.Head.Seq + 1, Synced: b.synced, Epoch: b.j.epoch, Time: at, Flags: f, Payload: payload,
 	}
-	if b.frame, b.err = enc.encode(b.frame[:0], &r); b.err != nil {
+	if b.frame, b.err = enc.Append(b.frame[:0], &r); b.err != nil {
 		return 0, [32]byte{}
 	}
-	enc.head = r.Head()
 	size := segment.PrefixSize(len(b.frame)) + len(b.frame)
 	b.write(r.Seq, b.frame, size)
-	b.entries = append(b.entries, entry{size: size, head: enc.head})
+	b.entries = append(b.entries, entry{size: size, head: enc.Head})
 	b.size += size
 	b.more = f&segment.More != 0
 	return r.Seq, r.Chain
@@ -289,23 +280,4 @@ func (t *tail) seal(last segment.Head) sealed {
 	s := sealed{first: t.first, last: last, lapse: t.lapse, bytes: int64(t.bytes)}
 	t.first, t.bytes, t.lapse = last.Seq+1, 0, t.lapse.Following()
 	return s
-}
-
-// encode appends the frame of r, encrypted if there are keys. Once something was
-// encrypted there is no error, so that the caller moves on to the next seq.
-func (e *encoder) encode(dst []byte, r *segment.Record) ([]byte, error) {
-	prev, start := &e.head.Chain, len(dst)
-	if e.seal.Keys == nil {
-		return e.AppendFrame(dst, r, prev), nil
-	}
-	if err := e.seal.Ready(); err != nil {
-		return dst, err
-	}
-	r.Flags |= segment.Encrypted
-	dst = segment.AppendHeader(dst, r)
-	e.seal.To(dst[start:], prev)
-	dst = append(dst, e.seal.Head[:]...)
-	dst = e.seal.Aead.Seal(dst, e.seal.Nonce[:], r.Payload, e.seal.With[:])
-	e.Finish(dst[start:], r, prev)
-	return dst, nil
 }

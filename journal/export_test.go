@@ -182,7 +182,7 @@ func (b *Batch) AppendStored(payload []byte, f segment.Flags, at int64) { b.appe
 func (o *Options) SaltFrom(f func([]byte) error) { o.salt = f }
 
 // Ciphers is how many ciphers a reader keeps.
-func (r *Reader) Ciphers() int { return len(r.vault.Ciphers) }
+func (r *Reader) Ciphers() int { return r.vault.Len() }
 
 // ParseHolder reads the text of LOCK.
 func ParseHolder(b []byte) segment.Holder { return segment.ParseHolder(b) }

@@ -62,7 +62,7 @@ type Options struct {
 	Phase func(name string, begin bool)
 
 	step func(string) error // a crash after a step of Open, for tests
-	salt func([]byte) error // the source of salts, for tests
+	salt func([]byte) error // the source of salts, for tests; nil: crypto/rand
 }
 
 func (o Options) withDefaults() Options {
@@ -77,9 +77,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Phase == nil {
 		o.Phase = func(string, bool) {}
-	}
-	if o.salt == nil {
-		o.salt = segment.RandomSalt
 	}
 	if o.Before == nil {
 		o.Before = func(uint64, segment.Head) error { return nil }
@@ -118,7 +115,7 @@ type Journal struct {
 	free     chan *Batch // batches that were committed, to be filled again
 
 	// enc is owned by the goroutine that fills batches.
-	enc encoder
+	enc segment.Encoder
 
 	// commitMu is held by a commit from its first check to its end, and by
 	// Close. It guards log, tail and ahead.
@@ -214,7 +211,7 @@ func open(dir string, o Options, l *segment.Lock) (*Journal, error) {
 	}
 	j := &Journal{
 		dir: dir, o: o, lock: l, epoch: r.epoch, recovery: r.out, free: make(chan *Batch, freeBatches),
-		enc: encoder{head: s.Keep, seal: segment.Sealer{Keys: o.Keys, Salt: o.salt}}, tail: tail{limit: o.SegmentSize, first: 1},
+		enc: segment.NewEncoder(s.Keep, o.Keys, o.salt), tail: tail{limit: o.SegmentSize, first: 1},
 		head: s.Keep, first: s.Mark.First, base: s.Mark.Base, noBase: s.Mark.NoBase, saved: s.Mark,
 	}
 	j.recovery.Written = written

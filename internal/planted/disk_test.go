@@ -31,7 +31,7 @@ func disk() []bug {
 		{
 			"MARK before the sync", in("journal/commit.go",
 				"	if err := j.log.Sync(); err != nil {",
-				"	if m := j.currentMark(); len(full) > 0 {\n		m.last, m.chain, m.tail = last.Seq, last.Chain, next.first\n		if err := j.saveMark(m); err != nil {\n			return err\n		}\n	}\n	if err := j.log.Sync(); err != nil {"),
+				"	if m := j.currentMark(); len(full) > 0 {\n		m.Last, m.Chain, m.Tail = last.Seq, last.Chain, next.first\n		if err := j.saveMark(m); err != nil {\n			return err\n		}\n	}\n	if err := j.log.Sync(); err != nil {"),
 			by(atJournal, traced),
 		},
 		{"no MARK for a new segment", in("journal/commit.go",
@@ -65,7 +65,7 @@ func disk() []bug {
 		{"cut the oldest segment first", in("journal/recover.go",
 			"for i := len(r.Segs) - 1; i > at; i-- {", "for i := at + 1; i < len(r.Segs); i++ {"), by(atJournal, traced)},
 		{"trust the page cache after an unclean end", in("journal/recover.go",
-			"if r.Mark.Clean || len(r.Segs) == 0 {", "if !r.cuts() || len(r.Segs) == 0 {"), by(atJournal, recovery)},
+			"if r.Mark.Clean || len(r.Segs) == 0 {", "if !r.Cuts() || len(r.Segs) == 0 {"), by(atJournal, recovery)},
 		{"rewrite the tail where it stands", in("journal/recover.go",
 			"	err = durable.Replace(seg.Path, segment.FilePerm, func(w io.Writer) error {\n		_, copyErr := io.CopyN(w, f, end)\n		return copyErr\n	})",
 			"	err = os.Truncate(seg.Path, end)"), by(atJournal, "^TestRewrittenIsAnotherFile$")},

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// searchLimit bounds how many bytes behind a flaw are searched for proof,
+	// SearchLimit bounds how many bytes behind a flaw are searched for proof,
 	// and checksumLimit how many bytes of candidates are summed. A tail of
 	// ours stays far below both; above them the answer is "unsure".
 	SearchLimit   = 64 << 20
@@ -24,7 +24,7 @@ type proof struct {
 	synced uint64
 }
 
-// searchProof looks behind a flaw at off for a whole frame that was written
+// SearchProof looks behind a flaw at off for a whole frame that was written
 // when seq lost was durable already. Frames of the flawed record's own group do
 // not say so, because the pages of one group may reach the disk in any order.
 func SearchProof(r io.ReaderAt, size, off int64, lost uint64) (proof, error) {
@@ -85,7 +85,7 @@ func searchBlock(b []byte, stop int, lost, size uint64, budget *int64) proof {
 	return proof{}
 }
 
-// oneByte reports whether changing one byte of the entry at the start of b
+// OneByte reports whether changing one byte of the entry at the start of b
 // makes it the record behind prev, and which byte. A torn write leaves pages
 // out; it does not leave a record whole but for one byte, rot does.
 func OneByte(b []byte, prev Head) (at int, reason string) {

@@ -25,7 +25,7 @@ const (
 	FilePerm = 0o600
 )
 
-// segmentFile is a segment as the directory names it.
+// File is a segment as the directory names it.
 type File struct {
 	First uint64
 	Path  string
@@ -40,7 +40,7 @@ type contents interface {
 	io.Closer
 }
 
-// open opens the segment for reading.
+// Open opens the segment for reading.
 func (s *File) Open() (contents, error) {
 	if s.Parts != nil {
 		return &PartsReader{Parts: s.Parts}, nil
@@ -48,14 +48,14 @@ func (s *File) Open() (contents, error) {
 	return OpenRegular(s.Path, os.O_RDONLY)
 }
 
-// name returns the file's name as the errors give it.
+// Name returns the file's name as the errors give it.
 func (s *File) Name() string { return Path(s.First) }
 
 func Name(first uint64) string { return fmt.Sprintf("%0*d", nameDigits, first) }
 
 func Path(first uint64) string { return JournalDir + "/" + Name(first) }
 
-// listSegments lists the segments of a ledger, oldest first. A name that neither we
+// List lists the segments of a ledger, oldest first. A name that neither we
 // nor the tools around us make is refused: to ignore it could be to ignore a segment.
 // Litter cannot hide one: a segment that is not under its name is missed.
 func List(dir string) ([]File, error) {
@@ -103,7 +103,7 @@ func List(dir string) ([]File, error) {
 	return segs, nil
 }
 
-// noDirectory is the damage of a ledger that has something else in the place of
+// NoDirectory is the damage of a ledger that has something else in the place of
 // its journal, which not even a repair can move out of the way.
 func NoDirectory() *DamageError {
 	return &DamageError{
@@ -128,7 +128,7 @@ func ParseName(name string) (first uint64, bad string) {
 	return first, ""
 }
 
-// openRegular opens a file that must not be a link, a pipe or a directory.
+// OpenRegular opens a file that must not be a link, a pipe or a directory.
 func OpenRegular(path string, flag int) (*os.File, error) {
 	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, FilePerm) //nolint:gosec // inside the ledger's directory
 	if err != nil {
@@ -145,7 +145,7 @@ func OpenRegular(path string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// misplaced reports whether a name could not be opened because something else
+// Misplaced reports whether a name could not be opened because something else
 // than the file or directory of ours bears it, which no crash leaves.
 func Misplaced(err error) bool {
 	for _, e := range []error{unix.ENXIO, unix.ELOOP, unix.EISDIR, unix.ENOTDIR} {
@@ -156,7 +156,7 @@ func Misplaced(err error) bool {
 	return false
 }
 
-// readFull reads into b from offset on and returns how much there was; the end
+// ReadFull reads into b from offset on and returns how much there was; the end
 // of the file is not an error.
 func ReadFull(r io.ReaderAt, b []byte, offset int64) (int, error) {
 	n, err := r.ReadAt(b, offset)
@@ -166,7 +166,7 @@ func ReadFull(r io.ReaderAt, b []byte, offset int64) (int, error) {
 	return n, err
 }
 
-// makeDir makes a directory and its name durable; an existing one is fine.
+// MakeDir makes a directory and its name durable; an existing one is fine.
 func MakeDir(path string) error {
 	err := os.Mkdir(path, DirPerm)
 	if errors.Is(err, fs.ErrExist) {
@@ -178,7 +178,7 @@ func MakeDir(path string) error {
 	return durable.SyncDir(filepath.Dir(path))
 }
 
-// makeDirs is makeDir for a path of which several parts may be missing.
+// MakeDirs is makeDir for a path of which several parts may be missing.
 func MakeDirs(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -197,10 +197,10 @@ func MakeDirs(path string) error {
 	return MakeDir(path)
 }
 
-// leftTemps lists what interrupted replacements have left among the segments.
+// LeftTemps lists what interrupted replacements have left among the segments.
 func LeftTemps(dir string) ([]string, error) { return listOthers(dir, durable.IsTemp) }
 
-// litter lists what is passed over among the segments.
+// Litter lists what is passed over among the segments.
 func Litter(dir string) ([]string, error) {
 	return listOthers(dir, func(name string) bool { return durable.Litter(name) && !durable.IsTemp(name) })
 }
@@ -225,7 +225,7 @@ func SameFile(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
-// part is a stretch of a file that goes into a segment.
+// Part is a stretch of a file that goes into a segment.
 type Part struct {
 	Path   string
 	Base   string // of the file that it is taken from
@@ -233,7 +233,7 @@ type Part struct {
 	Off, N int64
 }
 
-// partsReader reads parts one behind the other.
+// PartsReader reads parts one behind the other.
 type PartsReader struct {
 	Parts []Part
 	files map[string]*os.File

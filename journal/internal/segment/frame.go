@@ -77,7 +77,7 @@ func crcTable() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 func Checksum(b []byte) uint32 { return crc32.Checksum(b, crcTable()) }
 
-// chainer computes chain values; its scratch makes one contiguous input of the
+// Chainer computes chain values; its scratch makes one contiguous input of the
 // three parts, which is faster than three writes into a hash.
 type Chainer struct{ scratch []byte }
 
@@ -90,31 +90,31 @@ func (c *Chainer) link(prev *[32]byte, frame []byte) [32]byte {
 	return sha256.Sum256(c.scratch)
 }
 
-// appendFrame appends the frame of r to dst and sets r.Chain. The payload, as it
+// AppendFrame appends the frame of r to dst and sets r.Chain. The payload, as it
 // is to be stored, must have been checked.
 func (c *Chainer) AppendFrame(dst []byte, r *Record, prev *[32]byte) []byte {
 	start := len(dst)
-	dst = AppendHeader(dst, r)
+	dst = appendHeader(dst, r)
 	dst = append(dst, r.Payload...)
-	c.Finish(dst[start:], r, prev)
+	c.finish(dst[start:], r, prev)
 	return dst
 }
 
 // appendHeader appends a header that has neither chain value nor checksum yet.
-func AppendHeader(dst []byte, r *Record) []byte {
+func appendHeader(dst []byte, r *Record) []byte {
 	var h [HeaderSize]byte
 	putHeader(&h, r)
 	return append(dst, h[:]...)
 }
 
 // finish sets the chain value and the checksum of a frame, and r.Chain.
-func (c *Chainer) Finish(frame []byte, r *Record, prev *[32]byte) {
+func (c *Chainer) finish(frame []byte, r *Record, prev *[32]byte) {
 	r.Chain = c.link(prev, frame)
 	copy(frame[atChain:], r.Chain[:])
 	binary.LittleEndian.PutUint32(frame, Checksum(frame[AtVersion:]))
 }
 
-// decodeFrame reads a frame of a checked length into r, whose payload stays a
+// DecodeFrame reads a frame of a checked length into r, whose payload stays a
 // part of frame. The reason is empty when the frame is good. A sound frame has
 // a good checksum, so that no torn write can have made what is wrong with it.
 func DecodeFrame(frame []byte, r *Record) (reason string, sound bool) {
@@ -146,7 +146,7 @@ func DecodeFrame(frame []byte, r *Record) (reason string, sound bool) {
 	return "", true
 }
 
-// follows says why r, which is in frame, cannot stand behind prev, or nothing.
+// Follows says why r, which is in frame, cannot stand behind prev, or nothing.
 func (c *Chainer) Follows(prev *Head, r *Record, frame []byte) string {
 	if bad := ordered(prev, r); bad != "" {
 		return bad

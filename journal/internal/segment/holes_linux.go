@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nextContent returns the first offset from off on that may hold something
+// NextContent returns the first offset from off on that may hold something
 // else than the zeros of a hole, so that a sparse file of a terabyte is looked
 // through in no time. Without an answer it is off.
 func NextContent(r io.ReaderAt, off, size int64) int64 {

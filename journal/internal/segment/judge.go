@@ -2,7 +2,7 @@ package segment
 
 import "fmt"
 
-// judge is the tail rule. It returns nil when every record that can ever have
+// Judge is the tail rule. It returns nil when every record that can ever have
 // been acknowledged is there, and what follows the last whole batch, if
 // anything, may be cut as a write that was interrupted. Otherwise the error
 // names the damage.
@@ -119,12 +119,12 @@ func (s *Survey) judgeTail(f *Flaw, lost uint64) error {
 	return nil
 }
 
-// judgeEnd is the tail rule for a reader that follows the journal and stands at the
+// JudgeEnd is the tail rule for a reader that follows the journal and stands at the
 // end of its newest segment, where at has read up to. whole is the last record that
 // ends an atomic batch; bad is the flaw that it stopped at, or nil.
 func JudgeEnd(m *Mark, seg *File, at *Scanner, whole Head, bad *Flaw) error {
 	s := Survey{
-		Mark: *m, Segs: []segmentScan{at.scanned(seg, m.Last, bad)},
+		Mark: *m, Segs: []Scan{at.scanned(seg, m.Last, bad)},
 		Last: at.Prev, Keep: whole, Known: m.Last, KnownBy: "MARK says so",
 	}
 	return s.Judge()

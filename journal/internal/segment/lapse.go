@@ -6,7 +6,7 @@ import "time"
 // record is taken.
 const maxGap = 24 * time.Hour
 
-// lapse is a segment's place in the time that has passed between the records: the
+// Lapse is a segment's place in the time that has passed between the records: the
 // sum of the gaps between their record times, where a gap of more than maxGap
 // counts nothing. A clock that jumps ahead makes such a gap, and so ages nothing; a
 // weekend makes one as well, and what was before it is kept a weekend longer. The
@@ -19,7 +19,7 @@ type Lapse struct {
 	from, UpTo time.Duration // the sum at its first record, and at its last
 }
 
-// add takes in the record time of the segment's next record.
+// Add takes in the record time of the segment's next record.
 func (p *Lapse) Add(at int64) {
 	if p.since {
 		p.UpTo += gap(p.last, at)
@@ -37,12 +37,12 @@ func gap(before, at int64) time.Duration {
 	return 0
 }
 
-// following is the place of the segment after it, which has no record yet.
+// Following is the place of the segment after it, which has no record yet.
 func (p *Lapse) Following() Lapse {
 	return Lapse{last: p.last, since: p.since, from: p.UpTo, UpTo: p.UpTo}
 }
 
-// behind moves a place that begins with 0 behind another one.
+// Behind moves a place that begins with 0 behind another one.
 func (p *Lapse) Behind(before *Lapse) {
 	if !p.some {
 		*p = before.Following()
@@ -55,7 +55,7 @@ func (p *Lapse) Behind(before *Lapse) {
 	p.from, p.UpTo = p.from+from, p.UpTo+from
 }
 
-// at is the latest place that a record of the segment with this time can have.
+// At is the latest place that a record of the segment with this time can have.
 func (p *Lapse) At(t int64) time.Duration {
 	return min(p.UpTo, p.from+time.Duration(max(0, t-p.began)))
 }

@@ -27,7 +27,7 @@ type Holder struct {
 	Since time.Time `json:"since"`
 }
 
-// lock is the claim on the ledger's directory, with LOCK for its file. The kernel
+// Lock is the claim on the ledger's directory, with LOCK for its file. The kernel
 // releases it when the process ends in whatever way, so that a file left behind is
 // no obstacle.
 type Lock struct {
@@ -36,7 +36,7 @@ type Lock struct {
 	Holder Holder
 }
 
-// takeLock takes the lock or says who has it.
+// TakeLock takes the lock or says who has it.
 func TakeLock(dir string, h Holder) (*Lock, error) {
 	c, err := claim.Take(dir, LockName)
 	switch {
@@ -58,7 +58,7 @@ func TakeLock(dir string, h Holder) (*Lock, error) {
 	return l, nil
 }
 
-// write puts the holder into the file: the new text first, then the cut, so
+// Write puts the holder into the file: the new text first, then the cut, so
 // that whoever reads meanwhile finds one whole value in front.
 func (l *Lock) Write() error {
 	b, err := json.Marshal(l.Holder)
@@ -72,7 +72,7 @@ func (l *Lock) Write() error {
 	return l.File().Truncate(int64(len(b)))
 }
 
-// release gives the directory free.
+// Release gives the directory free.
 func (l *Lock) Release() error {
 	_ = l.File().Truncate(0) // the lock counts, not the text
 	return l.Claim.Release()
@@ -87,7 +87,7 @@ func readHolder(f *os.File) Holder {
 	return ParseHolder(b[:n])
 }
 
-// parseHolder reads the text of LOCK, which anything may have been written
+// ParseHolder reads the text of LOCK, which anything may have been written
 // into: what is no holder is nobody, and what is not printable is not shown to
 // a terminal.
 func ParseHolder(b []byte) Holder {

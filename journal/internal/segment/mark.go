@@ -28,7 +28,7 @@ const (
 	allMarkBits = markClean | markNoBase | markGiving
 )
 
-// mark is the content of MARK, which the package comment draws. What it says
+// Mark is the content of MARK, which the package comment draws. What it says
 // is durable was durable before it was written.
 type Mark struct {
 	Clean  bool     // the journal was closed behind last, nothing was written since
@@ -67,7 +67,7 @@ func (m *Mark) Encode() []byte {
 	return b
 }
 
-// decodeMark reads what encode wrote; the offset and the reason name what
+// DecodeMark reads what encode wrote; the offset and the reason name what
 // cannot be accepted.
 func DecodeMark(b []byte) (m Mark, offset int64, reason string) {
 	if len(b) != MarkSize {
@@ -98,7 +98,7 @@ func DecodeMark(b []byte) (m Mark, offset int64, reason string) {
 	return m, 0, ""
 }
 
-// before returns the head that stands before a segment; known says whether
+// Before returns the head that stands before a segment; known says whether
 // more than its seq is known.
 func (m *Mark) Before(first uint64) (h Head, known bool) {
 	h = Head{Seq: first - 1, Time: math.MinInt64}
@@ -109,7 +109,7 @@ func (m *Mark) Before(first uint64) (h Head, known bool) {
 	return h, true
 }
 
-// readMark reads MARK; found is false when there is none. One that says that a repair
+// ReadMark reads MARK; found is false when there is none. One that says that a repair
 // is giving up records is refused.
 func ReadMark(dir string) (m Mark, found bool, err error) {
 	m, found, damage, err := PeekMark(dir)
@@ -125,7 +125,7 @@ func ReadMark(dir string) (m Mark, found bool, err error) {
 	return m, found, err
 }
 
-// peekMark reads MARK for a repair, which goes on where another one was giving up
+// PeekMark reads MARK for a repair, which goes on where another one was giving up
 // records. damage says what is wrong with it.
 func PeekMark(dir string) (m Mark, found bool, damage *DamageError, err error) {
 	b, err := readSmall(filepath.Join(dir, MarkName), MarkSize)
@@ -142,7 +142,7 @@ func PeekMark(dir string) (m Mark, found bool, damage *DamageError, err error) {
 	return m, true, damage, nil
 }
 
-// interrupted is the damage of a MARK that a repair wrote before it gave up records,
+// Interrupted is the damage of a MARK that a repair wrote before it gave up records,
 // and did not write again behind that.
 func (m *Mark) Interrupted() *DamageError {
 	return badMark(12, fmt.Sprintf("a repair that gives up the records from seq %d on was interrupted", m.Last+1))
@@ -158,7 +158,7 @@ func badMark(offset int64, reason string) *DamageError {
 // Missing is the damage of a ledger that was made and whose journal is gone.
 func Missing() *DamageError { return NoMark(0) }
 
-// noMark is the damage of a journal without its MARK: no ledger is ever without
+// NoMark is the damage of a journal without its MARK: no ledger is ever without
 // one once it was made.
 func NoMark(segments int) *DamageError {
 	if segments == 0 {
@@ -188,7 +188,7 @@ func readSmall(path string, limit int64) ([]byte, error) {
 	return b[:n], err
 }
 
-// agrees reports whether a record can stand in the journal that MARK describes.
+// Agrees reports whether a record can stand in the journal that MARK describes.
 // Segments of another ledger are in order by themselves; MARK's chain value is
 // what they do not lead to.
 func (m *Mark) Agrees(h *Head) bool { return h.Seq != m.Last || h.Chain == m.Chain }

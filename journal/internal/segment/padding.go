@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// onlyZeros reports whether nothing but zeros stands from off on. Holes are
+// OnlyZeros reports whether nothing but zeros stands from off on. Holes are
 // passed over; more than searchLimit bytes of written zeros are not ours.
 func OnlyZeros(r io.ReaderAt, off, size int64) (bool, error) {
 	var buf []byte

@@ -7,43 +7,43 @@ import (
 	"io"
 )
 
-// blockSize is how much of a segment is read at once.
+// BlockSize is how much of a segment is read at once.
 const BlockSize = 512 << 10
 
 // freshBlock is how much is read where a segment may have grown.
 const freshBlock = 16 << 10
 
-// flaw is the place where a segment stops being readable. It is an error
+// Flaw is the place where a segment stops being readable. It is an error
 // inside the package only: what it means is decided by survey.judge.
 type Flaw struct { //nolint:errname // a place in a file; what it means is not its to say
 	Off    int64
 	Seq    uint64 // of the record that should be there
 	Reason string
-	// torn says that an interrupted write may have left it. A frame with a
+	// Torn says that an interrupted write may have left it. A frame with a
 	// good checksum in a wrong place is never torn.
 	Torn bool
 }
 
 func (f *Flaw) Error() string { return f.Reason }
 
-// scanner reads the frames of one segment in order and verifies each: length,
+// Scanner reads the frames of one segment in order and verifies each: length,
 // checksum, form, seq, epoch, time, chain. It is the only reader of segments.
 type Scanner struct {
 	r    io.ReaderAt
 	Size int64 // where the segment ends for this scanner
 	Off  int64 // of the next entry
 	Prev Head  // the record before it
-	// linked says that all of prev is known; otherwise only its seq is, and
+	// Linked says that all of prev is known; otherwise only its seq is, and
 	// the first record's link to it is for the caller to check.
 	Linked bool
-	// trusted is the last seq whose chain value was verified before.
+	// Trusted is the last seq whose chain value was verified before.
 	Trusted uint64
-	// open says that zeros up to the end of the file are its end: the segment
+	// Open says that zeros up to the end of the file are its end: the segment
 	// may be one that is sized in advance.
 	Open bool
 	// block is how much is read at once; it grows up to blockSize. 0: that.
 	block int64
-	// fresh says that every block gets a buffer of its own, so that records
+	// Fresh says that every block gets a buffer of its own, so that records
 	// stay valid.
 	Fresh bool
 
@@ -51,7 +51,7 @@ type Scanner struct {
 	bufOff int64
 	chain  Chainer
 	Frame  []byte // of the last record
-	// before is the chain value before the last record, if that is known.
+	// Before is the chain value before the last record, if that is known.
 	Before      [32]byte
 	BeforeKnown bool
 }
@@ -60,7 +60,7 @@ func NewScanner(r io.ReaderAt, size int64, first uint64) *Scanner {
 	return &Scanner{r: r, Size: size, Prev: Head{Seq: first - 1}}
 }
 
-// next reads the next record. It returns [io.EOF] at the end, a *flaw where
+// Next reads the next record. It returns [io.EOF] at the end, a *flaw where
 // the bytes cannot be accepted, and other errors when the file cannot be read;
 // none of them moves the scanner.
 func (s *Scanner) Next(rec *Record) error {
@@ -144,16 +144,16 @@ func (s *Scanner) need(n int) ([]byte, error) {
 	return s.buf[:n], nil
 }
 
-// forget makes the scanner read anew what it has read ahead, a little at first.
+// Forget makes the scanner read anew what it has read ahead, a little at first.
 func (s *Scanner) Forget() { s.buf, s.block = nil, freshBlock }
 
-// segmentScan is what one pass over a segment found.
-type segmentScan struct {
+// Scan is what one pass over a segment found.
+type Scan struct {
 	File
 	Records uint64
 	Head    Head  // of the last good record; its Seq is first-1 when there is none
 	End     int64 // offset behind it
-	// used is where the zeros begin that end the file; size if it may not end
+	// Used is where the zeros begin that end the file; size if it may not end
 	// with zeros.
 	Used  int64
 	Lapse Lapse // up to head, as if the segment were the first
@@ -165,7 +165,7 @@ type segmentScan struct {
 	opening    []byte // the first frame, for its link to the segment before
 	Epoch      uint64 // highest epoch seen
 	Flaw       *Flaw
-	// marked is the record asked for, if it is here, between two offsets.
+	// Marked is the record asked for, if it is here, between two offsets.
 	Marked              Head
 	seals               seals
 	markedAt, markedEnd int64
@@ -173,8 +173,8 @@ type segmentScan struct {
 
 // scanSegment verifies one segment up to its first flaw. asked is a seq whose
 // head the caller wants to see; open says that the segment may end with zeros.
-func scanSegment(r io.ReaderAt, f File, asked uint64, open bool) (segmentScan, error) {
-	out := segmentScan{File: f, Head: Head{Seq: f.First - 1}}
+func scanSegment(r io.ReaderAt, f File, asked uint64, open bool) (Scan, error) {
+	out := Scan{File: f, Head: Head{Seq: f.First - 1}}
 	s := NewScanner(r, f.Size, f.First)
 	s.Open = open
 	var rec Record
@@ -201,8 +201,8 @@ func scanSegment(r io.ReaderAt, f File, asked uint64, open bool) (segmentScan, e
 
 // scanned is what a scanner has found in a segment by now. It knows asked only if that
 // is the last record.
-func (s *Scanner) scanned(f *File, asked uint64, bad *Flaw) segmentScan {
-	out := segmentScan{File: *f, Records: s.Prev.Seq + 1 - f.First, Head: s.Prev, End: s.Off, Flaw: bad}
+func (s *Scanner) scanned(f *File, asked uint64, bad *Flaw) Scan {
+	out := Scan{File: *f, Records: s.Prev.Seq + 1 - f.First, Head: s.Prev, End: s.Off, Flaw: bad}
 	out.Size = s.Size
 	if asked > 0 && asked == s.Prev.Seq && s.Linked {
 		out.Marked, out.markedAt, out.markedEnd = s.Prev, s.Off, s.Off
@@ -211,7 +211,7 @@ func (s *Scanner) scanned(f *File, asked uint64, bad *Flaw) segmentScan {
 }
 
 // stop takes what ended the scan: the end, a flaw, or an error.
-func (s *segmentScan) stop(r io.ReaderAt, open bool, err error) error {
+func (s *Scan) stop(r io.ReaderAt, open bool, err error) error {
 	var bad *Flaw
 	s.Used = s.Size
 	switch {

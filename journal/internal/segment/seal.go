@@ -34,7 +34,7 @@ type sealHead [sealHeadSize]byte
 
 func (h *sealHead) id() keyring.ID { return keyring.ID(h[:sealIDSize]) }
 
-// sealedUnder returns the head of an encrypted payload, whose length
+// SealedUnder returns the head of an encrypted payload, whose length
 // decodeFrame has checked.
 func sealedUnder(stored []byte) sealHead { return sealHead(stored[:sealHeadSize]) }
 
@@ -73,60 +73,60 @@ func (r *Record) SealedUnder() (id keyring.ID, ok bool) {
 // and what is authenticated with it, which is the header and everything before
 // the record.
 type binding struct {
-	Nonce [12]byte
-	With  [atChain - AtVersion + 32]byte
+	nonce [12]byte
+	with  [atChain - AtVersion + 32]byte
 }
 
-func (b *binding) To(header []byte, prev *[32]byte) {
-	copy(b.Nonce[:], header[atSeq:atSynced])
-	n := copy(b.With[:], header[AtVersion:atChain])
-	copy(b.With[n:], prev[:])
+func (b *binding) to(header []byte, prev *[32]byte) {
+	copy(b.nonce[:], header[atSeq:atSynced])
+	n := copy(b.with[:], header[AtVersion:atChain])
+	copy(b.with[n:], prev[:])
 }
 
 // sealer encrypts the records of one journal value. Like the encoder, it belongs
 // to the goroutine that fills batches.
-type Sealer struct {
-	Keys *keyring.Ring // nil: nothing is encrypted
-	Salt func([]byte) error
-	Head sealHead
-	Aead cipher.AEAD // nil before the first record
+type sealer struct {
+	keys *keyring.Ring // nil: nothing is encrypted
+	salt func([]byte) error
+	head sealHead
+	aead cipher.AEAD // nil before the first record
 	binding
 }
 
-func RandomSalt(b []byte) error {
+func randomSalt(b []byte) error {
 	_, err := rand.Read(b)
 	return err
 }
 
 // ready follows the ring: a new current key gets a new salt.
-func (s *Sealer) Ready() error {
-	id := s.Keys.Current()
-	if s.Aead != nil && s.Head.id() == id {
+func (s *sealer) ready() error {
+	id := s.keys.Current()
+	if s.aead != nil && s.head.id() == id {
 		return nil
 	}
 	var head sealHead
 	copy(head[:], id[:])
-	if err := s.Salt(head[sealIDSize:]); err != nil {
+	if err := s.salt(head[sealIDSize:]); err != nil {
 		return fmt.Errorf("journal: make salt: %w", err)
 	}
-	aead, err := head.cipher(s.Keys)
+	aead, err := head.cipher(s.keys)
 	if err != nil {
 		return err
 	}
-	s.Head, s.Aead = head, aead
+	s.head, s.aead = head, aead
 	return nil
 }
 
-// vault keeps the ciphers of a reader. It is safe for concurrent use; a nil one
+// Vault keeps the ciphers of a reader. It is safe for concurrent use; a nil one
 // has no keys.
 type Vault struct {
 	keys    *keyring.Ring
 	mu      sync.Mutex
-	Ciphers map[sealHead]cipher.AEAD // guarded by mu
+	ciphers map[sealHead]cipher.AEAD // guarded by mu
 }
 
 func NewVault(keys *keyring.Ring) *Vault {
-	return &Vault{keys: keys, Ciphers: make(map[sealHead]cipher.AEAD)}
+	return &Vault{keys: keys, ciphers: make(map[sealHead]cipher.AEAD)}
 }
 
 func (v *Vault) cipher(h sealHead) (cipher.AEAD, error) {
@@ -135,21 +135,28 @@ func (v *Vault) cipher(h sealHead) (cipher.AEAD, error) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if c, ok := v.Ciphers[h]; ok {
+	if c, ok := v.ciphers[h]; ok {
 		return c, nil
 	}
 	c, err := h.cipher(v.keys)
 	if err != nil {
 		return nil, err
 	}
-	if len(v.Ciphers) >= maxCiphers {
-		clear(v.Ciphers) // to make one again takes microseconds
+	if len(v.ciphers) >= maxCiphers {
+		clear(v.ciphers) // to make one again takes microseconds
 	}
-	v.Ciphers[h] = c
+	v.ciphers[h] = c
 	return c, nil
 }
 
-// opener decrypts records, one after the other.
+// Len is how many ciphers it keeps.
+func (v *Vault) Len() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.ciphers)
+}
+
+// Opener decrypts records, one after the other.
 type Opener struct {
 	Vault  *Vault
 	Stored bool // leave everything as it is stored
@@ -161,7 +168,7 @@ type Opener struct {
 	binding
 }
 
-// open decrypts a record that stands behind prev, in the segment that begins with
+// Open decrypts a record that stands behind prev, in the segment that begins with
 // first; any other it leaves alone.
 func (o *Opener) Open(rec *Record, prev *[32]byte, first uint64) error {
 	if rec.Flags&Encrypted == 0 || o.Stored || rec.stored != nil {
@@ -175,12 +182,12 @@ func (o *Opener) Open(rec *Record, prev *[32]byte, first uint64) error {
 		o.head, o.aead = h, aead
 	}
 	putHeader(&o.header, rec)
-	o.To(o.header[:], prev)
+	o.to(o.header[:], prev)
 	n := len(rec.Payload) - sealSize
 	if len(o.room) < n {
 		o.room = make([]byte, max(n, openRoom))
 	}
-	plain, err := o.aead.Open(o.room[:0:n], o.Nonce[:], rec.Payload[sealHeadSize:], o.With[:])
+	plain, err := o.aead.Open(o.room[:0:n], o.nonce[:], rec.Payload[sealHeadSize:], o.with[:])
 	if err != nil {
 		return tampered(Path(first), rec.Seq, o.head.id())
 	}
@@ -189,7 +196,7 @@ func (o *Opener) Open(rec *Record, prev *[32]byte, first uint64) error {
 	return nil
 }
 
-// follow takes note of a record that comes next to the one before, and refuses a
+// Follow takes note of a record that comes next to the one before, and refuses a
 // plain one behind an encrypted one: no writer of ours goes back.
 func (o *Opener) Follow(rec *Record, first uint64) error {
 	sealed := rec.Flags&Encrypted != 0

@@ -45,7 +45,7 @@ func (x *seals) note(rec *Record, at int64, s *Scanner) {
 	}
 }
 
-// keysUsed returns the ids of all keys that whole records name, oldest first.
+// KeysUsed returns the ids of all keys that whole records name, oldest first.
 func (s *Survey) KeysUsed() []keyring.ID {
 	var out []keyring.ID
 	for i := range s.Segs {
@@ -58,7 +58,7 @@ func (s *Survey) KeysUsed() []keyring.ID {
 	return out
 }
 
-// authenticate asks, before anything is written, what only the keys can tell.
+// Authenticate asks, before anything is written, what only the keys can tell.
 // Every key that occurs must be there: what cannot be read must not be appended
 // to, let alone be cut. The first and the last encrypted record must
 // authenticate, so that neither a wrong key nor a rewritten history is taken for

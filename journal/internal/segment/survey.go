@@ -11,7 +11,7 @@ import (
 	"github.com/moneyprinter/holdfast/remedy"
 )
 
-// survey is what one look at a whole ledger found: every segment verified, and
+// Survey is what one look at a whole ledger found: every segment verified, and
 // the pieces held against each other and against MARK. It changes nothing;
 // recovery and [Check] both begin with it.
 type Survey struct {
@@ -20,7 +20,7 @@ type Survey struct {
 	HasMark   bool
 	MarkErr   error  // a damaged MARK that the caller wants to go on without
 	Leftovers []File // below mark.first: the rest of an interrupted trim
-	Segs      []segmentScan
+	Segs      []Scan
 	Damages   []*DamageError // in sealed segments and between segments
 	Last      Head           // the last good record
 	Keep      Head           // the last one that ends an atomic batch
@@ -28,14 +28,14 @@ type Survey struct {
 	KnownBy   string
 }
 
-// testimony is what the caller knows from elsewhere to be durable, and how.
+// Testimony is what the caller knows from elsewhere to be durable, and how.
 type Testimony struct {
 	Durable uint64
 	By      string // "": a snapshot
 	Begun   bool   // a journal was made here, whether or not a record of it was ever durable
 }
 
-// surveyLedger looks at the ledger in dir. w is what the caller knows from
+// Look looks at the ledger in dir. w is what the caller knows from
 // elsewhere; trust lets the journal speak for itself when MARK is missing
 // or damaged.
 func Look(ctx context.Context, dir string, w Testimony, trust bool) (*Survey, error) {
@@ -56,7 +56,7 @@ func Look(ctx context.Context, dir string, w Testimony, trust bool) (*Survey, er
 	return s, s.Look(ctx, segs, w)
 }
 
-// look verifies segments, oldest first, and holds the pieces against each other.
+// Look verifies segments, oldest first, and holds the pieces against each other.
 func (s *Survey) Look(ctx context.Context, segs []File, w Testimony) (err error) {
 	for len(segs) > 0 && segs[0].First < s.Mark.First {
 		s.Leftovers = append(s.Leftovers, segs[0])
@@ -94,9 +94,9 @@ func (s *Survey) base(segs []File, begun, trust bool) error {
 
 // scanAll verifies segments side by side. Zeros behind the last record are legal
 // in the newest one, and if the ledger is open: see ahead.
-func scanAll(ctx context.Context, segs []File, asked uint64, open bool) ([]segmentScan, error) {
+func scanAll(ctx context.Context, segs []File, asked uint64, open bool) ([]Scan, error) {
 	var (
-		out  = make([]segmentScan, len(segs))
+		out  = make([]Scan, len(segs))
 		errs = make([]error, len(segs))
 		next = make(chan int)
 		wg   sync.WaitGroup
@@ -124,10 +124,10 @@ func scanAll(ctx context.Context, segs []File, asked uint64, open bool) ([]segme
 	return out, nil
 }
 
-func ScanFile(f File, asked uint64, open bool) (segmentScan, error) {
+func ScanFile(f File, asked uint64, open bool) (Scan, error) {
 	file, err := f.Open()
 	if err != nil {
-		return segmentScan{}, fmt.Errorf("journal: open %s: %w", f.Name(), err)
+		return Scan{}, fmt.Errorf("journal: open %s: %w", f.Name(), err)
 	}
 	defer func() { _ = file.Close() }()
 	return scanSegment(file, f, asked, open)
@@ -165,7 +165,7 @@ func (s *Survey) connect() {
 	}
 }
 
-// apart is the damage of a segment that does not begin behind last, where the one
+// Apart is the damage of a segment that does not begin behind last, where the one
 // before it ends.
 func Apart(known, last uint64, seg *File) *DamageError {
 	if seg.First <= last {
@@ -176,7 +176,7 @@ func Apart(known, last uint64, seg *File) *DamageError {
 }
 
 // link checks the link of a segment's first record to the record before it.
-func (s *Survey) link(c *Chainer, head *Head, seg *segmentScan) {
+func (s *Survey) link(c *Chainer, head *Head, seg *Scan) {
 	var rec Record
 	if seg.Records == 0 {
 		return
@@ -190,10 +190,10 @@ func (s *Survey) link(c *Chainer, head *Head, seg *segmentScan) {
 	}
 }
 
-// inSealed ends the reason of a flaw that no crash can have left.
+// InSealed ends the reason of a flaw that no crash can have left.
 const InSealed = ", in a segment that was synced before the next one was made"
 
-// damaged is damaged with what the survey knows to have been durable.
+// Damaged is damaged with what the survey knows to have been durable.
 func (s *Survey) damaged(file string, off int64, seq uint64, reason string) *DamageError {
 	return Damaged(s.Known, file, off, seq, reason)
 }
@@ -202,7 +202,7 @@ func (s *Survey) damage(file string, off int64, seq uint64, reason string) {
 	s.Damages = append(s.Damages, s.damaged(file, off, seq, reason))
 }
 
-// damaged is the damage of a place, where known is the highest seq that is known to
+// Damaged is the damage of a place, where known is the highest seq that is known to
 // have been durable.
 func Damaged(known uint64, file string, off int64, seq uint64, reason string) *DamageError {
 	return &DamageError{
@@ -211,7 +211,7 @@ func Damaged(known uint64, file string, off int64, seq uint64, reason string) *D
 	}
 }
 
-// place returns where the journal stops being good.
+// Place returns where the journal stops being good.
 func (s *Survey) Place() (file string, off int64, seq uint64) {
 	if len(s.Segs) == 0 {
 		return Path(s.Mark.First), 0, s.Mark.First
@@ -230,7 +230,7 @@ func (s *Survey) flaw() *Flaw {
 	return s.Segs[len(s.Segs)-1].Flaw
 }
 
-// cuts reports whether the tail has something to cut, provided that judge
+// Cuts reports whether the tail has something to cut, provided that judge
 // found nothing against it.
 func (s *Survey) Cuts() bool { return s.flaw() != nil || s.Keep.Seq != s.Last.Seq }
 
@@ -246,7 +246,7 @@ type Notice struct {
 	Text   string
 }
 
-// checkTries bounds how often Check looks again when a writer changes the
+// CheckTries bounds how often Check looks again when a writer changes the
 // ledger under its eyes.
 const CheckTries = 5
 
@@ -282,7 +282,7 @@ func (s *Survey) Notices(damaged bool) []Notice {
 	return out
 }
 
-// findings are the damages that no crash explains, and apart from them that of
+// Findings are the damages that no crash explains, and apart from them that of
 // the end.
 func (s *Survey) Findings() (bad []*DamageError, tail *DamageError, err error) {
 	bad, s.Damages = s.Damages, nil
@@ -294,7 +294,7 @@ func (s *Survey) Findings() (bad []*DamageError, tail *DamageError, err error) {
 	return bad, tail, err
 }
 
-// unbroken is the last record that ends an atomic batch and before which
+// Unbroken is the last record that ends an atomic batch and before which
 // everything is in order.
 func (s *Survey) Unbroken() Head {
 	keep := Head{Seq: s.Mark.First - 1, Chain: s.Mark.Base}
@@ -324,7 +324,7 @@ func (s *Survey) Unbroken() Head {
 	return keep
 }
 
-// nextEpoch returns an epoch above every one that was ever handed out. A torn
+// NextEpoch returns an epoch above every one that was ever handed out. A torn
 // tail may hold frames of one epoch more than MARK or a whole frame tells when
 // MARK is lost.
 func (s *Survey) NextEpoch() uint64 {
@@ -338,7 +338,7 @@ func (s *Survey) NextEpoch() uint64 {
 	return epoch + 1
 }
 
-// cutAt returns the segment that is to be the last one and where it is to end.
+// CutAt returns the segment that is to be the last one and where it is to end.
 func (s *Survey) CutAt() (i int, end int64) {
 	for i = len(s.Segs) - 1; i > 0 && s.Segs[i].First > s.Keep.Seq+1; i-- {
 		continue
