@@ -46,7 +46,7 @@ func (s *stepRow) before() *render.PositionRow {
 	if s.Before != nil {
 		return s.Before
 	}
-	return &render.PositionRow{Qty: "0"}
+	return render.Flat()
 }
 
 func arrow(before, after render.Text) string {
@@ -70,16 +70,18 @@ func stepColumns(of []render.ChangeColumn, file bool) []render.Column[stepRow] {
 		case !file && (c.Title == "qty" || c.Title == "avg_entry"):
 			continue
 		case file && c.Title == "qty":
-			cols = append(cols, render.Column[stepRow]{Title: "qty_before", Cell: func(s *stepRow) string { return string(s.before().Qty) }})
+			cols = append(cols, render.Column[stepRow]{Title: "qty_before", Cell: func(s *stepRow) string { return string(s.before().Text("qty")) }})
 		case file && c.Title == "avg_entry":
-			cols = append(cols, render.Column[stepRow]{Title: "avg_entry_before", Cell: func(s *stepRow) string { return string(s.before().AvgEntry) }})
+			cols = append(cols, render.Column[stepRow]{Title: "avg_entry_before", Cell: func(s *stepRow) string { return string(s.before().Text("avg_entry")) }})
 		}
 		cols = append(cols, render.Column[stepRow]{Title: c.Title, Right: c.Right, Sparse: c.Sparse, Cell: func(s *stepRow) string { return c.Cell(&s.Change) }})
 		if !file && c.Title == "cause" {
 			cols = append(
 				cols,
-				render.Column[stepRow]{Title: "qty before → after", Right: true, Cell: func(s *stepRow) string { return arrow(s.before().Qty, s.Change.Position().Qty) }},
-				render.Column[stepRow]{Title: "avg before → after", Right: true, Cell: func(s *stepRow) string { return arrow(s.before().AvgEntry, s.Change.Position().AvgEntry) }},
+				render.Column[stepRow]{Title: "qty before → after", Right: true, Cell: func(s *stepRow) string { return arrow(s.before().Text("qty"), s.Change.Position().Text("qty")) }},
+				render.Column[stepRow]{Title: "avg before → after", Right: true, Cell: func(s *stepRow) string {
+					return arrow(s.before().Text("avg_entry"), s.Change.Position().Text("avg_entry"))
+				}},
 			)
 		}
 	}

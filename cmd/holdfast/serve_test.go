@@ -224,7 +224,7 @@ func TestServeHTTP(t *testing.T) {
 	var rows []render.PositionRow
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions", http.StatusOK)), &rows))
 	require.Len(t, rows, 1)
-	require.Equal(t, render.Text("7"), rows[0].Qty)
+	require.Equal(t, render.Text("7"), rows[0].Text("qty"))
 	var accounts []map[string]any
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/accounts", http.StatusOK)), &accounts))
 	require.NotEmpty(t, accounts)
@@ -233,7 +233,7 @@ func TestServeHTTP(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions?all=1", http.StatusOK)), &rows))
 	require.Len(t, rows, 2)
 	require.NoError(t, json.Unmarshal([]byte(s.get(t, "/positions?as_of=2&account=A", http.StatusOK)), &rows))
-	require.Equal(t, render.Text("3"), rows[0].Qty)
+	require.Equal(t, render.Text("3"), rows[0].Text("qty"))
 	require.Contains(t, s.get(t, "/positions?all=zz", http.StatusBadRequest), "give 1, true, 0 or false")
 	require.Equal(t, "unknown query member \"account\": none is known here\n", s.get(t, "/accounts?account=x", http.StatusBadRequest))
 	require.JSONEq(t, "[]", s.get(t, "/positions?instrument=BTC", http.StatusOK), "known, and flat")

@@ -52,7 +52,7 @@ func (r *ChangeRow) Position() *PositionRow {
 	if r.After != nil {
 		return r.After
 	}
-	return &PositionRow{Account: r.Cause.Account, Instrument: r.Cause.Instrument}
+	return rowOf("account", r.Cause.Account, "instrument", r.Cause.Instrument)
 }
 
 // ChangeColumn is a column of history and tail.
@@ -72,14 +72,14 @@ func ChangeTable() []ChangeColumn {
 		changeNumber("seq", func(r *ChangeRow) Text { return r.Seq }),
 		changeText("event_time", func(r *ChangeRow) string { return string(r.EventTime) }),
 		changeText("kind", func(r *ChangeRow) string { return r.Kind }),
-		changeText("account", func(r *ChangeRow) string { return r.Position().Account }),
-		changeText("instrument", func(r *ChangeRow) string { return r.Position().Instrument }),
-		{Title: "strategy", Sparse: true, Cell: func(r *ChangeRow) string { return r.Position().Strategy }},
-		{Title: "leg", Sparse: true, Cell: func(r *ChangeRow) string { return r.Position().Leg }},
+		changeText("account", func(r *ChangeRow) string { return string(r.Position().Text("account")) }),
+		changeText("instrument", func(r *ChangeRow) string { return string(r.Position().Text("instrument")) }),
+		{Title: "strategy", Sparse: true, Cell: func(r *ChangeRow) string { return string(r.Position().Text("strategy")) }},
+		{Title: "leg", Sparse: true, Cell: func(r *ChangeRow) string { return string(r.Position().Text("leg")) }},
 		changeText("cause", func(r *ChangeRow) string { return r.Cause.String() }),
 		changeNumber("realized", func(r *ChangeRow) Text { return r.Realized }),
-		changeNumber("qty", func(r *ChangeRow) Text { return r.Position().Qty }),
-		changeNumber("avg_entry", func(r *ChangeRow) Text { return r.Position().AvgEntry }),
+		changeNumber("qty", func(r *ChangeRow) Text { return r.Position().Text("qty") }),
+		changeNumber("avg_entry", func(r *ChangeRow) Text { return r.Position().Text("avg_entry") }),
 		{Title: "lots", Sparse: true, Cell: (*ChangeRow).lotsText},
 	}
 }

@@ -5,55 +5,80 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moneyprinter/holdfast/internal/form"
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// positionRow is what the columns show of a position's JSON.
+// PositionRow is the JSON of a position, of which the columns show members.
 type PositionRow struct {
-	Account    string          `json:"account"`
-	Instrument string          `json:"instrument"`
-	Strategy   string          `json:"strategy"`
-	Leg        string          `json:"leg"`
-	Cycle      Text            `json:"cycle"`
-	Side       string          `json:"side"`
-	Qty        Text            `json:"qty"`
-	AvgEntry   Text            `json:"avg_entry"`
-	AvgExit    Text            `json:"avg_exit"`
-	Cost       Text            `json:"cost"`
-	Realized   Text            `json:"realized"`
-	Fees       map[string]Text `json:"fees"`
-	FeesInCost map[string]Text `json:"fees_in_cost"`
-	Funding    Text            `json:"funding"`
-	Net        Text            `json:"net"`
-	EntryQty   Text            `json:"entry_qty"`
-	ExitQty    Text            `json:"exit_qty"`
-	PeakQty    Text            `json:"peak_qty"`
-	Mark       Text            `json:"mark"`
-	Unrealized Text            `json:"unrealized"`
-	MFE        Text            `json:"mfe"`
-	MAE        Text            `json:"mae"`
-	OpenedAt   Text            `json:"opened_at"`
-	ClosedAt   Text            `json:"closed_at"`
-	UpdatedAt  Text            `json:"updated_at"`
-	Version    Text            `json:"version"`
-	Seq        Text            `json:"seq"`
-	Settlement string          `json:"settlement"`
-	High       Text            `json:"high"`
-	Low        Text            `json:"low"`
-	Charges    map[string]Text `json:"charges"`
-	Entries    Text            `json:"entries"`
-	Exits      Text            `json:"exits"`
-	Return     Text            `json:"return"`
-	BreakEven  Text            `json:"break_even"`
-	Exposure   Text            `json:"exposure"`
-	Holding    Text            `json:"holding"`
-	Wins       Text            `json:"wins"`
-	Losses     Text            `json:"losses"`
-	Residue    Text            `json:"residue"`
-	CostMethod string          `json:"cost_method"`
+	names  []string
+	values []form.Value
 }
 
-// amountsText shows sums per currency as "1.5 USD + 0.01 BNB".
+// UnmarshalJSON implements [json.Unmarshaler].
+func (r *PositionRow) UnmarshalJSON(b []byte) error {
+	*r = PositionRow{}
+	return form.Members(string(b), func(name string, v form.Value) error {
+		r.names, r.values = append(r.names, name), append(r.values, v)
+		return nil
+	})
+}
+
+// rowOf is a row of texts that follow their names.
+func rowOf(members ...string) *PositionRow {
+	var r PositionRow
+	for i := 0; i+1 < len(members); i += 2 {
+		r.names = append(r.names, members[i])
+		r.values = append(r.values, form.Value{Kind: form.String, Raw: string(form.AppendQuote(nil, members[i+1]))})
+	}
+	return &r
+}
+
+// Flat is the row of a key that has no position.
+func Flat() *PositionRow { return rowOf("qty", "0") }
+
+func (r *PositionRow) value(name string) form.Value {
+	if i := slices.Index(r.names, name); i >= 0 {
+		return r.values[i]
+	}
+	return form.Value{}
+}
+
+// Text is a member that is a text, a number or null; "" where it is absent.
+func (r *PositionRow) Text(name string) Text {
+	switch v := r.value(name); v.Kind {
+	case form.None, form.Null:
+		return ""
+	case form.String:
+		text, err := v.Text(name)
+		if err != nil {
+			return Text(v.Raw)
+		}
+		return Text(text)
+	case form.Number, form.Bool, form.Object, form.Array:
+		return Text(v.Raw)
+	}
+	return ""
+}
+
+// Amounts is a member that is sums per currency; nil where it is absent.
+func (r *PositionRow) Amounts(name string) map[string]Text {
+	v := r.value(name)
+	if v.Kind != form.Object {
+		return nil
+	}
+	sums, err := v.Texts(name, len(v.Raw))
+	if err != nil {
+		return nil
+	}
+	out := make(map[string]Text, len(sums))
+	for ccy, sum := range sums {
+		out[ccy] = Text(sum)
+	}
+	return out
+}
+
+// AmountsText shows sums per currency as "1.5 USD + 0.01 BNB".
 func AmountsText(m map[string]Text) string {
 	parts := make([]string, 0, len(m))
 	for _, ccy := range slices.Sorted(maps.Keys(m)) {
@@ -71,7 +96,7 @@ func AmountTexts(as position.Amounts) map[string]Text {
 	return out
 }
 
-// amountsColumn shows sums per currency, in a table rounded as numbers are.
+// AmountsColumn shows sums per currency, in a table rounded as numbers are.
 func AmountsColumn[R any](title string, table bool, get func(*R) map[string]Text) Column[R] {
 	return Column[R]{Title: title, Right: true, Cell: func(r *R) string {
 		if table {
@@ -87,7 +112,7 @@ func Sparsely[R any](c Column[R]) Column[R] {
 	return c
 }
 
-// short rounds a number for a table: to 8 fractional digits from 1 on, to 12
+// Short rounds a number for a table: to 8 fractional digits from 1 on, to 12
 // from 10⁻⁴ on. The other forms of output show all 18.
 func Short(t Text) string {
 	d, err := position.Parse(string(t))
@@ -116,49 +141,6 @@ func Short(t Text) string {
 // PositionColumn is a column of positions.
 type PositionColumn = Column[PositionRow]
 
-func keyColumns() []PositionColumn {
-	return []PositionColumn{
-		{Title: "account", Cell: func(r *PositionRow) string { return r.Account }},
-		{Title: "instrument", Cell: func(r *PositionRow) string { return r.Instrument }},
-		{Title: "strategy", Sparse: true, Cell: func(r *PositionRow) string { return r.Strategy }},
-		{Title: "leg", Sparse: true, Cell: func(r *PositionRow) string { return r.Leg }},
-	}
-}
-
-func number(title string, get func(*PositionRow) Text) PositionColumn {
-	return PositionColumn{Title: title, Right: true, Cell: func(r *PositionRow) string { return Short(get(r)) }}
-}
-
-func exact(title string, get func(*PositionRow) Text) PositionColumn {
-	return PositionColumn{Title: title, Cell: func(r *PositionRow) string { return string(get(r)) }}
-}
-
-// positionTable are the columns for people.
-func PositionTable() []PositionColumn {
-	cols := append(
-		keyColumns(),
-		PositionColumn{Title: "side", Cell: func(r *PositionRow) string { return r.Side }},
-		number("qty", func(r *PositionRow) Text { return r.Qty }),
-		number("avg_entry", func(r *PositionRow) Text { return r.AvgEntry }),
-		number("mark", func(r *PositionRow) Text { return r.Mark }),
-		number("unrealized", func(r *PositionRow) Text { return r.Unrealized }),
-	)
-	return append(cols, netColumns()...)
-}
-
-// netColumns show what a net consists of: realized - (fees - fees_in_cost) +
-// funding + charges, of these what is in the settlement currency.
-func netColumns() []PositionColumn {
-	return []PositionColumn{
-		number("realized", func(r *PositionRow) Text { return r.Realized }),
-		AmountsColumn("fees", true, func(r *PositionRow) map[string]Text { return r.Fees }),
-		Sparsely(AmountsColumn("fees_in_cost", true, func(r *PositionRow) map[string]Text { return r.FeesInCost })),
-		number("funding", func(r *PositionRow) Text { return r.Funding }),
-		Sparsely(AmountsColumn("charges", true, func(r *PositionRow) map[string]Text { return r.Charges })),
-		number("net", func(r *PositionRow) Text { return r.Net }),
-	}
-}
-
 func shortened(m map[string]Text) map[string]Text {
 	out := make(map[string]Text, len(m))
 	for k, v := range m {
@@ -167,64 +149,53 @@ func shortened(m map[string]Text) map[string]Text {
 	return out
 }
 
-// positionFile are the columns of CSV: the members of the JSON form.
+// PositionFile are the columns of CSV: all that positions have, as they are.
 func PositionFile() []PositionColumn {
-	return append(
-		keyColumns(),
-		exact("cycle", func(r *PositionRow) Text { return r.Cycle }),
-		exact("side", func(r *PositionRow) Text { return Text(r.Side) }),
-		exact("qty", func(r *PositionRow) Text { return r.Qty }),
-		exact("avg_entry", func(r *PositionRow) Text { return r.AvgEntry }),
-		exact("avg_exit", func(r *PositionRow) Text { return r.AvgExit }),
-		exact("cost", func(r *PositionRow) Text { return r.Cost }),
-		exact("realized", func(r *PositionRow) Text { return r.Realized }),
-		exact("fees", func(r *PositionRow) Text { return Text(AmountsText(r.Fees)) }),
-		exact("funding", func(r *PositionRow) Text { return r.Funding }),
-		exact("net", func(r *PositionRow) Text { return r.Net }),
-		exact("entry_qty", func(r *PositionRow) Text { return r.EntryQty }),
-		exact("exit_qty", func(r *PositionRow) Text { return r.ExitQty }),
-		exact("peak_qty", func(r *PositionRow) Text { return r.PeakQty }),
-		exact("mark", func(r *PositionRow) Text { return r.Mark }),
-		exact("unrealized", func(r *PositionRow) Text { return r.Unrealized }),
-		exact("mfe", func(r *PositionRow) Text { return r.MFE }),
-		exact("mae", func(r *PositionRow) Text { return r.MAE }),
-		exact("opened_at", func(r *PositionRow) Text { return r.OpenedAt }),
-		exact("closed_at", func(r *PositionRow) Text { return r.ClosedAt }),
-		exact("updated_at", func(r *PositionRow) Text { return r.UpdatedAt }),
-		exact("version", func(r *PositionRow) Text { return r.Version }),
-		exact("seq", func(r *PositionRow) Text { return r.Seq }),
-		exact("settlement", func(r *PositionRow) Text { return Text(r.Settlement) }),
-		exact("cost_method", func(r *PositionRow) Text { return Text(r.CostMethod) }),
-		exact("charges", func(r *PositionRow) Text { return Text(AmountsText(r.Charges)) }),
-		exact("high", func(r *PositionRow) Text { return r.High }),
-		exact("low", func(r *PositionRow) Text { return r.Low }),
-		exact("entries", func(r *PositionRow) Text { return r.Entries }),
-		exact("exits", func(r *PositionRow) Text { return r.Exits }),
-		exact("return", func(r *PositionRow) Text { return r.Return }),
-		exact("break_even", func(r *PositionRow) Text { return r.BreakEven }),
-		exact("exposure", func(r *PositionRow) Text { return r.Exposure }),
-		exact("holding", func(r *PositionRow) Text { return r.Holding }),
-		exact("wins", func(r *PositionRow) Text { return r.Wins }),
-		exact("losses", func(r *PositionRow) Text { return r.Losses }),
-		exact("residue", func(r *PositionRow) Text { return r.Residue }),
-		AmountsColumn("fees_in_cost", false, func(r *PositionRow) map[string]Text { return r.FeesInCost }),
-	)
+	var cols []PositionColumn
+	for _, c := range position.Columns() {
+		cols = append(cols, positionColumn(c, false))
+	}
+	return cols
 }
 
-// cycleTable are the columns for people of closed cycles.
+// positionColumn draws a column; in a table its numbers are rounded.
+func positionColumn(c position.Column, table bool) PositionColumn {
+	name := c.Name
+	col := PositionColumn{Title: name, Sparse: c.Sparse, Right: c.Kind != position.TextColumn}
+	switch {
+	case c.Kind == position.AmountsColumn:
+		col = AmountsColumn(name, table, func(r *PositionRow) map[string]Text { return r.Amounts(name) })
+		col.Sparse = c.Sparse
+	case c.Kind == position.NumberColumn && table:
+		col.Cell = func(r *PositionRow) string { return Short(r.Text(name)) }
+	default:
+		col.Cell = func(r *PositionRow) string { return string(r.Text(name)) }
+	}
+	return col
+}
+
+// chosen are columns of a table, in this order.
+func chosen(names ...string) []PositionColumn {
+	all := position.Columns()
+	var cols []PositionColumn
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(c position.Column) bool { return c.Name == name })
+		cols = append(cols, positionColumn(all[i], true))
+	}
+	return cols
+}
+
+// A net consists of realized - (fees - fees_in_cost) + funding + charges, of these
+// what is in the settlement currency.
+
+// PositionTable are the columns for people.
+func PositionTable() []PositionColumn {
+	return chosen("account", "instrument", "strategy", "leg", "side", "qty", "avg_entry", "mark", "unrealized",
+		"realized", "fees", "fees_in_cost", "funding", "charges", "net")
+}
+
+// CycleTable are the columns for people of closed cycles.
 func CycleTable() []PositionColumn {
-	cols := append(
-		keyColumns(),
-		number("cycle", func(r *PositionRow) Text { return r.Cycle }),
-		PositionColumn{Title: "opened_at", Cell: func(r *PositionRow) string { return string(r.OpenedAt) }},
-		PositionColumn{Title: "closed_at", Cell: func(r *PositionRow) string { return string(r.ClosedAt) }},
-		number("entry_qty", func(r *PositionRow) Text { return r.EntryQty }),
-		number("avg_entry", func(r *PositionRow) Text { return r.AvgEntry }),
-		number("avg_exit", func(r *PositionRow) Text { return r.AvgExit }),
-	)
-	cols = append(cols, netColumns()...)
-	return append(cols,
-		number("mfe", func(r *PositionRow) Text { return r.MFE }),
-		number("mae", func(r *PositionRow) Text { return r.MAE }),
-	)
+	return chosen("account", "instrument", "strategy", "leg", "cycle", "opened_at", "closed_at", "entry_qty", "avg_entry", "avg_exit",
+		"realized", "fees", "fees_in_cost", "funding", "charges", "net", "mfe", "mae")
 }
