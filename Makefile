@@ -26,11 +26,11 @@ fmt:
 	$(LINT) fmt ./...
 
 torture: ## the long drills: kill -9 in every phase, every bit, every cut, crash states, power cuts, histories, schedules
-	HOLDFAST_KILLS=$(KILLS) HOLDFAST_EXHAUSTIVE=1 GOGC=400 $(GO) test -timeout 6h -count=1 -v -run 'Kill|Damage|Bit|Cut|Bus' . ./internal/drills ./journal/... ./snapshotter ./bus/... ./cmd/...
+	HOLDFAST_KILLS=$(KILLS) HOLDFAST_EXHAUSTIVE=1 GOGC=400 $(GO) test -timeout 6h -count=1 -v -run 'Kill|Damage|Bit|Cut|Bus' . ./internal/drills/... ./journal/... ./snapshotter ./bus/... ./cmd/...
 	HOLDFAST_OPS=$(OPS) $(GO) test -timeout 3h -count=1 -v -run 'TestWorlds' ./position
 	HOLDFAST_WORLDS=$(WORLDS) $(GO) test -timeout 3h -count=1 -v -run 'TestSumsAreTheCash' ./position
-	HOLDFAST_REHEARSALS=$(WORLDS) $(GO) test -timeout 3h -count=1 -v -run 'TestRehearsalAnswersAsTheLedger' ./internal/drills
-	HOLDFAST_HISTORIES=1000 HOLDFAST_SCHEDULES=100 $(GO) test -timeout 3h -count=1 -v -run 'TestLinearizable$$|TestSameUnderEverySchedule' ./internal/drills
+	HOLDFAST_REHEARSALS=$(WORLDS) $(GO) test -timeout 3h -count=1 -v -run 'TestRehearsalAnswersAsTheLedger' ./internal/drills/histories
+	HOLDFAST_HISTORIES=1000 HOLDFAST_SCHEDULES=100 $(GO) test -timeout 3h -count=1 -v -run 'TestLinearizable$$|TestSameUnderEverySchedule' ./internal/drills/histories
 	HOLDFAST_STATES=$(STATES) HOLDFAST_FAULTS=1 HOLDFAST_SHUTDOWNS=$(SHUTDOWNS) $(GO) test -timeout 6h -count=1 -v ./internal/torture
 
 selftest: ## plant every bug of internal/planted and see which test notices

@@ -16,10 +16,6 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
-func mark(id, instrument, price string) position.Mark {
-	return position.Mark{Meta: position.Meta{Ident: id, Time: 1_700_000_000_000_000_000}, Instrument: instrument, Price: position.MustParse(price)}
-}
-
 // trade is what a bust leads to, whatever the order in which it was come to:
 // versions, cycles' numbers of changes and the time of the last change are left
 // out.
@@ -47,7 +43,7 @@ func workload(seed uint64, n int) []position.Mutation {
 	for i, m := range ledgertest.RandomFills(seed, n) {
 		out = append(out, m)
 		for range r.IntN(3) {
-			out = append(out, mark(fmt.Sprintf("m-%d-%d", i, len(out)), "I"+strconv.Itoa(r.IntN(5)), strconv.Itoa(80+r.IntN(40))))
+			out = append(out, ledgertest.Mark(fmt.Sprintf("m-%d-%d", i, len(out)), "I"+strconv.Itoa(r.IntN(5)), strconv.Itoa(80+r.IntN(40))))
 		}
 	}
 	return out
@@ -119,7 +115,7 @@ func TestCorrectionTakesTheFillsPlace(t *testing.T) {
 	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())
 	one := ledgertest.Fill("one", "A", "I", position.Buy, "10", "100")
 	two := ledgertest.Fill("two", "A", "I", position.Sell, "4", "110")
-	ledgertest.ApplyAll(t, l, []position.Mutation{one, mark("m", "I", "130"), two, mark("n", "I", "90"), mark("o", "I", "95")})
+	ledgertest.ApplyAll(t, l, []position.Mutation{one, ledgertest.Mark("m", "I", "130"), two, ledgertest.Mark("n", "I", "90"), ledgertest.Mark("o", "I", "95")})
 	for i, c := range []struct {
 		m             position.Mutation
 		qty, cost, re string
@@ -177,7 +173,7 @@ func TestBustsUnderLoad(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	_, err := l.Apply(t.Context(), mark("last", "I0", "1"))
+	_, err := l.Apply(t.Context(), ledgertest.Mark("last", "I0", "1"))
 	require.NoError(t, err)
 	for p := range l.View().Positions() {
 		n := 0
@@ -224,7 +220,7 @@ func TestBustInABatch(t *testing.T) {
 	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())
 	a, b := ledgertest.Fill("a", "A", "I", position.Buy, "2", "100"), ledgertest.Fill("b", "A", "J", position.Buy, "3", "100")
 	later := ledgertest.Fill("later", "A", "I", position.Buy, "1", "100")
-	_, err := l.ApplyBatch(t.Context(), []position.Mutation{a, b, mark("m", "J", "120"), mark("m2", "I", "80")})
+	_, err := l.ApplyBatch(t.Context(), []position.Mutation{a, b, ledgertest.Mark("m", "J", "120"), ledgertest.Mark("m2", "I", "80")})
 	require.NoError(t, err)
 	seq := l.View().Seq()
 

@@ -21,7 +21,7 @@ func TestBustOfWhatIsNoFill(t *testing.T) {
 	f := ledgertest.Fill("f", "A", "I", position.Buy, "1", "100")
 	other := f
 	other.Account = "B"
-	m := mark("m", "I", "5")
+	m := ledgertest.Mark("m", "I", "5")
 	ledgertest.ApplyAll(t, l, []position.Mutation{f, m})
 	seq := l.View().Seq()
 	for name, b := range map[string]position.Bust{
@@ -167,7 +167,7 @@ func TestVerifyOfABustWhoseFillIsTrimmed(t *testing.T) {
 			young = f
 		}
 	}
-	_, err := l.ApplyBatch(t.Context(), []position.Mutation{mark("before", "I9", "1"), ledgertest.Bust("b-old", old), mark("behind", "I9", "2")})
+	_, err := l.ApplyBatch(t.Context(), []position.Mutation{ledgertest.Mark("before", "I9", "1"), ledgertest.Bust("b-old", old), ledgertest.Mark("behind", "I9", "2")})
 	require.NoError(t, err)
 	_, err = l.Apply(t.Context(), ledgertest.Bust("b-young", young))
 	require.NoError(t, err)

@@ -111,7 +111,7 @@ func TestDiffNamesWhatDiffers(t *testing.T) {
 	before := l.View()
 	require.Empty(t, report.Diff(before, l.View()))
 	ledgertest.ApplyAll(t, l, []position.Mutation{
-		ledgertest.Fill("c", "A", "J", position.Buy, "1", "100"), ledgertest.Fill("d", "A", "K", position.Buy, "1", "100"), mark("m", "J", "7"),
+		ledgertest.Fill("c", "A", "J", position.Buy, "1", "100"), ledgertest.Fill("d", "A", "K", position.Buy, "1", "100"), ledgertest.Mark("m", "J", "7"),
 		position.Charge{Key: position.Key{Account: "A"}, Kind: position.Interest, Amount: position.MustParse("1"), Currency: "USD"},
 	})
 	ds := report.Diff(before, l.View())

@@ -20,14 +20,6 @@ import (
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// masterKey returns a key that is the same in every run.
-func masterKey(tb testing.TB, n byte) keyring.Key {
-	tb.Helper()
-	k, err := keyring.Generate(bytes.NewReader(append(bytes.Repeat([]byte{n}, keyring.KeySize-1), n+1)))
-	require.NoError(tb, err)
-	return k
-}
-
 func encrypted(keys *keyring.Ring) holdfast.Options {
 	o := ledgertest.Quiet()
 	o.Keys = keys
@@ -46,7 +38,7 @@ func secretWorkload() []position.Mutation {
 	}
 	last := ms[299].(position.Fill)    //nolint:errcheck,forcetypeassert // as above
 	earlier := ms[290].(position.Fill) //nolint:errcheck,forcetypeassert // as above
-	return append(ms, mark("zzsecretid-mark", last.Instrument, "123"), ledgertest.Bust("zzsecretid-bust", last), ledgertest.Bust("zzsecretid-bust-2", earlier))
+	return append(ms, ledgertest.Mark("zzsecretid-mark", last.Instrument, "123"), ledgertest.Bust("zzsecretid-bust", last), ledgertest.Bust("zzsecretid-bust-2", earlier))
 }
 
 // showsSecret lists the files below dir in which a name of the workload stands.
@@ -113,9 +105,9 @@ func TestEncryptionChangesNothingButTheBytes(t *testing.T) {
 	require.NotEmpty(t, showsSecret(t, filepath.Join(plainDir, "nats")))
 	require.NotEmpty(t, showsSecret(t, filepath.Join(plainDir, "backups")))
 
-	keys := keyring.New(masterKey(t, 1))
+	keys := keyring.New(ledgertest.MasterKey(t, 1))
 	got := run(t, sealedDir, encrypted(keys), embedded.Options{StoreKey: bytes.Repeat([]byte{9}, 32)}, func(l *holdfast.Ledger) {
-		require.NoError(t, l.Rotate(t.Context(), masterKey(t, 2)))
+		require.NoError(t, l.Rotate(t.Context(), ledgertest.MasterKey(t, 2)))
 	})
 	require.Equal(t, want, got)
 	require.Empty(t, showsSecret(t, sealedDir))
@@ -132,14 +124,14 @@ func TestEncryptionChangesNothingButTheBytes(t *testing.T) {
 	require.Equal(t, want, v.Digest())
 	st, err := r.StatusOf(v)
 	require.NoError(t, err)
-	require.Equal(t, masterKey(t, 2).ID().String(), st.Encrypted)
+	require.Equal(t, ledgertest.MasterKey(t, 2).ID().String(), st.Encrypted)
 }
 
 // Everything that reads works on an encrypted ledger, and without its key gives
 // the one error that says so.
 func TestReadingEncrypted(t *testing.T) {
 	dir := t.TempDir()
-	keys := keyring.New(masterKey(t, 1))
+	keys := keyring.New(ledgertest.MasterKey(t, 1))
 	l := ledgertest.Open(t, dir, encrypted(keys))
 	ms := secretWorkload()
 	ledgertest.ApplyAll(t, l, ms[:150])
@@ -175,11 +167,11 @@ func TestReadingEncrypted(t *testing.T) {
 	for name, err := range do(r.WithKeys(keys)) {
 		require.NoError(t, err, name)
 	}
-	for what, bad := range map[string]*holdfast.Reader{"none": r, "another": r.WithKeys(keyring.New(masterKey(t, 9)))} {
+	for what, bad := range map[string]*holdfast.Reader{"none": r, "another": r.WithKeys(keyring.New(ledgertest.MasterKey(t, 9)))} {
 		for name, err := range do(bad) {
 			require.ErrorIs(t, err, holdfast.ErrNoKey, "%s %s", what, name)
 			require.NotErrorIs(t, err, holdfast.ErrDamaged, name)
-			require.ErrorContains(t, err, masterKey(t, 1).ID().String(), name)
+			require.ErrorContains(t, err, ledgertest.MasterKey(t, 1).ID().String(), name)
 		}
 	}
 	// Integrity is checked without the key.
@@ -188,9 +180,9 @@ func TestReadingEncrypted(t *testing.T) {
 	require.False(t, rep.Deep, "nothing can be recomputed without it")
 	require.True(t, rep.OK(), "%+v", rep.Findings)
 	require.True(t, rep.Unread)
-	require.Equal(t, []string{masterKey(t, 1).ID().String()}, rep.Keys)
+	require.Equal(t, []string{ledgertest.MasterKey(t, 1).ID().String()}, rep.Keys)
 	require.Empty(t, rep.Digest)
-	_, err = r.WithKeys(keyring.New(masterKey(t, 9))).Verify(t.Context(), holdfast.VerifyOptions{})
+	_, err = r.WithKeys(keyring.New(ledgertest.MasterKey(t, 9))).Verify(t.Context(), holdfast.VerifyOptions{})
 	require.ErrorIs(t, err, holdfast.ErrNoKey)
 
 	// What is restored stays encrypted, and is the same.
@@ -222,7 +214,7 @@ func TestOpeningWithoutTheKey(t *testing.T) {
 	ledgertest.ApplyAll(t, l, ledgertest.RandomFills(1, 50))
 	require.NoError(t, l.Close())
 	// A plain ledger goes on encrypted.
-	old, next := masterKey(t, 1), masterKey(t, 2)
+	old, next := ledgertest.MasterKey(t, 1), ledgertest.MasterKey(t, 2)
 	l = ledgertest.Open(t, dir, encrypted(keyring.New(old)))
 	ledgertest.ApplyAll(t, l, secretWorkload()[:50])
 	require.NoError(t, l.Rotate(t.Context(), next))
@@ -233,7 +225,7 @@ func TestOpeningWithoutTheKey(t *testing.T) {
 	require.NoError(t, l.Close())
 	require.Empty(t, showsSecret(t, dir))
 	for name, keys := range map[string]*keyring.Ring{
-		"none": nil, "another": keyring.New(masterKey(t, 9)), "the old one": keyring.New(old), "the new one": keyring.New(next),
+		"none": nil, "another": keyring.New(ledgertest.MasterKey(t, 9)), "the old one": keyring.New(old), "the new one": keyring.New(next),
 	} {
 		before := contents(t, dir)
 		_, err = holdfast.Open(t.Context(), dir, encrypted(keys))
@@ -267,7 +259,7 @@ func contents(tb testing.TB, dir string) map[string]string {
 // digest are right. It is not taken for the ledger's.
 func TestForgedPlainSnapshot(t *testing.T) {
 	dir := t.TempDir()
-	keys := keyring.New(masterKey(t, 1))
+	keys := keyring.New(ledgertest.MasterKey(t, 1))
 	l := ledgertest.Open(t, dir, encrypted(keys))
 	ledgertest.ApplyAll(t, l, ledgertest.RandomFills(3, 100))
 	s, err := l.Snapshot(t.Context())
@@ -298,14 +290,14 @@ func TestForgedPlainSnapshot(t *testing.T) {
 // Bytes that are not what was written are damage, whatever the keys are.
 func TestDamageIsNotAWrongKey(t *testing.T) {
 	dir := t.TempDir()
-	keys := keyring.New(masterKey(t, 1))
+	keys := keyring.New(ledgertest.MasterKey(t, 1))
 	l := ledgertest.Open(t, dir, encrypted(keys))
 	ledgertest.ApplyAll(t, l, ledgertest.RandomFills(5, 30))
 	require.NoError(t, l.Close())
 	path := filepath.Join(dir, "journal", "00000000000000000001")
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
-	rewritten := rewriteID(b, masterKey(t, 1).ID(), masterKey(t, 2).ID())
+	rewritten := rewriteID(b, ledgertest.MasterKey(t, 1).ID(), ledgertest.MasterKey(t, 2).ID())
 	require.NotEqual(t, b, rewritten)
 	require.NoError(t, os.WriteFile(path, rewritten, 0o600))
 	for _, ring := range []*keyring.Ring{nil, keys} {
@@ -323,7 +315,7 @@ func rewriteID(b []byte, from, to keyring.ID) []byte { return bytes.ReplaceAll(b
 // where the journal could do without it.
 func TestSnapshotUnderAMissingKey(t *testing.T) {
 	dir := t.TempDir()
-	old, next := masterKey(t, 1), masterKey(t, 2)
+	old, next := ledgertest.MasterKey(t, 1), ledgertest.MasterKey(t, 2)
 	l := ledgertest.Open(t, dir, encrypted(keyring.New(old)))
 	ledgertest.ApplyAll(t, l, ledgertest.RandomFills(8, 50))
 	require.NoError(t, l.AdoptKeys(t.Context(), keyring.New(next, old)))

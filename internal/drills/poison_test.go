@@ -137,7 +137,7 @@ func TestTenThousandOpenPositions(t *testing.T) {
 		ms = append(ms, f)
 	}
 	inBatches(t, l, ms)
-	r, err := l.Apply(t.Context(), mark("m", "I", "250"))
+	r, err := l.Apply(t.Context(), ledgertest.Mark("m", "I", "250"))
 	require.NoError(t, err)
 	require.Equal(t, r.First, r.Last, "one record")
 	p, _ := l.Position(position.Key{Account: "A9999", Instrument: "I"})

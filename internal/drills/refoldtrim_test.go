@@ -19,7 +19,7 @@ import (
 func TestATrimUnderARefold(t *testing.T) {
 	o := ledgertest.Quiet()
 	o.SegmentSize, o.Window, o.SnapshotKeep, o.Retain = 1<<10, 16, 1, -1
-	l := ledgertest.Open(t, fastDir(t), o)
+	l := ledgertest.Open(t, ledgertest.MemoryDir(t), o)
 	insist := holdfast.ApplyOptions{Insist: true} // the window is small, and forgets what is under way
 	var wg sync.WaitGroup
 	defer wg.Wait()

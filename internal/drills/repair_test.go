@@ -97,7 +97,7 @@ func TestAcceptedLossBeginsALineage(t *testing.T) {
 	nc, err := s.Connect(t.Context())
 	require.NoError(t, err)
 	defer nc.Close()
-	streamEqualsJournal(t, nc, dir)
+	ledgertest.StreamEqualsJournal(t, nc, dir)
 	require.NoError(t, l.Close())
 
 	// A copy of the parent still heals what is as old as that.
@@ -112,7 +112,7 @@ func TestAcceptedLossBeginsALineage(t *testing.T) {
 // An encrypted ledger heals without its key; what it begins again with after an
 // accepted loss is derived with it.
 func TestRepairOfAnEncryptedLedger(t *testing.T) {
-	keys := keyring.New(masterKey(t, 1))
+	keys := keyring.New(ledgertest.MasterKey(t, 1))
 	dir, whole, _ := ledgertest.DamagedUnder(t, encrypted(keys))
 	healed := ledgertest.Copy(t, dir)
 	p, err := holdfast.Repair(t.Context(), healed, holdfast.RepairOptions{From: whole})
@@ -124,7 +124,7 @@ func TestRepairOfAnEncryptedLedger(t *testing.T) {
 	require.NoError(t, err)
 	broken := p.Loss.Least
 	before := ledgertest.Files(t, dir)
-	for _, given := range []*keyring.Ring{nil, keyring.New(masterKey(t, 9))} {
+	for _, given := range []*keyring.Ring{nil, keyring.New(ledgertest.MasterKey(t, 9))} {
 		_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken, Keys: given})
 		require.ErrorIs(t, err, holdfast.ErrNoKey)
 		require.Equal(t, before, ledgertest.Files(t, dir))
@@ -193,7 +193,7 @@ func TestAcceptedLossSurvivesItsOwnCrashes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := func(dir string, crashAt int) (steps int, err error) {
-				_, err = holdfast.Repair(testContext(), dir, holdfast.RepairOptions{AcceptLossFrom: c.from, Step: func(string) error {
+				_, err = holdfast.Repair(context.WithoutCancel(t.Context()), dir, holdfast.RepairOptions{AcceptLossFrom: c.from, Step: func(string) error {
 					if steps++; steps == crashAt {
 						return errCut
 					}
@@ -210,7 +210,7 @@ func TestAcceptedLossSurvivesItsOwnCrashes(t *testing.T) {
 			require.NoError(t, os.Remove(filepath.Join(done, "LOCK")))
 			require.Equal(t, c.from-1, ledgertest.Open(t, done, ledgertest.Quiet()).View().Seq())
 			for first := 1; first <= steps; first++ {
-				for second := 0; second <= steps; second += stride(11) {
+				for second := 0; second <= steps; second += ledgertest.Stride(11) {
 					dir := ledgertest.CopyInMemory(t, origin)
 					for _, n := range []int{first, second} {
 						if _, err := run(dir, n); err != nil {

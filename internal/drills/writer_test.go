@@ -89,7 +89,7 @@ func TestCloseEndsAVerification(t *testing.T) {
 	t.Cleanup(release)
 	var once sync.Once
 	go func() {
-		_, err := l.Verify(testContext(), holdfast.VerifyOptions{Deep: true, Progress: func(uint64, uint64) {
+		_, err := l.Verify(context.WithoutCancel(t.Context()), holdfast.VerifyOptions{Deep: true, Progress: func(uint64, uint64) {
 			once.Do(func() { close(entered) })
 			<-proceed
 		}})
@@ -187,7 +187,7 @@ func TestSameSeqOfAnotherHistoryIsNoSnapshotOfOurs(t *testing.T) {
 func TestEncryptedFromCreation(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ledger")
 	o := ledgertest.Quiet()
-	o.Keys = keyring.New(masterKey(t, 1))
+	o.Keys = keyring.New(ledgertest.MasterKey(t, 1))
 	l := ledgertest.Open(t, dir, o)
 	require.NoError(t, l.Close())
 	require.True(t, l.Identity().Encrypted)

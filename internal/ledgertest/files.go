@@ -2,9 +2,11 @@ package ledgertest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,15 +67,10 @@ func Copy(t *testing.T, from string) string {
 	return to
 }
 
-// CopyInMemory is Copy to a file system in memory, if there is one: a test that
-// tries the order of steps by the hundred needs no disk.
+// CopyInMemory is Copy to a MemoryDir.
 func CopyInMemory(t *testing.T, from string) string {
 	t.Helper()
-	to, err := os.MkdirTemp("/dev/shm", "holdfast-") //nolint:usetesting // TempDir is on a disk
-	if err != nil {
-		to = t.TempDir()
-	}
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(to)) })
+	to := MemoryDir(t)
 	require.NoError(t, os.CopyFS(to, os.DirFS(from)))
 	return to
 }
@@ -93,4 +90,23 @@ func Files(t *testing.T, dir string) map[string]string {
 		return err
 	}))
 	return out
+}
+
+// FirstSegment returns the path of the segment with which a journal begins.
+func FirstSegment(dir string) string { return filepath.Join(dir, "journal", fmt.Sprintf("%020d", 1)) }
+
+// MemoryDir returns a directory on a file system in memory, if there is one: a
+// test that tries a rule by the hundred thousand needs no disk.
+func MemoryDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "holdfast-") //nolint:usetesting // TempDir is on a disk
+	if err != nil {
+		return tb.TempDir()
+	}
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			require.NoError(tb, err)
+		}
+	})
+	return dir
 }

@@ -68,3 +68,8 @@ func RandomFills(seed uint64, n int) []position.Mutation {
 	}
 	return out
 }
+
+// Mark makes a mark.
+func Mark(id, instrument, price string) position.Mark {
+	return position.Mark{Meta: position.Meta{Ident: id, Time: 1_700_000_000_000_000_000}, Instrument: instrument, Price: position.MustParse(price)}
+}

@@ -50,10 +50,10 @@ func evidence() []bug {
 		{"a snapshot is not held against its digest", in("snapshotter/reader.go",
 			"if !bytes.Equal(sum.Sum(nil), r.trailer.sum[:]) {", "if bytes.Equal(sum.Sum(nil), nil) {"), by("./snapshotter", "^TestEveryBitFlip$|^TestForgedBodies$")},
 		{"a snapshot's state is not held against its digest", in("reader.go",
-			"if v := book.View(); v.Digest() != s.Digest || v.Seq() != s.Seq {", "if v := book.View(); v.Seq() != s.Seq {"), by(atDrills, "^TestSnapshotOfAnotherState$")},
+			"if v := book.View(); v.Digest() != s.Digest || v.Seq() != s.Seq {", "if v := book.View(); v.Seq() != s.Seq {"), by(atDrills+"/snapshots", "^TestSnapshotOfAnotherState$")},
 		{"a snapshot of another history counts", in("reader.go",
-			"		if rec.Chain != a.chain {", "		if rec.Seq != a.seq {"), by(atDrills, "^TestSnapshotOfAnotherHistory$")},
+			"		if rec.Chain != a.chain {", "		if rec.Seq != a.seq {"), by(atDrills+"/snapshots", "^TestSnapshotOfAnotherHistory$")},
 		{"a snapshot of another history counts at the border", in("reader.go",
-			"		if !rec.Follows(a.chain) {", "		if rec.Seq != a.seq+1 {"), by(atDrills, "^TestSnapshotOfAnotherHistory$")},
+			"		if !rec.Follows(a.chain) {", "		if rec.Seq != a.seq+1 {"), by(atDrills+"/snapshots", "^TestSnapshotOfAnotherHistory$")},
 	}
 }

@@ -1,0 +1,16 @@
+package histories_test
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain runs a child instead of the tests where the environment names one.
+func TestMain(m *testing.M) {
+	if os.Getenv(linearEnv) != "" {
+		os.Exit(linearChild())
+	}
+	goleak.VerifyTestMain(m)
+}
