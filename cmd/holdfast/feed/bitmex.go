@@ -24,14 +24,14 @@ const (
 // bitmex reads the venue's wallet history as charges.
 type bitmex struct{ venue }
 
-func newBitMEX(t *table, m Mapping) (*bitmex, error) {
-	v, err := newVenue(t, m, []string{
+func newBitMEX(t *table, labels map[string]string) (*bitmex, error) {
+	v, err := newVenue(t, labels, []string{
 		"timestamp", "transactTime", "transactType", "transactStatus", "currency", "amount", "fee", "orderID", "transactID", "address",
 	}, "- time kind - currency amount fee - id instrument", "bitmex")
 	return &bitmex{v}, err
 }
 
-func (x *bitmex) read(l *record) ([]Entry, error) {
+func (x *bitmex) Read(l *record) ([]Entry, error) {
 	get, err := x.row(l)
 	if err != nil || get(bmxStatus) != "Completed" {
 		return nil, err // what is not completed has moved nothing

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -59,17 +58,6 @@ func ParseFormat(s string) (Format, error) {
 	return Auto, fmt.Errorf("%w: %s is none of %s", ErrFormat, clip(s), strings.Join(names, ", "))
 }
 
-// Entry is one mutation and where it came from.
-type Entry struct {
-	Line     int // from 1, the header counted
-	Mutation position.Mutation
-	// Implied marks a definition that the format's conventions imply: it is no
-	// line of the input, and no row that was read. So is a fee beside a fill.
-	Implied bool
-	// Defined asks that the instrument be defined in the ledger.
-	Defined bool
-}
-
 // Feed is an open input. It is not safe for concurrent use.
 type Feed struct {
 	name    string
@@ -88,12 +76,12 @@ type Feed struct {
 // have to go before them. It leaves the line numbers to the feed. No entry and no
 // error skips the line.
 type rowReader interface {
-	read(r *record) ([]Entry, error)
+	Read(r *record) ([]Entry, error)
 }
 
 // columnNamer knows which column gives a member.
 type columnNamer interface {
-	column(member string) string
+	Column(member string) string
 }
 
 // Open reads as far as it needs to know the format and, for a CSV, the columns.
@@ -138,16 +126,9 @@ func (f *Feed) begin(r io.Reader, m Mapping) error {
 		f.rows = ndjson{}
 		return nil
 	case CSV:
-		rows, err := f.openTable(m)
-		if err != nil {
-			return err
-		}
-		f.records = newRecords(f.lines, rows.table.comma)
-		f.sheet = &sheet{
-			name: f.name, rows: rows, records: f.records, source: r, most: MaxHeld, pause: time.Sleep,
-			skipped: map[string]int{}, defined: map[string]position.Terms{}, held: map[position.Key]position.Decimal{}, splits: map[string]*splitTold{},
-		}
-		return nil
+		var err error
+		f.sheet, err = newSheet(f.name, f.lines, r, m)
+		return err
 	case Auto, Hyperliquid, BitMEX, GDAX:
 	}
 	return f.beginVenue(m)
@@ -185,13 +166,14 @@ func (f *Feed) beginVenue(m Mapping) error {
 			return fmt.Errorf("%w: %s: several columns are named %s", ErrColumn, f.name, clip(c))
 		}
 	}
+	labels, _ := m.labels()
 	switch f.format {
 	case Hyperliquid:
 		f.rows, err = newHyperliquid(t)
 	case BitMEX:
-		f.rows, err = newBitMEX(t, m)
+		f.rows, err = newBitMEX(t, labels)
 	case GDAX:
-		f.rows, err = newGDAX(t, m)
+		f.rows, err = newGDAX(t, labels)
 	case Auto, NDJSON, CSV:
 	}
 	if err != nil {
@@ -221,19 +203,6 @@ func returns(line []byte) bool {
 		}
 	}
 	return false
-}
-
-// binary says what bytes are that are not text, "" where they may be.
-func binary(b []byte) string {
-	for prefix, what := range map[string]string{
-		"\x1f\x8b": "is compressed with gzip: unpack it first", "\x28\xb5\x2f\xfd": "is compressed with zstd: unpack it first",
-		"PK\x03\x04": "is a zip archive: unpack it first", "\xff\xfe": "is UTF-16: convert it to UTF-8", "\xfe\xff": "is UTF-16: convert it to UTF-8",
-	} {
-		if bytes.HasPrefix(b, []byte(prefix)) {
-			return what
-		}
-	}
-	return ""
 }
 
 // detect tells the format by the first line, then by the extension.
@@ -269,13 +238,14 @@ func venueOf(t *table, m Mapping) Format {
 			return Hyperliquid
 		}
 	}
-	if _, only := m.labels(); !only {
+	labels, only := m.labels()
+	if !only {
 		return Auto
 	}
-	if x, err := newBitMEX(t, m); err == nil && x.whole("network", "walletBalance", "marginBalance", "account", "text", "tx") {
+	if x, err := newBitMEX(t, labels); err == nil && x.whole("network", "walletBalance", "marginBalance", "account", "text", "tx") {
 		return BitMEX
 	}
-	if x, err := newGDAX(t, m); err == nil && x.whole() {
+	if x, err := newGDAX(t, labels); err == nil && x.whole() {
 		return GDAX
 	}
 	return Auto
@@ -291,7 +261,7 @@ func (f *Feed) Name() string { return f.name }
 // venues' files have many, by design; for them it returns none.
 func (f *Feed) Unused() []string {
 	if f.sheet != nil {
-		return f.sheet.rows.unused()
+		return f.sheet.unused()
 	}
 	return nil
 }
@@ -325,8 +295,9 @@ func (f *Feed) SkippedKinds() []Kind {
 		return nil
 	}
 	var out []Kind
-	for _, word := range slices.Sorted(maps.Keys(f.sheet.skipped)) {
-		out = append(out, Kind{word, f.sheet.skipped[word]})
+	rows := f.sheet.skippedByWord()
+	for _, word := range slices.Sorted(maps.Keys(rows)) {
+		out = append(out, Kind{word, rows[word]})
 	}
 	return out
 }
@@ -337,7 +308,7 @@ func (f *Feed) Notes() []string {
 	if f.sheet == nil {
 		return nil
 	}
-	return f.sheet.notes
+	return f.sheet.notesSoFar()
 }
 
 // Next returns the next mutation. A bad line gives an Entry with its number and
@@ -374,18 +345,13 @@ func (f *Feed) Next() (Entry, error) {
 
 // nextOfSheet queues what the next row of a CSV gives.
 func (f *Feed) nextOfSheet() (int, error) {
-	entries, d, err := f.sheet.next()
+	entries, bad, err := f.sheet.next()
 	switch {
+	case bad != nil:
+		return bad.Line, bad
 	case err == nil:
 		f.queue, f.given = entries, 0
 		return 0, nil
-	case d != nil:
-		e := f.lineError(d.line, err)
-		if c := f.sheet.rows.column(e.Field); c != "" {
-			e.Column = c
-		}
-		e.Kind = d.word
-		return d.line, e
 	}
 	if f.err = err; !errors.Is(err, io.EOF) && !errors.Is(err, ErrDoubt) && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrColumn) {
 		f.err = fmt.Errorf("feed: read %s: %w", f.name, err)
@@ -406,7 +372,7 @@ func (f *Feed) record() (record, error) {
 func (f *Feed) lineError(number int, err error) *LineError {
 	e := lineError(f.name, number, err)
 	if c, ok := f.rows.(columnNamer); ok {
-		e.Column = c.column(e.Field)
+		e.Column = c.Column(e.Field)
 	}
 	return e
 }
@@ -416,7 +382,7 @@ func (f *Feed) readRow(r *record) error {
 	if r.tooLong {
 		return errTooLong
 	}
-	entries, err := f.rows.read(r)
+	entries, err := f.rows.Read(r)
 	if err != nil {
 		return err
 	}
@@ -437,7 +403,7 @@ func (f *Feed) readRow(r *record) error {
 // ndjson reads our own form.
 type ndjson struct{}
 
-func (ndjson) read(r *record) ([]Entry, error) {
+func (ndjson) Read(r *record) ([]Entry, error) {
 	m, err := position.UnmarshalMutation(r.text)
 	switch {
 	case err == nil:

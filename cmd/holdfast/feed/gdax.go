@@ -28,8 +28,8 @@ type gdax struct {
 	defined map[string]bool // products whose definition was handed out
 }
 
-func newGDAX(t *table, m Mapping) (*gdax, error) {
-	v, err := newVenue(t, m, []string{
+func newGDAX(t *table, labels map[string]string) (*gdax, error) {
+	v, err := newVenue(t, labels, []string{
 		"trade id", "product", "side", "created at", "size", "size unit", "price", "fee", "total", "price/fee/total unit",
 	}, "id instrument side time qty base price fee total quote", "gdax")
 	if err == nil && t.index("portfolio") >= 0 {
@@ -38,7 +38,7 @@ func newGDAX(t *table, m Mapping) (*gdax, error) {
 	return &gdax{venue: v, defined: map[string]bool{}}, err
 }
 
-func (g *gdax) read(l *record) ([]Entry, error) {
+func (g *gdax) Read(l *record) ([]Entry, error) {
 	get, err := g.row(l)
 	if err != nil {
 		return nil, err

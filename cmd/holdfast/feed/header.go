@@ -15,21 +15,21 @@ const maxPreamble = 500
 // openTable finds the header of a CSV: the first line that has every column which
 // the mapping names, cut by whichever delimiter shows them; without such names
 // the first line.
-func (f *Feed) openTable(m Mapping) (*rows, error) {
+func openTable(name string, in *lines, m Mapping) (*rows, error) {
 	var above []string
 	var best *table
 	var lacks error // what best has not
 	most := -1
 	for len(above) < maxPreamble {
-		l, err := f.lines.next()
+		l, err := in.next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("feed: read %s: %w", f.name, err)
+			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 		if l.tooLong {
-			return nil, fmt.Errorf("%w: %s: the header is longer than %d bytes", ErrFormat, f.name, MaxLine)
+			return nil, fmt.Errorf("%w: %s: the header is longer than %d bytes", ErrFormat, name, MaxLine)
 		}
 		if l.blank() {
 			continue
@@ -38,29 +38,29 @@ func (f *Feed) openTable(m Mapping) (*rows, error) {
 		t, found, missing, err := m.header(text, above)
 		switch {
 		case err != nil && best == nil && !m.namesColumns():
-			return nil, fmt.Errorf("%w: %s: header: %w", ErrFormat, f.name, err)
+			return nil, fmt.Errorf("%w: %s: header: %w", ErrFormat, name, err)
 		case err == nil && missing == nil:
-			return f.makeRows(t, m)
+			return makeRows(name, t, m)
 		case err == nil && found > most:
 			best, most, lacks = t, found, missing
 		}
 		above = append(above, text)
 	}
 	if best == nil {
-		return nil, fmt.Errorf("%w: %s: there is no header", ErrFormat, f.name)
+		return nil, fmt.Errorf("%w: %s: there is no header", ErrFormat, name)
 	}
 	if m.heads(best) {
-		if _, err := f.makeRows(best, m); err != nil {
+		if _, err := makeRows(name, best, m); err != nil {
 			return nil, err // it says more
 		}
 	}
-	return nil, fmt.Errorf("%w: %s: %w", ErrColumn, f.name, lacks)
+	return nil, fmt.Errorf("%w: %s: %w", ErrColumn, name, lacks)
 }
 
-func (f *Feed) makeRows(t *table, m Mapping) (*rows, error) {
+func makeRows(name string, t *table, m Mapping) (*rows, error) {
 	rows, err := newRows(t, m)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrColumn, f.name, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrColumn, name, err)
 	}
 	return rows, nil
 }

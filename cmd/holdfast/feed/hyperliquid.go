@@ -47,7 +47,7 @@ func newHyperliquid(t *table) (*hyperliquid, error) {
 	return h, nil
 }
 
-func (h *hyperliquid) read(l *record) ([]Entry, error) {
+func (h *hyperliquid) Read(l *record) ([]Entry, error) {
 	row, err := h.table.row(l)
 	if err != nil {
 		return nil, err
@@ -106,8 +106,8 @@ func (h *hyperliquid) whole(t *table, others ...string) bool {
 	return v.whole(others...)
 }
 
-// column implements columnNamer.
-func (h *hyperliquid) column(member string) string {
+// Column implements columnNamer.
+func (h *hyperliquid) Column(member string) string {
 	i, ok := map[string]int{
 		"account": hlAccount, "instrument": hlCoin, "price": hlPrice, "qty": hlSize, "side": hlSide, "time": hlTime, "start_position": hlStart, "fee": hlFee,
 	}[member]
@@ -155,23 +155,4 @@ func parseSpreadsheet(text string) (position.Decimal, error) {
 		return position.Parse(text) // refuses it and says why
 	}
 	return position.Parse(shift(text[:i], exponent))
-}
-
-// shift moves the decimal point of a plain number to the right by n places. What
-// is no plain number stays none.
-func shift(number string, n int) string {
-	sign := ""
-	if number != "" && (number[0] == '-' || number[0] == '+') {
-		sign, number = number[:1], number[1:]
-	}
-	whole, frac, _ := strings.Cut(number, ".")
-	if whole+frac == "" {
-		return number
-	}
-	if n >= 0 {
-		frac += strings.Repeat("0", max(0, n-len(frac)))
-		return sign + whole + frac[:n] + "." + frac[n:]
-	}
-	whole = strings.Repeat("0", max(0, -n-len(whole)+1)) + whole
-	return sign + whole[:len(whole)+n] + "." + whole[len(whole)+n:] + frac
 }

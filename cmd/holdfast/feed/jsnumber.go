@@ -76,3 +76,22 @@ func roundsUp(kept, cut string) bool {
 	}
 	return (kept[len(kept)-1]-'0')%2 == 1
 }
+
+// shift moves the decimal point of a plain number to the right by n places. What
+// is no plain number stays none.
+func shift(number string, n int) string {
+	sign := ""
+	if number != "" && (number[0] == '-' || number[0] == '+') {
+		sign, number = number[:1], number[1:]
+	}
+	whole, frac, _ := strings.Cut(number, ".")
+	if whole+frac == "" {
+		return number
+	}
+	if n >= 0 {
+		frac += strings.Repeat("0", max(0, n-len(frac)))
+		return sign + whole + frac[:n] + "." + frac[n:]
+	}
+	whole = strings.Repeat("0", max(0, -n-len(whole)+1)) + whole
+	return sign + whole[:len(whole)+n] + "." + whole[len(whole)+n:] + frac
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -93,3 +94,18 @@ func (l *lines) next() (line, error) {
 		return x, nil
 	}
 }
+
+// binary says what bytes are that are not text, "" where they may be.
+func binary(b []byte) string {
+	for prefix, what := range map[string]string{
+		"\x1f\x8b": "is compressed with gzip: unpack it first", "\x28\xb5\x2f\xfd": "is compressed with zstd: unpack it first",
+		"PK\x03\x04": "is a zip archive: unpack it first", "\xff\xfe": "is UTF-16: convert it to UTF-8", "\xfe\xff": "is UTF-16: convert it to UTF-8",
+	} {
+		if bytes.HasPrefix(b, []byte(prefix)) {
+			return what
+		}
+	}
+	return ""
+}
+
+var errTooLong = fmt.Errorf("the line is longer than %d bytes", MaxLine)

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -228,4 +229,13 @@ func sameUnit(unit, currency string) bool {
 		return currency == "JPY" || currency == "CNY"
 	}
 	return coded(unit) == currency
+}
+
+// plus adds what has the same unit, or none.
+func (a amount) plus(b amount) (amount, error) {
+	if a.unit != "" && b.unit != "" && coded(a.unit) != coded(b.unit) {
+		return amount{}, fmt.Errorf("adds up %s and %s: map each by itself", clip(a.unit), clip(b.unit))
+	}
+	value, err := a.value.Add(b.value)
+	return amount{value: value, unit: cmp.Or(b.unit, a.unit), given: true}, err
 }

@@ -42,23 +42,57 @@ type sheet struct {
 	err     error
 }
 
-// next returns the entries of one row, or its error, or the end.
-func (s *sheet) next() ([]Entry, *draft, error) {
+// newSheet finds the header of a CSV. source is what the lines are of.
+func newSheet(name string, in *lines, source io.Reader, m Mapping) (*sheet, error) {
+	rows, err := openTable(name, in, m)
+	if err != nil {
+		return nil, err
+	}
+	return &sheet{
+		name: name, rows: rows, records: newRecords(in, rows.table.comma), source: source, most: MaxHeld, pause: time.Sleep,
+		skipped: map[string]int{}, defined: map[string]position.Terms{}, held: map[position.Key]position.Decimal{}, splits: map[string]*splitTold{},
+	}, nil
+}
+
+// unused returns, quoted, the columns that no member is read from.
+func (s *sheet) unused() []string { return s.rows.unused() }
+
+// skippedByWord are the rows that the mapping passed over, by the file's words.
+func (s *sheet) skippedByWord() map[string]int { return s.skipped }
+
+// notesSoFar are what there is to say about how the file was read.
+func (s *sheet) notesSoFar() []string { return s.notes }
+
+// next returns the entries of one row, or what is wrong with it, or the end.
+func (s *sheet) next() ([]Entry, *LineError, error) {
 	for {
 		if len(s.queue) > 0 {
 			d := s.queue[0]
 			s.queue = s.queue[1:]
-			if d.err != nil {
-				return nil, d, d.err
+			entries, err := []Entry(nil), d.err
+			if err == nil {
+				entries, err = s.entries(d)
 			}
-			entries, err := s.entries(d)
-			return entries, d, err
+			if err != nil {
+				return nil, s.lineError(d, err), nil
+			}
+			return entries, nil, nil
 		}
 		if s.err != nil {
 			return nil, nil, s.err
 		}
 		s.err = s.fill()
 	}
+}
+
+// lineError places err on the line of a row, and in a column.
+func (s *sheet) lineError(d *draft, err error) *LineError {
+	e := lineError(s.name, d.line, err)
+	if c := s.rows.column(e.Field); c != "" {
+		e.Column = c
+	}
+	e.Kind = d.word
+	return e
 }
 
 // entries returns what a row gives: the definition of its instrument where it is
@@ -196,8 +230,6 @@ func (s *sheet) add(rec *record) {
 		s.drafts = append(s.drafts, d)
 	}
 }
-
-var errTooLong = fmt.Errorf("the line is longer than %d bytes", MaxLine)
 
 // regular reports whether the input is a file that can be looked at.
 func (s *sheet) regular() bool {

@@ -1,9 +1,7 @@
 package feed
 
 import (
-	"cmp"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/moneyprinter/holdfast/position"
@@ -79,15 +77,6 @@ func (b *binding) number(cells []string, n numbers) (amount, error) {
 	return sum, nil
 }
 
-// plus adds what has the same unit, or none.
-func (a amount) plus(b amount) (amount, error) {
-	if a.unit != "" && b.unit != "" && coded(a.unit) != coded(b.unit) {
-		return amount{}, fmt.Errorf("adds up %s and %s: map each by itself", clip(a.unit), clip(b.unit))
-	}
-	value, err := a.value.Add(b.value)
-	return amount{value: value, unit: cmp.Or(b.unit, a.unit), given: true}, err
-}
-
 // bind finds the columns that a mapping names.
 func bind(t *table, name string, s source) (binding, error) {
 	if s.fixed {
@@ -158,24 +147,6 @@ func call(text, function string) (string, bool) {
 	return strings.CutSuffix(rest, ")")
 }
 
-// place returns the place of a column that a mapping names.
-func (t *table) place(column, member string) (int, error) {
-	column = strings.TrimSpace(column)
-	if n, ok := strings.CutPrefix(column, "#"); ok && t.index(column) < 0 {
-		if i, err := strconv.Atoi(n); err == nil && i >= 1 && i <= len(t.columns) {
-			return i - 1, nil
-		}
-	}
-	i := t.index(column)
-	switch {
-	case i < 0:
-		return 0, fmt.Errorf("there is no column %s for %s; the columns are %s", clip(column), member, t.listed())
-	case t.twice(column):
-		return 0, fmt.Errorf("there are several columns %s: name one by its place, such as #%d", clip(column), i+1)
-	}
-	return i, nil
-}
-
 // bindAbove looks for a text above the table, in a whole line or a cell.
 func bindAbove(t *table, name, pattern string) (binding, error) {
 	for _, l := range t.above {
@@ -243,35 +214,6 @@ func bindSum(t *table, name, text string) (binding, error) {
 		b.terms, b.columns = append(b.terms, x), append(b.columns, x.column)
 	}
 	return b, nil
-}
-
-// longest returns the column with the longest name at the beginning of a sum, and
-// what follows it.
-func (t *table) longest(text string) (column int, rest string, ok bool) {
-	if inner, after, braced := strings.Cut(strings.TrimPrefix(text, "{"), "}"); braced && text[0] == '{' {
-		i, err := t.place(inner, "")
-		return i, strings.TrimSpace(after), err == nil
-	}
-	column = -1
-	for i, c := range t.columns {
-		after, found := strings.CutPrefix(text, c)
-		after = strings.TrimSpace(after)
-		if c == "" || !found || after != "" && !strings.ContainsRune("+-*", rune(after[0])) {
-			continue
-		}
-		if column < 0 || len(c) > len(t.columns[column]) {
-			column, rest = i, after
-		}
-	}
-	if column < 0 && strings.HasPrefix(text, "#") {
-		end := 1
-		for end < len(text) && text[end] >= '0' && text[end] <= '9' {
-			end++
-		}
-		i, err := t.place(text[:end], "")
-		return i, strings.TrimSpace(text[end:]), err == nil
-	}
-	return column, rest, column >= 0 && !t.twice(t.columns[column])
 }
 
 // bindTemplate finds the columns of a text such as {Asset}-{Quote}. Where one of

@@ -3,6 +3,7 @@ package feed
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -75,4 +76,51 @@ func (t *table) row(r *record) ([]string, error) {
 		return nil, fmt.Errorf("the line has %d fields, the header has %d", len(r.cells), len(t.columns))
 	}
 	return cells, nil
+}
+
+// place returns the place of a column that a mapping names.
+func (t *table) place(column, member string) (int, error) {
+	column = strings.TrimSpace(column)
+	if n, ok := strings.CutPrefix(column, "#"); ok && t.index(column) < 0 {
+		if i, err := strconv.Atoi(n); err == nil && i >= 1 && i <= len(t.columns) {
+			return i - 1, nil
+		}
+	}
+	i := t.index(column)
+	switch {
+	case i < 0:
+		return 0, fmt.Errorf("there is no column %s for %s; the columns are %s", clip(column), member, t.listed())
+	case t.twice(column):
+		return 0, fmt.Errorf("there are several columns %s: name one by its place, such as #%d", clip(column), i+1)
+	}
+	return i, nil
+}
+
+// longest returns the column with the longest name at the beginning of a sum, and
+// what follows it.
+func (t *table) longest(text string) (column int, rest string, ok bool) {
+	if inner, after, braced := strings.Cut(strings.TrimPrefix(text, "{"), "}"); braced && text[0] == '{' {
+		i, err := t.place(inner, "")
+		return i, strings.TrimSpace(after), err == nil
+	}
+	column = -1
+	for i, c := range t.columns {
+		after, found := strings.CutPrefix(text, c)
+		after = strings.TrimSpace(after)
+		if c == "" || !found || after != "" && !strings.ContainsRune("+-*", rune(after[0])) {
+			continue
+		}
+		if column < 0 || len(c) > len(t.columns[column]) {
+			column, rest = i, after
+		}
+	}
+	if column < 0 && strings.HasPrefix(text, "#") {
+		end := 1
+		for end < len(text) && text[end] >= '0' && text[end] <= '9' {
+			end++
+		}
+		i, err := t.place(text[:end], "")
+		return i, strings.TrimSpace(text[end:]), err == nil
+	}
+	return column, rest, column >= 0 && !t.twice(t.columns[column])
 }

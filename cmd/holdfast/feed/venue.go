@@ -16,9 +16,9 @@ type venue struct {
 	strategy string
 }
 
-// newVenue finds the columns. The account is fallback unless the mapping names
+// newVenue finds the columns. The account is fallback unless the labels name
 // one.
-func newVenue(t *table, m Mapping, names []string, members, fallback string) (venue, error) {
+func newVenue(t *table, labels map[string]string, names []string, members, fallback string) (venue, error) {
 	v := venue{table: t, members: members, account: fallback}
 	for _, name := range names {
 		i := t.index(name)
@@ -27,7 +27,6 @@ func newVenue(t *table, m Mapping, names []string, members, fallback string) (ve
 		}
 		v.at = append(v.at, i)
 	}
-	labels, _ := m.labels()
 	if name, given := labels["account"]; given {
 		v.account = name
 	}
@@ -52,8 +51,8 @@ func (v *venue) row(l *record) (get func(i int) string, err error) {
 	return func(i int) string { return strings.TrimSpace(row[v.at[i]]) }, err
 }
 
-// column implements columnNamer.
-func (v *venue) column(member string) string {
+// Column returns the column that gives a member, where it has another name.
+func (v *venue) Column(member string) string {
 	for i, name := range strings.Fields(v.members) {
 		if name == member && v.table.columns[v.at[i]] != member {
 			return v.table.columns[v.at[i]]
