@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/statefile"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/position"
@@ -84,7 +84,7 @@ func (a *app) export(ctx context.Context, f *exportFlags, file string) error {
 		}
 	}
 	var b bytes.Buffer
-	if err = feed.WritePositions(&b, list, v.Time()); err != nil {
+	if err = statefile.Write(&b, list, v.Time()); err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
 	if file == "-" {

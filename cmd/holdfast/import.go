@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/statefile"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/ingest"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
@@ -66,13 +66,13 @@ daemon.`,
 }
 
 // options reads the flags that say what the file does not.
-func (f *importFlags) positions() (o feed.PositionsOptions, err error) {
-	o = feed.PositionsOptions{Account: f.account, Strategy: f.strategy, Settlement: f.settlement}
-	if o.Size, err = choice("size", f.size, map[string]feed.SizeUnit{"auto": feed.SizeAuto, "quote": feed.SizeQuote, "base": feed.SizeBase}); err != nil {
+func (f *importFlags) positions() (o statefile.Options, err error) {
+	o = statefile.Options{Account: f.account, Strategy: f.strategy, Settlement: f.settlement}
+	if o.Size, err = choice("size", f.size, map[string]statefile.SizeUnit{"auto": statefile.SizeAuto, "quote": statefile.SizeQuote, "base": statefile.SizeBase}); err != nil {
 		return o, err
 	}
-	o.Remaining, err = choice("remaining", f.remaining, map[string]feed.RemainingUnit{
-		"auto": feed.RemainingAuto, "fraction": feed.RemainingFraction, "absolute": feed.RemainingAbsolute,
+	o.Remaining, err = choice("remaining", f.remaining, map[string]statefile.RemainingUnit{
+		"auto": statefile.RemainingAuto, "fraction": statefile.RemainingFraction, "absolute": statefile.RemainingAbsolute,
 	})
 	return o, err
 }
@@ -87,7 +87,7 @@ func (a *app) importState(ctx context.Context, f *importFlags, file string) (err
 		return err
 	}
 	var from string
-	state, err := await(ctx, func() (state *feed.Imported, err error) {
+	state, err := await(ctx, func() (state *statefile.Imported, err error) {
 		from, state, err = a.readState(file, po)
 		return state, err
 	})
@@ -111,7 +111,7 @@ func (a *app) importState(ctx context.Context, f *importFlags, file string) (err
 
 // warnOf says how a file was read and what was not as it should be. It is no
 // progress, and --quiet does not hide it: the numbers rest on it.
-func (a *app) warnOf(from string, state *feed.Imported) {
+func (a *app) warnOf(from string, state *statefile.Imported) {
 	say := func(format string, args ...any) {
 		_, _ = fmt.Fprintf(a.stderr, "holdfast: "+format+"\n", args...) // nobody is left to tell
 	}
@@ -129,9 +129,9 @@ func (a *app) warnOf(from string, state *feed.Imported) {
 
 // readState reads a positions file, or, where it is missing or torn, the copy
 // that is kept beside it.
-func (a *app) readState(file string, o feed.PositionsOptions) (from string, state *feed.Imported, err error) {
+func (a *app) readState(file string, o statefile.Options) (from string, state *statefile.Imported, err error) {
 	if file == "-" {
-		if state, err = feed.Positions(a.stdin, o); err != nil {
+		if state, err = statefile.Read(a.stdin, o); err != nil {
 			err = fmt.Errorf("holdfast: standard input: %w", err)
 		}
 		return "standard input", state, err
@@ -151,13 +151,13 @@ func (a *app) readState(file string, o feed.PositionsOptions) (from string, stat
 	return kept, state, nil
 }
 
-func stateIn(name string, o feed.PositionsOptions) (*feed.Imported, error) {
+func stateIn(name string, o statefile.Options) (*statefile.Imported, error) {
 	file, _, err := openFile(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // opened for reading
-	state, err := feed.Positions(file, o)
+	state, err := statefile.Read(file, o)
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %s: %w", name, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/mapping"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/ingest"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/projector"
@@ -406,16 +407,16 @@ func someOf(names []string) string {
 }
 
 // readMapping reads the value of --map, or the file that it names after @.
-func readMapping(text string) (feed.Mapping, error) {
+func readMapping(text string) (mapping.Mapping, error) {
 	name, file := strings.CutPrefix(text, "@")
 	if file {
 		b, err := readNamed("--map", name)
 		if err != nil {
-			return feed.Mapping{}, err
+			return mapping.Mapping{}, err
 		}
 		text = "#\n" + string(b) + "\n#" // of several lines, whatever it holds
 	}
-	m, err := feed.ParseMapping(text)
+	m, err := mapping.Parse(text)
 	switch {
 	case err != nil:
 		return m, usagef("--map: %v", err)

@@ -9,14 +9,15 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/mapping"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 // TestTimesAreReadAlike gives one text to every place that takes a time: the
 // verdict, the instant and the reason are the same.
 func TestTimesAreReadAlike(t *testing.T) {
-	line := func(name, text, mapping string) (position.Time, error) {
-		m, err := feed.ParseMapping(mapping)
+	line := func(name, text, said string) (position.Time, error) {
+		m, err := mapping.Parse(said)
 		require.NoError(t, err)
 		format, err := feed.ParseFormat("auto")
 		require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/mapping"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -22,9 +23,9 @@ func at(tb testing.TB, s string) position.Time {
 }
 
 // one reads a CSV with one good row.
-func one(tb testing.TB, text, mapping string) position.Fill {
+func one(tb testing.TB, text, said string) position.Fill {
 	tb.Helper()
-	out := read(tb, "x.csv", text, feed.CSV, mapping)
+	out := read(tb, "x.csv", text, feed.CSV, said)
 	require.Len(tb, out, 1)
 	require.NoError(tb, out[0].err)
 	fill, ok := out[0].Mutation.(position.Fill)
@@ -108,9 +109,9 @@ func TestCSVTimes(t *testing.T) {
 
 func TestCSVIDs(t *testing.T) {
 	const header = "order,part,account,instrument,side,qty,price\n"
-	ids := func(rows, mapping string) []string {
+	ids := func(rows, said string) []string {
 		var out []string
-		for _, g := range read(t, "x.csv", header+rows, feed.CSV, mapping) {
+		for _, g := range read(t, "x.csv", header+rows, feed.CSV, said) {
 			require.NoError(t, g.err)
 			require.NoError(t, uuid.Validate(g.Mutation.ID()))
 			out = append(out, g.Mutation.ID())
@@ -171,13 +172,13 @@ func TestMappingErrors(t *testing.T) {
 	for _, text := range []string{
 		"qty", "qty=", "=Size", "size=Size", "qty=A,qty=B", "id:=1", "time_format=", "time_format=unix_h", "time_format=soon", `"qty=A`, ",", "qty=A,",
 	} {
-		_, err := feed.ParseMapping(text)
+		_, err := mapping.Parse(text)
 		require.ErrorIs(t, err, feed.ErrMapping, text)
 	}
-	m, err := feed.ParseMapping("  ")
+	m, err := mapping.Parse("  ")
 	require.NoError(t, err)
 	require.True(t, m.IsZero())
-	m, err = feed.ParseMapping("time_format=unix")
+	m, err = mapping.Parse("time_format=unix")
 	require.NoError(t, err)
 	require.False(t, m.IsZero())
 

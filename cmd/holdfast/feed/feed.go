@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/internal/tabular"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/mapping"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/venue"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -55,19 +58,19 @@ func ParseFormat(s string) (Format, error) {
 		}
 		names = append(names, f.String())
 	}
-	return Auto, fmt.Errorf("%w: %s is none of %s", ErrFormat, clip(s), strings.Join(names, ", "))
+	return Auto, fmt.Errorf("%w: %s is none of %s", tabular.ErrFormat, tabular.Clip(s), strings.Join(names, ", "))
 }
 
 // Feed is an open input. It is not safe for concurrent use.
 type Feed struct {
 	name    string
 	format  Format
-	lines   *lines
-	records *records  // of the formats with columns
-	rows    rowReader // of all formats but CSV
-	sheet   *sheet    // of CSV
-	queue   []Entry   // what the line read last gave
-	given   int       // how many of the queue were handed out
+	lines   *tabular.Lines
+	records *tabular.Records // of the formats with columns
+	rows    rowReader        // of all formats but CSV
+	sheet   *mapping.Sheet   // of CSV
+	queue   []tabular.Entry  // what the line read last gave
+	given   int              // how many of the queue were handed out
 	skipped int
 	err     error // the end, or what ended the feed
 }
@@ -76,7 +79,7 @@ type Feed struct {
 // have to go before them. It leaves the line numbers to the feed. No entry and no
 // error skips the line.
 type rowReader interface {
-	Read(r *record) ([]Entry, error)
+	Read(r *tabular.Record) ([]tabular.Entry, error)
 }
 
 // columnNamer knows which column gives a member.
@@ -88,21 +91,21 @@ type columnNamer interface {
 // name is for errors and its extension for telling the format. A mapping is for
 // CSV only, and decides for it under Auto; but one that says no more than
 // account:=NAME and strategy:=NAME also serves the venues' files that name none.
-func Open(name string, r io.Reader, format Format, m Mapping) (*Feed, error) {
+func Open(name string, r io.Reader, format Format, m mapping.Mapping) (*Feed, error) {
 	if s, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
 		if info, err := s.Stat(); err == nil && info.IsDir() {
-			return nil, fmt.Errorf("%w: %s", ErrDirectory, name)
+			return nil, fmt.Errorf("%w: %s", tabular.ErrDirectory, name)
 		}
 	}
-	f := &Feed{name: name, format: format, lines: newLines(r)}
-	first, err := f.lines.peek()
+	f := &Feed{name: name, format: format, lines: tabular.NewLines(r)}
+	first, err := f.lines.Peek()
 	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: %s", ErrEmpty, name)
+		return nil, fmt.Errorf("%w: %s", tabular.ErrEmpty, name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("feed: read %s: %w", name, err)
 	}
-	if err = f.refuseBinary(first.text); err != nil {
+	if err = f.refuseBinary(first.Text); err != nil {
 		return nil, err
 	}
 	if format == Auto {
@@ -120,14 +123,14 @@ func Open(name string, r io.Reader, format Format, m Mapping) (*Feed, error) {
 }
 
 // begin makes the reader of the format and consumes the header, if it has one.
-func (f *Feed) begin(r io.Reader, m Mapping) error {
+func (f *Feed) begin(r io.Reader, m mapping.Mapping) error {
 	switch f.format {
 	case NDJSON:
 		f.rows = ndjson{}
 		return nil
 	case CSV:
 		var err error
-		f.sheet, err = newSheet(f.name, f.lines, r, m)
+		f.sheet, err = mapping.NewSheet(f.name, f.lines, r, m)
 		return err
 	case Auto, Hyperliquid, BitMEX, GDAX:
 	}
@@ -135,62 +138,62 @@ func (f *Feed) begin(r io.Reader, m Mapping) error {
 }
 
 // admit refuses a mapping that the format has no use for.
-func (f *Feed) admit(m Mapping) error {
+func (f *Feed) admit(m mapping.Mapping) error {
 	if m.IsZero() || f.format == CSV {
 		return nil
 	}
 	if f.format != BitMEX && f.format != GDAX {
-		return fmt.Errorf("%w: a mapping is for csv, %s is read as %s", ErrMapping, f.name, f.format)
+		return fmt.Errorf("%w: a mapping is for csv, %s is read as %s", tabular.ErrMapping, f.name, f.format)
 	}
-	if _, only := m.labels(); !only {
-		return fmt.Errorf("%w: %s is read as %s, which takes account:=NAME and strategy:=NAME only", ErrMapping, f.name, f.format)
+	if _, only := m.Labels(); !only {
+		return fmt.Errorf("%w: %s is read as %s, which takes account:=NAME and strategy:=NAME only", tabular.ErrMapping, f.name, f.format)
 	}
 	return nil
 }
 
 // beginVenue reads the header of a venue's file.
-func (f *Feed) beginVenue(m Mapping) error {
-	head, err := f.lines.next()
+func (f *Feed) beginVenue(m mapping.Mapping) error {
+	head, err := f.lines.Next()
 	if err != nil {
 		return fmt.Errorf("feed: read %s: %w", f.name, err)
 	}
-	if head.tooLong {
-		return fmt.Errorf("%w: %s: the header is longer than %d bytes", ErrFormat, f.name, MaxLine)
+	if head.TooLong {
+		return fmt.Errorf("%w: %s: the header is longer than %d bytes", tabular.ErrFormat, f.name, tabular.MaxLine)
 	}
-	t, err := newTable(string(head.text), ',')
+	t, err := tabular.NewTable(string(head.Text), ',')
 	if err != nil {
-		return fmt.Errorf("%w: %s: header: %w", ErrFormat, f.name, err)
+		return fmt.Errorf("%w: %s: header: %w", tabular.ErrFormat, f.name, err)
 	}
-	for _, c := range t.columns {
-		if t.twice(c) {
-			return fmt.Errorf("%w: %s: several columns are named %s", ErrColumn, f.name, clip(c))
+	for _, c := range t.Columns {
+		if t.Twice(c) {
+			return fmt.Errorf("%w: %s: several columns are named %s", tabular.ErrColumn, f.name, tabular.Clip(c))
 		}
 	}
-	labels, _ := m.labels()
+	labels, _ := m.Labels()
 	switch f.format {
 	case Hyperliquid:
-		f.rows, err = newHyperliquid(t)
+		f.rows, err = venue.NewHyperliquid(t)
 	case BitMEX:
-		f.rows, err = newBitMEX(t, labels)
+		f.rows, err = venue.NewBitMEX(t, labels)
 	case GDAX:
-		f.rows, err = newGDAX(t, labels)
+		f.rows, err = venue.NewGDAX(t, labels)
 	case Auto, NDJSON, CSV:
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrColumn, f.name, err)
+		return fmt.Errorf("%w: %s: %w", tabular.ErrColumn, f.name, err)
 	}
-	f.records = newRecords(f.lines, ',')
+	f.records = tabular.NewRecords(f.lines, ',')
 	return nil
 }
 
 // refuseBinary recognises what is often given instead of text.
 func (f *Feed) refuseBinary(b []byte) error {
-	what := binary(b)
+	what := tabular.Binary(b)
 	if what == "" && !bytes.HasPrefix(b, []byte("{")) && returns(b) {
 		what = "ends its lines with carriage returns alone: make them line feeds first"
 	}
 	if what != "" {
-		return fmt.Errorf("%w: %s %s", ErrFormat, f.name, what)
+		return fmt.Errorf("%w: %s %s", tabular.ErrFormat, f.name, what)
 	}
 	return nil
 }
@@ -206,12 +209,12 @@ func returns(line []byte) bool {
 }
 
 // detect tells the format by the first line, then by the extension.
-func detect(name string, first *line, m Mapping) (Format, error) {
-	text := bytes.TrimSpace(first.text)
+func detect(name string, first *tabular.Line, m mapping.Mapping) (Format, error) {
+	text := bytes.TrimSpace(first.Text)
 	ext := strings.ToLower(filepath.Ext(name))
-	t, err := newTable(string(text), ',')
+	t, err := tabular.NewTable(string(text), ',')
 	venue := Auto
-	if err == nil && !first.tooLong {
+	if err == nil && !first.TooLong {
 		venue = venueOf(t, m)
 	}
 	switch {
@@ -219,33 +222,33 @@ func detect(name string, first *line, m Mapping) (Format, error) {
 		return venue, nil
 	case !m.IsZero():
 		return CSV, nil
-	case bytes.HasPrefix(text, []byte("{")), first.tooLong && (ext == ".ndjson" || ext == ".jsonl"):
+	case bytes.HasPrefix(text, []byte("{")), first.TooLong && (ext == ".ndjson" || ext == ".jsonl"):
 		return NDJSON, nil
 	case bytes.HasPrefix(text, []byte("[")):
-		return Auto, fmt.Errorf("%w: %s begins with [: want one JSON object per line, not an array", ErrFormat, name)
+		return Auto, fmt.Errorf("%w: %s begins with [: want one JSON object per line, not an array", tabular.ErrFormat, name)
 	}
-	if err == nil && !first.tooLong && (ext == ".csv" || ext == ".tsv" || len(t.columns) > 1 || widest(string(text)) != ',') {
+	if err == nil && !first.TooLong && (ext == ".csv" || ext == ".tsv" || len(t.Columns) > 1 || tabular.Widest(string(text)) != ',') {
 		return CSV, nil
 	}
-	return Auto, fmt.Errorf("%w: %s: the first line is neither a JSON object nor a CSV header; say which format it is", ErrFormat, name)
+	return Auto, fmt.Errorf("%w: %s: the first line is neither a JSON object nor a CSV header; say which format it is", tabular.ErrFormat, name)
 }
 
 // venueOf tells a venue's file by its header: all of it, so that a file which
 // merely has the same columns among others is not taken for it.
-func venueOf(t *table, m Mapping) Format {
+func venueOf(t *tabular.Table, m mapping.Mapping) Format {
 	if m.IsZero() {
-		if x, err := newHyperliquid(t); err == nil && x.whole(t, "Size USD", "Direction", "Closed PnL", "Crossed", "Trade ID", "Timestamp") {
+		if x, err := venue.NewHyperliquid(t); err == nil && x.Whole(t, "Size USD", "Direction", "Closed PnL", "Crossed", "Trade ID", "Timestamp") {
 			return Hyperliquid
 		}
 	}
-	labels, only := m.labels()
+	labels, only := m.Labels()
 	if !only {
 		return Auto
 	}
-	if x, err := newBitMEX(t, labels); err == nil && x.whole("network", "walletBalance", "marginBalance", "account", "text", "tx") {
+	if x, err := venue.NewBitMEX(t, labels); err == nil && x.Whole("network", "walletBalance", "marginBalance", "account", "text", "tx") {
 		return BitMEX
 	}
-	if x, err := newGDAX(t, labels); err == nil && x.whole() {
+	if x, err := venue.NewGDAX(t, labels); err == nil && x.Whole() {
 		return GDAX
 	}
 	return Auto
@@ -261,14 +264,14 @@ func (f *Feed) Name() string { return f.name }
 // venues' files have many, by design; for them it returns none.
 func (f *Feed) Unused() []string {
 	if f.sheet != nil {
-		return f.sheet.unused()
+		return f.sheet.Unused()
 	}
 	return nil
 }
 
 // Offset returns how many bytes of the input the entries so far took, for a
 // progress bar.
-func (f *Feed) Offset() int64 { return f.lines.bytes }
+func (f *Feed) Offset() int64 { return f.lines.Bytes }
 
 // Skipped returns how many rows so far were passed over: because they moved
 // nothing by the format's conventions, such as a withdrawal that was canceled, or
@@ -295,7 +298,7 @@ func (f *Feed) SkippedKinds() []Kind {
 		return nil
 	}
 	var out []Kind
-	rows := f.sheet.skippedByWord()
+	rows := f.sheet.Skipped()
 	for _, word := range slices.Sorted(maps.Keys(rows)) {
 		out = append(out, Kind{word, rows[word]})
 	}
@@ -308,20 +311,20 @@ func (f *Feed) Notes() []string {
 	if f.sheet == nil {
 		return nil
 	}
-	return f.sheet.notesSoFar()
+	return f.sheet.Notes()
 }
 
 // Next returns the next mutation. A bad line gives an Entry with its number and
 // a [*LineError]; the call after it goes on. Anything else is final: io.EOF, the
 // input's own error, or that a CSV is in doubt, which matches [ErrDoubt].
-func (f *Feed) Next() (Entry, error) {
+func (f *Feed) Next() (tabular.Entry, error) {
 	for f.given == len(f.queue) {
 		if f.err != nil {
-			return Entry{}, f.err
+			return tabular.Entry{}, f.err
 		}
 		if f.sheet != nil {
 			if line, err := f.nextOfSheet(); err != nil {
-				return Entry{Line: line}, err
+				return tabular.Entry{Line: line}, err
 			}
 			continue
 		}
@@ -332,11 +335,11 @@ func (f *Feed) Next() (Entry, error) {
 			}
 			continue
 		}
-		if r.blank() {
+		if r.Blank() {
 			continue
 		}
 		if err = f.readRow(&r); err != nil {
-			return Entry{Line: r.number}, f.lineError(r.number, err)
+			return tabular.Entry{Line: r.Number}, f.lineError(r.Number, err)
 		}
 	}
 	f.given++
@@ -345,7 +348,7 @@ func (f *Feed) Next() (Entry, error) {
 
 // nextOfSheet queues what the next row of a CSV gives.
 func (f *Feed) nextOfSheet() (int, error) {
-	entries, bad, err := f.sheet.next()
+	entries, bad, err := f.sheet.Next()
 	switch {
 	case bad != nil:
 		return bad.Line, bad
@@ -353,24 +356,24 @@ func (f *Feed) nextOfSheet() (int, error) {
 		f.queue, f.given = entries, 0
 		return 0, nil
 	}
-	if f.err = err; !errors.Is(err, io.EOF) && !errors.Is(err, ErrDoubt) && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrColumn) {
+	if f.err = err; !errors.Is(err, io.EOF) && !errors.Is(err, tabular.ErrDoubt) && !errors.Is(err, tabular.ErrFormat) && !errors.Is(err, tabular.ErrColumn) {
 		f.err = fmt.Errorf("feed: read %s: %w", f.name, err)
 	}
 	return 0, nil
 }
 
 // record reads a row of a table, or a line.
-func (f *Feed) record() (record, error) {
+func (f *Feed) record() (tabular.Record, error) {
 	if f.records != nil {
-		return f.records.next()
+		return f.records.Next()
 	}
-	l, err := f.lines.next()
-	return record{line: l}, err
+	l, err := f.lines.Next()
+	return tabular.Record{Line: l}, err
 }
 
 // lineError places err on a line and, in a CSV, in a column.
-func (f *Feed) lineError(number int, err error) *LineError {
-	e := lineError(f.name, number, err)
+func (f *Feed) lineError(number int, err error) *tabular.LineError {
+	e := tabular.OnLine(f.name, number, err)
 	if c, ok := f.rows.(columnNamer); ok {
 		e.Column = c.Column(e.Field)
 	}
@@ -378,9 +381,9 @@ func (f *Feed) lineError(number int, err error) *LineError {
 }
 
 // readRow queues what one row gives.
-func (f *Feed) readRow(r *record) error {
-	if r.tooLong {
-		return errTooLong
+func (f *Feed) readRow(r *tabular.Record) error {
+	if r.TooLong {
+		return tabular.ErrTooLong
 	}
 	entries, err := f.rows.Read(r)
 	if err != nil {
@@ -391,7 +394,7 @@ func (f *Feed) readRow(r *record) error {
 		if err = entries[i].Mutation.Validate(); err != nil {
 			return err
 		}
-		entries[i].Line = r.number
+		entries[i].Line = r.Number
 	}
 	if len(entries) == 0 {
 		f.skipped++
@@ -403,12 +406,12 @@ func (f *Feed) readRow(r *record) error {
 // ndjson reads our own form.
 type ndjson struct{}
 
-func (ndjson) Read(r *record) ([]Entry, error) {
-	m, err := position.UnmarshalMutation(r.text)
+func (ndjson) Read(r *tabular.Record) ([]tabular.Entry, error) {
+	m, err := position.UnmarshalMutation(r.Text)
 	switch {
 	case err == nil:
-		return []Entry{{Mutation: m}}, nil
-	case !r.ended:
+		return []tabular.Entry{{Mutation: m}}, nil
+	case !r.Ended:
 		err = fmt.Errorf("%w (the last line has no end: half-written?)", err)
 	}
 	return nil, err

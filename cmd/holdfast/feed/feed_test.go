@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/mapping"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -47,9 +48,9 @@ func all(tb testing.TB, f *feed.Feed) []got {
 }
 
 // read opens text and reads it to its end.
-func read(tb testing.TB, name, text string, format feed.Format, mapping string) []got {
+func read(tb testing.TB, name, text string, format feed.Format, said string) []got {
 	tb.Helper()
-	m, err := feed.ParseMapping(mapping)
+	m, err := mapping.Parse(said)
 	require.NoError(tb, err)
 	f, err := feed.Open(name, strings.NewReader(text), format, m)
 	require.NoError(tb, err)
@@ -59,9 +60,9 @@ func read(tb testing.TB, name, text string, format feed.Format, mapping string) 
 }
 
 // openError opens text and returns the refusal.
-func openError(tb testing.TB, name, text string, format feed.Format, mapping string) error {
+func openError(tb testing.TB, name, text string, format feed.Format, said string) error {
 	tb.Helper()
-	m, err := feed.ParseMapping(mapping)
+	m, err := mapping.Parse(said)
 	require.NoError(tb, err)
 	f, err := feed.Open(name, strings.NewReader(text), format, m)
 	require.Error(tb, err)
@@ -163,16 +164,16 @@ func TestUnsuitableInputs(t *testing.T) {
 	dir, err := os.Open(t.TempDir())
 	require.NoError(t, err)
 	defer func() { _ = dir.Close() }() // only read from
-	_, err = feed.Open("there", dir, feed.Auto, feed.Mapping{})
+	_, err = feed.Open("there", dir, feed.Auto, mapping.Mapping{})
 	require.ErrorIs(t, err, feed.ErrDirectory)
 	require.ErrorContains(t, err, "there")
 }
 
 func TestReadErrorIsFinal(t *testing.T) {
 	broken := errors.New("disk on fire")
-	_, err := feed.Open("x", iotest.ErrReader(broken), feed.Auto, feed.Mapping{})
+	_, err := feed.Open("x", iotest.ErrReader(broken), feed.Auto, mapping.Mapping{})
 	require.ErrorIs(t, err, broken)
-	f, err := feed.Open("x", io.MultiReader(strings.NewReader(mark+"\n"+mark[:9]), iotest.ErrReader(broken)), feed.Auto, feed.Mapping{})
+	f, err := feed.Open("x", io.MultiReader(strings.NewReader(mark+"\n"+mark[:9]), iotest.ErrReader(broken)), feed.Auto, mapping.Mapping{})
 	require.NoError(t, err)
 	_, err = f.Next()
 	require.NoError(t, err)
@@ -201,7 +202,7 @@ func TestLongLineIsSkippedInBoundedMemory(t *testing.T) {
 	const size = 256 << 20
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	f, err := feed.Open("x.ndjson", endless(size, mark), feed.Auto, feed.Mapping{})
+	f, err := feed.Open("x.ndjson", endless(size, mark), feed.Auto, mapping.Mapping{})
 	require.NoError(t, err)
 	out := all(t, f)
 	runtime.ReadMemStats(&after)
@@ -232,7 +233,7 @@ func TestPipeIsReadAsItIsWritten(t *testing.T) {
 	defer func() { _ = r.Close() }() // only read from
 	opened := make(chan *feed.Feed)
 	go func() {
-		f, err := feed.Open("-", r, feed.Auto, feed.Mapping{})
+		f, err := feed.Open("-", r, feed.Auto, mapping.Mapping{})
 		if err != nil {
 			f = nil
 		}
@@ -252,7 +253,7 @@ func TestPipeIsReadAsItIsWritten(t *testing.T) {
 
 func TestOffsetGrowsWithTheEntries(t *testing.T) {
 	text := strings.Repeat(mark+"\n", 3)
-	f, err := feed.Open("-", strings.NewReader(text), feed.Auto, feed.Mapping{})
+	f, err := feed.Open("-", strings.NewReader(text), feed.Auto, mapping.Mapping{})
 	require.NoError(t, err)
 	for i := range 3 {
 		_, err = f.Next()
@@ -272,7 +273,7 @@ func TestFormats(t *testing.T) {
 	for text, want := range map[string]feed.Format{
 		mark: feed.NDJSON, "id,account,instrument,side,qty,price\n": feed.CSV, "\ufeff" + hyperliquidHeader + "\r\n": feed.Hyperliquid,
 	} {
-		f, openErr := feed.Open("x", strings.NewReader(text), feed.Auto, feed.Mapping{})
+		f, openErr := feed.Open("x", strings.NewReader(text), feed.Auto, mapping.Mapping{})
 		require.NoError(t, openErr)
 		require.Equal(t, want, f.Format())
 	}
@@ -289,8 +290,8 @@ func FuzzFeed(f *testing.F) {
 	if b, err := os.ReadFile(filepath.Join("..", "..", "..", "testdata", "market_hyperliquid.csv")); err == nil {
 		f.Add(b[:min(len(b), 3000)], uint8(feed.Auto), "")
 	}
-	f.Fuzz(func(t *testing.T, b []byte, format uint8, mapping string) {
-		m, err := feed.ParseMapping(mapping)
+	f.Fuzz(func(t *testing.T, b []byte, format uint8, said string) {
+		m, err := mapping.Parse(said)
 		if err != nil {
 			return
 		}

@@ -14,19 +14,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/mapping"
 	"github.com/moneyprinter/holdfast/position"
 )
 
 // told reads a CSV and tells in one line each what it gives, or returns what it is
 // refused for: the file, or its first bad row.
-func told(tb testing.TB, text, mapping string) ([]string, error) {
+func told(tb testing.TB, text, said string) ([]string, error) {
 	tb.Helper()
-	return toldBy(tb, strings.NewReader(text), mapping)
+	return toldBy(tb, strings.NewReader(text), said)
 }
 
-func toldBy(tb testing.TB, r io.Reader, mapping string) ([]string, error) {
+func toldBy(tb testing.TB, r io.Reader, said string) ([]string, error) {
 	tb.Helper()
-	out, bad, err := toldAll(tb, r, mapping)
+	out, bad, err := toldAll(tb, r, said)
 	if err = cmp.Or(append(bad, err)...); err != nil {
 		return nil, err
 	}
@@ -34,9 +35,9 @@ func toldBy(tb testing.TB, r io.Reader, mapping string) ([]string, error) {
 }
 
 // toldAll goes on after bad rows.
-func toldAll(tb testing.TB, r io.Reader, mapping string) (out []string, bad []error, err error) {
+func toldAll(tb testing.TB, r io.Reader, said string) (out []string, bad []error, err error) {
 	tb.Helper()
-	m, err := feed.ParseMapping(mapping)
+	m, err := mapping.Parse(said)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -590,11 +591,11 @@ func TestMappingContradictsItself(t *testing.T) {
 		"order=file,order=time", "number=us,number=eu", "time_zone=UTC,id=x,time_zone=UTC", "only=A:x,only=B:y", "group=a,group=b", "when=A:x,group=a,group=b",
 		"and=A:x", "skip=A:x,qty=q,and=B:y", "skip=A:x,when=B:y,qty=q,and=C:z",
 	} {
-		_, err := feed.ParseMapping(text)
+		_, err := mapping.Parse(text)
 		require.ErrorIs(t, err, feed.ErrMapping, text)
 	}
 	for _, text := range []string{"skip=A:x,skip=B:y,end=a,end=b,ignore=a,ignore=b", "group=a,when=A:x,group=a,when=A:y,group=b", "when=A:x,skip=A:z,and=B:y"} {
-		_, err := feed.ParseMapping(text)
+		_, err := mapping.Parse(text)
 		require.NoError(t, err, text)
 	}
 }
@@ -642,7 +643,7 @@ func TestCSVZones(t *testing.T) {
 		for _, machine := range []string{"America/New_York", "Europe/Berlin"} {
 			t.Setenv("TZ", machine)
 			text := "account,instrument,side,qty,price,id,time\nme,X,buy,1,1,Europe/Amsterdam," + c.text + "\n"
-			m, err := feed.ParseMapping(c.mapping)
+			m, err := mapping.Parse(c.mapping)
 			require.NoError(t, err, c.mapping)
 			f, err := feed.Open("x.csv", strings.NewReader(text), feed.CSV, m)
 			require.NoError(t, err)
@@ -656,7 +657,7 @@ func TestCSVZones(t *testing.T) {
 		}
 	}
 	for _, zone := range []string{"Local", "EST", "Mars/Base", "", "8"} {
-		_, err := feed.ParseMapping("time_zone=" + zone)
+		_, err := mapping.Parse("time_zone=" + zone)
 		require.ErrorIs(t, err, feed.ErrMapping, zone)
 	}
 }
@@ -715,9 +716,9 @@ func TestCSVNumbers(t *testing.T) {
 // Ids made of rows tell equal rows apart, and are the same in every export.
 func TestCSVRowIDs(t *testing.T) {
 	const header, twin, newer = "account,instrument,side,qty,price,time\n", "me,X,buy,1,5,2026-01-01T00:00:00Z\n", "me,X,sell,1,6,2026-02-01T00:00:00Z\n"
-	ids := func(text, mapping string) map[string]bool {
+	ids := func(text, said string) map[string]bool {
 		out := map[string]bool{}
-		for _, g := range read(t, "x.csv", text, feed.CSV, mapping) {
+		for _, g := range read(t, "x.csv", text, feed.CSV, said) {
 			require.NoError(t, g.err)
 			out[g.Mutation.ID()] = true
 		}
@@ -775,7 +776,7 @@ func TestCSVLastLineOfAFileThatGrows(t *testing.T) {
 	r, err := os.Open(name)
 	require.NoError(t, err)
 	defer func() { _ = r.Close() }() // only read from
-	f, err := feed.Open(name, r, feed.CSV, feed.Mapping{})
+	f, err := feed.Open(name, r, feed.CSV, mapping.Mapping{})
 	require.NoError(t, err)
 	f.PauseWith(func(time.Duration) {
 		w, openErr := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
@@ -867,7 +868,7 @@ func TestCSVTooLongToBeHeld(t *testing.T) {
 		entries int
 		refused bool
 	}{{[]int{1, 2, 3, 4, 5, 6}, 6, false}, {[]int{6, 5, 4, 3, 2, 1}, 0, true}, {[]int{1, 2, 3, 5, 6, 4}, 4, true}, {[]int{3, 1, 2}, 3, false}} {
-		f, err := feed.Open("x.csv", strings.NewReader(file(c.days...)), feed.CSV, feed.Mapping{})
+		f, err := feed.Open("x.csv", strings.NewReader(file(c.days...)), feed.CSV, mapping.Mapping{})
 		require.NoError(t, err)
 		f.HoldAtMost(len("abc"))
 		entries := 0

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/mapping"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -275,7 +276,7 @@ func TestMarketExport(t *testing.T) {
 // readExport reads an export under its own format's name.
 func readExport(tb testing.TB, name string, text []byte) []got {
 	tb.Helper()
-	f, err := feed.Open(name, bytes.NewReader(text), feed.Auto, feed.Mapping{})
+	f, err := feed.Open(name, bytes.NewReader(text), feed.Auto, mapping.Mapping{})
 	require.NoError(tb, err)
 	require.Equal(tb, feed.Hyperliquid, f.Format())
 	return all(tb, f)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/statefile"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -35,9 +36,9 @@ func wrapped(positions ...string) string {
 	return `{"positions":[` + strings.Join(positions, ",") + `],"lastSaved":"2024-12-16T10:30:00.000Z"}`
 }
 
-func imported(tb testing.TB, text string, o feed.PositionsOptions) *feed.Imported {
+func imported(tb testing.TB, text string, o statefile.Options) *statefile.Imported {
 	tb.Helper()
-	im, err := feed.Positions(strings.NewReader(text), o)
+	im, err := statefile.Read(strings.NewReader(text), o)
 	require.NoError(tb, err)
 	ids := map[string]bool{}
 	for _, e := range im.Entries {
@@ -46,14 +47,14 @@ func imported(tb testing.TB, text string, o feed.PositionsOptions) *feed.Importe
 		require.False(tb, ids[e.Mutation.ID()], "%+v", e.Mutation)
 		ids[e.Mutation.ID()] = true
 	}
-	again, err := feed.Positions(strings.NewReader(text), o)
+	again, err := statefile.Read(strings.NewReader(text), o)
 	require.NoError(tb, err)
 	require.Equal(tb, im, again, "a second import is the same")
 	return im
 }
 
 // folded applies an import to an empty state.
-func folded(tb testing.TB, im *feed.Imported) *state {
+func folded(tb testing.TB, im *statefile.Imported) *state {
 	tb.Helper()
 	s := newState()
 	for _, e := range im.Entries {
@@ -71,7 +72,7 @@ func only(tb testing.TB, s *state) *position.Position {
 	return nil
 }
 
-func kinds(im *feed.Imported) string {
+func kinds(im *statefile.Imported) string {
 	var names []string
 	for _, e := range im.Entries {
 		names = append(names, e.Mutation.Type())
@@ -86,44 +87,44 @@ func TestPositionsLayouts(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		text string
-		o    feed.PositionsOptions
+		o    statefile.Options
 		want want
 	}{
-		"with history": {wrapped(withHistory), feed.PositionsOptions{}, want{
+		"with history": {wrapped(withHistory), statefile.Options{}, want{
 			// 0.05 of money at 0.0000321 is 1557.63… of tokens, of which 0.6 stays.
 			"instrument fill fill mark mark mark amend", "934.579439252336448598", "0.03", "0.006168224299065421", "0.000046", "0.00002", "0.00004", 0, 1,
 		}},
-		"without history": {wrapped(withoutHistory), feed.PositionsOptions{}, want{
+		"without history": {wrapped(withoutHistory), statefile.Options{}, want{
 			"instrument fill mark mark mark amend", "5", "10", "0", "3.5", "1.5", "3", 0, 2,
 		}},
-		"dumped, all sold": {wrapped(dumped), feed.PositionsOptions{}, want{"instrument fill fill fill fill", "0", "0", "5", "4", "1", "", 0, 0}},
-		"later":            {wrapped(later), feed.PositionsOptions{}, want{"instrument fill fill mark amend", "7.5", "15", "1.25", "3", "2", "3", 0, 0}},
-		"documented":       {`[` + documented + `]`, feed.PositionsOptions{}, want{"instrument adopt amend", "4", "8", "0", "2", "2", "", 1, 1}},
-		"size by option": {wrapped(withoutHistory), feed.PositionsOptions{Size: feed.SizeBase}, want{
+		"dumped, all sold": {wrapped(dumped), statefile.Options{}, want{"instrument fill fill fill fill", "0", "0", "5", "4", "1", "", 0, 0}},
+		"later":            {wrapped(later), statefile.Options{}, want{"instrument fill fill mark amend", "7.5", "15", "1.25", "3", "2", "3", 0, 0}},
+		"documented":       {`[` + documented + `]`, statefile.Options{}, want{"instrument adopt amend", "4", "8", "0", "2", "2", "", 1, 1}},
+		"size by option": {wrapped(withoutHistory), statefile.Options{Size: statefile.SizeBase}, want{
 			"instrument fill mark mark mark amend", "10", "20", "0", "3.5", "1.5", "3", 0, 2,
 		}},
-		"remaining by option": {wrapped(strings.Replace(later, "0.75", "7.5", 1)), feed.PositionsOptions{Remaining: feed.RemainingAbsolute}, want{
+		"remaining by option": {wrapped(strings.Replace(later, "0.75", "7.5", 1)), statefile.Options{Remaining: statefile.RemainingAbsolute}, want{
 			"instrument fill fill mark amend", "7.5", "15", "1.25", "3", "2", "3", 0, 0,
 		}},
-		"remaining above one": {wrapped(strings.Replace(later, "0.75", "7.5", 1)), feed.PositionsOptions{}, want{
+		"remaining above one": {wrapped(strings.Replace(later, "0.75", "7.5", 1)), statefile.Options{}, want{
 			"instrument fill fill mark amend", "7.5", "15", "1.25", "3", "2", "3", 0, 0,
 		}},
-		"exits lost": {wrapped(strings.Replace(withoutHistory, `"remainingSize":1`, `"remainingSize":0.25`, 1)), feed.PositionsOptions{}, want{
+		"exits lost": {wrapped(strings.Replace(withoutHistory, `"remainingSize":1`, `"remainingSize":0.25`, 1)), statefile.Options{}, want{
 			"instrument adopt mark amend", "1.25", "2.5", "0", "3.5", "1.5", "3", 1, 2,
 		}},
-		"exits that do not add up": {wrapped(strings.Replace(later, "0.75", "0.5", 1)), feed.PositionsOptions{}, want{
+		"exits that do not add up": {wrapped(strings.Replace(later, "0.75", "0.5", 1)), statefile.Options{}, want{
 			"instrument adopt mark amend", "5", "10", "1.25", "3", "2", "3", 1, 0,
 		}},
-		"by name": {`{"BTCUSDT:SHORT":{"symbol":"BTCUSDT","side":"SHORT","quantity":0.5,"entry_price":"2e4","entry_time":1734344100,"current_price":19000}}`, feed.PositionsOptions{Settlement: "USDT"}, want{
+		"by name": {`{"BTCUSDT:SHORT":{"symbol":"BTCUSDT","side":"SHORT","quantity":0.5,"entry_price":"2e4","entry_time":1734344100,"current_price":19000}}`, statefile.Options{Settlement: "USDT"}, want{
 			"instrument fill mark amend", "-0.5", "-10000", "0", "20000", "19000", "19000", 0, 0,
 		}},
 		"dust of doubles": {wrapped(`{"mint":"M","entryPrice":3,"size":10,"remainingSize":-2.7e-17,"entryTime":1734344100000,"partialExits":[` +
-			`{"portion":0.3333333333333333,"exitPrice":6},{"portion":0.6666666666666667,"exitPrice":3}]}`), feed.PositionsOptions{}, want{"instrument fill fill fill", "0", "0", "3.333333333333333000", "6", "3", "", 0, 0}},
-		"named positions": {`{"positions":{"X":{"amount":2,"entryPrice":3}},"lastSaved":null}`, feed.PositionsOptions{}, want{"instrument fill", "2", "6", "0", "3", "3", "", 1, 0}},
-		"active":          {`{"active":{"X":{"qty":2,"entryPrice":3}},"closed":{}}`, feed.PositionsOptions{}, want{"instrument fill", "2", "6", "0", "3", "3", "", 1, 0}},
-		"short positions": {`{"long_positions":{},"short_positions":{"X":{"qty":2,"entry_price":3}},"last_updated":"2024-12-16T10:30:00Z"}`, feed.PositionsOptions{}, want{"instrument fill", "-2", "-6", "0", "3", "3", "", 1, 0}},
+			`{"portion":0.3333333333333333,"exitPrice":6},{"portion":0.6666666666666667,"exitPrice":3}]}`), statefile.Options{}, want{"instrument fill fill fill", "0", "0", "3.333333333333333000", "6", "3", "", 0, 0}},
+		"named positions": {`{"positions":{"X":{"amount":2,"entryPrice":3}},"lastSaved":null}`, statefile.Options{}, want{"instrument fill", "2", "6", "0", "3", "3", "", 1, 0}},
+		"active":          {`{"active":{"X":{"qty":2,"entryPrice":3}},"closed":{}}`, statefile.Options{}, want{"instrument fill", "2", "6", "0", "3", "3", "", 1, 0}},
+		"short positions": {`{"long_positions":{},"short_positions":{"X":{"qty":2,"entry_price":3}},"last_updated":"2024-12-16T10:30:00Z"}`, statefile.Options{}, want{"instrument fill", "-2", "-6", "0", "3", "3", "", 1, 0}},
 		"closed": {wrapped(`{"mint":"M","entryPrice":2,"size":10,"remainingSize":0.5,"state":"closed","entryTime":1734344100000,"closedAt":1734344200000,"exitPrice":3,` +
-			`"partialExits":[{"portion":0.5,"exitPrice":4,"timestamp":1734344150000}]}`), feed.PositionsOptions{}, want{"instrument fill fill fill", "0", "0", "7.5", "4", "2", "", 0, 0}},
+			`"partialExits":[{"portion":0.5,"exitPrice":4,"timestamp":1734344150000}]}`), statefile.Options{}, want{"instrument fill fill fill", "0", "0", "7.5", "4", "2", "", 0, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			im := imported(t, c.text, c.o)
@@ -149,7 +150,7 @@ func TestPositionsLayouts(t *testing.T) {
 }
 
 func TestPositionsTell(t *testing.T) {
-	im := imported(t, wrapped(withHistory), feed.PositionsOptions{Account: "bot", Strategy: "snipe"})
+	im := imported(t, wrapped(withHistory), statefile.Options{Account: "bot", Strategy: "snipe"})
 	p := only(t, folded(t, im))
 	require.Equal(t, position.Key{Account: "bot", Instrument: "MintAAAA", Strategy: "snipe"}, p.Key)
 	require.Equal(t, at(t, "2024-12-16T10:15:00Z"), p.OpenedAt)
@@ -160,7 +161,7 @@ func TestPositionsTell(t *testing.T) {
 			require.Equal(t, at(t, "2024-12-16T10:30:00Z"), m.Time, "when the file was saved")
 		}
 	}
-	other := imported(t, wrapped(withHistory), feed.PositionsOptions{Account: "bot 2"})
+	other := imported(t, wrapped(withHistory), statefile.Options{Account: "bot 2"})
 	require.Equal(t, im.Entries[0].Mutation, other.Entries[0].Mutation, "the instrument is the same")
 	for i, e := range im.Entries[1:] {
 		require.NotEqual(t, e.Mutation.ID(), other.Entries[i+1].Mutation.ID())
@@ -168,7 +169,7 @@ func TestPositionsTell(t *testing.T) {
 
 	// A later state of the file repeats what was there and adds an exit.
 	grown := strings.NewReplacer(`"remainingSize":0.6`, `"remainingSize":0.5`, `"timestamp":1734344200000}]}`, `"timestamp":1734344200000},{"portion":0.1,"exitPrice":0.00005,"timestamp":1734344250000}]}`).Replace(withHistory)
-	next := imported(t, wrapped(grown), feed.PositionsOptions{Account: "bot", Strategy: "snipe"})
+	next := imported(t, wrapped(grown), statefile.Options{Account: "bot", Strategy: "snipe"})
 	require.Equal(t, "instrument fill fill fill mark mark mark amend", kinds(next))
 	require.Equal(t, im.Entries[1], next.Entries[1])
 	require.Equal(t, im.Entries[2].Mutation.ID(), next.Entries[2].Mutation.ID())
@@ -178,26 +179,26 @@ func TestPositionsTell(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, first, second, "the exit is the one that was imported")
 
-	im = imported(t, wrapped(withoutHistory, documented), feed.PositionsOptions{})
+	im = imported(t, wrapped(withoutHistory, documented), statefile.Options{})
 	require.Equal(t, 2, im.Positions)
 	require.Equal(t, []int{1, 2}, []int{im.Entries[0].Line, im.Entries[len(im.Entries)-1].Line})
 	require.Len(t, folded(t, im).positions, 2)
-	im = imported(t, wrapped(), feed.PositionsOptions{})
+	im = imported(t, wrapped(), statefile.Options{})
 	require.Empty(t, im.Entries)
 }
 
 func TestPositionsRefused(t *testing.T) {
 	for text, want := range map[string]error{
 		"": feed.ErrEmpty, " \n": feed.ErrEmpty,
-		`{"iv":"00","data":"ff","tag":"11"}`:                                     feed.ErrEncrypted,
-		`{"data":{"iv":"00","data":"ff","tag":"11"}}`:                            feed.ErrEncrypted,
-		`{"positions":[{"mint":"m","data":{"iv":"00","data":"ff","tag":"11"}}]}`: feed.ErrEncrypted,
-		`{"positions":[{"iv":"00","data":"ff","tag":"11"}]}`:                     feed.ErrEncrypted,
+		`{"iv":"00","data":"ff","tag":"11"}`:                                     statefile.ErrEncrypted,
+		`{"data":{"iv":"00","data":"ff","tag":"11"}}`:                            statefile.ErrEncrypted,
+		`{"positions":[{"mint":"m","data":{"iv":"00","data":"ff","tag":"11"}}]}`: statefile.ErrEncrypted,
+		`{"positions":[{"iv":"00","data":"ff","tag":"11"}]}`:                     statefile.ErrEncrypted,
 		`{"positions":[`: feed.ErrFormat, `[] x`: feed.ErrFormat, `7`: feed.ErrFormat, `{}`: feed.ErrFormat,
 		`{"positions":7}`: feed.ErrFormat, `{"a":{"b":1}}`: feed.ErrFormat, `{"positions":[],"lastSaved":"soon"}`: feed.ErrFormat,
 		`[7]`: feed.ErrLine, `[{}]`: feed.ErrLine,
 	} {
-		im, err := feed.Positions(strings.NewReader(text), feed.PositionsOptions{})
+		im, err := statefile.Read(strings.NewReader(text), statefile.Options{})
 		require.ErrorIs(t, err, want, "%s", text)
 		require.Nil(t, im)
 	}
@@ -224,8 +225,8 @@ func TestPositionsRefused(t *testing.T) {
 	} {
 		text := strings.Replace(later, c.old, c.replacement, 1)
 		require.NotEqual(t, later, text)
-		_, err := feed.Positions(strings.NewReader(wrapped(withHistory, text)), feed.PositionsOptions{})
-		var bad *feed.PositionError
+		_, err := statefile.Read(strings.NewReader(wrapped(withHistory, text)), statefile.Options{})
+		var bad *statefile.PositionError
 		require.ErrorAs(t, err, &bad, "%+v", c)
 		require.ErrorIs(t, err, feed.ErrLine)
 		require.Equal(t, 2, bad.Number)
@@ -241,7 +242,7 @@ func TestPositionsNumbers(t *testing.T) {
 		"0.0000000000000000025": "0.000000000000000002", "0.0000000000000000035": "0.000000000000000004", "0.00000000000000000250001": "0.000000000000000003",
 		"1.0000000000000000004999": "1", "100000000000000000000": "100000000000000000000", "0.1e1": "1", "5e-19": "", "1.5e20": "150000000000000000000",
 	} {
-		im, err := feed.Positions(strings.NewReader(fmt.Sprintf(`[{"mint":"m","entryPrice":1,"entryTime":1734344100000,"size":%s}]`, text)), feed.PositionsOptions{})
+		im, err := statefile.Read(strings.NewReader(fmt.Sprintf(`[{"mint":"m","entryPrice":1,"entryTime":1734344100000,"size":%s}]`, text)), statefile.Options{})
 		if want == "" {
 			require.ErrorContains(t, err, "size is zero", text)
 			continue
@@ -254,7 +255,7 @@ func TestPositionsNumbers(t *testing.T) {
 }
 
 func TestWritePositions(t *testing.T) {
-	s := folded(t, imported(t, wrapped(withHistory, withoutHistory, later, dumped), feed.PositionsOptions{Account: "bot"}))
+	s := folded(t, imported(t, wrapped(withHistory, withoutHistory, later, dumped), statefile.Options{Account: "bot"}))
 	dec := position.MustParse
 	key := position.Key{Account: "A", Instrument: "XBTUSD", Strategy: "s", Leg: "short"}
 	for i, m := range []position.Mutation{
@@ -276,8 +277,8 @@ func TestWritePositions(t *testing.T) {
 		list = append(list, p)
 	}
 	var out bytes.Buffer
-	require.NoError(t, feed.WritePositions(&out, list, at(t, "2026-01-02T03:04:05.678Z")))
-	im := imported(t, out.String(), feed.PositionsOptions{Account: "ignored", Size: feed.SizeBase})
+	require.NoError(t, statefile.Write(&out, list, at(t, "2026-01-02T03:04:05.678Z")))
+	im := imported(t, out.String(), statefile.Options{Account: "ignored", Size: statefile.SizeBase})
 	require.Equal(t, 4, im.Positions, "flat ones are not written")
 	require.Empty(t, im.Warnings)
 	require.Zero(t, im.Unknown)
@@ -326,7 +327,7 @@ func TestWritePositions(t *testing.T) {
 	}
 	bare, err := json.Marshal(doc.Positions)
 	require.NoError(t, err)
-	im = imported(t, string(bare), feed.PositionsOptions{Account: "bot", Settlement: "SOL"})
+	im = imported(t, string(bare), statefile.Options{Account: "bot", Settlement: "SOL"})
 	near := folded(t, im).positions[position.Key{Account: "bot", Instrument: "MintDDDD"}]
 	require.Equal(t, "7.5", near.Qty.String())
 	require.Equal(t, "15", near.Cost.String())
@@ -335,17 +336,17 @@ func TestWritePositions(t *testing.T) {
 	for was, is := range map[string]string{`"remainingSize": 0.75`: `"remainingSize": 0.7`, `"size": 20,`: `"size": 21,`} {
 		changed := strings.Replace(out.String(), was, is, 1)
 		require.NotEqual(t, out.String(), changed)
-		im = imported(t, changed, feed.PositionsOptions{})
+		im = imported(t, changed, statefile.Options{})
 		require.NotEmpty(t, im.Warnings)
 		require.Contains(t, im.Warnings[0], "changed since it was exported")
 	}
 
 	strange := strings.Replace(out.String(), `"type": "adopt"`, `"type": "bust"`, 1)
-	_, err = feed.Positions(strings.NewReader(strange), feed.PositionsOptions{})
+	_, err = statefile.Read(strings.NewReader(strange), statefile.Options{})
 	require.ErrorContains(t, err, "holdfast: mutation")
 	out.Reset()
-	require.NoError(t, feed.WritePositions(&out, nil, 0))
-	require.Empty(t, imported(t, out.String(), feed.PositionsOptions{}).Entries)
+	require.NoError(t, statefile.Write(&out, nil, 0))
+	require.Empty(t, imported(t, out.String(), statefile.Options{}).Entries)
 }
 
 func FuzzPositions(f *testing.F) {
@@ -353,7 +354,7 @@ func FuzzPositions(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		im, err := feed.Positions(bytes.NewReader(b), feed.PositionsOptions{})
+		im, err := statefile.Read(bytes.NewReader(b), statefile.Options{})
 		if err != nil {
 			if im != nil || !strings.HasPrefix(err.Error(), "feed: ") {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/statefile"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -43,7 +44,7 @@ func TestRemainingIsOneThing(t *testing.T) {
 		"gone says nothing":       {[]string{left(1, "200", "0", "1"), left(2, "200", "20", "0.9")}, absolute, []string{"0", "20"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			im, err := feed.Positions(strings.NewReader("["+strings.Join(c.positions, ",")+"]"), feed.PositionsOptions{})
+			im, err := statefile.Read(strings.NewReader("["+strings.Join(c.positions, ",")+"]"), statefile.Options{})
 			if c.reading == refused {
 				require.ErrorIs(t, err, feed.ErrFormat)
 				require.ErrorContains(t, err, "position 1 (")
@@ -72,15 +73,15 @@ func TestPositionsTwice(t *testing.T) {
 		`{"active":{"X":{"qty":1,"entryPrice":3},"X":{"qty":2,"entryPrice":3}}}`:              "active.X is given twice",
 		`[{"mint":"a","entryPrice":1,"size":2,"partialExits":[{"portion":1,"portion":0.5}]}]`: "[0].partialExits[0].portion is given twice",
 	} {
-		_, err := feed.Positions(strings.NewReader(text), feed.PositionsOptions{})
+		_, err := statefile.Read(strings.NewReader(text), statefile.Options{})
 		require.ErrorIs(t, err, feed.ErrFormat)
 		require.ErrorContains(t, err, want)
 	}
 	for text, want := range map[string]string{"\x1f\x8bxx": "gzip", "\xff\xfe[\x00]\x00": "UTF-16"} {
-		_, err := feed.Positions(strings.NewReader(text), feed.PositionsOptions{})
+		_, err := statefile.Read(strings.NewReader(text), statefile.Options{})
 		require.ErrorContains(t, err, want)
 	}
-	_, err := feed.Positions(strings.NewReader(`[{"mint":"a","entryPrice":1,"size":2,"entryTime":"1969-01-01T00:00:00Z"}]`), feed.PositionsOptions{})
+	_, err := statefile.Read(strings.NewReader(`[{"mint":"a","entryPrice":1,"size":2,"entryTime":"1969-01-01T00:00:00Z"}]`), statefile.Options{})
 	require.ErrorContains(t, err, "entryTime ")
 	require.NotContains(t, err.Error(), "position: time")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/mapping"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -43,7 +44,7 @@ func TestBitMEXRows(t *testing.T) {
 		bitmexRow("UnrealisedPNL", "Pending", "XBt", "-5", "0", "", "", "XBTUSD"),
 		bitmexRow("Rebate", done, "USDt", "5", "0", "", "x-1", "XBTUSD"),
 	}, "\n") + "\n"
-	f, err := feed.Open("wallet.csv", strings.NewReader(text), feed.Auto, feed.Mapping{})
+	f, err := feed.Open("wallet.csv", strings.NewReader(text), feed.Auto, mapping.Mapping{})
 	require.NoError(t, err)
 	require.Equal(t, feed.BitMEX, f.Format())
 	out := all(t, f)
@@ -122,9 +123,9 @@ func TestVenueLabels(t *testing.T) {
 	require.Equal(t, feed.CSV, f.Format(), "a fuller mapping decides for csv")
 }
 
-func mustMap(tb testing.TB, text string) feed.Mapping {
+func mustMap(tb testing.TB, text string) mapping.Mapping {
 	tb.Helper()
-	m, err := feed.ParseMapping(text)
+	m, err := mapping.Parse(text)
 	require.NoError(tb, err)
 	return m
 }
@@ -190,7 +191,7 @@ func sum(tb testing.TB, totals map[string]position.Decimal, name string, v posit
 // The completed rows of six years come to the venue's own balances, exactly.
 func TestBitMEXWallet(t *testing.T) {
 	text := sharedData(t, "bitmex_walletHistory.csv")
-	f, err := feed.Open("wallet.csv", strings.NewReader(text), feed.Auto, feed.Mapping{})
+	f, err := feed.Open("wallet.csv", strings.NewReader(text), feed.Auto, mapping.Mapping{})
 	require.NoError(t, err)
 	require.Equal(t, feed.BitMEX, f.Format())
 	s := newState()

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/moneyprinter/holdfast/cmd/holdfast/feed"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/feed/mapping"
 )
 
 // Input is the files to read, opened and checked before anything is applied.
@@ -14,7 +15,7 @@ type Input struct {
 	ListedName string
 
 	Format   feed.Format
-	Mapping  feed.Mapping
+	Mapping  mapping.Mapping
 	Rounding *Rounding // nil: definitions are applied as they are read
 	Total    int64     // bytes; 0 when not known
 }

@@ -1,0 +1,106 @@
+package tabular
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+// The errors of this package, for [errors.Is].
+var (
+	// ErrEmpty is returned by Open for an input without a line.
+	ErrEmpty = errors.New("feed: the input is empty")
+	// ErrDirectory is returned by Open for a directory.
+	ErrDirectory = errors.New("feed: the input is a directory")
+	// ErrFormat is returned by Open when the input is not in the wanted format,
+	// or when none was given and none can be told.
+	ErrFormat = errors.New("feed: unsuitable format")
+	// ErrColumn is returned by Open when a column is missing, ambiguous or
+	// unknown.
+	ErrColumn = errors.New("feed: unsuitable columns")
+	// ErrMapping is returned by ParseMapping.
+	ErrMapping = errors.New("feed: bad mapping")
+	// ErrDoubt is returned by Next before a CSV gives anything, where its columns
+	// say something that the mapping leaves out and that figures depend on.
+	ErrDoubt = errors.New("feed: the file says more than the mapping")
+	// ErrLine is matched by every [LineError].
+	ErrLine = errors.New("feed: bad line")
+)
+
+// LineError says which line is bad, which member of it, and why. The feed goes
+// on with the next line. It matches [ErrLine] and whatever Err matches.
+type LineError struct {
+	File  string
+	Line  int    // from 1, the header counted
+	Field string // member name as in the JSON form, "" when it is the line as a whole
+	// Column is the CSV column that gives the member, where it has another name.
+	Column string
+	// Kind is the file's own word for such a row, "" where it has none.
+	Kind string
+	Err  error
+}
+
+func (e *LineError) Error() string {
+	reason := strings.TrimPrefix(strings.TrimPrefix(e.Err.Error(), "feed: "), "position: ")
+	if refused, ok := errors.AsType[*position.FieldError](e.Err); ok {
+		reason = strings.TrimPrefix(reason, refused.Field+" ")
+	}
+	switch {
+	case e.Column != "":
+		reason = e.Field + " (column " + Clip(e.Column) + ") " + reason
+	case e.Field != "":
+		reason = e.Field + " " + reason
+	}
+	return "feed: " + e.File + ":" + strconv.Itoa(e.Line) + ": " + reason
+}
+
+// Unwrap returns ErrLine and the reason.
+func (e *LineError) Unwrap() []error { return []error{ErrLine, e.Err} }
+
+// memberError is a refusal of one member, on its way to a LineError.
+type MemberError struct {
+	Field string
+	Err   error
+}
+
+func (e *MemberError) Error() string { return e.Field + " " + e.Err.Error() }
+func (e *MemberError) Unwrap() error { return e.Err }
+
+func Bad(field, format string, args ...any) error {
+	return &MemberError{Field: field, Err: fmt.Errorf(format, args...)}
+}
+
+// lineError places err, which may know the member, on a line.
+func OnLine(file string, line int, err error) *LineError {
+	e := &LineError{File: file, Line: line, Err: err}
+	var known *MemberError
+	var refused *position.FieldError
+	switch {
+	case errors.As(err, &known):
+		e.Field, e.Err = known.Field, known.Err
+	case errors.As(err, &refused):
+		e.Field = refused.Field
+	}
+	return e
+}
+
+// clip shortens hostile input for an error text.
+func Clip(s string) string {
+	const limit = 40
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// clipLong shortens what an error text proposes.
+func ClipLong(s string) string {
+	const limit = 300
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return s
+}

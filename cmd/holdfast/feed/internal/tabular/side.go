@@ -1,0 +1,17 @@
+package tabular
+
+import (
+	"strings"
+
+	"github.com/moneyprinter/holdfast/position"
+)
+
+func ParseSide(s string) (position.Side, error) {
+	switch strings.ToLower(s) {
+	case "buy", "b":
+		return position.Buy, nil
+	case "sell", "s":
+		return position.Sell, nil
+	}
+	return 0, Bad("side", "%s is neither buy nor sell", Clip(s))
+}
