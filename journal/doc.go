@@ -192,8 +192,8 @@
 //
 // # Repair
 //
-// What Open refuses, [Repair] heals from a copy of the ledger, or gives up where
-// the caller names the seq from which on; [PlanRepair] says beforehand what would
+// What Open refuses, package journal/repair heals from a copy of the ledger, or gives
+// up where the caller names the seq from which on; its plan says beforehand what would
 // come of it. Both find every readable record of every file, whatever its name,
 // and lay them one behind the other: each continues the chain of the one before.
 // A record of the copy is taken only where the ledger has none, and only if what
@@ -226,7 +226,7 @@
 // [Options].TrustJournal refuse it, and only a repair goes on from it, to the
 // same cut, in the same epoch, whatever it was told. Files behind the cut are
 // removed, newest first, the last one is replaced by its beginning, the owner
-// settles what depends on it ([RepairOptions].Settle: a new lineage), and MARK is
+// settles what depends on it, a new lineage for example, and MARK is
 // written without the flag. Before the first of the two MARKs the ledger is as
 // damaged as it was; between them nobody opens it; behind the second it is done.
 // No crash therefore turns a refusal into a loss that nobody accepted.

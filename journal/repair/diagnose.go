@@ -10,8 +10,8 @@ import (
 	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
-// work is what a plan is made of and what Do needs to carry it out.
-type work struct {
+// diagnosis is what a plan is made of and what Do needs to carry it out.
+type diagnosis struct {
 	dir string
 	o   Options
 
@@ -37,89 +37,89 @@ type work struct {
 }
 
 // look finds out what there is and what is wrong with it.
-func (w *work) look(p *Plan) (err error) {
-	w.mark, w.hasMark, w.lost, err = segment.PeekMark(w.dir)
+func (d *diagnosis) look(p *Plan) (err error) {
+	d.mark, d.hasMark, d.lost, err = segment.PeekMark(d.dir)
 	if err != nil {
 		return err
 	}
-	if w.giving = w.mark.Giving && w.lost == nil; w.giving {
-		w.lost, w.mark.Giving = w.mark.Interrupted(), false
+	if d.giving = d.mark.Giving && d.lost == nil; d.giving {
+		d.lost, d.mark.Giving = d.mark.Interrupted(), false
 	}
-	if w.sources, w.obstacles, err = indexDir(w.dir, false); err != nil {
+	if d.sources, d.obstacles, err = indexDir(d.dir, false); err != nil {
 		return err
 	}
-	sortedSources(w.sources)
-	if !w.hasMark {
-		w.lost = segment.NoMark(len(w.sources) + len(w.obstacles))
+	sortedSources(d.sources)
+	if !d.hasMark {
+		d.lost = segment.NoMark(len(d.sources) + len(d.obstacles))
 	}
-	if !w.hasMark || w.lost != nil && !w.giving {
-		w.mark = w.standIn()
+	if !d.hasMark || d.lost != nil && !d.giving {
+		d.mark = d.standIn()
 	}
-	p.Interrupted = w.giving
-	return w.judge(p)
+	p.Interrupted = d.giving
+	return d.judge(p)
 }
 
 // judge holds the files as they are against the rule of Open.
-func (w *work) judge(p *Plan) (err error) {
+func (d *diagnosis) judge(p *Plan) (err error) {
 	var segs []segment.File
-	for _, s := range w.sources {
+	for _, s := range d.sources {
 		if s.named != 0 {
 			segs = append(segs, segment.File{First: s.named, Path: s.path, Size: s.size})
 		}
-		if s.named != 0 && s.named < w.mark.First {
-			w.leftovers = append(w.leftovers, s)
+		if s.named != 0 && s.named < d.mark.First {
+			d.leftovers = append(d.leftovers, s)
 		}
 	}
-	w.now = &segment.Survey{Dir: w.dir, Mark: w.mark, HasMark: w.hasMark}
-	if err = w.now.Look(context.Background(), segs, segment.Testimony{Durable: w.o.Durable}); err != nil {
+	d.now = &segment.Survey{Dir: d.dir, Mark: d.mark, HasMark: d.hasMark}
+	if err = d.now.Look(context.Background(), segs, segment.Testimony{Durable: d.o.Durable}); err != nil {
 		return err
 	}
-	bad, tail, err := w.now.Findings()
+	bad, tail, err := d.now.Findings()
 	if err != nil {
 		return err
 	}
-	if w.lost != nil {
-		p.Damages = append(p.Damages, finding(w.lost))
+	if d.lost != nil {
+		p.Damages = append(p.Damages, finding(d.lost))
 	}
-	for _, d := range slices.Concat(w.foreign(), bad) {
-		p.Damages = append(p.Damages, finding(d))
+	for _, damage := range slices.Concat(d.foreign(), bad) {
+		p.Damages = append(p.Damages, finding(damage))
 	}
 	if tail != nil && len(bad) == 0 {
 		p.Damages = append(p.Damages, finding(tail))
 	}
-	p.First, p.Last = w.mark.First, w.now.Unbroken().Seq
-	p.Durable, p.DurableBy = w.now.Known, w.now.KnownBy
+	p.First, p.Last = d.mark.First, d.now.Unbroken().Seq
+	p.Durable, p.DurableBy = d.now.Known, d.now.KnownBy
 	if p.Durable == 0 {
 		p.DurableBy = "nothing says that any record was durable"
 	}
-	if w.now.Cuts() && tail == nil && len(bad) == 0 {
-		p.Torn = w.torn()
+	if d.now.Cuts() && tail == nil && len(bad) == 0 {
+		p.Torn = d.torn()
 	}
 	return nil
 }
 
 // torn is what the next Open cuts.
-func (w *work) torn() *TornTail {
-	file, off, _ := w.now.Place()
-	at, end := w.now.CutAt()
+func (d *diagnosis) torn() *TornTail {
+	file, off, _ := d.now.Place()
+	at, end := d.now.CutAt()
 	var n int64
-	for i := at; i < len(w.now.Segs); i++ {
-		n += w.now.Segs[i].Size
+	for i := at; i < len(d.now.Segs); i++ {
+		n += d.now.Segs[i].Size
 	}
 	return &TornTail{
-		Finding: Finding{File: file, Offset: off, Seq: w.now.Keep.Seq + 1, Reason: "a write that was interrupted before it was acknowledged"},
+		Finding: Finding{File: file, Offset: off, Seq: d.now.Keep.Seq + 1, Reason: "a write that was interrupted before it was acknowledged"},
 		Bytes:   n - end,
 	}
 }
 
 // foreign are the damages that names make.
-func (w *work) foreign() (out []*segment.DamageError) {
-	for _, s := range w.sources {
+func (d *diagnosis) foreign() (out []*segment.DamageError) {
+	for _, s := range d.sources {
 		if s.named == 0 && !strings.HasSuffix(s.base, sourceSuffix) {
 			out = append(out, &segment.DamageError{File: s.name, Reason: "not the name of a segment"})
 		}
 	}
-	for _, name := range w.obstacles {
+	for _, name := range d.obstacles {
 		out = append(out, &segment.DamageError{File: name, Reason: "not a regular file: move it out of the ledger"})
 	}
 	return out
@@ -131,14 +131,14 @@ func finding(d *segment.DamageError) Finding {
 
 // standIn is what has to stand for a MARK that is lost: the beginning of the
 // journal as the files tell it, or as the copy's MARK does.
-func (w *work) standIn() segment.Mark {
+func (d *diagnosis) standIn() segment.Mark {
 	first := uint64(0)
-	for _, s := range w.sources {
+	for _, s := range d.sources {
 		if s.proper() && (first == 0 || s.named < first) {
 			first = s.named
 		}
 	}
-	switch m := w.copyMark; {
+	switch m := d.copyMark; {
 	case first == 1:
 		return segment.Mark{First: 1}
 	case m != nil && (first == 0 || m.First <= first):
@@ -150,36 +150,36 @@ func (w *work) standIn() segment.Mark {
 }
 
 // readCopy looks through the copy.
-func (w *work) readCopy() error {
-	if w.o.From == "" {
+func (d *diagnosis) readCopy() error {
+	if d.o.From == "" {
 		return nil
 	}
-	mine, err := os.Stat(w.dir)
+	mine, err := os.Stat(d.dir)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	theirs, err := os.Stat(w.o.From)
+	theirs, err := os.Stat(d.o.From)
 	if err != nil {
 		return fmt.Errorf("journal: copy: %w", err)
 	}
 	if os.SameFile(mine, theirs) {
 		return &CopyError{Reason: "the copy is the ledger itself"}
 	}
-	m, found, lost, err := segment.PeekMark(w.o.From)
+	m, found, lost, err := segment.PeekMark(d.o.From)
 	if err != nil {
 		return err
 	}
 	if found && lost == nil && !m.Giving {
-		w.copyMark = &m
+		d.copyMark = &m
 	}
-	_, held := segment.ReadHolder(w.o.From)
-	if w.copied, _, err = indexDir(w.o.From, true); err != nil {
+	_, held := segment.ReadHolder(d.o.From)
+	if d.copied, _, err = indexDir(d.o.From, true); err != nil {
 		return err
 	}
-	limit := w.o.FromLast
+	limit := d.o.FromLast
 	if held { // what is being written there may not stay
 		live := m.Last
-		for _, x := range extentsOf(w.copied) {
+		for _, x := range extentsOf(d.copied) {
 			live = max(live, x.synced)
 		}
 		if limit == 0 || live < limit {
@@ -187,12 +187,12 @@ func (w *work) readCopy() error {
 		}
 	}
 	if limit > 0 || held {
-		if err = limited(w.copied, limit); err != nil {
+		if err = limited(d.copied, limit); err != nil {
 			return err
 		}
 	}
-	if len(extentsOf(w.copied)) == 0 {
-		return &CopyError{Seq: w.mark.First, Reason: "there is no record of a journal in " + w.o.From}
+	if len(extentsOf(d.copied)) == 0 {
+		return &CopyError{Seq: d.mark.First, Reason: "there is no record of a journal in " + d.o.From}
 	}
 	return nil
 }
@@ -220,29 +220,29 @@ func limited(all []*source, last uint64) error {
 }
 
 // stitch lays the records of both one behind the other.
-func (w *work) stitch() error {
-	if w.lost != nil && !w.giving {
-		w.mark = w.standIn()
+func (d *diagnosis) stitch() error {
+	if d.lost != nil && !d.giving {
+		d.mark = d.standIn()
 	}
-	base, based := w.mark.Before(w.mark.First)
-	st := &stitcher{first: w.mark.First, base: base, based: based, own: w.lost == nil || w.giving}
-	for _, x := range extentsOf(w.sources) {
+	base, based := d.mark.Before(d.mark.First)
+	st := &stitcher{first: d.mark.First, base: base, based: based, own: d.lost == nil || d.giving}
+	for _, x := range extentsOf(d.sources) {
 		x.gone = false
-		if x.head.Seq >= w.mark.First {
+		if x.head.Seq >= d.mark.First {
 			st.local = append(st.local, x)
 		}
 	}
-	for _, x := range extentsOf(w.copied) {
-		if x.head.Seq >= w.mark.First {
+	for _, x := range extentsOf(d.copied) {
+		if x.head.Seq >= d.mark.First {
 			st.copied = append(st.copied, x)
 		}
 	}
-	if st.own && w.mark.Last > 0 && w.mark.Last >= w.mark.First {
-		st.witnesses = append(st.witnesses, witness{head: segment.Head{Seq: w.mark.Last, Chain: w.mark.Chain}, by: segment.MarkName})
+	if st.own && d.mark.Last > 0 && d.mark.Last >= d.mark.First {
+		st.known = append(st.known, knownRecord{head: segment.Head{Seq: d.mark.Last, Chain: d.mark.Chain}, by: segment.MarkName})
 	}
-	for _, h := range w.o.Known {
-		st.witnesses = append(st.witnesses, witness{head: h, by: "a snapshot"})
+	for _, h := range d.o.Known {
+		st.known = append(st.known, knownRecord{head: h, by: "a snapshot"})
 	}
-	w.laid = st
+	d.laid = st
 	return st.run()
 }

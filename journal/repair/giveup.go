@@ -16,29 +16,29 @@ import (
 )
 
 // weigh says what giving up would take, and refuses to give up what need not be.
-func (w *work) weigh(p *Plan) error {
-	if len(w.stays) == 0 {
+func (d *diagnosis) weigh(p *Plan) error {
+	if len(d.stays) == 0 {
 		return nil
 	}
-	keep, err := w.least()
+	keep, err := d.least()
 	if err != nil {
 		return err
 	}
-	from := w.o.AcceptLossFrom
-	if from == 0 && w.giving {
-		from = w.mark.Last + 1
+	from := d.o.AcceptLossFrom
+	if from == 0 && d.giving {
+		from = d.mark.Last + 1
 	}
 	loss := &Loss{From: keep.Seq + 1, Least: keep.Seq + 1, Before: keep}
 	p.Loss = loss
 	if from != 0 {
-		if loss.Before, err = w.allowed(from, keep); err == nil {
+		if loss.Before, err = d.allowed(from, keep); err == nil {
 			loss.From, loss.Accepted = from, true
 		}
 	}
 	loss.Seq, loss.Chain = loss.Before.Seq, fmt.Sprintf("%x", loss.Before.Chain)
 	loss.To, loss.Readable = max(p.Durable, loss.From-1), 0
 	next := loss.From
-	for _, x := range extentsOf(w.sources) { // by their first seqs
+	for _, x := range extentsOf(d.sources) { // by their first seqs
 		if x.head.Seq >= next {
 			loss.Readable += x.head.Seq + 1 - max(next, x.first)
 			next = x.head.Seq + 1
@@ -46,10 +46,10 @@ func (w *work) weigh(p *Plan) error {
 		loss.Epoch = max(loss.Epoch, x.head.Epoch)
 	}
 	loss.To = max(loss.To, next-1)
-	switch loss.Epoch = max(loss.Epoch, w.mark.Epoch); {
-	case w.giving && loss.From == w.mark.Last+1:
-		loss.Epoch = w.mark.Epoch // it was taken when giving up began
-	case w.lost != nil && !w.giving:
+	switch loss.Epoch = max(loss.Epoch, d.mark.Epoch); {
+	case d.giving && loss.From == d.mark.Last+1:
+		loss.Epoch = d.mark.Epoch // it was taken when giving up began
+	case d.lost != nil && !d.giving:
 		loss.Epoch += 2 // the one that was handed out last may have left no record
 	default:
 		loss.Epoch++
@@ -58,15 +58,15 @@ func (w *work) weigh(p *Plan) error {
 }
 
 // least is the last record that can be kept when what is behind it is given up.
-func (w *work) least() (segment.Head, error) {
-	keep := w.after.Unbroken()
-	for i := range w.after.Segs {
-		m := &w.after.Segs[i].Marked
-		if m.Seq == 0 || m.Seq > keep.Seq || m.Chain == w.after.Mark.Chain || w.lost != nil && !w.giving {
+func (d *diagnosis) least() (segment.Head, error) {
+	keep := d.after.Unbroken()
+	for i := range d.after.Segs {
+		m := &d.after.Segs[i].Marked
+		if m.Seq == 0 || m.Seq > keep.Seq || m.Chain == d.after.Mark.Chain || d.lost != nil && !d.giving {
 			continue
 		}
 		// MARK knows this record as another one.
-		at, err := w.locate(m.Seq - 1)
+		at, err := d.locate(m.Seq - 1)
 		if err != nil {
 			return keep, err
 		}
@@ -76,20 +76,20 @@ func (w *work) least() (segment.Head, error) {
 }
 
 // allowed returns the record before the one from which on all is given up.
-func (w *work) allowed(from uint64, keep segment.Head) (segment.Head, error) {
+func (d *diagnosis) allowed(from uint64, keep segment.Head) (segment.Head, error) {
 	switch {
 	case from > keep.Seq+1:
 		return keep, fmt.Errorf("%w: seq %d is not in order, so that it cannot be kept: give up from seq %d on, or earlier",
 			ErrRefused, keep.Seq+1, keep.Seq+1)
-	case w.giving && from > w.mark.Last+1:
+	case d.giving && from > d.mark.Last+1:
 		return keep, fmt.Errorf("%w: giving up from seq %d on has begun and was interrupted: it can only be finished, or an earlier seq named",
-			ErrRefused, w.mark.Last+1)
-	case from < w.mark.First:
-		return keep, fmt.Errorf("%w: seq %d lies before the first record that is kept, seq %d", ErrRefused, from, w.mark.First)
-	case from == w.mark.First && w.mark.NoBase:
+			ErrRefused, d.mark.Last+1)
+	case from < d.mark.First:
+		return keep, fmt.Errorf("%w: seq %d lies before the first record that is kept, seq %d", ErrRefused, from, d.mark.First)
+	case from == d.mark.First && d.mark.NoBase:
 		return keep, fmt.Errorf("%w: nothing would be left, and what stood before seq %d is not known", ErrRefused, from)
 	}
-	at, err := w.locate(from - 1)
+	at, err := d.locate(from - 1)
 	if err != nil {
 		return keep, err
 	}
@@ -110,22 +110,22 @@ type place struct {
 
 // locate finds a record of the unbroken beginning; the one before the first
 // stands at the beginning of the first segment.
-func (w *work) locate(seq uint64) (at place, err error) {
-	at.head = segment.Head{Seq: w.mark.First - 1, Chain: w.mark.Base}
+func (d *diagnosis) locate(seq uint64) (at place, err error) {
+	at.head = segment.Head{Seq: d.mark.First - 1, Chain: d.mark.Base}
 	at.whole = at.head
-	for i := range w.targets {
-		t := &w.targets[i]
+	for i := range d.targets {
+		t := &d.targets[i]
 		if t.first > seq {
 			break
 		}
 		at.target, at.end = i, 0
-		if i+1 < len(w.targets) && w.targets[i+1].first <= seq {
-			if h := w.after.Segs[i].Whole; h.Seq != 0 {
+		if i+1 < len(d.targets) && d.targets[i+1].first <= seq {
+			if h := d.after.Segs[i].Whole; h.Seq != 0 {
 				at.whole = h
 			}
 			continue
 		}
-		err = w.scan(t, func(rec *segment.Record, end int64) bool {
+		err = d.scan(t, func(rec *segment.Record, end int64) bool {
 			if rec.Seq > seq {
 				return false
 			}
@@ -143,8 +143,8 @@ func (w *work) locate(seq uint64) (at place, err error) {
 }
 
 // scan reads a target's records, in buffers of their own, up to its first flaw.
-func (w *work) scan(t *target, f func(rec *segment.Record, end int64) bool) error {
-	seg := t.segment(w.dir)
+func (d *diagnosis) scan(t *target, f func(rec *segment.Record, end int64) bool) error {
+	seg := t.segment(d.dir)
 	r, err := seg.Open()
 	if err != nil {
 		return fmt.Errorf("journal: open %s: %w", seg.Name(), err)
@@ -176,7 +176,7 @@ func (p *Plan) Records(from uint64) iter.Seq2[segment.Record, error] {
 		last := p.last()
 		// The record before the first one is read as well: its chain value
 		// decrypts the one behind it.
-		o, prev := segment.Opener{Vault: segment.NewVault(p.w.o.Keys)}, p.w.after.Mark.Base
+		o, prev := segment.Opener{Vault: segment.NewVault(p.d.o.Keys)}, p.d.after.Mark.Base
 		targets := p.kept()
 		goOn := true
 		for i := range targets {
@@ -185,7 +185,7 @@ func (p *Plan) Records(from uint64) iter.Seq2[segment.Record, error] {
 				continue
 			}
 			var sealed error
-			err := p.w.scan(t, func(rec *segment.Record, _ int64) bool {
+			err := p.d.scan(t, func(rec *segment.Record, _ int64) bool {
 				if rec.Seq >= from && rec.Seq <= last {
 					sealed = o.Open(rec, &prev, t.first)
 				}
@@ -202,24 +202,24 @@ func (p *Plan) Records(from uint64) iter.Seq2[segment.Record, error] {
 }
 
 // zero reports that no Diagnose made the plan.
-func (p *Plan) zero() bool { return p == nil || p.w == nil || p.w.after == nil }
+func (p *Plan) zero() bool { return p == nil || p.d == nil || p.d.after == nil }
 
 // last is the newest record that the ledger will keep.
 func (p *Plan) last() uint64 {
 	if p.Loss != nil {
 		return p.Loss.From - 1
 	}
-	return p.w.after.Unbroken().Seq
+	return p.d.after.Unbroken().Seq
 }
 
 // kept are the segments as they will be.
 func (p *Plan) kept() []target {
-	if p.w.targets != nil {
-		return p.w.targets
+	if p.d.targets != nil {
+		return p.d.targets
 	}
-	targets := make([]target, len(p.w.after.Segs)) // nothing is damaged
-	for i := range p.w.after.Segs {
-		targets[i] = target{first: p.w.after.Segs[i].First, keep: true, bytes: p.w.after.Segs[i].Size}
+	targets := make([]target, len(p.d.after.Segs)) // nothing is damaged
+	for i := range p.d.after.Segs {
+		targets[i] = target{first: p.d.after.Segs[i].First, keep: true, bytes: p.d.after.Segs[i].Size}
 	}
 	return targets
 }
@@ -227,28 +227,28 @@ func (p *Plan) kept() []target {
 // giveUp cuts the ledger before loss.From. Its order is the crash argument:
 // what is given up gets a second name in quarantine first; then MARK says that
 // giving up has begun, and is refused by everyone from then on; the files are
-// cut, the owner settles what else depends on them; MARK comes last. Until the
-// first MARK the ledger is as damaged as before, and from it on only this
-// function, which does again what was done, leads to the second.
-func (r *repairer) giveUp(p *Plan) error {
-	w, loss := p.w, p.Loss
+// cut. The owner settles what else depends on them, and Finish writes MARK. Until the
+// first MARK the ledger is as damaged as before, and from it on only a repair,
+// which does again what was done, leads to the second.
+func (r *Repair) giveUp(p *Plan) error {
+	d, loss := p.d, p.Loss
 	m := segment.Mark{
-		First: w.mark.First, Base: w.mark.Base, NoBase: w.mark.NoBase,
+		First: d.mark.First, Base: d.mark.Base, NoBase: d.mark.NoBase,
 		Last: loss.Before.Seq, Chain: loss.Before.Chain, Epoch: loss.Epoch, Giving: true,
 	}
-	at, err := w.locate(loss.From - 1)
+	at, err := d.locate(loss.From - 1)
 	if err != nil {
 		return err
 	}
 	cut := target{first: loss.From}
-	if len(w.targets) > 0 && at.head.Seq >= w.mark.First {
-		cut = w.targets[at.target]
+	if len(d.targets) > 0 && at.head.Seq >= d.mark.First {
+		cut = d.targets[at.target]
 		if !cut.keep && len(cut.parts) == 0 {
 			return fmt.Errorf("journal: %s is not what it should be", segment.Path(cut.first))
 		}
 	}
 	m.Tail = cut.first
-	doomed, err := w.doomed(cut.first)
+	doomed, err := d.doomed(cut.first)
 	if err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func (r *repairer) giveUp(p *Plan) error {
 		return err
 	}
 	keep := append([]string{path}, doomed...)
-	if !w.giving {
+	if !d.giving {
 		keep = append(keep, filepath.Join(r.dir, segment.MarkName))
 	}
 	if err = r.quarantine(p, keep, loss.Epoch); err != nil {
@@ -272,36 +272,25 @@ func (r *repairer) giveUp(p *Plan) error {
 	if err = r.cutFile(path, at.end); err != nil {
 		return err
 	}
-	if r.o.Settle != nil {
-		if err = r.o.Settle(p); err != nil {
-			return err
-		}
-	}
-	if err = r.o.Step("settle"); err != nil {
-		return err
-	}
-	if err = r.release(); err != nil {
-		return err
-	}
-	m.Giving = false
-	return r.writeMark(&m, "mark")
+	r.end = &m
+	return nil
 }
 
 // doomed lists what holds nothing that is kept, newest first.
-func (w *work) doomed(last uint64) (paths []string, err error) {
-	entries, err := os.ReadDir(filepath.Join(w.dir, segment.JournalDir))
+func (d *diagnosis) doomed(last uint64) (paths []string, err error) {
+	entries, err := os.ReadDir(filepath.Join(d.dir, segment.JournalDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("journal: list segments: %w", err)
 	}
 	for _, e := range slices.Backward(entries) {
 		first, bad := segment.ParseName(e.Name())
-		kept := bad == "" && slices.ContainsFunc(w.targets, func(t target) bool { return t.first == first && first < last })
+		kept := bad == "" && slices.ContainsFunc(d.targets, func(t target) bool { return t.first == first && first < last })
 		switch {
-		case durable.IsTemp(e.Name()) || durable.Litter(e.Name()) || kept || bad == "" && (first == last || first < w.mark.First):
+		case durable.IsTemp(e.Name()) || durable.Litter(e.Name()) || kept || bad == "" && (first == last || first < d.mark.First):
 		case !e.Type().IsRegular():
 			return nil, fmt.Errorf("%w: %s/%s is not a regular file: move it out of the ledger first", ErrRefused, segment.JournalDir, e.Name())
 		default:
-			paths = append(paths, filepath.Join(w.dir, segment.JournalDir, e.Name()))
+			paths = append(paths, filepath.Join(d.dir, segment.JournalDir, e.Name()))
 		}
 	}
 	return paths, nil
@@ -309,7 +298,7 @@ func (w *work) doomed(last uint64) (paths []string, err error) {
 
 // cutFile makes the last segment end where it has to. It is written anew even
 // if it ends there already: what MARK calls durable must be.
-func (r *repairer) cutFile(path string, end int64) error {
+func (r *Repair) cutFile(path string, end int64) error {
 	var b []byte
 	if end > 0 {
 		f, err := segment.OpenRegular(path, os.O_RDONLY)
@@ -326,7 +315,7 @@ func (r *repairer) cutFile(path string, end int64) error {
 	return r.o.Step("cut")
 }
 
-func (r *repairer) writeMark(m *segment.Mark, step string) error {
+func (r *Repair) writeMark(m *segment.Mark, step string) error {
 	if err := segment.WriteMark(r.dir, m); err != nil {
 		return err
 	}
@@ -344,12 +333,12 @@ type Report struct {
 
 // report leaves word of what is done. A report that is there already is that of
 // the same repair, which was interrupted.
-func (r *repairer) report(p *Plan, name string) error {
-	rep := Report{What: "healed", By: r.o.Holder, Epoch: p.w.mark.Epoch, Plan: p}
-	if p.w.newMark != nil {
-		rep.Epoch = p.w.newMark.Epoch
+func (r *Repair) report(p *Plan, name string) error {
+	rep := Report{What: "healed", By: r.o.Holder, Epoch: p.d.mark.Epoch, Plan: p}
+	if p.d.newMark != nil {
+		rep.Epoch = p.d.newMark.Epoch
 	}
-	if p.Loss != nil && p.Loss.Accepted {
+	if p.loses() {
 		rep.What, rep.Epoch = "loss accepted", p.Loss.Epoch
 	}
 	if r.o.Now != nil {

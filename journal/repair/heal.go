@@ -15,10 +15,104 @@ import (
 	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
-// repairer does what a plan says, under the lock.
-type repairer struct {
-	dir string
-	o   Options
+// Repair is a repair that has begun: it holds the ledger's lock, and its plan was made
+// under it. Heal puts records where they belong and cuts off what is given up; its
+// owner then settles what else depends on them, a new lineage for example; Finish
+// ends it. Whoever does not like the plan closes it, and nothing was changed.
+type Repair struct {
+	// Plan is what is to be done, and behind Heal what was done.
+	Plan *Plan
+
+	dir  string
+	o    Options
+	lock *segment.Lock
+	end  *segment.Mark // MARK behind what is given up; nil where nothing is
+}
+
+// Begin takes the ledger's lock and makes the plan that [Diagnose] makes without it.
+// An error that matches [ErrRefused] comes with the repair, which can only be closed:
+// its plan says why. Someone else's lock gives a journal.InUseError.
+func Begin(dir string, o Options) (*Repair, error) {
+	o = o.withDefaults()
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	l, err := segment.TakeLock(dir, o.Holder)
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan(dir, o)
+	if err != nil && (p == nil || !errors.Is(err, ErrRefused)) {
+		_ = l.Release()
+		return nil, err
+	}
+	if err != nil {
+		p.Refused = err.Error()
+	}
+	return &Repair{Plan: p, dir: dir, o: o, lock: l}, err
+}
+
+// Close gives the ledger free.
+func (r *Repair) Close() error { return r.lock.Release() }
+
+// Heal does what the plan says. Until Finish has returned, what is given up leaves a
+// ledger that nobody opens; where nothing is, the segments are as they will stay.
+func (r *Repair) Heal() error {
+	if r.Plan.Sound() {
+		return r.release() // of a repair that was interrupted just before its end
+	}
+	for _, name := range []string{segment.JournalDir, segment.QuarantineDir} {
+		if err := segment.MakeDir(filepath.Join(r.dir, name)); err != nil {
+			return fmt.Errorf("journal: make directory: %w", err)
+		}
+	}
+	if err := r.heal(r.Plan); err != nil {
+		return err
+	}
+	if !r.Plan.loses() {
+		return nil
+	}
+	if done := r.Plan; len(done.Writes)+len(done.Moves) > 0 { // what is cut is what was healed
+		p, err := plan(r.dir, r.o)
+		if err != nil {
+			if p != nil {
+				p.Refused = err.Error()
+				r.Plan = p
+			}
+			return err
+		}
+		p.Heals, p.Writes, p.Moves = done.Heals, done.Writes, done.Moves
+		p.Damages, p.Kept = done.Damages, append(done.Kept, p.Kept...)
+		r.Plan = p
+	}
+	if !r.Plan.loses() {
+		return nil
+	}
+	return r.giveUp(r.Plan)
+}
+
+// Finish ends the repair when its owner has settled what depends on it, and holds the
+// outcome against the rule of Open.
+func (r *Repair) Finish() error {
+	p := r.Plan
+	if r.end == nil {
+		if !p.Sound() && p.Whole() {
+			return r.check(p)
+		}
+		return nil
+	}
+	if err := r.o.Step("settle"); err != nil {
+		return err
+	}
+	if err := r.release(); err != nil {
+		return err
+	}
+	r.end.Giving = false
+	if err := r.writeMark(r.end, "mark"); err != nil {
+		return err
+	}
+	r.o.Logger.Warn("loss accepted", "from", p.Loss.From, "to", p.Loss.To, "readable", p.Loss.Readable, "report", p.Report)
+	return r.check(p)
 }
 
 // Do does what [Diagnose] with the same options says, and returns what it
@@ -29,94 +123,35 @@ type repairer struct {
 //
 // Damage that stays is no error: it is in the plan that is returned. An error
 // that matches [ErrRefused] comes with a plan and means that nothing was
-// changed. Someone else's lock gives an [InUseError].
-func Do(dir string, o Options) (p *Plan, err error) {
-	o = o.withDefaults()
-	if _, err = os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	l, err := segment.TakeLock(dir, o.Holder)
-	if err != nil {
+// changed. It is for a journal on which nothing else depends; see [Begin].
+func Do(dir string, o Options) (*Plan, error) {
+	r, err := Begin(dir, o)
+	if r == nil {
 		return nil, err
 	}
-	defer func() { _ = l.Release() }()
-	r := &repairer{dir: dir, o: o}
-	if p, err = r.run(); err != nil && !errors.Is(err, ErrRefused) {
+	defer func() { _ = r.Close() }()
+	if err == nil && o.Approve != nil && !r.Plan.Sound() {
+		if err = o.Approve(r.Plan); errors.Is(err, ErrRefused) {
+			r.Plan.Refused = err.Error()
+		}
+	}
+	if err == nil {
+		err = r.Heal()
+	}
+	if err == nil && o.Settle != nil {
+		err = o.Settle(r.Plan)
+	}
+	if err == nil {
+		err = r.Finish()
+	}
+	if err != nil && (r.Plan.Refused == "" || !errors.Is(err, ErrRefused)) {
 		return nil, err
 	}
-	if err != nil && p != nil {
-		p.Refused = err.Error()
-	}
-	return p, err
-}
-
-func (r *repairer) run() (*Plan, error) {
-	p, err := plan(r.dir, r.o)
-	if err != nil {
-		return p, err
-	}
-	if p.Sound() {
-		err = r.release() // of a repair that was interrupted just before its end
-	} else if err = r.prepare(p); err == nil {
-		err = r.heal(p)
-	} else {
-		return p, err
-	}
-	if err != nil {
-		return nil, err
-	}
-	if p.Loss != nil && p.Loss.Accepted {
-		return r.lose(p)
-	}
-	if r.o.Settle != nil {
-		if err = r.o.Settle(p); err != nil {
-			return nil, err
-		}
-	}
-	if !p.Sound() && p.Whole() {
-		return p, r.check(p)
-	}
-	return p, nil
-}
-
-// prepare asks the owner and makes the directories.
-func (r *repairer) prepare(p *Plan) error {
-	if r.o.Approve != nil {
-		if err := r.o.Approve(p); err != nil {
-			return err
-		}
-	}
-	for _, name := range []string{segment.JournalDir, segment.QuarantineDir} {
-		if err := segment.MakeDir(filepath.Join(r.dir, name)); err != nil {
-			return fmt.Errorf("journal: make directory: %w", err)
-		}
-	}
-	return nil
-}
-
-// lose gives up what the healed ledger still has to lose.
-func (r *repairer) lose(p *Plan) (*Plan, error) {
-	if len(p.Writes)+len(p.Moves) > 0 { // what is cut is what was healed
-		done := p
-		var err error
-		if p, err = plan(r.dir, r.o); err != nil {
-			return p, err
-		}
-		p.Heals, p.Writes, p.Moves = done.Heals, done.Writes, done.Moves
-		p.Damages, p.Kept = done.Damages, append(done.Kept, p.Kept...)
-	}
-	if p.Loss == nil || !p.Loss.Accepted {
-		return p, nil
-	}
-	if err := r.giveUp(p); err != nil {
-		return nil, err
-	}
-	r.o.Logger.Warn("loss accepted", "from", p.Loss.From, "to", p.Loss.To, "readable", p.Loss.Readable, "report", p.Report)
-	return p, r.check(p)
+	return r.Plan, err
 }
 
 // check holds the outcome against the rule of Open.
-func (r *repairer) check(p *Plan) error {
+func (r *Repair) check(p *Plan) error {
 	s, err := segment.Look(context.Background(), r.dir, segment.Testimony{Durable: min(r.o.Durable, p.keptLast())}, false)
 	if err == nil {
 		err = s.Judge()
@@ -127,8 +162,11 @@ func (r *repairer) check(p *Plan) error {
 	return nil
 }
 
+// loses reports whether records are given up.
+func (p *Plan) loses() bool { return p.Loss != nil && p.Loss.Accepted }
+
 func (p *Plan) keptLast() uint64 {
-	if p.Loss != nil && p.Loss.Accepted {
+	if p.loses() {
 		return p.Loss.From - 1
 	}
 	return p.Ends
@@ -140,15 +178,15 @@ func (p *Plan) keptLast() uint64 {
 // newest first, so that the first damage is the last to go; what belongs
 // nowhere; MARK. Each of the steps before the last leaves a ledger that Open
 // refuses.
-func (r *repairer) heal(p *Plan) error {
-	w := p.w
-	if len(p.Writes)+len(p.Moves) == 0 && w.newMark == nil {
+func (r *Repair) heal(p *Plan) error {
+	d := p.d
+	if len(p.Writes)+len(p.Moves) == 0 && d.newMark == nil {
 		return nil
 	}
-	lost := p.Loss != nil && p.Loss.Accepted
-	epoch := w.mark.Epoch
-	if w.newMark != nil {
-		epoch = w.newMark.Epoch
+	lost := p.loses()
+	epoch := d.mark.Epoch
+	if d.newMark != nil {
+		epoch = d.newMark.Epoch
 	}
 	if !lost { // a loss has a report of its own, with all of this
 		if err := r.report(p, r.freeReport(epoch)); err != nil {
@@ -159,7 +197,7 @@ func (r *repairer) heal(p *Plan) error {
 	if err != nil {
 		return err
 	}
-	if err = r.writeSegments(w.targets, renamed); err != nil {
+	if err = r.writeSegments(d.targets, renamed); err != nil {
 		return err
 	}
 	surplus := make([]string, len(p.Moves))
@@ -169,8 +207,8 @@ func (r *repairer) heal(p *Plan) error {
 	if err = r.removeAll(surplus); err != nil {
 		return err
 	}
-	if w.newMark != nil {
-		if err = r.writeMark(w.newMark, "mark"); err != nil {
+	if d.newMark != nil {
+		if err = r.writeMark(d.newMark, "mark"); err != nil {
 			return err
 		}
 	}
@@ -183,7 +221,7 @@ func (r *repairer) heal(p *Plan) error {
 
 // keep gives everything that is replaced or moved its other names, and returns
 // those by which it is still read.
-func (r *repairer) keep(p *Plan, epoch uint64) (map[string]string, error) {
+func (r *Repair) keep(p *Plan, epoch uint64) (map[string]string, error) {
 	var keep, sources []string
 	for _, name := range slices.Concat(p.Writes, p.Moves) {
 		path := filepath.Join(r.dir, name)
@@ -192,7 +230,7 @@ func (r *repairer) keep(p *Plan, epoch uint64) (map[string]string, error) {
 			sources = append(sources, path)
 		}
 	}
-	if p.w.newMark != nil {
+	if p.d.newMark != nil {
 		keep = append(keep, filepath.Join(r.dir, segment.MarkName))
 	}
 	if err := r.quarantine(p, keep, epoch); err != nil {
@@ -202,7 +240,7 @@ func (r *repairer) keep(p *Plan, epoch uint64) (map[string]string, error) {
 }
 
 // writeSegments writes what is not on disk as it should be, newest first.
-func (r *repairer) writeSegments(targets []target, renamed map[string]string) error {
+func (r *Repair) writeSegments(targets []target, renamed map[string]string) error {
 	for _, t := range slices.Backward(targets) {
 		if t.keep {
 			continue
@@ -224,7 +262,7 @@ func (r *repairer) writeSegments(targets []target, renamed map[string]string) er
 }
 
 // freeReport is a name for the report of a repair that gives up nothing.
-func (r *repairer) freeReport(epoch uint64) string {
+func (r *Repair) freeReport(epoch uint64) string {
 	for n := 1; ; n++ {
 		name := fmt.Sprintf("repair-epoch-%d-healed-%d.json", epoch, n)
 		if _, err := os.Lstat(filepath.Join(r.dir, segment.QuarantineDir, name)); errors.Is(err, fs.ErrNotExist) {
@@ -236,7 +274,7 @@ func (r *repairer) freeReport(epoch uint64) string {
 // quarantine gives files a second name, or on a file system without links a
 // copy, in quarantine; done twice is done once. A file that is not there needs
 // none.
-func (r *repairer) quarantine(p *Plan, paths []string, epoch uint64) error {
+func (r *Repair) quarantine(p *Plan, paths []string, epoch uint64) error {
 	for _, path := range paths {
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -289,7 +327,7 @@ func fileSize(path string) int64 {
 // hold gives files that are replaced a name among the segments by which this
 // repair, and the next one if this one is interrupted, still reads them. It
 // returns the new paths by the old ones.
-func (r *repairer) hold(paths []string) (map[string]string, error) {
+func (r *Repair) hold(paths []string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, path := range paths {
 		for n := 1; ; n++ {
@@ -318,7 +356,7 @@ func (r *repairer) hold(paths []string) (map[string]string, error) {
 }
 
 // release removes the names that hold gave.
-func (r *repairer) release() error {
+func (r *Repair) release() error {
 	names, err := segment.LeftTemps(r.dir)
 	if err != nil {
 		return fmt.Errorf("journal: list segments: %w", err)
@@ -338,7 +376,7 @@ func (r *repairer) release() error {
 }
 
 // removeAll removes files and makes that durable.
-func (r *repairer) removeAll(paths []string) error {
+func (r *Repair) removeAll(paths []string) error {
 	for _, path := range paths {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("journal: %w", err)

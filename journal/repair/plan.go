@@ -152,7 +152,7 @@ type Plan struct {
 	Kept   []string `json:"kept"`
 	Report string   `json:"report,omitempty"`
 
-	w *work
+	d *diagnosis
 }
 
 // Sound reports whether nothing is damaged.
@@ -196,36 +196,36 @@ func Diagnose(dir string, o Options) (*Plan, error) {
 // plan does the work of Diagnose. Where err matches ErrRefused, the plan is
 // what there is to say without what was refused.
 func plan(dir string, o Options) (*Plan, error) {
-	w := &work{dir: dir, o: o}
+	d := &diagnosis{dir: dir, o: o}
 	p := &Plan{
 		Dir: dir, From: o.From, Damages: []Finding{}, Heals: []Heal{}, Writes: []string{}, Moves: []string{},
-		Stays: []Finding{}, Kept: []string{}, w: w,
+		Stays: []Finding{}, Kept: []string{}, d: d,
 	}
-	if err := w.look(p); err != nil {
+	if err := d.look(p); err != nil {
 		return nil, err
 	}
 	if p.Sound() {
-		w.after = w.now
+		d.after = d.now
 		p.Ends = p.Last
 		return p, nil
 	}
-	copyErr := w.readCopy()
+	copyErr := d.readCopy()
 	if copyErr == nil {
-		copyErr = w.stitch()
+		copyErr = d.stitch()
 	}
 	if errors.Is(copyErr, ErrRefused) {
-		w.copied, w.copyMark = nil, nil
-		if err := w.stitch(); err != nil {
+		d.copied, d.copyMark = nil, nil
+		if err := d.stitch(); err != nil {
 			return nil, err
 		}
 	} else if copyErr != nil {
 		return nil, copyErr
 	}
-	if err := w.choose(); err != nil {
+	if err := d.choose(); err != nil {
 		return nil, err
 	}
-	w.describe(p)
-	if err := w.weigh(p); err != nil {
+	d.describe(p)
+	if err := d.weigh(p); err != nil {
 		return p, err
 	}
 	return p, copyErr

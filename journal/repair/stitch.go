@@ -9,9 +9,9 @@ import (
 	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
-// witness is a record of which seq and chain value are known from outside the
+// knownRecord is one of which seq and chain value are known from outside the
 // segments.
-type witness struct {
+type knownRecord struct {
 	head segment.Head
 	by   string
 }
@@ -31,13 +31,13 @@ func (p *piece) copied() bool { return p.x.src.copied }
 // only if it continues the chain; what the ledger holds behind that must
 // continue it in turn.
 type stitcher struct {
-	first     uint64
-	base      segment.Head
-	based     bool // all of base is known
-	own       bool // by this ledger's MARK
-	local     []*extent
-	copied    []*extent
-	witnesses []witness
+	first  uint64
+	base   segment.Head
+	based  bool // all of base is known
+	own    bool // by this ledger's MARK
+	local  []*extent
+	copied []*extent
+	known  []knownRecord
 
 	pieces []piece
 	// shared is the highest seq at which ledger and copy were seen to hold the
@@ -162,7 +162,7 @@ func (s *stitcher) join(all []*extent, prev *segment.Head) (best *extent, at int
 }
 
 // compare holds two continuations of the same record against each other. Where
-// they part, a witness decides; without one the copy is refused. again says that
+// they part, a known record decides; without one the copy is refused. again says that
 // the ledger's own was shown to be wrong.
 func (s *stitcher) compare(l, c *extent, from uint64) (again bool, err error) {
 	d, err := firstDifference(l, c, from)
@@ -173,16 +173,16 @@ func (s *stitcher) compare(l, c *extent, from uint64) (again bool, err error) {
 		s.shared = max(s.shared, min(l.head.Seq, c.head.Seq))
 		return false, nil
 	}
-	for i := range s.witnesses {
-		w := &s.witnesses[i]
-		if w.head.Seq < d {
+	for i := range s.known {
+		k := &s.known[i]
+		if k.head.Seq < d {
 			continue
 		}
-		mine, err := holds(s.local, w)
+		mine, err := holds(s.local, k)
 		if err != nil {
 			return false, err
 		}
-		theirs, err := holds(s.copied, w)
+		theirs, err := holds(s.copied, k)
 		if err != nil {
 			return false, err
 		}
@@ -193,14 +193,14 @@ func (s *stitcher) compare(l, c *extent, from uint64) (again bool, err error) {
 	return false, &CopyError{Seq: d, Reason: "the copy holds another record than this ledger: it is of another history"}
 }
 
-// holds reports whether one of the extents holds the record that a witness knows.
-func holds(all []*extent, w *witness) (bool, error) {
+// holds reports whether one of the extents holds the record that is known.
+func holds(all []*extent, k *knownRecord) (bool, error) {
 	for _, x := range all {
-		if x.gone || w.head.Seq < x.first || w.head.Seq > x.head.Seq {
+		if x.gone || k.head.Seq < x.first || k.head.Seq > x.head.Seq {
 			continue
 		}
-		h, _, err := x.headAt(w.head.Seq)
-		if err != nil || h.Chain == w.head.Chain {
+		h, _, err := x.headAt(k.head.Seq)
+		if err != nil || h.Chain == k.head.Chain {
 			return err == nil, err
 		}
 	}
@@ -246,8 +246,8 @@ func (s *stitcher) beyond(seq uint64) (best *extent) {
 }
 
 // confirm looks for signs that what was taken from the copy is not of this
-// ledger: a witness that contradicts it, or records of our own that do. The
-// latter may be the rotten ones, which shows when a witness, or a record of ours
+// ledger: a known record that contradicts it, or records of our own that do. The
+// latter may be the rotten ones, which shows when a known record, or a record of ours
 // further on, continues what was taken.
 func (s *stitcher) confirm() error {
 	var confirmed uint64
@@ -264,19 +264,19 @@ func (s *stitcher) confirm() error {
 		return nil
 	}
 	var against error
-	for i := range s.witnesses {
-		w := &s.witnesses[i]
-		h, ok, err := s.at(w.head.Seq)
+	for i := range s.known {
+		k := &s.known[i]
+		h, ok, err := s.at(k.head.Seq)
 		if err != nil {
 			return err
 		}
 		switch {
 		case !ok:
-		case h.Chain == w.head.Chain:
-			confirmed = max(confirmed, w.head.Seq)
-			s.shared = max(s.shared, w.head.Seq)
-		case w.head.Seq >= s.pieces[taken].from:
-			against = &CopyError{Seq: w.head.Seq, Reason: "with the copy's records the history is another one than " + w.by + " knows"}
+		case h.Chain == k.head.Chain:
+			confirmed = max(confirmed, k.head.Seq)
+			s.shared = max(s.shared, k.head.Seq)
+		case k.head.Seq >= s.pieces[taken].from:
+			against = &CopyError{Seq: k.head.Seq, Reason: "with the copy's records the history is another one than " + k.by + " knows"}
 		}
 	}
 	for i := taken; i < len(s.pieces); i++ {
