@@ -175,6 +175,12 @@ type Page struct {
 	After string `json:"after,omitempty"` // where the page before ended: its Holdfast-Next
 }
 
+// Paging is the page that a request for a list asks for.
+func (p *Page) Paging() *Page { return p }
+
+// List is a request for a list.
+type List interface{ Paging() *Page }
+
 // paged reports whether the request asks for pages.
 func (p *Page) paged() bool { return p.Limit > 0 || p.After != "" }
 

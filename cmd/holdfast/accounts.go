@@ -8,6 +8,7 @@ import (
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/report"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 // accountRow is one account in one currency: the charges that belong to no
@@ -92,7 +93,7 @@ func (a *app) printAccounts(v *projector.View, f *positionsFlags) error {
 }
 
 func (a *app) remoteAccounts(ctx context.Context, r *remote, f *positionsFlags) error {
-	list, err := all[report.AccountStatus](r.list(ctx, "account.list", remoteQuery{Account: f.account}))
+	list, err := all[report.AccountStatus](r.list(ctx, "account.list", &service.AccountList{Account: f.account}))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
+	"github.com/moneyprinter/holdfast/service"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -129,7 +130,7 @@ func (a *app) backupListCmd() *cobra.Command {
 func (a *app) listBackups(ctx context.Context) (list []holdfast.Backup, err error) {
 	if a.server != "" {
 		err = a.withRemote(ctx, func(r *remote) (err error) {
-			list, err = all[holdfast.Backup](r.list(ctx, "backup.list", remoteQuery{}))
+			list, err = all[holdfast.Backup](r.list(ctx, "backup.list", &service.BackupList{}))
 			return err
 		})
 		return list, err

@@ -9,6 +9,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 type historyFlags struct {
@@ -139,8 +140,7 @@ func (a *app) printChanges(changes iter.Seq2[[]byte, error], limit int, known fu
 
 // history asks page by page until nothing more comes.
 func (r *remote) history(ctx context.Context, sel *selection, sp *span, records bool) iter.Seq2[[]byte, error] {
-	q := sel.query()
-	q.From, q.At, q.Records = sp.from, sp.to, records
+	q := &service.History{Selection: sel.query(), From: sp.from, At: sp.to, Records: records}
 	return func(yield func([]byte, error) bool) {
 		for raw, err := range r.list(ctx, "history", q) {
 			if !yield(raw, err) {

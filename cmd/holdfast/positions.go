@@ -12,6 +12,7 @@ import (
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 type positionsFlags struct {
@@ -198,11 +199,10 @@ func (a *app) remotePositions(ctx context.Context, r *remote, f *positionsFlags)
 	if f.accounts {
 		return a.remoteAccounts(ctx, r, f)
 	}
-	q := f.query()
-	q.All, q.At = f.all, f.asOf
 	endpoint := "position.list"
+	var q service.List = &service.PositionList{Selection: f.query(), All: f.all}
 	if f.asOf != "" {
-		endpoint = "position.at"
+		endpoint, q = "position.at", &service.PositionAt{Selection: f.query(), All: f.all, At: f.asOf}
 	}
 	s := sheetOf(a, render.PositionTable(), render.PositionFile())
 	for raw, err := range r.list(ctx, endpoint, q) {

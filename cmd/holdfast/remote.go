@@ -14,6 +14,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 // remote is a daemon that is asked over NATS.
@@ -172,21 +173,6 @@ func (e *remoteError) Refused() bool {
 	return strings.HasPrefix(e.answer.Code, "4") || e.answer.Code == bus.CodeTooLarge
 }
 
-// remoteQuery is what the daemon's endpoints take.
-type remoteQuery struct {
-	Account    string `json:"account,omitempty"`
-	Instrument string `json:"instrument,omitempty"`
-	Strategy   any    `json:"strategy,omitempty"` // see member
-	Leg        any    `json:"leg,omitempty"`
-	All        bool   `json:"all,omitempty"`
-	At         string `json:"at,omitempty"`
-	From       string `json:"from,omitempty"`
-	Limit      int    `json:"limit,omitempty"`
-	After      string `json:"after,omitempty"`
-	Records    bool   `json:"records,omitempty"`
-	Deep       bool   `json:"deep,omitempty"`
-}
-
 // withRemote runs do with a connection to the daemon.
 func (a *app) withRemote(ctx context.Context, do func(*remote) error) error {
 	r, err := a.dial(ctx)
@@ -232,12 +218,13 @@ const pageRows = 1000
 // list asks for a list and yields all of its rows. It asks for the whole, which is
 // of one moment, and for pages only where the daemon says that the whole is too
 // large.
-func (r *remote) list(ctx context.Context, endpoint string, q remoteQuery) iter.Seq2[json.RawMessage, error] {
+func (r *remote) list(ctx context.Context, endpoint string, q service.List) iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {
+		page := q.Paging()
 		for {
-			rows, more, err := r.page(ctx, endpoint, &q)
-			if tooLong(err) && q.Limit == 0 {
-				q.Limit = pageRows
+			rows, more, err := r.page(ctx, endpoint, q)
+			if tooLong(err) && page.Limit == 0 {
+				page.Limit = pageRows
 				continue
 			}
 			if err != nil {
@@ -266,7 +253,7 @@ func tooLong(err error) bool {
 // page asks for rows and, where the answer is not the whole rest, moves the query
 // on behind them. A daemon that knows no headers gives history in pages that end
 // with an empty one, and every other list whole.
-func (r *remote) page(ctx context.Context, endpoint string, q *remoteQuery) (rows []json.RawMessage, more bool, err error) {
+func (r *remote) page(ctx context.Context, endpoint string, q service.List) (rows []json.RawMessage, more bool, err error) {
 	body, err := json.Marshal(q)
 	if err != nil {
 		return nil, false, fmt.Errorf("holdfast: encode request: %w", err)
@@ -278,16 +265,18 @@ func (r *remote) page(ctx context.Context, endpoint string, q *remoteQuery) (row
 	if err != nil {
 		return nil, false, err
 	}
-	next := answer.Header.Get(bus.HeaderNext)
+	next, page := answer.Header.Get(bus.HeaderNext), q.Paging()
 	switch complete := answer.Header.Get(bus.HeaderComplete); {
 	case complete == "true":
 		return rows, false, nil
-	case complete == "false" && (next == "" || next == q.After):
+	case complete == "false" && (next == "" || next == page.After):
 		return nil, false, errors.New("holdfast: unexpected answer: a part of a list that does not say how to go on")
 	case complete == "false":
-		q.After = next
+		page.After = next
 		return rows, true, nil
-	case endpoint != "history" || len(rows) == 0:
+	}
+	history, ok := q.(*service.History)
+	if !ok || len(rows) == 0 {
 		return rows, false, nil
 	}
 	var last struct {
@@ -296,7 +285,7 @@ func (r *remote) page(ctx context.Context, endpoint string, q *remoteQuery) (row
 	if err = json.Unmarshal(rows[len(rows)-1], &last); err != nil {
 		return nil, false, fmt.Errorf("holdfast: unexpected answer: %w", err)
 	}
-	q.From = strconv.FormatUint(last.Seq+1, 10)
+	history.From = strconv.FormatUint(last.Seq+1, 10)
 	return rows, true, nil
 }
 

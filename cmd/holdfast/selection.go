@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 // selection are the flags that choose positions and changes.
@@ -64,21 +64,11 @@ func knownTo(ctx context.Context, r *holdfast.Reader, f holdfast.Filter) func() 
 func (s *selection) part() bool { return s.strategy+s.leg != "" || s.noStrategy || s.noLeg }
 
 // query is the selection for a daemon.
-func (s *selection) query() remoteQuery {
-	return remoteQuery{
-		Account: s.account, Instrument: s.instrument, Strategy: member(s.strategy, s.noStrategy), Leg: member(s.leg, s.noLeg),
+func (s *selection) query() service.Selection {
+	return service.Selection{
+		Account: s.account, Instrument: s.instrument,
+		Strategy: service.Part{Name: s.strategy, None: s.noStrategy}, Leg: service.Part{Name: s.leg, None: s.noLeg},
 	}
-}
-
-// member is a request's member for a flag: absent for all, null for none.
-func member(text string, none bool) any {
-	switch {
-	case none:
-		return json.RawMessage("null")
-	case text == "":
-		return nil
-	}
-	return text
 }
 
 // span are the flags that choose a stretch of history.

@@ -16,6 +16,7 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/report"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 func (a *app) statusCmd() *cobra.Command {
@@ -52,7 +53,7 @@ func (a *app) status(ctx context.Context) (holdfast.Status, error) {
 			}
 			if err == nil && st.AccountsLeftOut > 0 {
 				st.AccountsLeftOut = 0
-				st.Accounts, err = all[report.AccountStatus](r.list(ctx, "account.list", remoteQuery{}))
+				st.Accounts, err = all[report.AccountStatus](r.list(ctx, "account.list", &service.AccountList{}))
 			}
 			return err
 		})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
+	"github.com/moneyprinter/holdfast/service"
 )
 
 func (a *app) verifyCmd() *cobra.Command {
@@ -80,7 +81,7 @@ func (a *app) verify(ctx context.Context, deep bool) (*holdfast.VerifyReport, er
 	if a.server != "" {
 		rep := new(holdfast.VerifyReport)
 		return rep, a.withRemote(ctx, func(r *remote) error {
-			b, err := r.call(ctx, "verify", remoteQuery{Deep: deep})
+			b, err := r.call(ctx, "verify", service.Verify{Deep: deep})
 			if err == nil {
 				err = json.Unmarshal(b, rep)
 			}
