@@ -155,8 +155,8 @@ func (x *flow) adjusted(old *Position, v *Adjust) (Change, error) {
 }
 
 // recost adds the difference of an adjustment to the cost of an open position and
-// shares it out among its lots: the last takes what is left. What the change has
-// opened is part of it.
+// shares it out among its lots, those that the change itself opened included. The
+// last takes the rest.
 func (x *flow) recost(old *Position, c *Change, v *Adjust) {
 	p := c.After
 	was := p.Cost
@@ -210,9 +210,8 @@ func noAverage(cost Decimal) error {
 	return invalid("cost", "of %s gives no average price that the instrument could have", cost)
 }
 
-// lotsBetween returns what a record has to name so that the lots of one image
-// become those of another: lots are taken and put back whole, and those that are
-// the same in both are left out.
+// lotsBetween returns the lots that a record names so that the lots of one image
+// become those of another. It names whole lots, and none that is the same in both.
 func lotsBetween(before, after []Lot) (consumed []LotUse, opened []Lot) {
 	kept := make(map[uint64]*Lot, len(after))
 	for i := range after {

@@ -109,8 +109,8 @@ func (a Adopt) validateLots() error {
 	return nil
 }
 
-// foldAdopt sets a position to what somebody else says it is. Nothing is
-// realised; what a position is set from counts as if it had never been there.
+// foldAdopt sets a position to the reported figures. Nothing is realised; the
+// figures that it replaces count as if they had never been there.
 func (r Rules) foldAdopt(s State, v *Adopt, cause Mutation) ([]Change, error) {
 	old := s.Position(v.Key)
 	if err := expect(v.ExpectVersion, v.Key, old); err != nil {

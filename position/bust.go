@@ -153,8 +153,8 @@ func (r Rules) rerun(s State, x *refolding, h *History) (*rerun, error) {
 		return nil, err
 	}
 	if len(sim.left) > 0 {
-		// What left for other keys stays with them, so it must be the same as
-		// the first time.
+		// Other keys keep what transfers took there, so a refold must take the
+		// same.
 		first := newRerun(r, s.DefaultTerms(), x.key, h)
 		if err = first.run(before, nil); err != nil {
 			return nil, err
@@ -166,8 +166,8 @@ func (r Rules) rerun(s State, x *refolding, h *History) (*rerun, error) {
 	return sim, nil
 }
 
-// history returns what to start from: the fill, or an earlier one that was busted
-// or corrected since, because the image before the fill still has that in it.
+// history returns where the refold starts: at the fill, or at an earlier fill that
+// was busted or corrected since, whose old values are in the image before the fill.
 func (x *refolding) history(s State) (h *History, seq uint64, err error) {
 	if h, err = s.History(x.key, x.fill); err != nil {
 		return nil, 0, err
@@ -218,10 +218,10 @@ func revises(m Mutation) (fill string, c *Correct) {
 	return "", nil
 }
 
-// revised returns the mutations without those that were busted, and with those
-// that were corrected as they should have been, x last. A fill that is busted
-// already, or never was, is refused. An id that was given again after it had been
-// forgotten means the last fill before.
+// revised returns the mutations of a history without the busted fills and with
+// corrected fills in place of the old ones; x is applied last. It refuses a bust of
+// a fill that is busted already or that is not there. Where an id was given to two
+// fills, because the window had forgotten the first, it means the later one.
 func revised(ms []Mutation, x *refolding) ([]Mutation, error) {
 	last := make(map[string]int) // index in out of the fill, by id
 	out := make([]Mutation, 0, len(ms))

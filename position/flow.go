@@ -10,8 +10,8 @@ type leg struct {
 	fee   Decimal // in the fee currency
 }
 
-// flow is what moves quantity, whatever the mutation: the rules by which legs
-// change a position. Its calc keeps the first error of the chain; nothing that
+// flow is the rules by which legs change a position, the same for every mutation
+// that moves quantity. Its calc keeps the first error of the chain; nothing that
 // was computed after it is used. It points only to what is on the heap anyway, so
 // that neither it nor the mutation leaves the stack.
 type flow struct {
@@ -237,9 +237,9 @@ func (x *flow) flip(dst []Change, old *Position, l leg) []Change {
 	return append(dst, closed, x.open(closed.After, opening, rest))
 }
 
-// reached returns the prices at which a leg reduces a position. What arrives from
-// another key is bought or sold at the cost that it brings, whatever was seen where
-// it came from.
+// reached returns the prices at which a leg reduces a position. A transfer buys or
+// sells at the cost that it brings; the extremes of the key that it comes from do not
+// count.
 func (x *flow) reached(old *Position, l leg) (high, low Decimal) {
 	if !x.carried || x.first {
 		return x.high, x.low

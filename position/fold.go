@@ -28,11 +28,11 @@ type History struct {
 	// Mutations are those that changed the key or its instrument since, the fill
 	// first, in the order of their records.
 	Mutations []Mutation
-	// Transfers are all changes, of both keys, that the transfers to the key
-	// among Mutations made: what they brought depends on where it came from.
+	// Transfers are the changes, of both keys, that the transfers to the key among
+	// Mutations made. The key alone does not tell what they brought.
 	Transfers []Change
-	// Refold, if set, has folded all of that already; the members beside Seq are
-	// empty then.
+	// Refold, if set, has folded all of that already; then only Seq is set beside
+	// it.
 	Refold *Refold
 }
 
@@ -45,9 +45,9 @@ type History struct {
 // holds.
 func (r Rules) Fold(s State, m Mutation) ([]Change, error) { return r.AppendFold(nil, s, m) }
 
-// FoldRecorded is [Rules.Fold] for a mutation that a journal holds, folded anew
-// in another order or without another one. What earlier builds accepted and this
-// one refuses when it is given is no reason to leave it out.
+// FoldRecorded is [Rules.Fold] for a mutation of a journal that is folded anew, in
+// another order or without another mutation. It accepts what an earlier build
+// accepted, also where this build refuses a new mutation like it.
 func (r Rules) FoldRecorded(s State, m Mutation) ([]Change, error) {
 	r.recorded = true
 	return r.Fold(s, m)

@@ -80,8 +80,8 @@ func (r *LotRef) span() (from, to Time, err error) {
 // The lots of a position are one slice in the order of their opening, which
 // every change that touches them copies; a digest that is added to and
 // subtracted from proves that two sides hold the same ones, so that a record
-// needs to carry those only that it touched. What a change costs grows with the
-// lots that are open, at 64 bytes each: MaxLots bounds it.
+// needs to carry those only that it touched. The cost of a change grows with the
+// open lots, at 64 bytes each: MaxLots bounds it.
 
 // compare orders lots by time of opening, then by number.
 func (l *Lot) compare(o *Lot) int {

@@ -61,8 +61,8 @@ func NewPosition() *Position {
 	return &b.Position
 }
 
-// Clone returns a copy that shares no room with p, so that it does not keep p in
-// memory, but what both point to.
+// Clone returns a copy that does not keep p in memory. Both share what they point to:
+// terms, lots and earlier cycles.
 func (p *Position) Clone() *Position {
 	if len(p.Totals.Fees) != 1 {
 		n := *p
@@ -73,7 +73,7 @@ func (p *Position) Clone() *Position {
 	return &n.Position
 }
 
-// paid adds a fee to an image that nobody else has yet.
+// paid adds a fee to an image that is not shared yet.
 func (p *Position) paid(c *calc, currency string, fee Decimal) {
 	if f := p.Totals.Fees; len(f) == 1 && f[0].Currency == currency {
 		// Clone has made room, and all but the last sum may lie in it.

@@ -3,16 +3,15 @@ package position
 import "fmt"
 
 // MaxRefoldCycles is how many cycles of its key one bust or correction may fold
-// again, and so the records that it makes. What is beyond is refused with
-// [ErrTooLarge].
+// again. Each gives a record. A refold of more is refused with [ErrTooLarge].
 const MaxRefoldCycles = 1 << 16
 
-// Refold folds what a bust or correction folds again while the history is read, so
-// that nothing of that history has to be kept: what it holds is one image for each
-// cycle. Whoever stages the mutation gives it to the fold in [History].
+// Refold folds a history anew for a bust or correction while that history is read,
+// so that it keeps one image for each cycle and no mutation. The stager gives it to
+// the fold in [History].
 //
-// It is made before anybody waits for it, and what followed meanwhile is folded
-// when it is needed. It belongs to one goroutine at a time.
+// It begins before the mutation is staged, and takes the mutations that came
+// meanwhile at the end. It belongs to one goroutine at a time.
 type Refold struct {
 	x       refolding
 	seq     uint64              // record of the fill
@@ -95,8 +94,7 @@ func (f *Refold) fold(seq uint64, m Mutation, made []Change) error {
 	if len(f.after.left) == 0 {
 		return nil
 	}
-	// What left for other keys stays with them, so it must be the same as the
-	// first time.
+	// Other keys keep what transfers took there, so a refold must take the same.
 	if f.lost != nil {
 		return f.lost
 	}

@@ -6,9 +6,8 @@ import (
 	"slices"
 )
 
-// rerun is the private state of a refold: one key and its instrument. It takes
-// the changes over as the projector does, and remembers the last image of each
-// cycle.
+// rerun is the private state of a refold: one key and its instrument. It applies
+// changes as the projector does, and remembers the last image of each cycle.
 type rerun struct {
 	rules    Rules
 	terms    *Terms
@@ -79,8 +78,8 @@ func (s *rerun) History(key Key, fill string) (*History, error) {
 	return nil, fmt.Errorf("%w: %q of %s, within a refold", ErrUnknownFill, fill, key)
 }
 
-// run folds mutations one after the other. X, if not nil, is what the refold is
-// for: a correction that is no valid fill itself is refused as a fill would be.
+// run folds mutations one after the other for the refold x, which may be nil. It
+// refuses a correction that is no valid fill with the error of that fill.
 func (s *rerun) run(ms []Mutation, x *refolding) error {
 	for _, m := range ms {
 		if err := s.one(m, x); err != nil {
@@ -108,8 +107,8 @@ func (s *rerun) one(m Mutation, x *refolding) error {
 	return nil
 }
 
-// brings says what the transfer that is folded next has made, if it is one to the
-// key, instead of all that any has made.
+// brings sets the changes that the next mutation made, if it is a transfer to the
+// key. They take the place of those of all transfers before.
 func (s *rerun) brings(m Mutation, made []Change) {
 	clear(s.brought)
 	if len(made) > 0 {
@@ -117,8 +116,8 @@ func (s *rerun) brings(m Mutation, made []Change) {
 	}
 }
 
-// fold is Rules.Fold, but for transfers that arrive: where they come from is not
-// part of this state, and what they brought is as it was.
+// fold is Rules.Fold, but for transfers to the key: this state does not have the
+// key that they come from, so they bring what they brought the first time.
 func (s *rerun) fold(m Mutation) ([]Change, error) {
 	t, ok := m.(Transfer)
 	if !ok || t.To() != s.key {
@@ -143,7 +142,7 @@ func (s *rerun) fold(m Mutation) ([]Change, error) {
 		return nil, err
 	}
 	if opened, _, err := (&Lots{Open: changes[len(changes)-1].Opened}).quantity(); err != nil || opened.Abs().Cmp(known.Abs()) > 0 {
-		// Time and label of what stays decide what leaves later: they are not guessed.
+		// Time and label of a lot decide when it leaves: they are not guessed.
 		return nil, fmt.Errorf("lots that it brought from %s met an opposite position and would now stay; when they were opened is not recorded here: adopt the position with its lots instead", t.Key)
 	}
 	return changes, nil
@@ -247,8 +246,8 @@ func (s *rerun) images(state State, in *Instrument) []Position {
 	return []Position{*unopened(state, s.key, in)}
 }
 
-// unconditional returns a mutation without the version that it insisted on, which
-// was met when it was applied.
+// unconditional returns a mutation without its expected version, which held when
+// the mutation was applied.
 func unconditional(m Mutation) Mutation {
 	switch v := m.(type) {
 	case Fill:

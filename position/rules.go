@@ -29,7 +29,8 @@ func (r Rules) Under(arithmetic uint32) (Rules, bool) {
 // under reports whether the rules are those of a version or of a later one.
 func (r Rules) under(arithmetic uint32) bool { return r.arithmetic == 0 || r.arithmetic >= arithmetic }
 
-// vintage says by which rules a mutation is folded that are not the newest ones.
+// vintage names the older rules by which a mutation is folded; its zero value means
+// the newest rules.
 type vintage struct {
 	first    bool // those of arithmetic 1
 	recorded bool // it was accepted when it was given, maybe by an earlier build

@@ -150,8 +150,7 @@ func (x *rescaling) position(old *Position) (Change, error) {
 	change.Kind = SplitChange
 	change.Qty, err = change.After.Qty.Sub(old.Qty)
 	if avg, ok := old.AvgEntry(); ok && !change.After.IsOpen() {
-		// Of what was held before, so that a quantity too small to be rescaled
-		// has one as well.
+		// The average of the old quantity: the rescaled one may be zero.
 		change.After.LastEntry, _ = x.price(old.Terms, avg)
 	}
 	return change, err
@@ -202,8 +201,8 @@ func (x *rescaling) cut(p *Position) (Change, error) {
 	return out[0], nil
 }
 
-// flow is one in which cash in lieu is no market price, and lots leave without a
-// choice: nobody could be asked.
+// flow returns the flow of a cut: cash in lieu is no market price, and lots leave
+// without a selection, since a split names none.
 func (x *rescaling) flow(p *Position) flow {
 	f := flow{calc: calc{vintage: x.vintage}, key: p.Key, terms: p.Terms, in: x.in, at: x.Time, high: p.High, low: p.Low}
 	if m := p.Terms.CostMethod; m == SpecificLot || m == SpecificSize {

@@ -111,7 +111,7 @@ func (r Rules) foldTransfer(s State, v *Transfer, cause Mutation) ([]Change, err
 	return numbered(append([]Change{left}, arrived...), cause), nil
 }
 
-// departed returns what a transfer does to its source, and what it takes along.
+// departed returns the change of a transfer's source, and the parcel that leaves.
 func (r Rules) departed(v *Transfer, from *Position, in *Instrument) (Change, parcel, error) {
 	if from == nil || !from.IsOpen() {
 		return Change{}, parcel{}, fmt.Errorf("%w: %s has nothing open that could be transferred", ErrUnknownPosition, v.Key)
@@ -150,9 +150,9 @@ func (l *Lots) portions(uses []LotUse) []Lot {
 	return out
 }
 
-// arrival returns what a transfer does to its destination, old, which may be nil:
-// what comes counts as bought or sold at the cost that it brings. The extremes that
-// come along belong to what stays open of it.
+// arrival returns the changes of a transfer's destination, old, which may be nil. The
+// parcel counts as bought or sold at the cost that it brings. Its extremes go to the
+// part of it that stays open.
 func (r Rules) arrival(old *Position, v *Transfer, in *Instrument, brought *parcel) ([]Change, error) {
 	to := v.To()
 	if old != nil && old.IsOpen() && *old.Terms != *brought.terms {

@@ -7,9 +7,9 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// What a window keeps apart: entries that it has no room for any more, and whose
-// event time is ahead of the horizon because it was ahead of their record. A retry
-// of one would pass for a new mutation.
+// A window keeps entries apart that it has no room for any more and whose event
+// time is ahead of the horizon, because it was ahead of the entry's record. Without
+// them a retry would pass for a new mutation.
 //
 // They are dropped when the horizon has passed them. It is moved up to the record
 // time of such an entry, never to its event time: at once where the entry was

@@ -156,8 +156,8 @@ func (w *window) FindLast(id [16]byte) (windowEntry, bool) {
 }
 
 // Warm reads where Find will begin to look for each of these ids, and where adding
-// as many entries will forget the oldest, so that the processor has that at hand
-// when they come. What it returns means nothing.
+// as many entries will forget the oldest, so that both are in the processor's cache
+// by then. The sum has no meaning.
 func (w *window) Warm(prints []wire.Fingerprint) (sum int) {
 	w.ready()
 	v := &w.view

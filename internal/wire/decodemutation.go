@@ -21,7 +21,7 @@ func (d *Decoder) mutation(r *reader, from *origin) position.Mutation {
 	switch field {
 	case fillMember:
 		name = "fill"
-		// Who replays has no use for the fill, of which a copy would be made here.
+		// A replay has no use for the fill, and the interface would copy it.
 		if f := d.fill(r, from); d.into == nil {
 			m = f
 		}
