@@ -36,8 +36,8 @@ func late(seed uint64, n int) []position.Mutation {
 	return ms
 }
 
-// What was true at an event time is what a ledger shows that got everything in
-// that order.
+// The state at an event time is the state of a ledger that got everything in the
+// order of event times.
 func TestAsOfEventIsANaiveReplay(t *testing.T) {
 	ms := late(41, 200)
 	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())

@@ -111,8 +111,7 @@ func TestHolderIsNamed(t *testing.T) {
 	require.Equal(t, o.Now(), who.Holder.Since)
 }
 
-// What an opening says it did: which snapshot it began with, and how many records
-// it replayed.
+// An opening tells which snapshot it began with and how many records it replayed.
 func TestOpeningTellsWhatItReplayed(t *testing.T) {
 	dir, _ := ledgertest.Small(t)
 	var log bytes.Buffer

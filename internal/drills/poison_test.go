@@ -235,8 +235,8 @@ func TestMaximumLengths(t *testing.T) {
 	survives(t, l, o)
 }
 
-// What is known to fit without being rendered does fit, at the worst ratio of
-// JSON to bytes.
+// A change that is let through without being rendered fits into a message, at the
+// worst ratio of JSON to bytes.
 func TestSmallChangesArePublishable(t *testing.T) {
 	const rendered = 64 << 10
 	worst := 0

@@ -10,8 +10,8 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// What the cases of lot booking expect, as rows of text: quantity, symbol, price,
-// currency, date and label of a lot.
+// This file reads what the cases of lot booking expect, which is rows of text:
+// quantity, symbol, price, currency, date and label of a lot.
 
 // refused compares a refusal.
 func (r *bookingRun) refused(err error) error {
@@ -130,7 +130,7 @@ func (r *bookingRun) rows(c *position.Change) ([]string, error) {
 	}
 	k := c.After.Key
 	if r.method == position.Average {
-		// What left is worth value − profit.
+		// The part that left is worth value − profit.
 		cost, err := c.Value.Add(c.Realized)
 		if err != nil {
 			return nil, err

@@ -65,8 +65,8 @@ func (r *caseRun) state(name string, want json.RawMessage) error {
 	return same(fmt.Sprint(!r.p.IsOpen()), want)
 }
 
-// times shifts back to the source's clock; what is absent is 0 there, and so is
-// the duration of what is still open.
+// times shifts back to the source's clock, which says 0 for an absent time and
+// for the duration of an open position.
 func (r *caseRun) times(name string, want json.RawMessage) error {
 	shift := func(t position.Time) string {
 		if t == 0 {

@@ -372,8 +372,8 @@ func hyperCloses(profile bool) map[string]int {
 			"spot, entry known: within 1 cent":                    402,
 		}
 	}
-	// What is left of perpetuals is the venue's floating point; of spot, one row
-	// that is off by one in the sixth place.
+	// The rows of perpetuals that differ do so by the venue's floating point; of
+	// spot one row is off by one in the sixth place.
 	return map[string]int{
 		"perpetual, entry inferred before: equal":             740,
 		"perpetual, entry inferred from it: equal":            5,

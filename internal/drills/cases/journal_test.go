@@ -161,7 +161,7 @@ func holds(account string) bool {
 	return strings.HasPrefix(account, "assets") || strings.HasPrefix(account, "liabilities")
 }
 
-// transaction applies one: what is sold, what is moved, what is bought.
+// transaction applies one transaction: its sales, transfers and purchases.
 func (r *journalRun) transaction(i int) error {
 	t := &r.Transactions[i]
 	at, err := wholeDay(t.Date)

@@ -11,7 +11,8 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// What the cases of journals expect: errors, lots that remain, gains.
+// This file compares with what the cases of journals expect: errors, lots that
+// remain, gains.
 
 // refused compares a refusal: the texts of the source stand for errors of ours,
 // and "Using …" for the method in force.
@@ -80,7 +81,7 @@ func (r *journalRun) remaining() error {
 	return sameLots(have, want)
 }
 
-// sameLots compares without order; what is wanted may lack the cost.
+// sameLots compares without order; a wanted lot may leave out the cost.
 func sameLots(have, want []string) error {
 	rest := slices.Clone(have)
 	for _, w := range want {

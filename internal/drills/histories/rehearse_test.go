@@ -115,7 +115,8 @@ func disturbed(r *rand.Rand, m position.Mutation, all []position.Mutation) posit
 	return m
 }
 
-// rehearse runs a world: what a rehearsal answers must be what the ledger answers.
+// rehearse runs a world and demands that each rehearsal answers as the ledger then
+// does.
 func rehearse(t *testing.T, w *rehearsed, dir string) (refused, applied int) {
 	t.Helper()
 	ctx := t.Context()

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// rotFault is one damage: what is put into an image.
+// rotFault is one damage: the files that it puts into an image.
 type rotFault struct {
 	kind string
 	what string
