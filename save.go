@@ -341,7 +341,14 @@ func (s *saving) identified(m position.Mutation) (position.Mutation, error) {
 	}
 	content := wire.FingerprintOf(m).Content // has the key, and neither id nor time
 	id := uuid.NewSHA1(s.l.id.ID, append(b, content[:]...))
-	return m.Identified(id.String(), s.o.Time), nil
+	at := s.o.Time
+	if at == 0 { // it is tried as it will be written
+		var err error
+		if at, err = position.At(s.l.opts.Now()); err != nil {
+			return nil, fmt.Errorf("holdfast: clock: %w", err)
+		}
+	}
+	return m.Identified(id.String(), at), nil
 }
 
 // write applies steps as one batch, or, where it has too many bytes, as two.
