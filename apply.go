@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -64,7 +65,7 @@ func (l *Ledger) begin(ctx context.Context) error {
 	if l.Reader == nil {
 		return errNotOpened()
 	}
-	return ended(ctx)
+	return archive.Ended(ctx)
 }
 
 func errNotOpened() error { return fmt.Errorf("holdfast: %w: it was not made by Open", ErrClosed) }
@@ -81,7 +82,7 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 	}
 	with := rehearsalOptions{ClosedCycles: o.ClosedCycles, Build: Version(), Now: o.Now, Rand: o.Rand}
 	if !exists {
-		id, idErr := newIdentity(o)
+		id, idErr := archive.NewIdentity(o.Reading())
 		if idErr != nil {
 			return nil, idErr
 		}
@@ -93,19 +94,17 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = r.id.matches(o); err != nil {
+	id := r.Identity()
+	if err = archive.Matches(id, o.Reading()); err != nil {
 		return nil, err
 	}
-	if o.Keys != nil {
-		r = r.WithKeys(o.Keys)
-	} else if r.id.Encrypted {
-		return nil, r.id.keyless()
+	if o.Keys == nil && id.Encrypted {
+		return nil, archive.Keyless(id)
 	}
-	own := *r
-	own.opts.ClosedCycles = o.ClosedCycles
-	if with.Book, err = own.bookAt(ctx, Moment{}); err != nil {
+	past := archive.NewSource(dir, id, o.Reading())
+	if with.Book, err = past.BookAt(ctx, Moment{}); err != nil {
 		return nil, err
 	}
-	with.Past, with.Rules, with.Window = annalsOf(r), r.id.Rules(), r.id.Window
+	with.Past, with.Rules, with.Window = past, id.Rules(), id.Window
 	return newRehearsal(with), nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
@@ -129,7 +130,7 @@ func (c *committer) applyAsync(ctx context.Context, m position.Mutation, o Apply
 
 // applyBatch makes a batch durable, all of it or nothing.
 func (c *committer) applyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
-	if err := ended(ctx); err != nil {
+	if err := archive.Ended(ctx); err != nil {
 		return nil, err
 	}
 	if err := batchBounds(len(ms), c.o.Window); err != nil || len(ms) == 0 {
@@ -148,7 +149,7 @@ func (c *committer) applyBatch(ctx context.Context, ms []position.Mutation) ([]R
 // submit checks the form of a request, gives its members ids and times, takes
 // their fingerprints, and queues it.
 func (c *committer) submit(ctx context.Context, req *request) error {
-	if err := ended(ctx); err != nil {
+	if err := archive.Ended(ctx); err != nil {
 		return err
 	}
 	if err := c.refuseFailed(); err != nil {

@@ -3,6 +3,8 @@ package holdfast
 import (
 	"errors"
 
+	"github.com/moneyprinter/holdfast/archive"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/journal/repair"
 	"github.com/moneyprinter/holdfast/keyring"
@@ -14,15 +16,21 @@ import (
 // below are the same values under a second name, so that a caller needs to know
 // only this package.
 var (
-	// ErrNotLedger is returned for a directory that holds no ledger, or
-	// something else.
-	ErrNotLedger = errors.New("holdfast: not a ledger")
-	// ErrMismatch is returned by Open when the options ask for other rules or
-	// another name than the ledger was created with.
-	ErrMismatch = errors.New("holdfast: options contradict the ledger")
+	// ErrNotLedger: the directory holds no ledger, or something else.
+	ErrNotLedger = archive.ErrNotLedger
+	// ErrMismatch: the options ask for other rules or another name than the ledger was
+	// created with.
+	ErrMismatch = archive.ErrMismatch
 	// ErrUnknownName: a selection names an account, instrument, strategy or leg
 	// that the ledger has never seen; see [UnknownNameError].
-	ErrUnknownName = errors.New("holdfast: name is not known here")
+	ErrUnknownName = archive.ErrUnknownName
+	// ErrNoSigner is returned by [Ledger.Checkpoint] of a ledger without
+	// [Options.Signer].
+	ErrNoSigner = errors.New("holdfast: no signing key")
+	// ErrWitness: what an audit was to compare with is no evidence; see
+	// [audit.ErrEvidence].
+	ErrWitness = audit.ErrEvidence
+
 	// ErrInvalid: the form of a mutation is wrong.
 	ErrInvalid = position.ErrInvalid
 	// ErrVersionConflict: the expected version is not the current one.

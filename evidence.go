@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/checkpoint"
 )
@@ -23,13 +24,16 @@ type witness struct {
 // journal that ends before that is refused instead of taken for torn: the
 // ledger's snapshots and checkpoints, and the stream, when it answers. Only durable records are
 // published, so what is on the stream was durable.
-func (r *Reader) witnesses(ctx context.Context, vouched *checkpoint.Note, o Options) (witness, error) {
-	seq, err := r.knownDurable(vouched)
+func witnesses(ctx context.Context, r *archive.Source, vouched *checkpoint.Note, o Options) (witness, error) {
+	seq, err := r.KnownDurable()
 	if err != nil {
 		return witness{}, err
 	}
+	if vouched != nil {
+		seq = max(seq, vouched.Seq)
+	}
 	w := witness{seq: seq, by: "a snapshot or a checkpoint stands on it"}
-	if e := r.published(ctx, o); e.Seq > w.seq {
+	if e := published(ctx, r, o); e.Seq > w.seq {
 		w = witness{seq: e.Seq, by: fmt.Sprintf(
 			"the bus says so: stream %s holds it (epoch %d, chain %.8x…); if that stream is wrong, open without asking it (Options.Bus.Evidence, --bus-evidence 0)",
 			e.Stream, e.Epoch, e.Chain[:])}
@@ -39,7 +43,7 @@ func (r *Reader) witnesses(ctx context.Context, vouched *checkpoint.Note, o Opti
 
 // published asks the stream. It is evidence, never a condition: no answer within
 // the time, or the stream of another ledger, is logged and means nothing.
-func (r *Reader) published(ctx context.Context, o Options) bus.Evidence {
+func published(ctx context.Context, r *archive.Source, o Options) bus.Evidence {
 	if o.Bus == nil || o.Bus.Evidence < 0 {
 		return bus.Evidence{}
 	}
@@ -50,7 +54,7 @@ func (r *Reader) published(ctx context.Context, o Options) bus.Evidence {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	e, err := bus.LastPublished(ctx, bus.Options{
-		Ledger: r.id.Name, Lineage: r.id.ID.String(), Connect: o.Bus.Connect, Logger: o.Logger,
+		Ledger: r.ID.Name, Lineage: r.ID.ID.String(), Connect: o.Bus.Connect, Logger: o.Logger,
 		APIPrefix: o.Bus.apiPrefix(),
 	})
 	if err != nil {

@@ -1,11 +1,11 @@
 package holdfast
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
@@ -66,19 +66,12 @@ func FaultKind(err error) string {
 		{ErrDamaged, "damage"},
 		{ErrMoved, "moved"},
 		{ErrLockLost, "lock_lost"},
-		{syscall.ENOSPC, "no_space"},
-		{syscall.EDQUOT, "quota"},
-		{syscall.EFBIG, "file_too_large"},
-		{syscall.EROFS, "read_only"},
-		{syscall.EMFILE, "too_many_files"},
-		{syscall.ENFILE, "too_many_files"},
-		{syscall.EIO, "io"},
 	} {
 		if errors.Is(err, k.target) {
 			return k.name
 		}
 	}
-	return "other"
+	return cmp.Or(durable.Refusal(err), "other")
 }
 
 // FaultKinds are the values of [FaultKind].

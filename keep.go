@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
-	"github.com/moneyprinter/holdfast/journal"
-	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/archive"
+	"github.com/moneyprinter/holdfast/audit"
+	"github.com/moneyprinter/holdfast/checkpoint"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -115,7 +115,7 @@ func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 		return s, err
 	}
 	l.clearFault(opSnapshot)
-	if err = l.vouch(ctx, s); err != nil {
+	if err = l.checkpointFor(ctx, s); err != nil {
 		return s, err
 	}
 	if err = l.retire(); err != nil {
@@ -126,13 +126,13 @@ func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	return s, nil
 }
 
-// vouch makes the checkpoint that belongs to a snapshot. Only a history that is
+// checkpointFor makes the checkpoint that belongs to a snapshot. Only a history that is
 // not the one signed before is the snapshot's concern: then nothing is trimmed.
-func (l *Ledger) vouch(ctx context.Context, s snapshotter.Snapshot) error {
-	if l.opts.Signer == nil || l.signed != nil && l.signed.Seq >= s.Seq {
+func (l *Ledger) checkpointFor(ctx context.Context, s snapshotter.Snapshot) error {
+	if l.opts.Signer == nil || l.notes.Cover(s.Seq) {
 		return nil
 	}
-	_, err := l.witness(ctx, statement{seq: s.Seq, state: s.Digest})
+	_, err := l.signCheckpoint(ctx, s.Seq, s.Digest)
 	if errors.Is(err, ErrDamaged) {
 		return fmt.Errorf("snapshot %s was made, but no checkpoint: %w", s.Name, err)
 	}
@@ -147,11 +147,11 @@ func (l *Ledger) snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	if s, ok := l.newest(); ok && s.Seq == v.Seq() {
 		return s, nil
 	}
-	head, err := l.headAt(v.Seq())
+	head, err := l.src.HeadAt(v.Seq())
 	if err != nil {
 		return snapshotter.Snapshot{}, err
 	}
-	s, err := writeSnapshot(ctx, l.snaps, [16]byte(l.id.ID), head, v)
+	s, err := archive.WriteSnapshot(ctx, l.src.Snaps, [16]byte(l.src.ID.ID), head, v)
 	if err != nil {
 		return s, err
 	}
@@ -161,42 +161,56 @@ func (l *Ledger) snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 
 // newest returns the ledger's newest snapshot, if it verifies.
 func (l *Ledger) newest() (snapshotter.Snapshot, bool) {
-	list, err := l.Snapshots()
+	list, err := l.src.Snapshots()
 	if err != nil {
 		return snapshotter.Snapshot{}, false
 	}
 	for _, s := range list {
 		if l.mine(s) {
-			s, err = l.snaps.Verify(s.Name)
+			s, err = l.src.Snaps.Verify(s.Name)
 			return s, err == nil
 		}
 	}
 	return snapshotter.Snapshot{}, false
 }
 
-func writeSnapshot(ctx context.Context, to *snapshotter.Snapshotter, ledger [16]byte, head journal.Record, v *projector.View) (snapshotter.Snapshot, error) {
-	n := v.Counts()
-	s, err := to.Write(ctx, snapshotter.Meta{
-		Ledger: ledger, Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, RecordTime: head.Time,
-		Positions: n.Positions, Instruments: n.Instruments, Accounts: n.Accounts, Window: n.Window,
-		Digest: v.Digest(),
-	}, func(w io.Writer) error {
-		_, err := v.WriteTo(w)
-		return err //nolint:wrapcheck // Write wraps it with the snapshot's name
-	})
-	if err != nil {
-		return s, fmt.Errorf("holdfast: %w", err)
+// Checkpoint makes a checkpoint of the durable state, writes it into checkpoints/
+// and announces it. Without [Options.Signer] it gives [ErrNoSigner]. Appends are
+// not held up.
+func (l *Ledger) Checkpoint(ctx context.Context) (*checkpoint.Note, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, err
 	}
-	return s, nil
+	l.snapshotting.Lock()
+	defer l.snapshotting.Unlock()
+	switch {
+	case l.gone:
+		return nil, fmt.Errorf("holdfast: %w", ErrClosed)
+	case l.opts.Signer == nil:
+		return nil, fmt.Errorf("%w: checkpoints are signed: give the ledger one (serve --sign-key, Options.Signer)", ErrNoSigner)
+	}
+	v := l.book.View()
+	if v.Seq() == 0 {
+		return nil, fmt.Errorf("%w: there is nothing to vouch for yet", ErrInvalid)
+	}
+	return l.signCheckpoint(ctx, v.Seq(), v.Digest())
 }
 
-// headAt reads one record.
-func (r *Reader) headAt(seq uint64) (journal.Record, error) {
-	log, err := r.openLog()
+// signCheckpoint makes a checkpoint, announces it and removes what need not be kept of
+// the older ones. It needs snapshotting.
+func (l *Ledger) signCheckpoint(ctx context.Context, seq uint64, digest [32]byte) (*checkpoint.Note, error) {
+	n, err := l.notes.Make(ctx, seq, digest)
 	if err != nil {
-		return journal.Record{}, fmt.Errorf("holdfast: %w", err)
+		l.log.Error("checkpoint not made", "seq", seq, "err", err)
+		l.announce("checkpoint.failed", map[string]any{"seq": seq, "error": err.Error()})
+		return nil, err
 	}
-	return one(log, seq)
+	l.log.Info("checkpoint made", "seq", n.Seq, "key", n.Keys[0])
+	l.announce("checkpoint.created", audit.CheckpointOf(n))
+	if err = l.notes.Thin(); err != nil {
+		l.log.Warn("old checkpoints not removed", "err", err)
+	}
+	return n, nil
 }
 
 // clockWatch is what the two clocks of the system said when they were looked at last.

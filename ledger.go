@@ -8,8 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/moneyprinter/holdfast/archive"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/bus"
-	"github.com/moneyprinter/holdfast/checkpoint"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -23,8 +24,9 @@ import (
 // and trims; the follower lets MARK follow the journal and sees that the files are
 // still the ledger's. With a bus there is the relay as well.
 type Ledger struct {
-	*Reader
+	*archive.Reader
 
+	src   *archive.Source
 	opts  Options
 	log   *slog.Logger
 	book  *projector.Book
@@ -43,8 +45,7 @@ type Ledger struct {
 	gone         bool            // closed; guarded by snapshotting
 	judged       map[judged]bool // which snapshots are of this history; guarded by snapshotting
 	attempted    atomic.Uint64   // durable seq when a snapshot was last tried
-	// signed is the newest checkpoint made since Open; guarded by snapshotting.
-	signed *checkpoint.Checkpoint
+	notes        *audit.Notes    // the checkpoints made since Open; guarded by snapshotting
 
 	clocks clockWatch // the follower's
 
@@ -71,7 +72,7 @@ type Ledger struct {
 // [ErrDamaged] with the file, offset and seq, and changes nothing. The bus is
 // connected in the background; it is no condition for opening.
 func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
-	if err := ended(ctx); err != nil {
+	if err := archive.Ended(ctx); err != nil {
 		return nil, err
 	}
 	o = o.withDefaults()
@@ -85,14 +86,13 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, errors.Join(err, wal.Close())
 	}
-	r := found.r
+	found.r.Within(wal.Durable)
 	l := &Ledger{
-		Reader: r, opts: o, log: o.Logger, book: book, wal: wal,
+		Reader: found.r.Reader(), src: found.r, opts: o, log: o.Logger, book: book, wal: wal,
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1),
-		judged: make(map[judged]bool),
+		judged: make(map[judged]bool), notes: audit.NewNotes(found.r, o.Signer),
 	}
 	l.life, l.abandon = context.WithCancel(context.WithoutCancel(ctx))
-	r.bound = wal.Durable
 	if s, ok := l.newest(); ok {
 		l.attempted.Store(s.Seq)
 	}
@@ -103,7 +103,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		l.relay = l.newRelay()
 	}
 	l.commits = startCommitter(ctx, commitOptions{
-		Book: book, Journal: wal, Past: annalsOf(r), Rules: r.id.Rules(), Window: r.id.Window, Build: Version(),
+		Book: book, Journal: wal, Past: found.r, Rules: found.r.ID.Rules(), Window: found.r.ID.Window, Build: Version(),
 		Now: o.Now, Rand: o.Rand, Committed: l.committed, Failed: l.tellFailure,
 	})
 	l.workers.Go(func() { l.keep(bg) })

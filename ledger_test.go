@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -201,7 +202,7 @@ func TestSnapshotsTrimAndFallBack(t *testing.T) {
 		require.NoError(t, asOfErr)
 		require.Equal(t, digests[s.Seq], v.Digest())
 	}
-	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
 	want := ledgertest.Digest(l)
@@ -218,7 +219,7 @@ func TestSnapshotsTrimAndFallBack(t *testing.T) {
 	r, err := l.Apply(t.Context(), ms[len(ms)-1])
 	require.NoError(t, err)
 	require.True(t, r.Duplicate, "the window survives snapshot, trim and restart")
-	rep, err = l.Verify(t.Context(), holdfast.VerifyOptions{})
+	rep, err = l.Verify(t.Context(), audit.Options{})
 	require.NoError(t, err)
 	require.False(t, rep.OK())
 	require.Contains(t, rep.Findings[0].File, list[0].Name)
@@ -281,7 +282,7 @@ func TestSameDigestUnderOtherSchedules(t *testing.T) {
 			want = ledgertest.Digest(l)
 		}
 		require.Equal(t, want, ledgertest.Digest(l), "schedule %d", i)
-		rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+		rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 		require.NoError(t, err)
 		require.Empty(t, rep.Findings, "schedule %d", i)
 	}
@@ -313,7 +314,7 @@ func TestRestoreMakesANewLineage(t *testing.T) {
 	require.True(t, dup.Duplicate, "the window is restored too")
 	ledgertest.ApplyAll(t, n, ms[100:])
 	require.Equal(t, want, ledgertest.Digest(n), "the same mutations lead to the same state")
-	rep, err := n.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := n.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
 	require.NoError(t, n.Close())

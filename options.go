@@ -2,7 +2,6 @@ package holdfast
 
 import (
 	"context"
-	"crypto/rand"
 	"io"
 	"log/slog"
 	"time"
@@ -10,12 +9,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 )
-
-// closedCycles is the default of Options.ClosedCycles.
-const closedCycles = 16
 
 // Options configure [Open]. The zero value works; each field says what zero
 // means.
@@ -113,10 +110,17 @@ func (o *BusOptions) apiPrefix() string {
 	return "$JS." + o.Domain + ".API"
 }
 
-func (o Options) withDefaults() Options {
-	if o.ClosedCycles == 0 {
-		o.ClosedCycles = closedCycles
+// Reading are those of the options that concern reading, and so a restore.
+func (o Options) Reading() archive.Options {
+	return archive.Options{
+		Name: o.Name, Rules: o.Rules, Window: o.Window, ClosedCycles: o.ClosedCycles,
+		Keys: o.Keys, Verb: o.Verb, Now: o.Now, Rand: o.Rand, Logger: o.Logger, Phase: o.Phase,
 	}
+}
+
+func (o Options) withDefaults() Options {
+	r := o.Reading().WithDefaults()
+	o.ClosedCycles, o.Now, o.Rand, o.Logger, o.Phase = r.ClosedCycles, r.Now, r.Rand, r.Logger, r.Phase
 	if o.SnapshotInterval == 0 {
 		o.SnapshotInterval = 5 * time.Minute
 	}
@@ -131,18 +135,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TrimHold == 0 {
 		o.TrimHold = 1 << 30
-	}
-	if o.Now == nil {
-		o.Now = time.Now //nolint:forbidigo // the one default clock; tests give their own
-	}
-	if o.Rand == nil {
-		o.Rand = rand.Reader
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Phase == nil {
-		o.Phase = func(string, bool) {}
 	}
 	return o
 }

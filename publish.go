@@ -9,9 +9,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/moneyprinter/holdfast/archive"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/repair"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -23,7 +26,7 @@ func (l *Ledger) newRelay() *bus.Relay {
 		connect = l.telling(connect)
 	}
 	return bus.NewRelay(&feed{l: l}, bus.Options{
-		Ledger: l.id.Name, Lineage: l.id.ID.String(), Connect: connect, Logger: l.log, Replicas: o.Replicas,
+		Ledger: l.src.ID.Name, Lineage: l.src.ID.ID.String(), Connect: connect, Logger: l.log, Replicas: o.Replicas,
 		APIPrefix: o.apiPrefix(), MaxAge: o.MaxAge, MaxBytes: o.MaxBytes,
 	})
 }
@@ -83,7 +86,7 @@ func (f *feed) Bounds() (first, last uint64) { return f.l.wal.First(), f.l.wal.D
 
 // At implements [bus.Source].
 func (f *feed) At(seq uint64) (epoch uint64, chain [32]byte, err error) {
-	rec, err := f.l.headAt(seq)
+	rec, err := f.l.src.HeadAt(seq)
 	return rec.Epoch, rec.Chain, err
 }
 
@@ -112,7 +115,7 @@ func (f *feed) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event, err
 			var e bus.Event
 			if err == nil {
 				f.next = rec.Seq + 1
-				e, err = event(&f.decode, f.l.id.Name, rec)
+				e, err = event(&f.decode, f.l.src.ID.Name, rec)
 			}
 			if err == nil {
 				err = ctx.Err()
@@ -134,7 +137,7 @@ func (f *feed) seek(from uint64) error {
 		return nil
 	}
 	f.drop()
-	log, err := f.l.openLog()
+	log, err := f.l.src.OpenLog()
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
@@ -162,7 +165,7 @@ func event(d *wire.Decoder, ledger string, rec journal.Record) (bus.Event, error
 	case c.Account != nil:
 		account = c.Account.Name
 	default:
-		instrument = instrumentOf(&c)
+		instrument = archive.InstrumentOf(&c)
 	}
 	s := position.Stamp{Seq: rec.Seq, Epoch: rec.Epoch, Time: position.Time(rec.Time)}
 	return bus.Event{
@@ -187,7 +190,7 @@ func (l *Ledger) announce(what string, body any) {
 
 // Verify is [Reader.Verify]; its outcome is announced on the bus. Snapshots and
 // trims wait for it.
-func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
+func (l *Ledger) Verify(ctx context.Context, o audit.Options) (*audit.Report, error) {
 	if err := l.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -198,7 +201,7 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 		l.snapshotting.Lock()
 		defer l.snapshotting.Unlock()
 	}
-	rep, err := l.Reader.Verify(ctx, o)
+	rep, err := audit.Verify(ctx, l.Reader, o)
 	err = closing(ctx, err)
 	switch {
 	case errors.Is(err, ErrClosed): // says nothing about the ledger
@@ -214,11 +217,11 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 }
 
 // Restore is [Reader.Restore]; its outcome is announced on the bus.
-func (l *Ledger) Restore(ctx context.Context, at Moment, to, name string, o Options) (Restored, error) {
+func (l *Ledger) Restore(ctx context.Context, at archive.Moment, to, name string, o Options) (archive.Restored, error) {
 	if err := l.begin(ctx); err != nil {
-		return Restored{}, err
+		return archive.Restored{}, err
 	}
-	r, err := l.Reader.Restore(ctx, at, to, name, o)
+	r, err := l.Reader.Restore(ctx, at, to, name, o.Reading())
 	if err != nil {
 		l.announce("error.recovery", map[string]string{"error": err.Error()})
 		return r, err
@@ -230,10 +233,32 @@ func (l *Ledger) Restore(ctx context.Context, at Moment, to, name string, o Opti
 // announceRecovery reports what Open found.
 func (l *Ledger) announceRecovery() {
 	r := l.wal.Recovery()
-	l.log.Info("ledger open", "ledger", l.id.Name, "seq", r.Last.Seq, "first", r.First, "epoch", l.wal.Epoch(), "clean", r.Clean, "cut_bytes", r.CutBytes)
+	l.log.Info("ledger open", "ledger", l.src.ID.Name, "seq", r.Last.Seq, "first", r.First, "epoch", l.wal.Epoch(), "clean", r.Clean, "cut_bytes", r.CutBytes)
 	l.announce("state.loaded", map[string]any{"seq": r.Last.Seq, "first": r.First, "clean": r.Clean})
 	if r.CutBytes > 0 {
 		l.announce("state.repaired", map[string]any{"cut_from": r.CutFrom, "cut_bytes": r.CutBytes, "quarantine": r.Quarantine})
 	}
 	l.announceRepairs()
+}
+
+// announceRepairs tells the bus what was repaired since the last opening. The
+// repair's own report is in quarantine/ and names the epoch of MARK behind it,
+// which this opening has raised by one.
+func (l *Ledger) announceRepairs() {
+	reports, err := repair.Reports(l.src.Dir)
+	if err != nil {
+		l.log.Warn("reports of repairs not read", "err", err)
+		return
+	}
+	for _, r := range reports {
+		if r.Epoch+1 != l.wal.Epoch() {
+			continue
+		}
+		body := map[string]any{"what": r.What, "time": r.Time, "report": r.Plan.Report, "heals": r.Plan.Heals}
+		if r.Plan.Loss != nil && r.Plan.Loss.Accepted {
+			body["loss"] = r.Plan.Loss
+		}
+		l.log.Warn("the ledger was repaired", "what", r.What, "time", r.Time, "report", r.Plan.Report)
+		l.announce("state.repaired", body)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
@@ -24,7 +25,7 @@ type ahead struct {
 
 	decode  wire.Decoder
 	pending step // the mutation whose records are being read
-	marks   markRun
+	marks   archive.MarkRun
 }
 
 // step is a mutation that changed the key or its instrument, and, of a transfer
@@ -51,7 +52,7 @@ type annals interface {
 	// Concerning calls f with the records from one to another in which the name of an
 	// instrument occurs: nothing else can concern it or its positions.
 	Concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error
-	StateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error)
+	StateAt(ctx context.Context, key position.Key, start uint64) (archive.StateBefore, error)
 	// TrimmedHistory says that the state before a record is not kept any more.
 	TrimmedHistory(start uint64) error
 }
@@ -68,7 +69,7 @@ func foldAhead(ctx context.Context, from annals, rules position.Rules, m positio
 	}
 	head := from.NewestShown()
 	start, revised, err := revisions(ctx, from, id.key, a.first, head)
-	var before stateBefore
+	var before archive.StateBefore
 	if err == nil {
 		before, err = from.StateAt(ctx, id.key, start)
 	}
@@ -79,7 +80,7 @@ func foldAhead(ctx context.Context, from annals, rules position.Rules, m positio
 	if err != nil {
 		return nil, err
 	}
-	origin := &position.History{Seq: a.first, Position: before.position, Instrument: before.instrument}
+	origin := &position.History{Seq: a.first, Position: before.Position, Instrument: before.Instrument}
 	if a.fold, err = rules.NewRefold(m, origin, revised, most); err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -175,7 +176,7 @@ func (a *ahead) take(rec journal.Record) error {
 	}
 	t, ok := c.Cause.(position.Transfer)
 	arrives := ok && t.To() == a.key
-	if !arrives && !concerns(&c, a.key) {
+	if !arrives && !archive.Concerns(&c, a.key) {
 		return nil
 	}
 	if c.Fill != 0 && rec.Seq > a.revised {
@@ -203,7 +204,7 @@ func (a *ahead) flush() error {
 	case nil:
 		return nil
 	case position.Mark:
-		a.marks.add(m)
+		a.marks.Add(m)
 		return nil
 	}
 	if err := a.settleMarks(); err != nil {
@@ -214,8 +215,8 @@ func (a *ahead) flush() error {
 
 // settleMarks folds the marks that were read since the last other mutation.
 func (a *ahead) settleMarks() error {
-	marks := a.marks.appendTo(nil)
-	a.marks = markRun{}
+	marks := a.marks.AppendTo(nil)
+	a.marks = archive.MarkRun{}
 	for _, m := range marks {
 		if err := a.refuse(a.fold.Fold(0, m, nil)); err != nil {
 			return err

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
@@ -124,7 +125,7 @@ func TestTheStagerReadsNoHistory(t *testing.T) {
 			require.NotErrorIs(t, err, holdfast.ErrDamaged)
 		})
 	}
-	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.True(t, rep.OK(), "%+v", rep.Findings)
 }

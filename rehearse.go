@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
@@ -98,7 +99,7 @@ func (x *Rehearsal) begin(ctx context.Context) error {
 	if x == nil || x.o.Book == nil {
 		return fmt.Errorf("%w: the Rehearsal was not made by Rehearse", position.ErrInvalid)
 	}
-	return ended(ctx)
+	return archive.Ended(ctx)
 }
 
 func (x *Rehearsal) apply(ctx context.Context, ms []position.Mutation, o ApplyOptions) ([]Result, error) {
@@ -199,17 +200,17 @@ func (x *Rehearsal) TrimmedHistory(start uint64) error { return x.o.Past.Trimmed
 
 // RecordOf is [Reader.recordOf] among the rehearsal's records as well.
 func (x *Rehearsal) RecordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
-	f := fillFinder{key: key, fill: fill}
+	f := archive.FillFinder{Key: key, Fill: fill}
 	for rec := range x.made(from, to) {
-		if err := f.look(rec); err != nil {
+		if err := f.Look(rec); err != nil {
 			return 0, err
 		}
 	}
 	switch {
-	case f.found > 0:
-		return f.found, nil
+	case f.Found > 0:
+		return f.Found, nil
 	case x.o.Past == nil:
-		return 0, noFill(key, fill)
+		return 0, archive.NoFill(key, fill)
 	}
 	return x.o.Past.RecordOf(ctx, key, fill, from, min(to, x.base.Seq()))
 }
@@ -234,32 +235,32 @@ func (x *Rehearsal) Concerning(ctx context.Context, instrument string, from, to 
 
 // StateAt is [Reader.stateAt] among the rehearsal's records as well. A book that
 // follows them is kept: fills are mostly busted in the order in which they came.
-func (x *Rehearsal) StateAt(ctx context.Context, key position.Key, start uint64) (stateBefore, error) {
+func (x *Rehearsal) StateAt(ctx context.Context, key position.Key, start uint64) (archive.StateBefore, error) {
 	base := x.base.Seq()
 	if start <= base+1 {
 		if start == base+1 {
-			return stateOf(x.base, key), nil
+			return archive.StateOf(x.base, key), nil
 		}
 		return x.o.Past.StateAt(ctx, key, start)
 	}
 	if x.replay == nil || x.replay.Head() >= start {
 		if err := x.rewind(); err != nil {
-			return stateBefore{}, err
+			return archive.StateBefore{}, err
 		}
 	}
 	if from := x.replay.Head() + 1; from < start {
 		records := func(yield func(projector.Record, error) bool) {
 			for rec := range x.made(from, start-1) {
-				if !yield(projected(rec), ctx.Err()) {
+				if !yield(archive.Projected(rec), ctx.Err()) {
 					return
 				}
 			}
 		}
-		if err := x.replay.Replay(cut(records, start-1), projector.Until{}); err != nil {
-			return stateBefore{}, fmt.Errorf("holdfast: %w", err)
+		if err := x.replay.Replay(archive.Cut(records, start-1), projector.Until{}); err != nil {
+			return archive.StateBefore{}, fmt.Errorf("holdfast: %w", err)
 		}
 	}
-	return stateOf(x.replay.View(), key), nil
+	return archive.StateOf(x.replay.View(), key), nil
 }
 
 // rewind puts the book that follows back to the beginning.

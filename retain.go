@@ -20,18 +20,12 @@ import (
 // are kept beyond the newest ones.
 const spacings = 8
 
-// own reports whether a listed snapshot is this ledger's and stands on a record
-// it knows. Files of other ledgers are never counted, used or removed.
-func (r *Reader) own(s snapshotter.Snapshot) bool {
-	return s.Err == nil && r.id.owns(s.Ledger, s.Seq) && s.Seq <= r.newestShown()
-}
-
 // mine reports whether a snapshot is the ledger's own and not of another history: one
 // of the same ledger and seq can be, where an older image was put back beside newer
 // backups. Such a one is never counted among those that are kept, used or removed. It
 // needs snapshotting, or is called before there is another goroutine.
 func (l *Ledger) mine(s snapshotter.Snapshot) bool {
-	if !l.own(s) {
+	if !l.src.Own(s) {
 		return false
 	}
 	if s.Seq < l.wal.First() || s.Seq > l.wal.Durable() {
@@ -40,7 +34,7 @@ func (l *Ledger) mine(s snapshotter.Snapshot) bool {
 	who := judged{s.Name, s.Chain}
 	good, known := l.judged[who]
 	if !known {
-		rec, err := l.headAt(s.Seq)
+		rec, err := l.src.HeadAt(s.Seq)
 		if good = err != nil || rec.Chain == s.Chain; !good {
 			l.log.Warn("a snapshot is of another history than the journal: it is neither used nor removed", "file", s.Name, "seq", s.Seq)
 		}
@@ -81,7 +75,7 @@ func (l *Ledger) Prune() error {
 // retire moves the base, trims the journal up to it and prunes snapshots, in this
 // order: what is trimmed is covered by a snapshot that still stands.
 func (l *Ledger) retire() error {
-	list, err := l.Snapshots()
+	list, err := l.src.Snapshots()
 	if err != nil {
 		return err
 	}
@@ -90,7 +84,7 @@ func (l *Ledger) retire() error {
 	if err != nil {
 		return err
 	}
-	gone, err := l.snaps.Prune(func(list []snapshotter.Snapshot) []snapshotter.Snapshot {
+	gone, err := l.src.Snaps.Prune(func(list []snapshotter.Snapshot) []snapshotter.Snapshot {
 		return expendable(slices.DeleteFunc(list, others), l.opts.SnapshotKeep, base, l.spacing())
 	})
 	if err != nil {
@@ -152,15 +146,15 @@ func (l *Ledger) trim(mine []snapshotter.Snapshot) (base uint64, err error) {
 	}
 	s := mine[max(aged, min(l.opts.SnapshotKeep, len(mine))-1)]
 	before := s.Seq + 1
-	if l.relay != nil && l.journalSize() < l.opts.TrimHold {
+	if l.relay != nil && l.src.JournalSize() < l.opts.TrimHold {
 		before = min(before, l.relay.Status().Last+1)
 	}
 	if !l.wal.Trimmable(before, age) {
 		return base, nil
 	}
-	log, err := l.openLog()
+	log, err := l.src.OpenLog()
 	if err == nil {
-		_, err = l.load(log, s)
+		_, err = l.src.Load(log, s)
 	}
 	if err != nil {
 		l.announce("backup.failed", map[string]string{"name": s.Name, "error": err.Error()})
@@ -213,13 +207,4 @@ func (l *Ledger) checkClock() {
 		l.log.Warn("the clock is behind the newest record", "record_time", last.String(), "ahead", ahead)
 		l.announce("error", map[string]string{"error": "the clock is behind the newest record by " + ahead.String()})
 	}
-}
-
-// journalSize is what the segments take on disk, 0 when that cannot be read.
-func (r *Reader) journalSize() int64 {
-	log, err := r.openLog()
-	if err != nil {
-		return 0
-	}
-	return log.Size()
 }

@@ -74,7 +74,7 @@ func (l *Ledger) Save(ctx context.Context, targets []Target, o SaveOptions) (Sav
 		return SaveResult{}, err
 	}
 	s := saving{l: l, o: o, view: l.View()}
-	s.rules, s.terms = l.id.Rules(), l.id.Rules().DefaultTerms()
+	s.rules, s.terms = l.src.ID.Rules(), l.src.ID.Rules().DefaultTerms()
 	s.done.Seq = s.view.Seq()
 	if err := s.plan(targets); err != nil {
 		return SaveResult{Seq: s.done.Seq}, err
@@ -340,7 +340,7 @@ func (s *saving) identified(m position.Mutation) (position.Mutation, error) {
 		b = fmt.Appendf(b, "%d/%d/", s.view.Seq(), len(s.steps))
 	}
 	content := wire.FingerprintOf(m).Content // has the key, and neither id nor time
-	id := uuid.NewSHA1(s.l.id.ID, append(b, content[:]...))
+	id := uuid.NewSHA1(s.l.src.ID.ID, append(b, content[:]...))
 	at := s.o.Time
 	if at == 0 { // it is tried as it will be written
 		var err error

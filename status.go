@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
@@ -14,20 +15,20 @@ import (
 
 // Status describes a ledger at one moment.
 type Status struct {
-	Dir       string   `json:"dir"`
-	Name      string   `json:"name"`
-	ID        string   `json:"id"`
-	Created   string   `json:"created_at"`
-	Parents   []Parent `json:"parents,omitempty"` // newest first; see [Parent]
-	First     uint64   `json:"first"`             // oldest kept record
-	Last      uint64   `json:"last"`              // newest durable record
-	Epoch     uint64   `json:"epoch"`             // of the newest record
-	Time      string   `json:"time"`              // of the newest record
-	Bytes     int64    `json:"journal_bytes"`
-	Open      uint64   `json:"open"`      // positions that are not flat
-	Positions uint64   `json:"positions"` // keys that ever had a fill
-	Digest    string   `json:"digest"`
-	Encrypted string   `json:"encrypted,omitempty"` // id of the key of the newest record, or of the one that an open ledger writes with
+	Dir       string           `json:"dir"`
+	Name      string           `json:"name"`
+	ID        string           `json:"id"`
+	Created   string           `json:"created_at"`
+	Parents   []archive.Parent `json:"parents,omitempty"` // newest first; see [Parent]
+	First     uint64           `json:"first"`             // oldest kept record
+	Last      uint64           `json:"last"`              // newest durable record
+	Epoch     uint64           `json:"epoch"`             // of the newest record
+	Time      string           `json:"time"`              // of the newest record
+	Bytes     int64            `json:"journal_bytes"`
+	Open      uint64           `json:"open"`      // positions that are not flat
+	Positions uint64           `json:"positions"` // keys that ever had a fill
+	Digest    string           `json:"digest"`
+	Encrypted string           `json:"encrypted,omitempty"` // id of the key of the newest record, or of the one that an open ledger writes with
 	// EncryptedAlways says that the ledger was created to be encrypted: it takes
 	// nothing without a key.
 	EncryptedAlways bool                   `json:"encrypted_from_creation,omitempty"`
@@ -50,11 +51,12 @@ type Status struct {
 }
 
 // StatusOf describes a view of a ledger.
-func (r *Reader) StatusOf(v *projector.View) (Status, error) {
-	if err := r.made(); err != nil {
+func StatusOf(from *archive.Reader, v *projector.View) (Status, error) {
+	r, err := archive.SourceOf(from)
+	if err != nil {
 		return Status{}, err
 	}
-	log, err := r.openLog()
+	log, err := r.OpenLog()
 	if err != nil {
 		return Status{}, fmt.Errorf("holdfast: %w", err)
 	}
@@ -68,25 +70,25 @@ func (r *Reader) StatusOf(v *projector.View) (Status, error) {
 	}
 	n := v.Counts()
 	s := Status{
-		Dir: r.dir, Name: r.id.Name, ID: r.id.ID.String(), Created: r.id.CreatedAt, Parents: r.id.Parents,
+		Dir: r.Dir, Name: r.ID.Name, ID: r.ID.ID.String(), Created: r.ID.CreatedAt, Parents: r.ID.Parents,
 		First: log.First(), Last: v.Seq(), Bytes: log.Size(),
 		Open: n.Open, Positions: n.Positions, Digest: fmt.Sprintf("%x", v.Digest()),
 		Snapshots: len(list), Time: v.Time().String(), Accounts: accounts,
-		EncryptedAlways: r.id.Encrypted,
+		EncryptedAlways: r.ID.Encrypted,
 	}
 	s.ClockAhead = secondsAhead(v.Time(), time.Now()) //nolint:forbidigo // a Reader has no options
 	if len(list) > 0 {
 		s.Newest, s.Snapshot = list[0].Name, list[0].Seq
 	}
 	if v.Seq() > 0 {
-		if rec, err := r.headAt(v.Seq()); err == nil {
+		if rec, err := r.HeadAt(v.Seq()); err == nil {
 			s.Epoch = rec.Epoch
 			if id, ok := rec.SealedUnder(); ok {
 				s.Encrypted = id.String()
 			}
 		}
 	}
-	if h, held := journal.ReadHolder(r.dir); held {
+	if h, held := journal.ReadHolder(r.Dir); held {
 		s.Holder = &h
 	}
 	return s, nil
@@ -116,7 +118,7 @@ func (l *Ledger) DatedAhead() *DatedAhead {
 
 // Status describes the ledger now.
 func (l *Ledger) Status() (Status, error) {
-	s, err := l.StatusOf(l.View())
+	s, err := StatusOf(l.Reader, l.View())
 	if err != nil {
 		return s, err
 	}

@@ -67,7 +67,7 @@ func (d *desk) kept(now time.Time) (first uint64) {
 	require.NoError(t, err)
 	v, err := r.AsOf(t.Context(), holdfast.Moment{})
 	require.NoError(t, err)
-	st, err := r.StatusOf(v)
+	st, err := holdfast.StatusOf(r, v)
 	require.NoError(t, err)
 	due := uint64(0)
 	for _, m := range d.moves {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/report"
 	"github.com/moneyprinter/holdfast/snapshotter"
@@ -25,7 +26,7 @@ func (l *api) serveStatus(_ context.Context, _ *nothing) (bus.Reply, error) {
 }
 
 func (l *api) serveVerify(ctx context.Context, q *Verify) (bus.Reply, error) {
-	return reply(l.Verify(ctx, holdfast.VerifyOptions{Deep: q.Deep}))
+	return reply(l.Verify(ctx, audit.Options{Deep: q.Deep}))
 }
 
 // serveRebuild makes the stream anew; the reply is the relay's state.
@@ -74,5 +75,5 @@ func (l *api) serveCheckpoint(ctx context.Context, _ *nothing) (bus.Reply, error
 	if err != nil {
 		return bus.Reply{}, coded(err)
 	}
-	return reply(holdfast.CheckpointOf(n), nil)
+	return reply(audit.CheckpointOf(n), nil)
 }

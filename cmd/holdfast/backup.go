@@ -263,9 +263,9 @@ what came after it is then lost, so see 'holdfast repair --plan' first.`,
 		}
 		var res holdfast.Restored
 		if len(args) == 1 {
-			res, err = r.RestoreSnapshot(ctx, args[0], to, name, holdfast.Options{Logger: a.log})
+			res, err = r.RestoreSnapshot(ctx, args[0], to, name, holdfast.Options{Logger: a.log}.Reading())
 		} else if err = reached(a.dir, at); err == nil {
-			res, err = r.Restore(ctx, at, to, name, holdfast.Options{Logger: a.log})
+			res, err = r.Restore(ctx, at, to, name, holdfast.Options{Logger: a.log}.Reading())
 		}
 		if err != nil {
 			return err

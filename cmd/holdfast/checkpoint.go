@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
@@ -44,7 +45,7 @@ by itself.`,
 }
 
 // checkpoint asks the daemon or reads the directory.
-func (a *app) checkpoint(ctx context.Context, signKey string) (made holdfast.Checkpointed, err error) {
+func (a *app) checkpoint(ctx context.Context, signKey string) (made audit.Checkpointed, err error) {
 	if a.server != "" {
 		if signKey != "" {
 			return made, usagef("--sign-key is for the directory: the daemon signs with its own key")
@@ -63,29 +64,29 @@ func (a *app) checkpoint(ctx context.Context, signKey string) (made holdfast.Che
 	if err != nil {
 		return made, err
 	}
-	n, err := r.Checkpoint(ctx, by)
+	n, err := audit.Checkpoint(ctx, r, by)
 	if err != nil {
 		return made, err
 	}
-	return holdfast.CheckpointOf(n), nil
+	return audit.CheckpointOf(n), nil
 }
 
-func (a *app) printCheckpoint(c *holdfast.Checkpointed) error {
+func (a *app) printCheckpoint(c *audit.Checkpointed) error {
 	switch a.output {
 	case render.AsTable:
 		_, err := io.WriteString(a.stdout, c.Note)
 		return err
 	case render.AsCSV:
-		cols := []render.Column[holdfast.Checkpointed]{
-			{Title: "ledger", Cell: func(c *holdfast.Checkpointed) string { return c.Ledger.String() }},
-			{Title: "name", Cell: func(c *holdfast.Checkpointed) string { return c.Name }},
-			{Title: "seq", Cell: func(c *holdfast.Checkpointed) string { return strconv.FormatUint(c.Seq, 10) }},
-			{Title: "epoch", Cell: func(c *holdfast.Checkpointed) string { return strconv.FormatUint(c.Epoch, 10) }},
-			{Title: "time", Cell: func(c *holdfast.Checkpointed) string { return c.Time }},
-			{Title: "chain", Cell: func(c *holdfast.Checkpointed) string { return c.Chain }},
-			{Title: "state", Cell: func(c *holdfast.Checkpointed) string { return c.State }},
-			{Title: "key", Cell: func(c *holdfast.Checkpointed) string { return c.Key }},
-			{Title: "note", Cell: func(c *holdfast.Checkpointed) string { return c.Note }},
+		cols := []render.Column[audit.Checkpointed]{
+			{Title: "ledger", Cell: func(c *audit.Checkpointed) string { return c.Ledger.String() }},
+			{Title: "name", Cell: func(c *audit.Checkpointed) string { return c.Name }},
+			{Title: "seq", Cell: func(c *audit.Checkpointed) string { return strconv.FormatUint(c.Seq, 10) }},
+			{Title: "epoch", Cell: func(c *audit.Checkpointed) string { return strconv.FormatUint(c.Epoch, 10) }},
+			{Title: "time", Cell: func(c *audit.Checkpointed) string { return c.Time }},
+			{Title: "chain", Cell: func(c *audit.Checkpointed) string { return c.Chain }},
+			{Title: "state", Cell: func(c *audit.Checkpointed) string { return c.State }},
+			{Title: "key", Cell: func(c *audit.Checkpointed) string { return c.Key }},
+			{Title: "note", Cell: func(c *audit.Checkpointed) string { return c.Note }},
 		}
 		s := sheetOf(a, cols, cols)
 		if err := s.AddValue(c); err != nil {
@@ -97,7 +98,7 @@ func (a *app) printCheckpoint(c *holdfast.Checkpointed) error {
 }
 
 // againstOptions reads the flags of a verification against evidence.
-func (a *app) againstOptions(against, verifier string) (o holdfast.AgainstOptions, err error) {
+func (a *app) againstOptions(against, verifier string) (o audit.CompareOptions, err error) {
 	switch {
 	case against == "" && verifier != "":
 		return o, usagef("--verifier checks the signatures of --against: name what to compare with")
@@ -114,17 +115,17 @@ func (a *app) againstOptions(against, verifier string) (o holdfast.AgainstOption
 
 // verifyAgainst puts a comparison into the report. A ledger that is too damaged to
 // be compared is in the report already.
-func (a *app) verifyAgainst(ctx context.Context, rep *holdfast.VerifyReport, path string, o holdfast.AgainstOptions) error {
-	var found *holdfast.Against
+func (a *app) verifyAgainst(ctx context.Context, rep *audit.Report, path string, o audit.CompareOptions) error {
+	var found *audit.Against
 	r, err := a.reader()
 	if err == nil {
-		found, err = r.VerifyAgainst(ctx, path, o)
+		found, err = audit.Compare(ctx, r, path, o)
 	}
 	switch {
 	case err == nil:
 		rep.Add(found)
 	case errors.Is(err, holdfast.ErrDamaged) && !rep.OK():
-		rep.Notices = append(rep.Notices, holdfast.Finding{File: path, Reason: "not compared: " + render.Plain(err.Error())})
+		rep.Notices = append(rep.Notices, audit.Finding{File: path, Reason: "not compared: " + render.Plain(err.Error())})
 	default:
 		return err
 	}
@@ -132,16 +133,16 @@ func (a *app) verifyAgainst(ctx context.Context, rep *holdfast.VerifyReport, pat
 }
 
 // againstPairs describe a comparison.
-func againstPairs(c *holdfast.Against) []render.Pair {
+func againstPairs(c *audit.Against) []render.Pair {
 	signatures := map[string]int{}
 	for _, w := range c.Witnesses {
 		signatures[w.Signature]++
 	}
 	pairs := []render.Pair{{"against", fmt.Sprintf("%s: %d of %d fit", c.Source, c.Fits(), len(c.Witnesses))}}
 	switch {
-	case signatures[holdfast.SignatureGood] > 0:
+	case signatures[audit.SignatureGood] > 0:
 		pairs = append(pairs, render.Pair{"signatures", "good, by " + c.Witnesses[0].Key})
-	case signatures[holdfast.SignatureNotChecked] > 0:
+	case signatures[audit.SignatureNotChecked] > 0:
 		pairs = append(pairs, render.Pair{"signatures", "not checked: give --verifier"})
 	}
 	proven := "nothing"

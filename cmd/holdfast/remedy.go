@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 
-	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/remedy"
 )
 
 // instruct puts the commands of this program into findings that carry a remedy as
 // data.
-func instruct(findings []holdfast.Finding) {
+func instruct(findings []audit.Finding) {
 	for i := range findings {
 		f := &findings[i]
 		if f.Remedy.Kind != "" {

@@ -9,8 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
+	"github.com/moneyprinter/holdfast/repair"
 )
 
 // repairFlags are those of repair.
@@ -65,15 +66,15 @@ there is any), 5 when the ledger is in use.`,
 }
 
 func (a *app) repair(ctx context.Context, f *repairFlags) error {
-	do := holdfast.Repair
+	do := repair.Do
 	if f.plan {
-		do = holdfast.PlanRepair
+		do = repair.Diagnose
 	}
 	keys, err := a.keys()
 	if err != nil {
 		return err
 	}
-	p, err := do(ctx, a.dir, holdfast.RepairOptions{From: f.from, AcceptLossFrom: f.loss, Keys: keys, Verb: "repair", Logger: a.log})
+	p, err := do(ctx, a.dir, repair.Options{From: f.from, AcceptLossFrom: f.loss, Keys: keys, Verb: "repair", Logger: a.log})
 	if p == nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (a *app) repair(ctx context.Context, f *repairFlags) error {
 }
 
 // extra counts the findings outside the journal.
-func extra(p *holdfast.RepairPlan) int {
+func extra(p *repair.Plan) int {
 	n := len(p.Snapshots)
 	if p.Identity != "" {
 		n++
@@ -102,20 +103,20 @@ func extra(p *holdfast.RepairPlan) int {
 
 // repairOutput is the plan and what to do next.
 type repairOutput struct {
-	*holdfast.RepairPlan
+	*repair.Plan
 	Planned bool     `json:"planned"` // nothing was changed
 	Sound   bool     `json:"sound"`   // nothing was damaged
 	Whole   bool     `json:"whole"`   // nothing is damaged once it is done
 	Next    []string `json:"next"`
 }
 
-func (a *app) printRepair(p *holdfast.RepairPlan, f *repairFlags) error {
+func (a *app) printRepair(p *repair.Plan, f *repairFlags) error {
 	next := a.repairNext(p, f)
 	if a.output != render.AsTable {
 		for i := range next {
 			next[i] = strings.TrimPrefix(next[i], "next: ")
 		}
-		return a.printJSON(repairOutput{RepairPlan: p, Planned: f.plan, Sound: p.Sound(), Whole: p.Whole(), Next: next})
+		return a.printJSON(repairOutput{Plan: p, Planned: f.plan, Sound: p.Sound(), Whole: p.Whole(), Next: next})
 	}
 	pairs := []render.Pair{{"ledger", fmt.Sprintf("%s (%s)", orDash(p.Name), orDash(p.ID))}, {"directory", p.Dir}}
 	if p.Last < p.First {
@@ -145,11 +146,11 @@ func (a *app) printRepair(p *holdfast.RepairPlan, f *repairFlags) error {
 }
 
 func placeText(file string, offset int64, seq uint64, reason string) string {
-	return findingText(holdfast.Finding{File: file, Offset: offset, Seq: seq, Reason: reason})
+	return findingText(audit.Finding{File: file, Offset: offset, Seq: seq, Reason: reason})
 }
 
 // damageLines say what is wrong.
-func damageLines(p *holdfast.RepairPlan) (lines []string) {
+func damageLines(p *repair.Plan) (lines []string) {
 	for _, d := range p.Damages {
 		lines = append(lines, "DAMAGE: "+placeText(d.File, d.Offset, d.Seq, d.Reason))
 	}
@@ -167,7 +168,7 @@ func damageLines(p *holdfast.RepairPlan) (lines []string) {
 }
 
 // workLines say what is, or was, done.
-func workLines(p *holdfast.RepairPlan, planned bool) (lines []string) {
+func workLines(p *repair.Plan, planned bool) (lines []string) {
 	word := func(would, did string) string {
 		if planned {
 			return would
@@ -215,7 +216,7 @@ func workLines(p *holdfast.RepairPlan, planned bool) (lines []string) {
 }
 
 // lossText says what is lost.
-func lossText(p *holdfast.RepairPlan) string {
+func lossText(p *repair.Plan) string {
 	l := p.Loss
 	if l.To < l.From {
 		return fmt.Sprintf("nothing that is known of; what may have stood behind seq %d", l.From-1)
@@ -224,7 +225,7 @@ func lossText(p *holdfast.RepairPlan) string {
 }
 
 // repairNext names the commands to run next.
-func (a *app) repairNext(p *holdfast.RepairPlan, f *repairFlags) []string {
+func (a *app) repairNext(p *repair.Plan, f *repairFlags) []string {
 	here := "--dir " + quoted(a.dir)
 	if a.keySource != "" && a.keySource != os.Getenv("HOLDFAST_KEY_SOURCE") {
 		here += " --key " + quoted(a.keySource)
@@ -267,7 +268,7 @@ func (a *app) repairNext(p *holdfast.RepairPlan, f *repairFlags) []string {
 }
 
 // leastText is lossText for the least that has to be given up.
-func leastText(p *holdfast.RepairPlan) string {
+func leastText(p *repair.Plan) string {
 	if p.Loss.From == p.Loss.Least {
 		return lossText(p)
 	}

@@ -67,7 +67,7 @@ func (a *app) status(ctx context.Context) (holdfast.Status, error) {
 	if err != nil {
 		return st, err
 	}
-	return r.StatusOf(v)
+	return holdfast.StatusOf(r, v)
 }
 
 func statusPairs(s holdfast.Status) []render.Pair {

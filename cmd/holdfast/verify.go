@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/service"
 )
@@ -77,9 +78,9 @@ compared. A torn tail that the next opening will cut is a notice, no damage.`,
 }
 
 // verify asks the daemon or checks the directory.
-func (a *app) verify(ctx context.Context, deep bool) (*holdfast.VerifyReport, error) {
+func (a *app) verify(ctx context.Context, deep bool) (*audit.Report, error) {
 	if a.server != "" {
-		rep := new(holdfast.VerifyReport)
+		rep := new(audit.Report)
 		return rep, a.withRemote(ctx, func(r *remote) error {
 			b, err := r.call(ctx, "verify", service.Verify{Deep: deep})
 			if err == nil {
@@ -90,9 +91,9 @@ func (a *app) verify(ctx context.Context, deep bool) (*holdfast.VerifyReport, er
 	}
 	r, err := a.reader()
 	if id, ok := errors.AsType[*holdfast.IdentityError](err); ok { // without its identity nothing else can be checked
-		return &holdfast.VerifyReport{
-			Notices:  []holdfast.Finding{},
-			Findings: []holdfast.Finding{{File: id.File, Reason: id.Reason, Plan: "put the file back from a copy of the ledger"}},
+		return &audit.Report{
+			Notices:  []audit.Finding{},
+			Findings: []audit.Finding{{File: id.File, Reason: id.Reason, Plan: "put the file back from a copy of the ledger"}},
 		}, nil
 	}
 	if err != nil {
@@ -103,13 +104,13 @@ func (a *app) verify(ctx context.Context, deep bool) (*holdfast.VerifyReport, er
 		return int64(done.Load()), int64(total.Load()), fmt.Sprintf("%d of %d records recomputed", done.Load(), total.Load())
 	})
 	defer p.stop()
-	return r.Verify(ctx, holdfast.VerifyOptions{Deep: deep, Progress: func(d, t uint64) {
+	return audit.Verify(ctx, r, audit.Options{Deep: deep, Progress: func(d, t uint64) {
 		done.Store(d)
 		total.Store(t)
 	}})
 }
 
-func (a *app) printReport(rep *holdfast.VerifyReport) error {
+func (a *app) printReport(rep *audit.Report) error {
 	if a.output != render.AsTable {
 		return a.printJSON(rep)
 	}
@@ -159,7 +160,7 @@ func (a *app) printReport(rep *holdfast.VerifyReport) error {
 }
 
 // findingText is the place, the reason and the plan.
-func findingText(f holdfast.Finding) string {
+func findingText(f audit.Finding) string {
 	s := f.Reason
 	switch {
 	case f.File != "" && f.Offset == 0 && f.Seq == 0:

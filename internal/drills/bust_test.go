@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -102,9 +103,9 @@ func TestBustsLeaveWhatWouldHaveBeen(t *testing.T) {
 	}
 }
 
-func deep(t *testing.T, l *holdfast.Ledger) *holdfast.VerifyReport {
+func deep(t *testing.T, l *holdfast.Ledger) *audit.Report {
 	t.Helper()
-	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
 	require.Equal(t, fmt.Sprintf("%x", ledgertest.Digest(l)), rep.Digest)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -171,7 +172,7 @@ func TestVerifyOfABustWhoseFillIsTrimmed(t *testing.T) {
 	require.NoError(t, err)
 	_, err = l.Apply(t.Context(), ledgertest.Bust("b-young", young))
 	require.NoError(t, err)
-	believed := func(rep *holdfast.VerifyReport) (n int) {
+	believed := func(rep *audit.Report) (n int) {
 		for _, f := range rep.Notices {
 			if strings.Contains(f.Reason, "was not recomputed: it goes back") {
 				n++
@@ -191,7 +192,7 @@ func TestVerifyOfABustWhoseFillIsTrimmed(t *testing.T) {
 	require.NoError(t, l.Close())
 	r, err := holdfast.OpenReader(dir)
 	require.NoError(t, err)
-	again, err := r.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	again, err := audit.Verify(t.Context(), r, audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, again.Findings)
 	require.Equal(t, rep.Digest, again.Digest)
@@ -264,7 +265,7 @@ func TestBustOfAnIdThatWasGivenTwice(t *testing.T) {
 }
 
 // unfoundedOf is how many records of a report stand before the oldest snapshot.
-func unfoundedOf(rep *holdfast.VerifyReport) (n int) {
+func unfoundedOf(rep *audit.Report) (n int) {
 	for _, f := range rep.Notices {
 		var first, last int
 		if _, err := fmt.Sscanf(f.Reason, "seq %d to %d were not recomputed", &first, &last); err == nil {

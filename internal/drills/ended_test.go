@@ -18,6 +18,7 @@ import (
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/repair"
 )
 
 // Whatever takes a context returns its error where it has ended before the call,
@@ -53,9 +54,9 @@ func TestAnEndedContextDoesNothing(t *testing.T) {
 	fresh := filepath.Join(elsewhere, "fresh")
 	_, err = holdfast.Open(canceled, fresh, ledgertest.Quiet())
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = holdfast.PlanRepair(canceled, dir, holdfast.RepairOptions{})
+	_, err = repair.Diagnose(canceled, dir, repair.Options{})
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = holdfast.Repair(canceled, dir, holdfast.RepairOptions{})
+	_, err = repair.Do(canceled, dir, repair.Options{})
 	require.ErrorIs(t, err, context.Canceled)
 
 	require.EqualValues(t, 2, l.View().Seq())

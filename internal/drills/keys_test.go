@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/bus/embedded"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/journal"
@@ -115,14 +116,14 @@ func TestEncryptionChangesNothingButTheBytes(t *testing.T) {
 	r, err := holdfast.OpenReader(sealedDir)
 	require.NoError(t, err)
 	r = r.WithKeys(keys)
-	rep, err := r.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := audit.Verify(t.Context(), r, audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.True(t, rep.OK(), "%+v", rep.Findings)
 	require.False(t, rep.Unread)
 	v, err := r.AsOf(t.Context(), holdfast.Moment{})
 	require.NoError(t, err)
 	require.Equal(t, want, v.Digest())
-	st, err := r.StatusOf(v)
+	st, err := holdfast.StatusOf(r, v)
 	require.NoError(t, err)
 	require.Equal(t, ledgertest.MasterKey(t, 2).ID().String(), st.Encrypted)
 }
@@ -157,7 +158,7 @@ func TestReadingEncrypted(t *testing.T) {
 		for _, err := range r.Replay(t.Context(), holdfast.Filter{}) {
 			out["replay"] = err
 		}
-		_, out["restore"] = r.Restore(t.Context(), holdfast.Moment{}, filepath.Join(t.TempDir(), "to"), "", holdfast.Options{})
+		_, out["restore"] = r.Restore(t.Context(), holdfast.Moment{}, filepath.Join(t.TempDir(), "to"), "", holdfast.Options{}.Reading())
 		list, listErr := r.Snapshots()
 		require.NoError(t, listErr)
 		_, out["snapshot"] = r.VerifySnapshot(list[0].Name)
@@ -175,19 +176,19 @@ func TestReadingEncrypted(t *testing.T) {
 		}
 	}
 	// Integrity is checked without the key.
-	rep, err := r.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := audit.Verify(t.Context(), r, audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.False(t, rep.Deep, "nothing can be recomputed without it")
 	require.True(t, rep.OK(), "%+v", rep.Findings)
 	require.True(t, rep.Unread)
 	require.Equal(t, []string{ledgertest.MasterKey(t, 1).ID().String()}, rep.Keys)
 	require.Empty(t, rep.Digest)
-	_, err = r.WithKeys(keyring.New(ledgertest.MasterKey(t, 9))).Verify(t.Context(), holdfast.VerifyOptions{})
+	_, err = audit.Verify(t.Context(), r.WithKeys(keyring.New(ledgertest.MasterKey(t, 9))), audit.Options{})
 	require.ErrorIs(t, err, holdfast.ErrNoKey)
 
 	// What is restored stays encrypted, and is the same.
 	to := filepath.Join(t.TempDir(), "restored")
-	_, err = r.WithKeys(keys).Restore(t.Context(), holdfast.Moment{}, to, "", holdfast.Options{})
+	_, err = r.WithKeys(keys).Restore(t.Context(), holdfast.Moment{}, to, "", holdfast.Options{}.Reading())
 	require.NoError(t, err)
 	require.Empty(t, showsSecret(t, to))
 	blind, err := holdfast.OpenReader(to)
@@ -195,7 +196,7 @@ func TestReadingEncrypted(t *testing.T) {
 	require.ErrorIs(t, blind.CheckKeys(), holdfast.ErrNoKey)
 	require.NoError(t, blind.WithKeys(keys).CheckKeys())
 	for _, deep := range []bool{false, true} {
-		rep, err = blind.Verify(t.Context(), holdfast.VerifyOptions{Deep: deep})
+		rep, err = audit.Verify(t.Context(), blind, audit.Options{Deep: deep})
 		require.NoError(t, err)
 		require.True(t, rep.OK(), "%+v", rep.Findings)
 		require.True(t, rep.Unread)

@@ -15,11 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/internal/scratch"
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/repair"
 )
 
 var errCut = errors.New("the process ended here")
@@ -27,20 +29,20 @@ var errCut = errors.New("the process ended here")
 func TestRepairHealsFromACopy(t *testing.T) {
 	dir, whole, _ := ledgertest.Damaged(t)
 	want := ledgertest.Digest(ledgertest.Open(t, ledgertest.Copy(t, whole), ledgertest.Quiet()))
-	p, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{From: whole})
+	p, err := repair.Diagnose(t.Context(), dir, repair.Options{From: whole})
 	require.NoError(t, err)
 	require.False(t, p.Sound())
 	require.True(t, p.Whole())
-	p, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{From: whole})
+	p, err = repair.Do(t.Context(), dir, repair.Options{From: whole})
 	require.NoError(t, err)
 	require.True(t, p.Whole())
 	require.Equal(t, ledgertest.Files(t, whole), ledgertest.Files(t, dir))
 	l := ledgertest.Open(t, dir, ledgertest.Quiet())
 	require.Equal(t, want, ledgertest.Digest(l))
-	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
-	_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{})
+	_, err = repair.Do(t.Context(), dir, repair.Options{})
 	require.ErrorIs(t, err, holdfast.ErrInUse)
 }
 
@@ -59,15 +61,15 @@ func TestAcceptedLossBeginsALineage(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 
-	_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken + 1})
+	_, err = repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: broken + 1})
 	require.ErrorIs(t, err, holdfast.ErrRefused)
 	before := ledgertest.Files(t, dir)
-	p, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken})
+	p, err := repair.Diagnose(t.Context(), dir, repair.Options{AcceptLossFrom: broken})
 	require.NoError(t, err)
 	require.Equal(t, before, ledgertest.Files(t, dir))
 	require.Equal(t, broken, p.Loss.Least)
 	require.Len(t, p.Snapshots, 1, "the one behind the cut")
-	done, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken})
+	done, err := repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: broken})
 	require.NoError(t, err)
 	require.True(t, done.Whole())
 	require.Equal(t, p.NewID, done.NewID)
@@ -82,7 +84,7 @@ func TestAcceptedLossBeginsALineage(t *testing.T) {
 	list, err := l.Snapshots()
 	require.NoError(t, err)
 	require.Len(t, list, 1)
-	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
 	for _, n := range rep.Notices {
@@ -103,7 +105,7 @@ func TestAcceptedLossBeginsALineage(t *testing.T) {
 	// A copy of the parent still heals what is as old as that.
 	segs := ledgertest.Segments(t, dir)
 	require.NoError(t, os.Remove(segs[0]))
-	p, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{From: whole})
+	p, err = repair.Do(t.Context(), dir, repair.Options{From: whole})
 	require.NoError(t, err)
 	require.True(t, p.Whole())
 	require.Equal(t, at.Seq()+2, ledgertest.Open(t, dir, ledgertest.Quiet()).View().Seq()) // the epoch's record, and one fill
@@ -115,21 +117,21 @@ func TestRepairOfAnEncryptedLedger(t *testing.T) {
 	keys := keyring.New(ledgertest.MasterKey(t, 1))
 	dir, whole, _ := ledgertest.DamagedUnder(t, encrypted(keys))
 	healed := ledgertest.Copy(t, dir)
-	p, err := holdfast.Repair(t.Context(), healed, holdfast.RepairOptions{From: whole})
+	p, err := repair.Do(t.Context(), healed, repair.Options{From: whole})
 	require.NoError(t, err)
 	require.True(t, p.Whole())
 	require.Equal(t, ledgertest.Digest(ledgertest.Open(t, whole, encrypted(keys))), ledgertest.Digest(ledgertest.Open(t, healed, encrypted(keys))))
 
-	p, err = holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+	p, err = repair.Diagnose(t.Context(), dir, repair.Options{})
 	require.NoError(t, err)
 	broken := p.Loss.Least
 	before := ledgertest.Files(t, dir)
 	for _, given := range []*keyring.Ring{nil, keyring.New(ledgertest.MasterKey(t, 9))} {
-		_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken, Keys: given})
+		_, err = repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: broken, Keys: given})
 		require.ErrorIs(t, err, holdfast.ErrNoKey)
 		require.Equal(t, before, ledgertest.Files(t, dir))
 	}
-	p, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken, Keys: keys})
+	p, err = repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: broken, Keys: keys})
 	require.NoError(t, err)
 	require.True(t, p.Whole())
 	l := ledgertest.Open(t, dir, encrypted(keys))
@@ -139,7 +141,7 @@ func TestRepairOfAnEncryptedLedger(t *testing.T) {
 // What was repaired is announced by the next opening, and by no later one.
 func TestRepairIsAnnounced(t *testing.T) {
 	dir, _, broken := ledgertest.Damaged(t)
-	_, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken})
+	_, err := repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: broken})
 	require.NoError(t, err)
 	s := ledgertest.StartServer(t, scratch.Dir(t))
 	nc, err := s.Connect(t.Context())
@@ -153,7 +155,7 @@ func TestRepairIsAnnounced(t *testing.T) {
 	repaired := 0
 	for range 2 {
 		l := ledgertest.Open(t, dir, o)
-		_, err = l.Verify(t.Context(), holdfast.VerifyOptions{})
+		_, err = l.Verify(t.Context(), audit.Options{})
 		require.NoError(t, err)
 		for {
 			m, err := sub.NextMsgWithContext(t.Context())
@@ -193,7 +195,7 @@ func TestAcceptedLossSurvivesItsOwnCrashes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := func(dir string, crashAt int) (steps int, err error) {
-				_, err = holdfast.Repair(context.WithoutCancel(t.Context()), dir, holdfast.RepairOptions{AcceptLossFrom: c.from, Step: func(string) error {
+				_, err = repair.Do(context.WithoutCancel(t.Context()), dir, repair.Options{AcceptLossFrom: c.from, Step: func(string) error {
 					if steps++; steps == crashAt {
 						return errCut
 					}
@@ -259,16 +261,16 @@ func TestLossNeedsAState(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(names[0]))
 	before := ledgertest.Files(t, dir)
-	_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: first})
+	_, err = repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: first})
 	require.ErrorIs(t, err, holdfast.ErrRefused)
 	require.ErrorContains(t, err, "no usable snapshot")
 	require.Equal(t, before, ledgertest.Files(t, dir))
 	require.NoError(t, os.WriteFile(names[0], good, 0o600))
-	p, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+	p, err := repair.Diagnose(t.Context(), dir, repair.Options{})
 	require.NoError(t, err)
-	_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: p.First})
+	_, err = repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: p.First})
 	require.ErrorIs(t, err, holdfast.ErrRefused, "below the base of the snapshot")
-	_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: p.Loss.Least})
+	_, err = repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: p.Loss.Least})
 	require.NoError(t, err)
 	require.Equal(t, p.Loss.Least-1, ledgertest.Open(t, dir, ledgertest.Quiet()).View().Seq())
 }
@@ -285,22 +287,22 @@ func TestRepairOfTheIdentity(t *testing.T) {
 	ledgertest.ApplyAll(t, l, ledgertest.RandomFills(50, 30))
 	require.NoError(t, l.Close())
 
-	_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken})
+	_, err = repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: broken})
 	require.ErrorIs(t, err, holdfast.ErrRefused, "of an unknown ledger nothing is given up")
-	p, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{From: other})
+	p, err := repair.Diagnose(t.Context(), dir, repair.Options{From: other})
 	require.ErrorIs(t, err, holdfast.ErrRefused)
 	require.Empty(t, p.IdentityFrom)
-	p, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{From: whole})
+	p, err = repair.Do(t.Context(), dir, repair.Options{From: whole})
 	require.NoError(t, err)
 	require.True(t, p.Whole())
 	require.Equal(t, ledgertest.Files(t, whole), ledgertest.Files(t, dir))
 
 	// After a loss was accepted, the parent's identity is not ours any more.
 	dir, whole, broken = ledgertest.Damaged(t)
-	_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: broken})
+	_, err = repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: broken})
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(filepath.Join(dir, "ledger.json")))
-	p, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{From: whole})
+	p, err = repair.Do(t.Context(), dir, repair.Options{From: whole})
 	require.NoError(t, err)
 	require.False(t, p.Whole())
 	require.NoFileExists(t, filepath.Join(dir, "ledger.json"))

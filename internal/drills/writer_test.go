@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/keyring"
@@ -89,7 +90,7 @@ func TestCloseEndsAVerification(t *testing.T) {
 	t.Cleanup(release)
 	var once sync.Once
 	go func() {
-		_, err := l.Verify(context.WithoutCancel(t.Context()), holdfast.VerifyOptions{Deep: true, Progress: func(uint64, uint64) {
+		_, err := l.Verify(context.WithoutCancel(t.Context()), audit.Options{Deep: true, Progress: func(uint64, uint64) {
 			once.Do(func() { close(entered) })
 			<-proceed
 		}})
@@ -297,7 +298,7 @@ func TestReadersBesideTrims(t *testing.T) {
 			return err
 		},
 		"restore": func(r *holdfast.Reader, n int) error {
-			_, err := r.Restore(ctx, holdfast.Moment{}, filepath.Join(scratch, "r"+strconv.Itoa(n)), "", ledgertest.Quiet())
+			_, err := r.Restore(ctx, holdfast.Moment{}, filepath.Join(scratch, "r"+strconv.Itoa(n)), "", ledgertest.Quiet().Reading())
 			return err
 		},
 		"restore of a snapshot": func(r *holdfast.Reader, n int) error {
@@ -305,7 +306,7 @@ func TestReadersBesideTrims(t *testing.T) {
 			if err != nil || len(list) == 0 {
 				return err
 			}
-			_, err = r.RestoreSnapshot(ctx, list[len(list)-1].Name, filepath.Join(scratch, "s"+strconv.Itoa(n)), "", ledgertest.Quiet())
+			_, err = r.RestoreSnapshot(ctx, list[len(list)-1].Name, filepath.Join(scratch, "s"+strconv.Itoa(n)), "", ledgertest.Quiet().Reading())
 			return err
 		},
 		"history": func(r *holdfast.Reader, _ int) error {
@@ -353,7 +354,7 @@ func manyFills(from, n int) []position.Mutation {
 
 // soundBeside is a verification whose findings are errors.
 func soundBeside(ctx context.Context, r *holdfast.Reader, deep bool) error {
-	rep, err := r.Verify(ctx, holdfast.VerifyOptions{Deep: deep})
+	rep, err := audit.Verify(ctx, r, audit.Options{Deep: deep})
 	if err == nil && !rep.OK() && ctx.Err() == nil {
 		return fmt.Errorf("%w: %+v", holdfast.ErrDamaged, rep.Findings)
 	}
@@ -381,7 +382,7 @@ func TestVolumeRoot(t *testing.T) {
 	ledgertest.ApplyAll(t, l, manyFills(1, 5))
 	_, err = l.Snapshot(t.Context())
 	require.NoError(t, err)
-	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.True(t, rep.OK())
 	_, err = holdfast.Exists(filepath.Dir(filepath.Join(to, "journal")))

@@ -35,11 +35,11 @@ const (
 )
 
 // watched returns the directories whose files get faultos in the place of os:
-// those of every package of this module that a ledger is linked from. A package
-// that is new below the root is so watched from its first day.
+// those of every package of this module that a ledger, or the repair of one, is
+// linked from. A package that is new below the root is so watched from its first day.
 func watched() ([]string, error) {
 	out, err := exec.Command("go", "list", "-deps", "-tags=fault", //nolint:gosec // constants
-		"-f", `{{with .Module}}{{if .Main}}{{$.ImportPath}} {{$.Dir}}{{end}}{{end}}`, modulePath).Output()
+		"-f", `{{with .Module}}{{if .Main}}{{$.ImportPath}} {{$.Dir}}{{end}}{{end}}`, modulePath, modulePath+"/repair").Output()
 	if err != nil {
 		return nil, fmt.Errorf("list what the ledger is linked from: %w", err)
 	}

@@ -16,8 +16,8 @@ func beside() map[string]string {
 		"bus/embedded":        "the NATS server's store is derived from the journal",
 		"cmd/holdfast":        "reads what people hand in, writes exports and keys",
 		"cmd/holdfast/daemon": "counts the segments for its metrics",
-		"cmd/holdfast/ingest": "reads what people hand in",
 		"cmd/holdfast/render": "writes to the terminal",
+		"cmd/holdfast/ingest": "reads what people hand in",
 		"internal/faultbuild": "the go command's overlay",
 		"internal/faultos":    "what stands in for os itself",
 		"internal/ledgertest": "tests only",
@@ -63,7 +63,9 @@ func TestTheJournalIsWatched(t *testing.T) {
 	require.NoError(t, err)
 	dirs, err := watched()
 	require.NoError(t, err)
-	for _, name := range []string{"", "/journal", "/journal/internal/segment", "/journal/repair", "/snapshotter", "/keyring", "/internal/durable"} {
+	for _, name := range []string{
+		"", "/archive", "/audit", "/repair", "/journal", "/journal/internal/segment", "/journal/repair", "/snapshotter", "/keyring", "/internal/durable",
+	} {
 		require.Contains(t, dirs, root+name)
 	}
 }

@@ -49,11 +49,11 @@ func evidence() []bug {
 			"		if rec.Flags&segment.More == 0 {\n			c.ready", "		if rec.Seq > 0 {\n			c.ready"), by(atJournal, "^TestAtomicBatchesShowWhole$")},
 		{"a snapshot is not held against its digest", in("snapshotter/reader.go",
 			"if !bytes.Equal(sum.Sum(nil), r.trailer.sum[:]) {", "if bytes.Equal(sum.Sum(nil), nil) {"), by("./snapshotter", "^TestEveryBitFlip$|^TestForgedBodies$")},
-		{"a snapshot's state is not held against its digest", in("reader.go",
+		{"a snapshot's state is not held against its digest", in("archive/at.go",
 			"if v := book.View(); v.Digest() != s.Digest || v.Seq() != s.Seq {", "if v := book.View(); v.Seq() != s.Seq {"), by(atDrills+"/snapshots", "^TestSnapshotOfAnotherState$")},
-		{"a snapshot of another history counts", in("reader.go",
-			"		if rec.Chain != a.chain {", "		if rec.Seq != a.seq {"), by(atDrills+"/snapshots", "^TestSnapshotOfAnotherHistory$")},
-		{"a snapshot of another history counts at the border", in("reader.go",
-			"		if !rec.Follows(a.chain) {", "		if rec.Seq != a.seq+1 {"), by(atDrills+"/snapshots", "^TestSnapshotOfAnotherHistory$")},
+		{"a snapshot of another history counts", in("archive/at.go",
+			"		if rec.Chain != a.Chain {", "		if rec.Seq != a.Seq {"), by(atDrills+"/snapshots", "^TestSnapshotOfAnotherHistory$")},
+		{"a snapshot of another history counts at the border", in("archive/at.go",
+			"		if !rec.Follows(a.Chain) {", "		if rec.Seq != a.Seq+1 {"), by(atDrills+"/snapshots", "^TestSnapshotOfAnotherHistory$")},
 	}
 }

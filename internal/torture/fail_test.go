@@ -211,7 +211,7 @@ func (r *run) restored(f floors) error {
 	if err != nil {
 		return err
 	}
-	_, err = rd.Restore(context.Background(), holdfast.Moment{}, filepath.Join(r.root, "another"), "", r.options())
+	_, err = rd.Restore(context.Background(), holdfast.Moment{}, filepath.Join(r.root, "another"), "", r.options().Reading())
 	return err
 }
 

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/repair"
 )
 
 // rotten leaves a ledger that is damaged in the middle, and a copy that is not.
@@ -65,7 +65,7 @@ func (r *run) heal() error {
 // forgo gives up what is damaged and all behind it. The oracle forgets it as well.
 func (r *run) forgo() error {
 	dir := filepath.Join(r.root, r.dir)
-	p, err := holdfast.PlanRepair(context.Background(), dir, holdfast.RepairOptions{})
+	p, err := repair.Diagnose(context.Background(), dir, repair.Options{})
 	if err != nil {
 		return err
 	}
@@ -87,12 +87,12 @@ func (r *run) forgo() error {
 }
 
 // mend repairs with the copy, or gives up.
-func mend(dir string, from uint64) (*holdfast.RepairPlan, error) {
-	o := holdfast.RepairOptions{AcceptLossFrom: from, Now: newClock().Now, Verb: "drill"}
+func mend(dir string, from uint64) (*repair.Plan, error) {
+	o := repair.Options{AcceptLossFrom: from, Now: newClock().Now, Verb: "drill"}
 	if from == 0 {
 		o.From = filepath.Join(filepath.Dir(dir), copyDir)
 	}
-	return holdfast.Repair(context.Background(), dir, o)
+	return repair.Do(context.Background(), dir, o)
 }
 
 func heal(r *run) error {

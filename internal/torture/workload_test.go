@@ -265,7 +265,7 @@ func (r *run) restore(at uint64) error {
 	o.chain, o.whole = map[uint64][32]byte{}, map[uint64]bool{at: true}
 	r.oracles[restoredDir] = o
 	r.note("restoring " + restoredDir)
-	res, err := rd.Restore(context.Background(), holdfast.Moment{Seq: at}, filepath.Join(r.root, restoredDir), "", r.options())
+	res, err := rd.Restore(context.Background(), holdfast.Moment{Seq: at}, filepath.Join(r.root, restoredDir), "", r.options().Reading())
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -221,7 +222,7 @@ func (w *web) verify(rw http.ResponseWriter, r *http.Request, q url.Values) {
 	}
 	defer done()
 	w.unhurried(rw, time.Time{})
-	rep, err := w.d.Ledger().Verify(r.Context(), holdfast.VerifyOptions{Deep: deep})
+	rep, err := w.d.Ledger().Verify(r.Context(), audit.Options{Deep: deep})
 	w.unhurried(rw, time.Now().Add(writePatience))
 	answer(rw, r, rep, err)
 }

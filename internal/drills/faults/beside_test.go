@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 )
 
@@ -137,7 +138,7 @@ func TestFaultsBesideTheAppendsAreToldAndMadeGood(t *testing.T) {
 			out := runFaulty(t, dir, kind, 0, wrapper...)
 			require.Contains(t, out, "fine\n")
 			l := ledgertest.Open(t, dir, faultOptions(kind))
-			rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{})
+			rep, err := l.Verify(t.Context(), audit.Options{})
 			require.NoError(t, err)
 			require.Empty(t, rep.Findings)
 			st, err := l.Status()

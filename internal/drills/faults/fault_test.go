@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 )
 
@@ -62,7 +63,7 @@ func whole(t *testing.T, dir, out, digest string) {
 		require.NoError(t, err)
 		require.Equal(t, holdfast.Result{ID: r.ID, First: at[0], Last: at[1], Duplicate: true}, r, "fill %d", i)
 	}
-	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
 	require.NoError(t, l.Close())

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -281,7 +282,7 @@ func (c *faulty) reads() error {
 	if past.Digest() != v.Digest() {
 		return errors.New("the past differs")
 	}
-	rep, err := c.l.Verify(context.Background(), holdfast.VerifyOptions{Deep: true})
+	rep, err := c.l.Verify(context.Background(), audit.Options{Deep: true})
 	if err != nil {
 		return err
 	}

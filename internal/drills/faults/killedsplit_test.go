@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -95,7 +96,7 @@ func TestSplitAndSettlementOfManyPositions(t *testing.T) {
 	v, _, err := l.AsOfEvent(t.Context(), settle.Time, holdfast.Moment{})
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"0": n}, quantities(v))
-	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.True(t, rep.OK(), "%+v", rep.Findings)
 	want := ledgertest.Digest(l)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -81,7 +82,7 @@ func TestWriteErrorIsFinal(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, n, len(acked), "every acknowledged fill is there")
 	require.LessOrEqual(t, n, len(acked)+1, "at most the one in flight besides")
-	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
@@ -95,7 +96,7 @@ func (s schedule) run(tb testing.TB, rules position.Rules, ms []position.Mutatio
 	require.NoError(tb, r.l.Close())
 	r.l = ledgertest.Open(tb, r.dir, o)
 	require.Equal(tb, digest, r.l.View().Digest(), "after the last reopening")
-	rep, err := r.l.Verify(tb.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := r.l.Verify(tb.Context(), audit.Options{Deep: true})
 	require.NoError(tb, err)
 	require.Empty(tb, rep.Findings)
 	changes = told(tb, r.l)

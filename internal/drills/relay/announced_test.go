@@ -13,8 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/internal/scratch"
+	"github.com/moneyprinter/holdfast/repair"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -34,7 +36,7 @@ func announced(t *testing.T) (b *holdfast.BusOptions, upTo func(l *holdfast.Ledg
 	return b, func(l *holdfast.Ledger, kind string) (bodies []map[string]any) {
 		t.Helper()
 		if l != nil {
-			_, err := l.Verify(t.Context(), holdfast.VerifyOptions{})
+			_, err := l.Verify(t.Context(), audit.Options{})
 			require.NoError(t, err)
 		}
 		for {
@@ -121,14 +123,14 @@ func TestAnnouncementOfARepair(t *testing.T) {
 	at := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, c := range []struct {
 		name string
-		o    holdfast.RepairOptions
+		o    repair.Options
 	}{
-		{"healed", holdfast.RepairOptions{From: whole}},
-		{"given up", holdfast.RepairOptions{AcceptLossFrom: broken}},
+		{"healed", repair.Options{From: whole}},
+		{"given up", repair.Options{AcceptLossFrom: broken}},
 	} {
 		dir := ledgertest.CopyInMemory(t, origin)
 		c.o.Now = func() time.Time { return at }
-		p, err := holdfast.Repair(t.Context(), dir, c.o)
+		p, err := repair.Do(t.Context(), dir, c.o)
 		require.NoError(t, err, c.name)
 		o := ledgertest.Quiet()
 		o.Bus = b

@@ -17,10 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/repair"
 )
 
 // groupedLedger makes a cleanly closed ledger of at least three segments, two
@@ -81,7 +83,7 @@ func refused(dir string, alsoOpen bool) error {
 		}
 		return nil
 	}
-	rep, err := r.Verify(context.Background(), holdfast.VerifyOptions{})
+	rep, err := audit.Verify(context.Background(), r, audit.Options{})
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
@@ -255,7 +257,7 @@ func TestDamageIsNotReadOver(t *testing.T) {
 			for _, err := range r.History(t.Context(), holdfast.Filter{}) {
 				require.ErrorIs(t, err, holdfast.ErrDamaged)
 			}
-			_, err = r.Restore(t.Context(), holdfast.Moment{}, filepath.Join(t.TempDir(), "to"), "", holdfast.Options{})
+			_, err = r.Restore(t.Context(), holdfast.Moment{}, filepath.Join(t.TempDir(), "to"), "", holdfast.Options{}.Reading())
 			require.ErrorIs(t, err, holdfast.ErrDamaged)
 		}
 	}
@@ -296,10 +298,10 @@ func TestDeepVerificationFindsWrongArithmetic(t *testing.T) {
 
 	r, err := holdfast.OpenReader(forged)
 	require.NoError(t, err)
-	rep, err := r.Verify(t.Context(), holdfast.VerifyOptions{})
+	rep, err := audit.Verify(t.Context(), r, audit.Options{})
 	require.NoError(t, err)
 	require.True(t, rep.OK(), "checksum and chain are good: %+v", rep.Findings)
-	rep, err = r.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err = audit.Verify(t.Context(), r, audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.False(t, rep.OK())
 	require.Equal(t, wrong, rep.Findings[0].Seq)
@@ -330,16 +332,16 @@ func TestJournalGone(t *testing.T) {
 			require.NoError(t, err)
 			_, err = r.AsOf(t.Context(), holdfast.Moment{})
 			require.ErrorIs(t, err, holdfast.ErrDamaged)
-			rep, err := r.Verify(t.Context(), holdfast.VerifyOptions{})
+			rep, err := audit.Verify(t.Context(), r, audit.Options{})
 			require.NoError(t, err)
 			require.Len(t, rep.Findings, 1)
-			p, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+			p, err := repair.Diagnose(t.Context(), dir, repair.Options{})
 			require.NoError(t, err)
 			require.False(t, p.Sound())
 			require.EqualValues(t, 1, p.Loss.Least)
 			require.Equal(t, before, ledgertest.Files(t, dir))
 
-			p, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: 1})
+			p, err = repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: 1})
 			require.NoError(t, err)
 			require.True(t, p.Whole())
 			require.Zero(t, ledgertest.Open(t, dir, ledgertest.Quiet()).View().Seq())

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/snapshotter"
@@ -115,7 +116,7 @@ func (s *rotSource) look(dir string) (out seen, fault error) {
 		return out, fmt.Errorf("records end at seq %d, the state at %d", last, out.seq)
 	}
 	out.records = err
-	rep, err := r.Verify(ctx, holdfast.VerifyOptions{})
+	rep, err := audit.Verify(ctx, r, audit.Options{})
 	if err != nil {
 		if ok, placed := named(err); !ok || !placed {
 			return out, fmt.Errorf("verify: %w", err)

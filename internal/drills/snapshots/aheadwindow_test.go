@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -49,7 +50,7 @@ func TestAheadOfTheClockIsNotForgotten(t *testing.T) {
 				require.NoError(t, l.Close())
 				l = ledgertest.Open(t, dir, o)
 			}
-			rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+			rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 			require.NoError(t, err)
 			require.Empty(t, rep.Findings)
 			p, _ := l.Position(first.Key)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/snapshotter"
@@ -111,7 +112,7 @@ func TestReadingEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = l.Restore(ctx, holdfast.Moment{}, filepath.Join(t.TempDir(), "to"), "", ledgertest.Quiet())
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = l.Reader.Checkpoint(ctx, nil)
+	_, err = audit.Checkpoint(ctx, l.Reader, nil)
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, l.Close())
 	_, err = holdfast.Open(ctx, dir, ledgertest.Quiet())
@@ -124,7 +125,7 @@ func restoredFrom(t *testing.T, r *holdfast.Reader, at holdfast.Moment, name str
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "restored")
 	o := ledgertest.Quiet()
-	made, err := r.Restore(t.Context(), at, to, name, o)
+	made, err := r.Restore(t.Context(), at, to, name, o.Reading())
 	require.NoError(t, err)
 	require.Equal(t, to, made.Dir)
 	o.Now = func() time.Time { return time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC) }
@@ -193,14 +194,14 @@ func TestRestoreThatIsRefused(t *testing.T) {
 				c.change(&o)
 			}
 			to := filepath.Join(t.TempDir(), "to")
-			_, err := ledgertest.OpenReader(t, c.from).Restore(t.Context(), holdfast.Moment{}, to, c.name, o)
+			_, err := ledgertest.OpenReader(t, c.from).Restore(t.Context(), holdfast.Moment{}, to, c.name, o.Reading())
 			require.ErrorContains(t, err, c.want)
 			require.NoDirExists(t, to)
 		})
 	}
 	to := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(to, "journal"), 0o700))
-	_, err := ledgertest.OpenReader(t, dir).Restore(t.Context(), holdfast.Moment{}, to, "", ledgertest.Quiet())
+	_, err := ledgertest.OpenReader(t, dir).Restore(t.Context(), holdfast.Moment{}, to, "", ledgertest.Quiet().Reading())
 	require.ErrorIs(t, err, holdfast.ErrInvalid, "the leavings of another are not overwritten either")
 }
 
@@ -210,7 +211,7 @@ func TestSnapshotByItsName(t *testing.T) {
 	r := ledgertest.OpenReader(t, dir)
 	_, err := r.VerifySnapshot(base.Name)
 	require.NoError(t, err)
-	made, err := r.RestoreSnapshot(t.Context(), base.Name, filepath.Join(t.TempDir(), "to"), "", ledgertest.Quiet())
+	made, err := r.RestoreSnapshot(t.Context(), base.Name, filepath.Join(t.TempDir(), "to"), "", ledgertest.Quiet().Reading())
 	require.NoError(t, err)
 	require.Equal(t, base.Seq, made.Seq)
 	require.Empty(t, made.Unlinked)
@@ -218,10 +219,10 @@ func TestSnapshotByItsName(t *testing.T) {
 	_, err = r.VerifySnapshot(foreign.Name)
 	require.ErrorIs(t, err, holdfast.ErrDamaged)
 	require.ErrorContains(t, err, "belongs to another ledger")
-	_, err = r.RestoreSnapshot(t.Context(), foreign.Name, filepath.Join(t.TempDir(), "to"), "", ledgertest.Quiet())
+	_, err = r.RestoreSnapshot(t.Context(), foreign.Name, filepath.Join(t.TempDir(), "to"), "", ledgertest.Quiet().Reading())
 	require.ErrorContains(t, err, "belongs to another ledger")
 	ledgertest.FlipSnapshotBody(t, dir, base.Name)
-	_, err = r.RestoreSnapshot(t.Context(), base.Name, filepath.Join(t.TempDir(), "to"), "", ledgertest.Quiet())
+	_, err = r.RestoreSnapshot(t.Context(), base.Name, filepath.Join(t.TempDir(), "to"), "", ledgertest.Quiet().Reading())
 	require.ErrorIs(t, err, snapshotter.ErrDamaged)
 	_, err = r.VerifySnapshot(base.Name)
 	require.ErrorIs(t, err, snapshotter.ErrDamaged)

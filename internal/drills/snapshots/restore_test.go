@@ -10,6 +10,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
+	"github.com/moneyprinter/holdfast/repair"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -51,7 +52,7 @@ func TestSnapshotOutlivesTheJournal(t *testing.T) {
 			require.Equal(t, s.Digest, found.Digest)
 
 			to := filepath.Join(t.TempDir(), "to")
-			made, err := r.RestoreSnapshot(t.Context(), s.Name, to, "", ledgertest.Quiet())
+			made, err := r.RestoreSnapshot(t.Context(), s.Name, to, "", ledgertest.Quiet().Reading())
 			require.NoError(t, err)
 			require.Equal(t, apart.Why(), made.Unlinked)
 			require.NotEmpty(t, made.Unlinked)
@@ -60,7 +61,7 @@ func TestSnapshotOutlivesTheJournal(t *testing.T) {
 			ledgertest.Buys(t, again, "B", 3)
 			require.Equal(t, s.Ledger, [16]byte(again.Identity().Parents[0].Ledger))
 
-			_, err = r.Restore(t.Context(), holdfast.Moment{Seq: s.Seq}, filepath.Join(t.TempDir(), "to"), "", ledgertest.Quiet())
+			_, err = r.Restore(t.Context(), holdfast.Moment{Seq: s.Seq}, filepath.Join(t.TempDir(), "to"), "", ledgertest.Quiet().Reading())
 			require.ErrorIs(t, err, holdfast.ErrDamaged, "what the journal says is not to be had")
 		})
 	}
@@ -76,7 +77,7 @@ func TestContradictedSnapshotIsNotRestored(t *testing.T) {
 	require.NoError(t, l.Close())
 	other := ledgertest.RewriteSnapshot(t, dir, s.Name, func(m *snapshotter.Meta) { m.Chain[0] ^= 1 })
 	to := filepath.Join(t.TempDir(), "to")
-	_, err = ledgertest.OpenReader(t, dir).RestoreSnapshot(t.Context(), other.Name, to, "", ledgertest.Quiet())
+	_, err = ledgertest.OpenReader(t, dir).RestoreSnapshot(t.Context(), other.Name, to, "", ledgertest.Quiet().Reading())
 	require.ErrorIs(t, err, holdfast.ErrDamaged)
 	require.ErrorContains(t, err, "its chain is not that of seq")
 	require.NoDirExists(t, to)
@@ -88,18 +89,18 @@ func TestPlanNamesTheSnapshotToRestore(t *testing.T) {
 	dir, s := ledgertest.Small(t)
 	segments, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
 	require.NoError(t, err)
-	planOf := func(lost string, then func(dir string)) *holdfast.RepairPlan {
+	planOf := func(lost string, then func(dir string)) *repair.Plan {
 		to := ledgertest.Copy(t, dir)
 		require.NoError(t, os.Remove(filepath.Join(to, "journal", filepath.Base(lost))))
 		then(to)
-		p, planErr := holdfast.PlanRepair(t.Context(), to, holdfast.RepairOptions{})
+		p, planErr := repair.Diagnose(t.Context(), to, repair.Options{})
 		require.NoError(t, planErr)
 		require.NotNil(t, p.Loss)
 		return p
 	}
 	nothing := func(string) {}
 	first := planOf(segments[0], nothing)
-	require.Equal(t, &holdfast.RestorableSnapshot{Name: s.Name, Seq: s.Seq}, first.Restorable)
+	require.Equal(t, &repair.Restorable{Name: s.Name, Seq: s.Seq}, first.Restorable)
 	require.LessOrEqual(t, first.Loss.Least, s.Seq)
 	require.Nil(t, planOf(segments[4], nothing).Restorable, "the journal is in order beyond it")
 	require.Nil(t, planOf(segments[0], func(to string) { ledgertest.FlipSnapshotBody(t, to, s.Name) }).Restorable, "it is damaged")

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -89,7 +90,7 @@ func TestTimeTravelSurvivesPruning(t *testing.T) {
 		require.LessOrEqual(t, len(list), 2+8+2, "the kept snapshots are few")
 	}
 	require.True(t, trimmed, "the retention was never reached")
-	rep, err := l.Verify(t.Context(), holdfast.VerifyOptions{Deep: true})
+	rep, err := l.Verify(t.Context(), audit.Options{Deep: true})
 	require.NoError(t, err)
 	require.Empty(t, rep.Findings)
 }

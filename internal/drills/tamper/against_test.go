@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/checkpoint"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
@@ -72,20 +73,20 @@ func kept(t *testing.T, b []byte) string {
 	return path
 }
 
-func against(t *testing.T, dir, evidence string, v note.Verifiers) *holdfast.Against {
+func against(t *testing.T, dir, evidence string, v note.Verifiers) *audit.Against {
 	t.Helper()
 	r, err := holdfast.OpenReader(dir)
 	require.NoError(t, err)
-	a, err := r.VerifyAgainst(t.Context(), evidence, holdfast.AgainstOptions{Verifiers: v})
+	a, err := audit.Compare(t.Context(), r, evidence, audit.CompareOptions{Verifiers: v})
 	require.NoError(t, err)
 	return a
 }
 
-func verified(t *testing.T, dir string) *holdfast.VerifyReport {
+func verified(t *testing.T, dir string) *audit.Report {
 	t.Helper()
 	r, err := holdfast.OpenReader(dir)
 	require.NoError(t, err)
-	rep, err := r.Verify(t.Context(), holdfast.VerifyOptions{})
+	rep, err := audit.Verify(t.Context(), r, audit.Options{})
 	require.NoError(t, err)
 	return rep
 }
@@ -243,8 +244,8 @@ func TestEvidenceRefused(t *testing.T) {
 		t.Helper()
 		r, openErr := holdfast.OpenReader(dir)
 		require.NoError(t, openErr)
-		_, err = r.VerifyAgainst(t.Context(), kept(t, b), holdfast.AgainstOptions{Verifiers: v})
-		require.ErrorIs(t, err, holdfast.ErrWitness)
+		_, err = audit.Compare(t.Context(), r, kept(t, b), audit.CompareOptions{Verifiers: v})
+		require.ErrorIs(t, err, audit.ErrEvidence)
 		require.NotErrorIs(t, err, holdfast.ErrDamaged)
 		require.ErrorContains(t, err, want)
 	}
@@ -261,11 +262,11 @@ func TestEvidenceRefused(t *testing.T) {
 	for _, v := range []note.Verifiers{known, foreign} {
 		a := against(t, dir, kept(t, both), v)
 		require.True(t, a.OK())
-		require.Equal(t, holdfast.SignatureGood, a.Witnesses[0].Signature)
+		require.Equal(t, audit.SignatureGood, a.Witnesses[0].Signature)
 	}
 	a := against(t, dir, kept(t, n.Raw), nil)
 	require.True(t, a.OK())
-	require.Equal(t, holdfast.SignatureNotChecked, a.Witnesses[0].Signature)
+	require.Equal(t, audit.SignatureNotChecked, a.Witnesses[0].Signature)
 	a = against(t, dir, kept(t, edited), nil) // the name alone changes nothing
 	require.True(t, a.OK())
 
@@ -286,7 +287,7 @@ func TestEvidenceRefused(t *testing.T) {
 	a = against(t, dir, kept(t, append(bytes.Clone(n.Raw), on.Raw...)), known)
 	require.True(t, a.OK())
 	require.Len(t, a.Notices, 1)
-	require.Equal(t, holdfast.VerdictUnchecked, a.Witnesses[1].Verdict)
+	require.Equal(t, audit.VerdictUnchecked, a.Witnesses[1].Verdict)
 	// Notes that contradict each other.
 	c = n.Checkpoint
 	c.Earlier = c.Earlier[3:4:4]
@@ -331,7 +332,7 @@ func TestAgainstTrimmed(t *testing.T) {
 	// With a newer one that fits and names the old seq it can be.
 	a = against(t, dir, kept(t, append(bytes.Clone(notes[0].Raw), notes[5].Raw...)), known)
 	require.True(t, a.OK())
-	require.Equal(t, holdfast.VerdictFits, a.Witnesses[0].Verdict)
+	require.Equal(t, audit.VerdictFits, a.Witnesses[0].Verdict)
 	require.Equal(t, notes[5].Seq, a.Proven)
 
 	// The snapshot that a trimmed ledger stands on is not in the chain; the digest
@@ -355,7 +356,7 @@ func TestAgainstRestored(t *testing.T) {
 	r, err := holdfast.OpenReader(dir)
 	require.NoError(t, err)
 	to := filepath.Join(t.TempDir(), "r")
-	res, err := r.Restore(t.Context(), holdfast.Moment{Seq: n.Seq}, to, "", holdfast.Options{Now: ledgertest.NewClock().Now})
+	res, err := r.Restore(t.Context(), holdfast.Moment{Seq: n.Seq}, to, "", holdfast.Options{Now: ledgertest.NewClock().Now}.Reading())
 	require.NoError(t, err)
 	a := against(t, to, kept(t, n.Raw), known)
 	require.True(t, a.OK(), "%v %v", a.Findings, a.Notices)
@@ -377,7 +378,7 @@ func TestAgainstRestored(t *testing.T) {
 
 	// Restored to before the checkpoint: what it says of later is not this ledger's.
 	early := filepath.Join(t.TempDir(), "e")
-	res, err = r.Restore(t.Context(), holdfast.Moment{Seq: n.Seq - 3}, early, "", holdfast.Options{Now: ledgertest.NewClock().Now})
+	res, err = r.Restore(t.Context(), holdfast.Moment{Seq: n.Seq - 3}, early, "", holdfast.Options{Now: ledgertest.NewClock().Now}.Reading())
 	require.NoError(t, err)
 	a = against(t, early, kept(t, n.Raw), known)
 	require.True(t, a.OK(), "%v", a.Notices)

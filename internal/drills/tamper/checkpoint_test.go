@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/checkpoint"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
@@ -41,7 +42,7 @@ func TestCheckpointWithEachSnapshot(t *testing.T) {
 	require.NoError(t, err)
 	m, err := heard.NextMsg(10 * time.Second)
 	require.NoError(t, err)
-	var told holdfast.Checkpointed
+	var told audit.Checkpointed
 	require.NoError(t, json.Unmarshal(m.Data, &told))
 	n, err := checkpoint.Open([]byte(told.Note), known)
 	require.NoError(t, err)
@@ -55,7 +56,7 @@ func TestCheckpointWithEachSnapshot(t *testing.T) {
 	// On request as well; nothing new, and it is the same one.
 	b, code := ledgertest.Request(t, nc, "checkpoint", "")
 	require.Empty(t, code, "%s", b)
-	var asked holdfast.Checkpointed
+	var asked audit.Checkpointed
 	require.NoError(t, json.Unmarshal(b, &asked))
 	require.Equal(t, told, asked)
 	b, code = ledgertest.Request(t, nc, "checkpoint", `{"deep":true}`)
@@ -129,7 +130,7 @@ func TestCheckpointOffline(t *testing.T) {
 	dir, n := witnessed(t, by)
 	r, err := holdfast.OpenReader(dir)
 	require.NoError(t, err)
-	again, err := r.Checkpoint(t.Context(), by)
+	again, err := audit.Checkpoint(t.Context(), r, by)
 	require.NoError(t, err)
 	require.Equal(t, string(n.Raw), string(again.Raw))
 	require.True(t, again.SignedBy(by))
@@ -144,7 +145,7 @@ func TestCheckpointOffline(t *testing.T) {
 	killed := ledgertest.Copy(t, live)
 	r, err = holdfast.OpenReader(killed)
 	require.NoError(t, err)
-	n, err = r.Checkpoint(t.Context(), by)
+	n, err = audit.Checkpoint(t.Context(), r, by)
 	require.NoError(t, err)
 	log := forge(t, killed)
 	newest := log.segments[len(log.segments)-1]

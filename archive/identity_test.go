@@ -1,4 +1,4 @@
-package holdfast_test
+package archive_test
 
 import (
 	"encoding/binary"
@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -66,12 +67,12 @@ func TestWhoseHistory(t *testing.T) {
 		{stranger, 0, false},
 		{stranger, 1, false},
 	} {
-		require.Equal(t, c.want, holdfast.Owns(id, c.ledger, c.seq), "%s at %d", c.ledger, c.seq)
+		require.Equal(t, c.want, archive.Owns(id, c.ledger, c.seq), "%s at %d", c.ledger, c.seq)
 	}
-	require.False(t, holdfast.Owns(holdfast.Identity{ID: self}, parent, 0), "a ledger without parents")
+	require.False(t, archive.Owns(holdfast.Identity{ID: self}, parent, 0), "a ledger without parents")
 	older := holdfast.Identity{ID: self, Parents: []holdfast.Parent{{Ledger: parent, Seq: 80}, {Ledger: grandparent, Seq: 50}}}
-	require.True(t, holdfast.Owns(older, grandparent, 50))
-	require.False(t, holdfast.Owns(older, grandparent, 51), "it was cut when the parent began")
+	require.True(t, archive.Owns(older, grandparent, 50))
+	require.False(t, archive.Owns(older, grandparent, 51), "it was cut when the parent began")
 }
 
 func TestIdentityNamesEveryDefault(t *testing.T) {
@@ -131,7 +132,7 @@ func TestIdentityTextIsExact(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, c.text, 0o600), name)
 		identityRefused(t, dir, c.reason)
 	}
-	newer := holdfast.Resummed(t, []byte(strings.Replace(string(good), `"format": 1`, `"format": 2`, 1)))
+	newer := archive.Resummed(t, []byte(strings.Replace(string(good), `"format": 1`, `"format": 2`, 1)))
 	require.NoError(t, os.WriteFile(path, newer, 0o600))
 	_, err := holdfast.OpenReader(dir)
 	require.ErrorIs(t, err, holdfast.ErrNotLedger, "it is whole, but of a later build")

@@ -1,4 +1,4 @@
-package holdfast
+package audit
 
 import (
 	"context"
@@ -15,15 +15,16 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sys/unix"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/checkpoint"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// ErrWitness is returned by [Reader.VerifyAgainst] for a file that is not
+// ErrEvidence is returned by [Reader.Compare] for a file that is not
 // evidence: it cannot be read, is no checkpoint, snapshot or ledger, or its
 // signature is not good.
-var ErrWitness = errors.New("holdfast: not usable as evidence")
+var ErrEvidence = errors.New("holdfast: not usable as evidence")
 
 // maxNotes bounds the size of a file of checkpoints.
 const maxNotes = 64 << 20
@@ -35,15 +36,15 @@ const (
 	KindLedger     = "ledger"
 )
 
-// AgainstOptions qualify [Reader.VerifyAgainst].
-type AgainstOptions struct {
+// CompareOptions qualify [Reader.Compare].
+type CompareOptions struct {
 	// Verifiers are the public keys, one of which must have signed each
 	// checkpoint. nil checks no signature.
 	Verifiers note.Verifiers
 }
 
-// Witness is one piece of evidence and what it says about the ledger.
-type Witness struct {
+// Evidence is one piece of evidence and what it says about the ledger.
+type Evidence struct {
 	Source    string `json:"source"`         // file, with #n the n-th checkpoint in it
 	Kind      string `json:"kind"`           // checkpoint, snapshot or ledger
 	Ledger    string `json:"ledger"`         // whose it is
@@ -61,7 +62,7 @@ type Witness struct {
 	state   [32]byte
 }
 
-// The values of Witness.Signature and of Witness.Verdict.
+// The values of Evidence.Signature and of Evidence.Verdict.
 const (
 	SignatureGood       = "good"
 	SignatureNotChecked = "not checked"
@@ -75,7 +76,7 @@ const (
 // readWitnesses reads what verification is to be compared with: a file of
 // checkpoints, a directory of such files, or a snapshot. The directory of a ledger
 // gives one witness without points.
-func readWitnesses(path string, o AgainstOptions) ([]*Witness, error) {
+func readWitnesses(path string, o CompareOptions) ([]*Evidence, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, unusable(err)
@@ -83,15 +84,15 @@ func readWitnesses(path string, o AgainstOptions) ([]*Witness, error) {
 	switch {
 	case !info.IsDir() && strings.HasSuffix(path, ".snap"):
 		if o.Verifiers != nil {
-			return nil, fmt.Errorf("%w: %s is a snapshot, which nobody signs", ErrWitness, path)
+			return nil, fmt.Errorf("%w: %s is a snapshot, which nobody signs", ErrEvidence, path)
 		}
 		return readSnapWitness(path)
 	case !info.IsDir():
 		return readNotes(path, o.Verifiers)
 	}
-	if _, err = os.Lstat(filepath.Join(path, identityFile)); err == nil {
+	if _, err = os.Lstat(filepath.Join(path, archive.IdentityFile)); err == nil {
 		if o.Verifiers != nil {
-			return nil, fmt.Errorf("%w: %s is a ledger, which nobody signs: name its %s, or its copy without keys", ErrWitness, path, notesDir)
+			return nil, fmt.Errorf("%w: %s is a ledger, which nobody signs: name its %s, or its copy without keys", ErrEvidence, path, archive.NotesDir)
 		}
 		return readCopy(path)
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -101,7 +102,7 @@ func readWitnesses(path string, o AgainstOptions) ([]*Witness, error) {
 	if err != nil {
 		return nil, unusable(err)
 	}
-	var all []*Witness
+	var all []*Evidence
 	for _, e := range entries {
 		if !strings.HasSuffix(e.Name(), checkpoint.Extension) {
 			continue
@@ -113,26 +114,26 @@ func readWitnesses(path string, o AgainstOptions) ([]*Witness, error) {
 		all = append(all, some...)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%w: %s holds neither a ledger nor checkpoints (*%s)", ErrWitness, path, checkpoint.Extension)
+		return nil, fmt.Errorf("%w: %s holds neither a ledger nor checkpoints (*%s)", ErrEvidence, path, checkpoint.Extension)
 	}
 	return all, nil
 }
 
 // unusable is an error of the evidence. That it is damaged must not be taken for
 // damage of the ledger.
-func unusable(err error) error { return fmt.Errorf("%w: %v", ErrWitness, err) } //nolint:errorlint // on purpose
+func unusable(err error) error { return fmt.Errorf("%w: %v", ErrEvidence, err) } //nolint:errorlint // on purpose
 
 // readNotes reads one file of checkpoints.
-func readNotes(path string, known note.Verifiers) ([]*Witness, error) {
+func readNotes(path string, known note.Verifiers) ([]*Evidence, error) {
 	b, err := readBounded(path, maxNotes)
 	if err != nil {
 		return nil, unusable(err)
 	}
 	parts := checkpoint.Split(b)
 	if len(parts) == 0 {
-		return nil, fmt.Errorf("%w: %s is empty", ErrWitness, path)
+		return nil, fmt.Errorf("%w: %s is empty", ErrEvidence, path)
 	}
-	out := make([]*Witness, len(parts))
+	out := make([]*Evidence, len(parts))
 	for i, raw := range parts {
 		source := path
 		if len(parts) > 1 {
@@ -140,15 +141,15 @@ func readNotes(path string, known note.Verifiers) ([]*Witness, error) {
 		}
 		n, err := checkpoint.Open(raw, known)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrWitness, source, err)
+			return nil, fmt.Errorf("%w: %s: %w", ErrEvidence, source, err)
 		}
 		out[i] = noteWitness(source, n)
 	}
 	return out, nil
 }
 
-func noteWitness(source string, n *checkpoint.Note) *Witness {
-	w := &Witness{
+func noteWitness(source string, n *checkpoint.Note) *Evidence {
+	w := &Evidence{
 		Source: source, Kind: KindCheckpoint, Ledger: n.Ledger.String(), Seq: n.Seq, Time: position.Time(n.Time).String(),
 		Signature: SignatureNotChecked, Key: strings.Join(n.Keys, ", "),
 		lineage: n.Ledger, points: n.Points(), state: n.State,
@@ -160,7 +161,7 @@ func noteWitness(source string, n *checkpoint.Note) *Witness {
 }
 
 // readSnapWitness reads the header of a snapshot file.
-func readSnapWitness(path string) ([]*Witness, error) {
+func readSnapWitness(path string) ([]*Evidence, error) {
 	dir, name := filepath.Split(filepath.Clean(path))
 	list, err := snapshotter.New(filepath.Clean(dir+"."), snapshotter.Options{}).List()
 	if err != nil {
@@ -168,13 +169,13 @@ func readSnapWitness(path string) ([]*Witness, error) {
 	}
 	i := slices.IndexFunc(list, func(s snapshotter.Snapshot) bool { return s.Name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("%w: %s does not have the name of a snapshot: give it back the one it was made under", ErrWitness, path)
+		return nil, fmt.Errorf("%w: %s does not have the name of a snapshot: give it back the one it was made under", ErrEvidence, path)
 	}
 	s := list[i]
 	if s.Err != nil {
 		return nil, unusable(s.Err)
 	}
-	return []*Witness{{
+	return []*Evidence{{
 		Source: path, Kind: KindSnapshot, Ledger: uuid.UUID(s.Ledger).String(), Seq: s.Seq,
 		Time: position.Time(s.RecordTime).String(), Signature: SignatureNone,
 		lineage: s.Ledger, points: []checkpoint.Point{{Seq: s.Seq, Chain: s.Chain}}, state: s.Digest,
@@ -182,13 +183,14 @@ func readSnapWitness(path string) ([]*Witness, error) {
 }
 
 // readCopy looks at the directory of another ledger.
-func readCopy(path string) ([]*Witness, error) {
-	r, err := OpenReader(path)
+func readCopy(path string) ([]*Evidence, error) {
+	r, err := archive.OpenReader(path)
 	if err != nil {
 		return nil, unusable(err)
 	}
-	return []*Witness{{
-		Source: path, Kind: KindLedger, Ledger: r.id.ID.String(), Signature: SignatureNone, lineage: r.id.ID,
+	id := r.Identity()
+	return []*Evidence{{
+		Source: path, Kind: KindLedger, Ledger: id.ID.String(), Signature: SignatureNone, lineage: id.ID,
 	}}, nil
 }
 
@@ -221,26 +223,26 @@ func readBounded(path string, limit int64) ([]byte, error) {
 // it is this ledger or a copy of it, up to where they parted if one of them was
 // restored from the other. ok is false for a ledger that has nothing to do with
 // this one.
-func (r *Reader) shares(with uuid.UUID) (upTo uint64, ok bool) {
-	if with == r.id.ID {
+func (r auditor) shares(with uuid.UUID) (upTo uint64, ok bool) {
+	if with == r.ID.ID {
 		return ^uint64(0), true
 	}
-	return r.id.ancestor(with)
+	return archive.Ancestor(r.ID, with)
 }
 
 // verifyNotes compares the ledger with the checkpoints that lie in its own
 // directory. Whoever rewrites a history can remove them; who does not think of it
 // is found out.
-func (r *Reader) verifyNotes(ctx context.Context, rep *VerifyReport) error {
-	seqs, err := r.notes()
+func (r auditor) verifyNotes(ctx context.Context, rep *Report) error {
+	seqs, err := notesIn(r.Source)
 	if err != nil {
 		return err
 	}
-	var ws []*Witness
+	var ws []*Evidence
 	for _, seq := range seqs {
-		name := filepath.Join(notesDir, noteName(seq))
+		name := filepath.Join(archive.NotesDir, noteName(seq))
 		var n *checkpoint.Note
-		n, err = r.readNote(seq)
+		n, err = readNote(r.Source, seq)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // thinned out meanwhile
 		}

@@ -1,4 +1,4 @@
-package holdfast
+package archive
 
 import (
 	"context"
@@ -44,12 +44,12 @@ func (f Filter) ofKeys() bool {
 func (f Filter) selects(e Entry) bool {
 	c := &e.Change
 	if c.After == nil {
-		return f.Records && !f.ofKeys() && (f.Instrument == "" || instrumentOf(c) == f.Instrument)
+		return f.Records && !f.ofKeys() && (f.Instrument == "" || InstrumentOf(c) == f.Instrument)
 	}
 	return f.SelectsKey(c.After.Key)
 }
 
-func instrumentOf(c *position.Change) string {
+func InstrumentOf(c *position.Change) string {
 	switch m := c.Cause.(type) {
 	case position.Mark:
 		return m.Instrument
@@ -76,12 +76,12 @@ func (r *Reader) History(ctx context.Context, f Filter) iter.Seq2[Entry, error] 
 			yield(Entry{}, err)
 			return
 		}
-		log, err := r.openLog()
+		log, err := r.src.OpenLog()
 		if err != nil {
 			yield(Entry{}, fmt.Errorf("holdfast: %w", err))
 			return
 		}
-		end := r.newestShown()
+		end := r.src.NewestShown()
 		for e, err := range entries(ctx, log, f.From.Seq) {
 			if err != nil {
 				yield(Entry{}, fmt.Errorf("holdfast: %w", err))
@@ -104,7 +104,7 @@ func entries(ctx context.Context, log *journal.Reader, from uint64) iter.Seq2[En
 		for rec, err := range log.Records(from) {
 			var e Entry
 			if err == nil {
-				e.Stamp = projected(rec).Stamp
+				e.Stamp = Projected(rec).Stamp
 				e.Change, err = d.Change(rec.Payload)
 			}
 			if err == nil {
@@ -138,7 +138,7 @@ func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Step, error] {
 			return
 		}
 		f.Records = false
-		before, after, err := r.stateBefore(ctx, f.From)
+		before, after, err := r.src.stateBefore(ctx, f.From)
 		if err != nil {
 			yield(Step{}, err)
 			return
@@ -188,8 +188,8 @@ func (w *walk) step(e Entry) (Step, error) {
 // stateBefore returns a look-up of the positions just before a moment, nil when
 // it is the beginning, and the record that they include as their last where no
 // moment was named.
-func (r *Reader) stateBefore(ctx context.Context, from Moment) (func(position.Key) (position.Position, bool), uint64, error) {
-	log, err := r.openLog()
+func (r *Source) stateBefore(ctx context.Context, from Moment) (func(position.Key) (position.Position, bool), uint64, error) {
+	log, err := r.OpenLog()
 	if err != nil {
 		return nil, 0, fmt.Errorf("holdfast: %w", err)
 	}
@@ -204,7 +204,7 @@ func (r *Reader) stateBefore(ctx context.Context, from Moment) (func(position.Ke
 		if baseErr != nil || book == nil {
 			return nil, 0, baseErr
 		}
-		return book.View().Position, base.seq, nil
+		return book.View().Position, base.Seq, nil
 	}
 	v, err := r.AsOf(ctx, at)
 	if err != nil {

@@ -1,4 +1,4 @@
-package holdfast_test
+package archive_test
 
 import (
 	"os"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 )
@@ -124,7 +125,7 @@ func TestUnknownRuleIsNamed(t *testing.T) {
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for old, text := range map[string]string{`"average"`: `"tarot"`, `"flip"`: `"shrug"`} {
-		forged := holdfast.Resummed(t, []byte(strings.Replace(string(b), old, text, 1)))
+		forged := archive.Resummed(t, []byte(strings.Replace(string(b), old, text, 1)))
 		require.NoError(t, os.WriteFile(path, forged, 0o600))
 		_, err = holdfast.OpenReader(dir)
 		require.ErrorIs(t, err, holdfast.ErrNotLedger)

@@ -1,4 +1,4 @@
-package holdfast
+package audit
 
 import (
 	"context"
@@ -6,39 +6,45 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/journal"
 )
 
 // compareCopy compares the ledger with another directory of it, record by record.
-func (r *Reader) compareCopy(ctx context.Context, a *Against, w *Witness) error {
-	other, err := OpenReader(w.Source)
+func (r auditor) compareCopy(ctx context.Context, a *Against, w *Evidence) error {
+	reader, err := archive.OpenReader(w.Source)
 	if err != nil {
 		return unusable(err)
 	}
-	limit, related := r.shares(other.id.ID)
+	src, err := archive.SourceOf(reader)
+	if err != nil {
+		return unusable(err)
+	}
+	other := auditor{src}
+	limit, related := r.shares(other.ID.ID)
 	if !related {
-		limit, related = other.shares(r.id.ID)
+		limit, related = other.shares(r.ID.ID)
 	}
 	if !related {
-		a.find(w, 0, fmt.Sprintf("it is of the ledger %s, this is %s", w.Ledger, r.id.ID))
+		a.find(w, 0, fmt.Sprintf("it is of the ledger %s, this is %s", w.Ledger, r.ID.ID))
 		return nil
 	}
 	mine, theirs, err := r.common(ctx, other)
 	if err != nil {
 		return err
 	}
-	w.Seq = theirs.end.Seq
-	start := max(mine.base, theirs.base)
-	have, mineKnown := mine.at[start]
-	saw, theirsKnown := theirs.at[start]
+	w.Seq = theirs.End.Seq
+	start := max(mine.Base, theirs.Base)
+	have, mineKnown := mine.At[start]
+	saw, theirsKnown := theirs.At[start]
 	switch {
-	case mine.end.Seq < start && mine.broken == nil:
-		a.DiffersFrom, a.DiffersTo = mine.end.Seq+1, mine.end.Seq+1
-		a.find(w, a.DiffersFrom, fmt.Sprintf("the ledger ends at seq %d, the copy begins behind seq %d: records were removed from the end", mine.end.Seq, start))
+	case mine.End.Seq < start && mine.Broken == nil:
+		a.DiffersFrom, a.DiffersTo = mine.End.Seq+1, mine.End.Seq+1
+		a.find(w, a.DiffersFrom, fmt.Sprintf("the ledger ends at seq %d, the copy begins behind seq %d: records were removed from the end", mine.End.Seq, start))
 		return nil
 	case start > limit, !theirsKnown || !mineKnown:
 		w.Verdict = VerdictUnchecked
-		a.notice(w, fmt.Sprintf("cannot be checked, trimmed: the ledger keeps records behind seq %d, the copy has seq %d to %d", mine.base, theirs.base+1, theirs.end.Seq))
+		a.notice(w, fmt.Sprintf("cannot be checked, trimmed: the ledger keeps records behind seq %d, the copy has seq %d to %d", mine.Base, theirs.Base+1, theirs.End.Seq))
 		return nil
 	case have != saw:
 		a.DiffersFrom, a.DiffersTo = 1, start
@@ -50,25 +56,25 @@ func (r *Reader) compareCopy(ctx context.Context, a *Against, w *Witness) error 
 }
 
 // common looks at the chains of two ledgers where the part that both keep begins.
-func (r *Reader) common(ctx context.Context, other *Reader) (mine, theirs *strand, err error) {
-	if mine, err = r.strand(ctx, 0, nil); err != nil {
+func (r auditor) common(ctx context.Context, other auditor) (mine, theirs *archive.ChainRun, err error) {
+	if mine, err = r.ReadChain(ctx, 0, nil); err != nil {
 		return nil, nil, err
 	}
-	if theirs, err = other.strand(ctx, 0, nil); err != nil {
+	if theirs, err = other.ReadChain(ctx, 0, nil); err != nil {
 		return nil, nil, unusable(err)
 	}
-	start := max(mine.base, theirs.base)
-	if mine, err = r.strand(ctx, 0, []uint64{start}); err != nil {
+	start := max(mine.Base, theirs.Base)
+	if mine, err = r.ReadChain(ctx, 0, []uint64{start}); err != nil {
 		return nil, nil, err
 	}
-	if theirs, err = other.strand(ctx, 0, []uint64{start}); err != nil {
+	if theirs, err = other.ReadChain(ctx, 0, []uint64{start}); err != nil {
 		return nil, nil, unusable(err)
 	}
 	return mine, theirs, nil
 }
 
 // lockstep reads both ledgers side by side from the place on that was found equal.
-func (r *Reader) lockstep(ctx context.Context, a *Against, w *Witness, other *Reader, limit uint64) error {
+func (r auditor) lockstep(ctx context.Context, a *Against, w *Evidence, other auditor, limit uint64) error {
 	nextMine, stopMine, err := r.pull(a.Proven + 1)
 	if err != nil {
 		return err
@@ -108,8 +114,8 @@ func (r *Reader) lockstep(ctx context.Context, a *Against, w *Witness, other *Re
 
 // pull reads the records one by one. The journal's own end is as good as a
 // bound: beside a live writer there may be more than is durable.
-func (r *Reader) pull(from uint64) (next func() (journal.Record, error, bool), stop func(), err error) {
-	log, err := r.storedLog()
+func (r auditor) pull(from uint64) (next func() (journal.Record, error, bool), stop func(), err error) {
+	log, err := r.StoredLog()
 	if err != nil {
 		return nil, nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -118,11 +124,11 @@ func (r *Reader) pull(from uint64) (next func() (journal.Record, error, bool), s
 }
 
 // copyEnds is called where the copy has no more to say.
-func (a *Against) copyEnds(w *Witness, err error) error {
+func (a *Against) copyEnds(w *Evidence, err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, ErrDamaged) {
+	if errors.Is(err, journal.ErrDamaged) {
 		a.notice(w, fmt.Sprintf("the copy is damaged itself and was compared up to seq %d only: %v", a.Proven, err))
 		return nil
 	}
@@ -130,8 +136,8 @@ func (a *Against) copyEnds(w *Witness, err error) error {
 }
 
 // ledgerEnds is called where the ledger cannot be read.
-func (a *Against) ledgerEnds(w *Witness, err error) error {
-	if errors.Is(err, ErrDamaged) {
+func (a *Against) ledgerEnds(w *Evidence, err error) error {
+	if errors.Is(err, journal.ErrDamaged) {
 		a.notice(w, fmt.Sprintf("the ledger is damaged and was compared up to seq %d only: %v", a.Proven, err))
 		return nil
 	}

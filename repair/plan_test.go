@@ -1,4 +1,4 @@
-package holdfast_test
+package repair_test
 
 import (
 	"context"
@@ -11,8 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/repair"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -47,7 +49,7 @@ func TestIdentityFromACopy(t *testing.T) {
 		{"level", dir, dir}, {"ahead", dir, longer}, {"behind", longer, dir},
 	} {
 		lost := lostOf(c.ledger)
-		p, err := holdfast.PlanRepair(t.Context(), lost, holdfast.RepairOptions{From: c.from})
+		p, err := repair.Diagnose(t.Context(), lost, repair.Options{From: c.from})
 		require.NoError(t, err, c.name)
 		require.False(t, p.Sound(), c.name)
 		require.True(t, p.Whole(), c.name)
@@ -55,7 +57,7 @@ func TestIdentityFromACopy(t *testing.T) {
 		require.Equal(t, c.from, p.IdentityFrom)
 		require.Equal(t, ledgertest.OpenReader(t, dir).Identity().ID.String(), p.ID)
 		require.Equal(t, "main", p.Name)
-		p, err = holdfast.Repair(t.Context(), lost, holdfast.RepairOptions{From: c.from})
+		p, err = repair.Do(t.Context(), lost, repair.Options{From: c.from})
 		require.NoError(t, err, c.name)
 		require.True(t, p.Whole(), c.name)
 		sameKeptFiles(t, c.ledger, lost)
@@ -68,21 +70,21 @@ func TestIdentityFromACopy(t *testing.T) {
 		{"empty", dir, none, "have no record in common"},
 	} {
 		lost := lostOf(c.ledger)
-		p, err := holdfast.PlanRepair(t.Context(), lost, holdfast.RepairOptions{From: c.from})
+		p, err := repair.Diagnose(t.Context(), lost, repair.Options{From: c.from})
 		require.NoError(t, err, c.name)
 		require.False(t, p.Whole(), c.name)
 		require.Contains(t, p.Identity, "is missing; ")
 		require.Contains(t, p.Identity, c.reason)
 		require.Empty(t, p.IdentityFrom)
-		_, err = holdfast.Repair(t.Context(), lost, holdfast.RepairOptions{From: c.from})
+		_, err = repair.Do(t.Context(), lost, repair.Options{From: c.from})
 		require.NoError(t, err, c.name)
 		require.NoFileExists(t, filepath.Join(lost, "ledger.json"))
 	}
-	p, err := holdfast.PlanRepair(t.Context(), lostOf(dir), holdfast.RepairOptions{})
+	p, err := repair.Diagnose(t.Context(), lostOf(dir), repair.Options{})
 	require.NoError(t, err)
 	require.Equal(t, "is missing", p.Identity)
 	require.Empty(t, p.Name+p.ID, "nothing is known of it")
-	_, err = holdfast.PlanRepair(t.Context(), t.TempDir(), holdfast.RepairOptions{})
+	_, err = repair.Diagnose(t.Context(), t.TempDir(), repair.Options{})
 	require.ErrorIs(t, err, holdfast.ErrNotLedger, "there is no journal either")
 }
 
@@ -95,18 +97,19 @@ func TestWhoseCopyHeals(t *testing.T) {
 	} {
 		from, mended := ledgertest.CopyInMemory(t, whole), ledgertest.CopyInMemory(t, dir)
 		require.NoError(t, spoil(filepath.Join(from, "ledger.json")))
-		p, err := holdfast.Repair(t.Context(), mended, holdfast.RepairOptions{From: from})
+		p, err := repair.Do(t.Context(), mended, repair.Options{From: from})
 		require.NoError(t, err, name)
 		require.True(t, p.Whole(), name)
 		sameKeptFiles(t, whole, mended)
 	}
 	other, _ := ledgertest.Small(t)
-	_, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{From: other})
+	_, err := repair.Diagnose(t.Context(), dir, repair.Options{From: other})
 	require.ErrorIs(t, err, holdfast.ErrRefused)
 	require.ErrorContains(t, err, "is a copy of ledger main")
 	newer := holdfast.Identity{Format: 2}
-	require.NoError(t, newer.WriteAs(other))
-	_, err = holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{From: other})
+	_, err = archive.WriteIdentity(newer, other)
+	require.NoError(t, err)
+	_, err = repair.Diagnose(t.Context(), dir, repair.Options{From: other})
 	require.ErrorIs(t, err, holdfast.ErrNotLedger, "a copy of a later build")
 }
 
@@ -126,8 +129,8 @@ func TestSnapshotsTellARepairWhatWasThere(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, b, 0o600))
 		return path
 	}
-	plan := func(dir string) *holdfast.RepairPlan {
-		p, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+	plan := func(dir string) *repair.Plan {
+		p, err := repair.Diagnose(t.Context(), dir, repair.Options{})
 		require.NoError(t, err)
 		return p
 	}
@@ -153,16 +156,16 @@ func TestSnapshotsThatARepairPutsAway(t *testing.T) {
 	cut := ledgertest.Copy(t, dir)
 	segs := ledgertest.Segments(t, cut)
 	require.NoError(t, os.Truncate(segs[len(segs)-1], 40))
-	for from, want := range map[uint64][]holdfast.RepairSnapshot{
+	for from, want := range map[uint64][]repair.Snapshot{
 		s.Seq:     {{Name: s.Name, Seq: s.Seq, Reason: "it stands beyond what is kept"}},
 		s.Seq + 1: {},
 	} {
 		mended := ledgertest.CopyInMemory(t, cut)
-		p, err := holdfast.PlanRepair(t.Context(), mended, holdfast.RepairOptions{AcceptLossFrom: from})
+		p, err := repair.Diagnose(t.Context(), mended, repair.Options{AcceptLossFrom: from})
 		require.NoError(t, err)
 		require.Equal(t, want, p.Snapshots)
 		require.NotEmpty(t, p.NewID)
-		done, err := holdfast.Repair(t.Context(), mended, holdfast.RepairOptions{AcceptLossFrom: from})
+		done, err := repair.Do(t.Context(), mended, repair.Options{AcceptLossFrom: from})
 		require.NoError(t, err)
 		require.Equal(t, p.NewID, done.NewID)
 		require.Equal(t, p.Digest, done.Digest)
@@ -177,14 +180,14 @@ func TestSnapshotsThatARepairPutsAway(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, list, 1-len(want))
 	}
-	p, err := holdfast.PlanRepair(t.Context(), cut, holdfast.RepairOptions{})
+	p, err := repair.Diagnose(t.Context(), cut, repair.Options{})
 	require.NoError(t, err)
 	require.NotNil(t, p.Loss)
 	require.Empty(t, p.NewID, "nothing was accepted")
 	require.Empty(t, p.Snapshots)
 
 	ledgertest.FlipSnapshotBody(t, dir, s.Name)
-	p, err = holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+	p, err = repair.Diagnose(t.Context(), dir, repair.Options{})
 	require.NoError(t, err)
 	require.False(t, p.Sound())
 	require.Len(t, p.Snapshots, 1)
@@ -193,7 +196,7 @@ func TestSnapshotsThatARepairPutsAway(t *testing.T) {
 	require.Contains(t, p.Snapshots[0].Reason, "damaged")
 	bad, err := os.ReadFile(filepath.Join(dir, "backups", s.Name))
 	require.NoError(t, err)
-	_, err = holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{})
+	_, err = repair.Do(t.Context(), dir, repair.Options{})
 	require.NoError(t, err)
 	require.NoFileExists(t, filepath.Join(dir, "backups", s.Name))
 	kept, err := filepath.Glob(filepath.Join(dir, "quarantine", "*"+s.Name+"*"))
@@ -202,7 +205,7 @@ func TestSnapshotsThatARepairPutsAway(t *testing.T) {
 	b, err := os.ReadFile(kept[0])
 	require.NoError(t, err)
 	require.Equal(t, bad, b)
-	p, err = holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+	p, err = repair.Diagnose(t.Context(), dir, repair.Options{})
 	require.NoError(t, err)
 	require.True(t, p.Sound())
 }
@@ -213,13 +216,13 @@ func TestRefusalIsInThePlan(t *testing.T) {
 	ledgertest.FlipSnapshotBody(t, dir, base.Name)
 	segs := ledgertest.Segments(t, dir)
 	require.NoError(t, os.Truncate(segs[len(segs)-1], 40))
-	p, err := holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+	p, err := repair.Diagnose(t.Context(), dir, repair.Options{})
 	require.NoError(t, err)
 	before := ledgertest.Files(t, dir)
-	o := holdfast.RepairOptions{AcceptLossFrom: p.Loss.Least}
-	for _, do := range []func() (*holdfast.RepairPlan, error){
-		func() (*holdfast.RepairPlan, error) { return holdfast.PlanRepair(t.Context(), dir, o) },
-		func() (*holdfast.RepairPlan, error) { return holdfast.Repair(t.Context(), dir, o) },
+	o := repair.Options{AcceptLossFrom: p.Loss.Least}
+	for _, do := range []func() (*repair.Plan, error){
+		func() (*repair.Plan, error) { return repair.Diagnose(t.Context(), dir, o) },
+		func() (*repair.Plan, error) { return repair.Do(t.Context(), dir, o) },
 	} {
 		p, err = do()
 		require.ErrorIs(t, err, holdfast.ErrRefused)
@@ -241,7 +244,7 @@ func TestRepairHoldsTheLedger(t *testing.T) {
 	good, err := os.ReadFile(path)
 	require.NoError(t, err)
 	since := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
-	o := holdfast.RepairOptions{AcceptLossFrom: s.Seq + 1, Verb: "mending", Now: func() time.Time { return since }}
+	o := repair.Options{AcceptLossFrom: s.Seq + 1, Verb: "mending", Now: func() time.Time { return since }}
 	held := 0
 	o.Step = func(name string) error {
 		_, openErr := holdfast.Open(context.WithoutCancel(t.Context()), dir, ledgertest.Quiet())
@@ -256,13 +259,13 @@ func TestRepairHoldsTheLedger(t *testing.T) {
 		}
 		return nil
 	}
-	_, err = holdfast.Repair(t.Context(), dir, o)
+	_, err = repair.Do(t.Context(), dir, o)
 	require.Error(t, err)
 	require.Equal(t, 1, held)
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.WriteFile(path, good, 0o600))
 	o.Step = nil
-	p, err := holdfast.Repair(t.Context(), dir, o)
+	p, err := repair.Do(t.Context(), dir, o)
 	require.NoError(t, err)
 	require.True(t, p.Whole())
 	require.Equal(t, s.Seq, ledgertest.Open(t, dir, ledgertest.Quiet()).View().Seq())
@@ -275,7 +278,7 @@ func TestIdentityAndSnapshotInOneRepair(t *testing.T) {
 	ledgertest.FlipSnapshotBody(t, dir, s.Name)
 	path := filepath.Join(dir, "ledger.json")
 	require.NoError(t, os.WriteFile(path, []byte("torn"), 0o600))
-	p, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{From: whole})
+	p, err := repair.Do(t.Context(), dir, repair.Options{From: whole})
 	require.NoError(t, err)
 	require.True(t, p.Whole())
 	require.NoFileExists(t, filepath.Join(dir, "backups", s.Name))
@@ -285,7 +288,7 @@ func TestIdentityAndSnapshotInOneRepair(t *testing.T) {
 	b, err := os.ReadFile(kept[0])
 	require.NoError(t, err)
 	require.Equal(t, "torn", string(b))
-	p, err = holdfast.PlanRepair(t.Context(), dir, holdfast.RepairOptions{})
+	p, err = repair.Diagnose(t.Context(), dir, repair.Options{})
 	require.NoError(t, err)
 	require.True(t, p.Sound())
 }
@@ -309,7 +312,7 @@ func TestLossRightBehindASnapshot(t *testing.T) {
 	foreign := ledgertest.RewriteSnapshot(t, dir, all[1].Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1; m.Seq += 2 })
 	segs := ledgertest.Segments(t, dir)
 	require.NoError(t, os.Truncate(segs[len(segs)-1], 40))
-	p, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{AcceptLossFrom: all[1].Seq + 1})
+	p, err := repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: all[1].Seq + 1})
 	require.NoError(t, err)
 	require.True(t, p.Whole())
 	require.Empty(t, p.Snapshots)
@@ -321,10 +324,10 @@ func TestLossRightBehindASnapshot(t *testing.T) {
 func TestSnapshotBehindDamageStays(t *testing.T) {
 	dir, s := ledgertest.Small(t)
 	require.NoError(t, os.Truncate(ledgertest.Segments(t, dir)[1], 40))
-	for _, do := range []func(context.Context, string, holdfast.RepairOptions) (*holdfast.RepairPlan, error){
-		holdfast.PlanRepair, holdfast.Repair,
+	for _, do := range []func(context.Context, string, repair.Options) (*repair.Plan, error){
+		repair.Diagnose, repair.Do,
 	} {
-		p, err := do(t.Context(), dir, holdfast.RepairOptions{})
+		p, err := do(t.Context(), dir, repair.Options{})
 		require.NoError(t, err)
 		require.Less(t, p.Loss.Least, s.Seq)
 		require.Empty(t, p.Snapshots)
@@ -339,7 +342,7 @@ func TestDamagedSnapshotStaysWithTheDamage(t *testing.T) {
 	require.NoError(t, os.Truncate(ledgertest.Segments(t, dir)[1], 40))
 	ledgertest.FlipSnapshotBody(t, dir, s.Name)
 	before := ledgertest.Files(t, dir)
-	p, err := holdfast.Repair(t.Context(), dir, holdfast.RepairOptions{})
+	p, err := repair.Do(t.Context(), dir, repair.Options{})
 	require.NoError(t, err)
 	require.False(t, p.Whole())
 	require.Len(t, p.Snapshots, 1)

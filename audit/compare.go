@@ -1,4 +1,4 @@
-package holdfast
+package audit
 
 import (
 	"context"
@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/checkpoint"
+	"github.com/moneyprinter/holdfast/journal"
 )
 
 // Against is what a comparison of the ledger with evidence from elsewhere found.
@@ -16,11 +18,11 @@ type Against struct {
 	// and so is every record before it. 0: none is.
 	Proven uint64 `json:"proven"`
 	// The first record that differs, or is missing, is one of these; 0: none.
-	DiffersFrom uint64     `json:"differs_from,omitempty"`
-	DiffersTo   uint64     `json:"differs_to,omitempty"`
-	Witnesses   []*Witness `json:"witnesses"`
-	Findings    []Finding  `json:"findings"`
-	Notices     []Finding  `json:"notices"`
+	DiffersFrom uint64      `json:"differs_from,omitempty"`
+	DiffersTo   uint64      `json:"differs_to,omitempty"`
+	Witnesses   []*Evidence `json:"witnesses"`
+	Findings    []Finding   `json:"findings"`
+	Notices     []Finding   `json:"notices"`
 }
 
 // OK reports whether something could be compared and nothing differs.
@@ -36,7 +38,7 @@ func (a *Against) Fits() (n int) {
 	return n
 }
 
-// VerifyAgainst compares the ledger with evidence that was kept elsewhere: a file
+// Compare compares the ledger with evidence that was kept elsewhere: a file
 // of one or more checkpoints, a directory of such files, a snapshot file, or the
 // directory of a copy of the ledger. It finds what [Reader.Verify] alone cannot: a
 // history that was rewritten with fresh checksums and chain, or put back to an
@@ -44,9 +46,10 @@ func (a *Against) Fits() (n int) {
 //
 // Findings are in the result, with the first record that differs or the bounds that
 // the evidence gives for it. Evidence that is older than what the ledger keeps is
-// reported as not checked. What is no evidence gives [ErrWitness].
-func (r *Reader) VerifyAgainst(ctx context.Context, path string, o AgainstOptions) (*Against, error) {
-	if err := r.begin(ctx); err != nil {
+// reported as not checked. What is no evidence gives [ErrEvidence].
+func Compare(ctx context.Context, from *archive.Reader, path string, o CompareOptions) (*Against, error) {
+	r, err := audited(ctx, from)
+	if err != nil {
 		return nil, err
 	}
 	ws, err := readWitnesses(path, o)
@@ -63,7 +66,7 @@ func (r *Reader) VerifyAgainst(ctx context.Context, path string, o AgainstOption
 	return a, r.compareStates(ctx, a)
 }
 
-func (a *Against) find(w *Witness, seq uint64, reason string) {
+func (a *Against) find(w *Evidence, seq uint64, reason string) {
 	w.Verdict, w.Reason = VerdictDiffers, reason
 	a.Findings = append(a.Findings, Finding{
 		File: w.Source, Seq: seq, Reason: reason,
@@ -71,7 +74,7 @@ func (a *Against) find(w *Witness, seq uint64, reason string) {
 	})
 }
 
-func (a *Against) notice(w *Witness, reason string) {
+func (a *Against) notice(w *Evidence, reason string) {
 	w.Reason = reason
 	a.Notices = append(a.Notices, Finding{File: w.Source, Reason: reason})
 }
@@ -80,17 +83,17 @@ func (a *Against) notice(w *Witness, reason string) {
 type comparison struct {
 	*Against
 
-	r     *Reader
-	s     *strand
-	snaps map[uint64]anchor // snapshots of the ledger that stand before its first record
-	equal map[uint64]bool   // seqs at which ledger and evidence agree
-	wrong uint64            // lowest seq at which they do not
+	r     auditor
+	s     *archive.ChainRun
+	snaps map[uint64]archive.Anchor // snapshots of the ledger that stand before its first record
+	equal map[uint64]bool           // seqs at which ledger and evidence agree
+	wrong uint64                    // lowest seq at which they do not
 	// vouched are the points of evidence that fits.
 	vouched map[uint64][32]byte
 }
 
 // compare compares points with the chain of the journal.
-func (r *Reader) compare(ctx context.Context, a *Against) error {
+func (r auditor) compare(ctx context.Context, a *Against) error {
 	var want []uint64
 	related := 0
 	for _, w := range a.Witnesses {
@@ -108,15 +111,15 @@ func (r *Reader) compare(ctx context.Context, a *Against) error {
 	}
 	if related == 0 {
 		w := a.Witnesses[0]
-		a.find(w, 0, fmt.Sprintf("it is of the ledger %s, this is %s", w.Ledger, r.id.ID))
+		a.find(w, 0, fmt.Sprintf("it is of the ledger %s, this is %s", w.Ledger, r.ID.ID))
 		return nil
 	}
-	s, err := r.strand(ctx, 0, want)
+	s, err := r.ReadChain(ctx, 0, want)
 	if err != nil {
 		return err
 	}
 	c := &comparison{Against: a, r: r, s: s, equal: map[uint64]bool{}, wrong: math.MaxUint64, vouched: map[uint64][32]byte{}}
-	if c.snaps, err = r.trimmedSnapshots(s.base); err != nil {
+	if c.snaps, err = r.trimmedSnapshots(s.Base); err != nil {
 		return err
 	}
 	for _, w := range a.Witnesses {
@@ -136,15 +139,15 @@ func (r *Reader) compare(ctx context.Context, a *Against) error {
 
 // trimmedSnapshots are the places of this ledger's snapshots whose records are
 // gone.
-func (r *Reader) trimmedSnapshots(base uint64) (map[uint64]anchor, error) {
+func (r auditor) trimmedSnapshots(base uint64) (map[uint64]archive.Anchor, error) {
 	list, err := r.Snapshots()
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[uint64]anchor)
+	out := make(map[uint64]archive.Anchor)
 	for _, s := range list {
-		if r.own(s) && s.Seq < base {
-			out[s.Seq] = anchor{seq: s.Seq, chain: s.Chain}
+		if r.Own(s) && s.Seq < base {
+			out[s.Seq] = archive.Anchor{Seq: s.Seq, Chain: s.Chain}
 		}
 	}
 	return out, nil
@@ -165,9 +168,9 @@ const (
 )
 
 // match compares one point.
-func (c *comparison) match(w *Witness, p checkpoint.Point) match {
+func (c *comparison) match(w *Evidence, p checkpoint.Point) match {
 	limit, _ := c.r.shares(w.lineage)
-	chain, read := c.s.at[p.Seq]
+	chain, read := c.s.At[p.Seq]
 	snap, kept := c.snaps[p.Seq]
 	switch {
 	case p.Seq > limit:
@@ -176,20 +179,20 @@ func (c *comparison) match(w *Witness, p checkpoint.Point) match {
 		return matchEqual
 	case read:
 		return matchWrong
-	case kept && snap.chain == p.Chain:
+	case kept && snap.Chain == p.Chain:
 		return matchSnapshot
 	case kept:
 		return matchAltered
-	case p.Seq <= c.s.base:
+	case p.Seq <= c.s.Base:
 		return matchTrimmed
-	case c.s.broken != nil:
+	case c.s.Broken != nil:
 		return matchUnreadable
 	}
 	return matchMissing
 }
 
 // points looks at every point of a witness for the place where the histories part.
-func (c *comparison) points(w *Witness) {
+func (c *comparison) points(w *Evidence) {
 	for _, p := range w.points {
 		switch c.match(w, p) {
 		case matchEqual:
@@ -197,7 +200,7 @@ func (c *comparison) points(w *Witness) {
 		case matchWrong:
 			c.wrong = min(c.wrong, p.Seq)
 		case matchMissing:
-			c.wrong = min(c.wrong, c.s.end.Seq+1)
+			c.wrong = min(c.wrong, c.s.End.Seq+1)
 		case matchSnapshot, matchAltered, matchTrimmed, matchUnreadable, matchBeyond:
 		}
 	}
@@ -218,7 +221,7 @@ func (c *comparison) bound() {
 }
 
 // judge gives a witness its verdict.
-func (c *comparison) judge(w *Witness) {
+func (c *comparison) judge(w *Evidence) {
 	wrong, altered := uint64(math.MaxUint64), uint64(0)
 	some := false
 	for _, p := range w.points {
@@ -274,7 +277,7 @@ func (c *comparison) exact() uint64 {
 }
 
 // difference says what differs and where that begins.
-func (c *comparison) difference(w *Witness, how match) string {
+func (c *comparison) difference(w *Evidence, how match) string {
 	place := fmt.Sprintf("the first record that differs is seq %d", c.DiffersFrom)
 	if c.DiffersFrom != c.DiffersTo {
 		place = fmt.Sprintf("the first record that differs lies between seq %d and %d", c.DiffersFrom, c.DiffersTo)
@@ -282,8 +285,8 @@ func (c *comparison) difference(w *Witness, how match) string {
 	if c.Proven > 0 {
 		place += fmt.Sprintf("; everything up to seq %d is proven equal", c.Proven)
 	}
-	if how == matchMissing && c.wrong == c.s.end.Seq+1 {
-		return fmt.Sprintf("the ledger ends at seq %d, the %s knows seq %d: records were removed from the end or an older copy was put back; %s", c.s.end.Seq, w.Kind, w.Seq, place)
+	if how == matchMissing && c.wrong == c.s.End.Seq+1 {
+		return fmt.Sprintf("the ledger ends at seq %d, the %s knows seq %d: records were removed from the end or an older copy was put back; %s", c.s.End.Seq, w.Kind, w.Seq, place)
 	}
 	return fmt.Sprintf("the ledger does not have the history that the %s of seq %d has seen: it was rewritten; %s", w.Kind, w.Seq, place)
 }
@@ -306,12 +309,12 @@ func (c *comparison) rest() {
 		case how == matchTrimmed && known:
 			c.find(w, head.Seq, fmt.Sprintf("newer evidence, which fits, names another chain for seq %d", head.Seq))
 		case how == matchTrimmed:
-			c.notice(w, fmt.Sprintf("cannot be checked, trimmed: it stands at seq %d, the oldest kept record is %d", head.Seq, c.s.base+1))
+			c.notice(w, fmt.Sprintf("cannot be checked, trimmed: it stands at seq %d, the oldest kept record is %d", head.Seq, c.s.Base+1))
 		case how == matchBeyond:
 			limit, _ := c.r.shares(w.lineage)
 			c.notice(w, fmt.Sprintf("cannot be checked: this ledger left the one that it vouches for at seq %d", limit))
 		default:
-			c.notice(w, fmt.Sprintf("cannot be checked: the journal cannot be read behind seq %d", c.s.end.Seq))
+			c.notice(w, fmt.Sprintf("cannot be checked: the journal cannot be read behind seq %d", c.s.End.Seq))
 		}
 	}
 }
@@ -319,8 +322,8 @@ func (c *comparison) rest() {
 // compareStates derives the state at the oldest and at the newest witness that fits
 // and compares digests. The chain says nothing of the snapshot that a trimmed
 // ledger begins with; the digest does.
-func (r *Reader) compareStates(ctx context.Context, a *Against) error {
-	var oldest, newest *Witness
+func (r auditor) compareStates(ctx context.Context, a *Against) error {
+	var oldest, newest *Evidence
 	for _, w := range a.Witnesses {
 		if w.Verdict != VerdictFits || w.state == [32]byte{} || w.Reason != "" {
 			continue
@@ -341,12 +344,12 @@ func (r *Reader) compareStates(ctx context.Context, a *Against) error {
 	return r.compareState(ctx, a, oldest)
 }
 
-func (r *Reader) compareState(ctx context.Context, a *Against, w *Witness) error {
-	v, err := r.AsOf(ctx, Moment{Seq: w.Seq})
+func (r auditor) compareState(ctx context.Context, a *Against, w *Evidence) error {
+	v, err := r.AsOf(ctx, archive.Moment{Seq: w.Seq})
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("holdfast: %w", ctx.Err())
-	case errors.Is(err, ErrDamaged):
+	case errors.Is(err, journal.ErrDamaged):
 		a.find(w, w.Seq, fmt.Sprintf("the state at seq %d cannot be derived: %v", w.Seq, err))
 	case err != nil:
 		a.Notices = append(a.Notices, Finding{File: w.Source, Reason: fmt.Sprintf("the state at seq %d was not compared: %v", w.Seq, err)})

@@ -1,4 +1,4 @@
-package holdfast
+package archive
 
 import (
 	"crypto/sha256"
@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -16,15 +17,21 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
+	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
 // identityFormat is the version of ledger.json.
 const identityFormat = 1
 
 // identityFile is the ledger's identity, written once.
-const identityFile = "ledger.json"
+const IdentityFile = "ledger.json"
+
+// notesDir holds a ledger's own checkpoints.
+const NotesDir = "checkpoints"
 
 // Identity says which ledger a directory holds. It is written once, when the
 // ledger is created, and changes only when a loss is accepted: what goes on from
@@ -58,16 +65,16 @@ type Parent struct {
 
 // owns reports whether a state at a seq that bears a ledger's id is one of this
 // ledger's own history: it made it, or an ancestor did before they parted.
-func (id Identity) owns(ledger [16]byte, seq uint64) bool {
+func Owns(id Identity, ledger [16]byte, seq uint64) bool {
 	if ledger == [16]byte(id.ID) {
 		return true
 	}
-	upTo, ok := id.ancestor(ledger)
+	upTo, ok := Ancestor(id, ledger)
 	return ok && seq <= upTo
 }
 
 // ancestor returns the last seq that this ledger has in common with an ancestor.
-func (id Identity) ancestor(ledger [16]byte) (upTo uint64, ok bool) {
+func Ancestor(id Identity, ledger [16]byte) (upTo uint64, ok bool) {
 	upTo = math.MaxUint64
 	for _, p := range id.Parents {
 		upTo = min(upTo, p.Seq)
@@ -100,13 +107,13 @@ func (id Identity) rules() (r position.Rules, err error) {
 
 // ruledAs returns the identity with the rules of another ledger: whose changes
 // it takes over, under whose rules they are recomputed.
-func (id Identity) ruledAs(o Identity) Identity {
+func ruledAs(id, o Identity) Identity {
 	id.CostMethod, id.OverReduction, id.DefaultCurrency = o.CostMethod, o.OverReduction, o.DefaultCurrency
 	id.StrictInstruments, id.StrictIncrements, id.Window = o.StrictInstruments, o.StrictIncrements, o.Window
 	return id
 }
 
-func (id Identity) digest() string {
+func digest(id Identity) string {
 	id.Sum = ""
 	b, err := json.Marshal(id)
 	if err != nil {
@@ -119,13 +126,13 @@ func (id Identity) digest() string {
 func ledgerName() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`) }
 
 // newIdentity makes the identity of a ledger that does not exist yet.
-func newIdentity(o Options) (Identity, error) {
+func NewIdentity(o Options) (Identity, error) {
 	name := o.Name
 	if name == "" {
 		name = "main"
 	}
 	if !ledgerName().MatchString(name) {
-		return Identity{}, fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", ErrInvalid, name)
+		return Identity{}, fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", position.ErrInvalid, name)
 	}
 	u, err := uuid.NewRandomFromReader(o.Rand)
 	if err != nil {
@@ -157,21 +164,21 @@ func settledRules(r position.Rules) (position.Rules, error) {
 	t := r.DefaultTerms()
 	r.CostMethod, r.OverReduction, r.DefaultCurrency = t.CostMethod, t.OverReduction, t.Settlement
 	if _, err := position.ParseCostMethod(r.CostMethod.String()); err != nil {
-		return r, fmt.Errorf("%w: cost method %d is unknown", ErrInvalid, r.CostMethod)
+		return r, fmt.Errorf("%w: cost method %d is unknown", position.ErrInvalid, r.CostMethod)
 	}
 	if _, err := position.ParseOverReduction(r.OverReduction.String()); err != nil {
-		return r, fmt.Errorf("%w: over-reduction policy %d is unknown", ErrInvalid, r.OverReduction)
+		return r, fmt.Errorf("%w: over-reduction policy %d is unknown", position.ErrInvalid, r.OverReduction)
 	}
 	return r, nil
 }
 
 // readIdentity returns fs.ErrNotExist, wrapped, when there is none.
-func readIdentity(dir string) (Identity, error) {
-	return identityAt(filepath.Join(dir, identityFile))
+func ReadIdentity(dir string) (Identity, error) {
+	return IdentityAt(filepath.Join(dir, IdentityFile))
 }
 
 // identityAt reads an identity under any name.
-func identityAt(path string) (Identity, error) {
+func IdentityAt(path string) (Identity, error) {
 	b, err := readIdentityFile(path)
 	if err != nil {
 		return Identity{}, err
@@ -189,7 +196,7 @@ func parseIdentity(path string, b []byte) (Identity, error) {
 	switch {
 	case id.Format > identityFormat:
 		return Identity{}, fmt.Errorf("%w: %s has format %d, this build knows up to %d: use a newer holdfast", ErrNotLedger, path, id.Format, identityFormat)
-	case id.Sum != id.digest():
+	case id.Sum != digest(id):
 		return Identity{}, &IdentityError{File: path, Reason: "does not match its checksum"}
 	}
 	if _, err = id.rules(); err != nil {
@@ -205,29 +212,30 @@ func parseIdentity(path string, b []byte) (Identity, error) {
 	return id, nil
 }
 
-func (id Identity) write(dir string) error {
-	id.Sum = id.digest()
+// writeIdentity writes an identity and returns it with its sum.
+func WriteIdentity(id Identity, dir string) (Identity, error) {
+	id.Sum = digest(id)
 	b, err := json.MarshalIndent(id, "", "  ")
 	if err != nil {
-		return fmt.Errorf("holdfast: encode identity: %w", err)
+		return id, fmt.Errorf("holdfast: encode identity: %w", err)
 	}
-	if err := durable.WriteFile(filepath.Join(dir, identityFile), append(b, '\n'), 0o600); err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+	if err := durable.WriteFile(filepath.Join(dir, IdentityFile), append(b, '\n'), 0o600); err != nil {
+		return id, fmt.Errorf("holdfast: %w", err)
 	}
-	return nil
+	return id, nil
 }
 
 // IdentityError says that ledger.json is damaged. It matches [ErrDamaged].
 type IdentityError struct{ File, Reason string }
 
 // identityLost is the reason where there are records and no identity.
-const identityLost = "is missing, but there are records: 'holdfast repair --from DIR' takes it from a copy of the ledger; " +
+const IdentityLost = "is missing, but there are records: 'holdfast repair --from DIR' takes it from a copy of the ledger; " +
 	"where a restore into this directory was cut short, remove the directory and restore again"
 
 func (e *IdentityError) Error() string { return "holdfast: " + e.File + " " + e.Reason }
 
 // Unwrap returns ErrDamaged.
-func (e *IdentityError) Unwrap() error { return ErrDamaged }
+func (e *IdentityError) Unwrap() error { return journal.ErrDamaged }
 
 // Exists reports whether dir holds a ledger. A directory that holds something
 // else gives [ErrNotLedger]; one that is missing, empty, or has the leavings of a
@@ -238,7 +246,7 @@ func Exists(dir string) (bool, error) {
 		return false, nil
 	}
 	if errors.Is(err, unix.ENOTDIR) {
-		return false, notADirectory(dir)
+		return false, NotADirectory(dir)
 	}
 	if err != nil {
 		return false, fmt.Errorf("holdfast: %w", err)
@@ -246,9 +254,9 @@ func Exists(dir string) (bool, error) {
 	foreign := ""
 	for _, e := range entries {
 		switch name := e.Name(); name {
-		case identityFile:
+		case IdentityFile:
 			return true, nil
-		case "LOCK", "MARK", "journal", "quarantine", "backups", notesDir, "nats":
+		case "LOCK", "MARK", "journal", "quarantine", "backups", NotesDir, "nats":
 		default:
 			if !durable.IsTemp(name) && !durable.Litter(name) {
 				foreign = name
@@ -256,25 +264,25 @@ func Exists(dir string) (bool, error) {
 		}
 	}
 	if foreign != "" {
-		return false, fmt.Errorf("%w: %s holds %q and no %s: name an empty or new directory", ErrNotLedger, dir, foreign, identityFile)
+		return false, fmt.Errorf("%w: %s holds %q and no %s: name an empty or new directory", ErrNotLedger, dir, foreign, IdentityFile)
 	}
 	return false, nil
 }
 
 // notADirectory is the error for a file where a ledger should be.
-func notADirectory(dir string) error {
+func NotADirectory(dir string) error {
 	return fmt.Errorf("holdfast: %s is no place for a ledger: %w: name another --dir", dir, unix.ENOTDIR)
 }
 
 // keyless refuses to write plainly to a ledger that was made to be encrypted.
-func (id Identity) keyless() error {
-	return fmt.Errorf("%w: ledger %s was created to be encrypted, and no key was given", ErrNoKey, id.Name)
+func Keyless(id Identity) error {
+	return fmt.Errorf("%w: ledger %s was created to be encrypted, and no key was given", keyring.ErrNoKey, id.Name)
 }
 
 // matches compares what the options ask for with what the ledger is. A zero
 // member asks for nothing; any other is compared with the rule that is in force,
 // wherever that came from.
-func (id Identity) matches(o Options) error {
+func Matches(id Identity, o Options) error {
 	have := id.Rules()
 	want, err := settledRules(o.Rules)
 	if err != nil {
@@ -295,6 +303,71 @@ func (id Identity) matches(o Options) error {
 		return fmt.Errorf("%w: it was created without strict instruments", ErrMismatch)
 	case r.StrictIncrements && !have.StrictIncrements:
 		return fmt.Errorf("%w: it was created without strict increments", ErrMismatch)
+	}
+	return nil
+}
+
+// maxIdentity bounds what is read of ledger.json; ours has about 600 bytes.
+const maxIdentity = 1 << 20
+
+// readIdentityFile reads ledger.json, which must be a regular file: a pipe in
+// its place would hold the opening up for ever, and a link would let the
+// identity of one ledger stand for another.
+func readIdentityFile(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
+		return nil, &IdentityError{File: path, Reason: "is not a regular file"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, &IdentityError{File: path, Reason: "is not a regular file"}
+	case info.Size() > maxIdentity:
+		return nil, &IdentityError{File: path, Reason: "is too long to have been written by holdfast"}
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxIdentity))
+	if err != nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	return b, nil
+}
+
+// foreignIdentity refuses an identity that came with the file of another ledger: a
+// snapshot that was made of this very journal names the ledger that the journal is
+// of. The rules of the other ledger would be applied to positions that were made by
+// the rules of this one.
+func (r *Source) ForeignIdentity(log *journal.Reader) error {
+	list, err := r.Snapshots()
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if err = r.ForeignSnapshot(log, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foreignSnapshot returns the damage that a snapshot under another ledger's id proves:
+// it stands on a record of this journal, and that record is no part of the parent's.
+func (r *Source) ForeignSnapshot(log *journal.Reader, s snapshotter.Snapshot) error {
+	if _, related := Ancestor(r.ID, s.Ledger); s.Err != nil || related || s.Ledger == [16]byte(r.ID.ID) {
+		return nil //nolint:nilerr // a damaged header names no ledger
+	}
+	// What is no record of this journal is a snapshot that was put here, and is
+	// never used.
+	if rec, err := RecordAt(log, s.Seq); err == nil && rec.Chain == s.Chain {
+		return &IdentityError{File: IdentityFile, Reason: fmt.Sprintf(
+			"belongs to ledger %s, but snapshot %s of this journal to ledger %s: put the file back from a copy of the ledger",
+			r.ID.ID, s.Name, uuid.UUID(s.Ledger))}
 	}
 	return nil
 }

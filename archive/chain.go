@@ -1,4 +1,4 @@
-package holdfast
+package archive
 
 import (
 	"context"
@@ -10,27 +10,27 @@ import (
 	"github.com/moneyprinter/holdfast/journal"
 )
 
-// strand is what one verified pass over the journal found of the chain at some
+// chainRun is what one verified pass over the journal found of the chain at some
 // seqs.
-type strand struct {
+type ChainRun struct {
 	// base is the seq before the first record that is kept; its chain value is
 	// in at where MARK knows it.
-	base uint64
+	Base uint64
 	// end is the last record that was read: the journal's last, unless all that
 	// was asked for came before it.
-	end journal.Head
+	End journal.Head
 	// whole says that there is nothing behind end.
 	whole   bool
-	durable uint64 // highest seq that was known to be durable
-	at      map[uint64][32]byte
-	broken  *journal.DamageError // what is behind end, if it cannot be read
+	Durable uint64 // highest seq that was known to be durable
+	At      map[uint64][32]byte
+	Broken  *journal.DamageError // what is behind end, if it cannot be read
 }
 
-// strand reads the records from one on (0: from the first that is kept), each
+// readChain reads the records from one on (0: from the first that is kept), each
 // verified to continue the one before it, until it has the chain values at the
 // wanted seqs. What is not kept is not in the result.
-func (r *Reader) strand(ctx context.Context, from uint64, want []uint64) (*strand, error) {
-	log, err := r.storedLog()
+func (r *Source) ReadChain(ctx context.Context, from uint64, want []uint64) (*ChainRun, error) {
+	log, err := r.StoredLog()
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -38,20 +38,20 @@ func (r *Reader) strand(ctx context.Context, from uint64, want []uint64) (*stran
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
-	s := &strand{base: ends.Base.Seq, end: ends.Base, durable: ends.Durable, at: make(map[uint64][32]byte, len(want))}
+	s := &ChainRun{Base: ends.Base.Seq, End: ends.Base, Durable: ends.Durable, At: make(map[uint64][32]byte, len(want))}
 	if ends.Known {
-		s.at[s.base] = ends.Base.Chain
+		s.At[s.Base] = ends.Base.Chain
 	}
 	wanted := slices.Sorted(slices.Values(want))
-	wanted = slices.DeleteFunc(wanted, func(seq uint64) bool { return seq <= s.base })
+	wanted = slices.DeleteFunc(wanted, func(seq uint64) bool { return seq <= s.Base })
 	if len(wanted) == 0 {
 		return s, nil
 	}
-	if err = s.read(ctx, log.Records(from), wanted, r.newestShown()); err != nil || !s.whole {
+	if err = s.read(ctx, log.Records(from), wanted, r.NewestShown()); err != nil || !s.whole {
 		return s, err
 	}
-	if s.end.Seq == s.base { // asked for what is behind the end only
-		if s.end, err = log.Last(); err != nil {
+	if s.End.Seq == s.Base { // asked for what is behind the end only
+		if s.End, err = log.Last(); err != nil {
 			return nil, fmt.Errorf("holdfast: %w", err)
 		}
 	}
@@ -59,13 +59,13 @@ func (r *Reader) strand(ctx context.Context, from uint64, want []uint64) (*stran
 }
 
 // read goes over the records until it has all that is wanted.
-func (s *strand) read(ctx context.Context, records iter.Seq2[journal.Record, error], wanted []uint64, bound uint64) error {
+func (s *ChainRun) read(ctx context.Context, records iter.Seq2[journal.Record, error], wanted []uint64, bound uint64) error {
 	for rec, err := range records {
 		if err == nil {
 			err = ctx.Err()
 		}
 		switch {
-		case errors.As(err, &s.broken):
+		case errors.As(err, &s.Broken):
 			return nil
 		case err != nil:
 			return fmt.Errorf("holdfast: %w", err)
@@ -73,9 +73,9 @@ func (s *strand) read(ctx context.Context, records iter.Seq2[journal.Record, err
 			s.whole = true
 			return nil
 		}
-		s.end, s.durable = rec.Head(), max(s.durable, rec.Synced)
+		s.End, s.Durable = rec.Head(), max(s.Durable, rec.Synced)
 		for len(wanted) > 0 && wanted[0] == rec.Seq {
-			s.at[rec.Seq] = rec.Chain
+			s.At[rec.Seq] = rec.Chain
 			wanted = wanted[1:]
 		}
 		if len(wanted) == 0 {

@@ -1,4 +1,4 @@
-package holdfast
+package repair
 
 import (
 	"errors"
@@ -9,14 +9,15 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/durable"
-	"github.com/moneyprinter/holdfast/journal/repair"
+	journalrepair "github.com/moneyprinter/holdfast/journal/repair"
 )
 
 // settle does the root's part of a repair, under the lock: the identity, then
 // the snapshots, and when a loss is accepted the new lineage, last. Done again
 // it does nothing.
-func (m *mender) settle(p *repair.Plan) error {
+func (m *mender) settle(p *journalrepair.Plan) error {
 	digest := ""
 	if m.plan != nil {
 		digest = m.plan.Digest
@@ -46,14 +47,14 @@ func (m *mender) settle(p *repair.Plan) error {
 	if id.ID == m.id.ID {
 		return nil
 	}
-	if _, err := repair.Quarantine(m.dir, filepath.Join(m.dir, identityFile), m.id.ID.String()[:8]); err != nil {
+	if _, err := journalrepair.Quarantine(m.dir, filepath.Join(m.dir, archive.IdentityFile), m.id.ID.String()[:8]); err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
 	if err := m.o.Step("keep identity"); err != nil {
 		return err
 	}
 	m.o.Logger.Warn("a new lineage begins", "ledger", id.Name, "id", id.ID, "parent", m.id.ID, "seq", p.Loss.Seq)
-	if err := id.write(m.dir); err != nil {
+	if _, err := archive.WriteIdentity(id, m.dir); err != nil {
 		return err
 	}
 	return m.o.Step("identity")
@@ -64,16 +65,16 @@ func (m *mender) settleIdentity() error {
 	if m.plan.IdentityFrom == "" {
 		return nil
 	}
-	path := filepath.Join(m.dir, identityFile)
+	path := filepath.Join(m.dir, archive.IdentityFile)
 	if _, err := os.Lstat(path); err == nil {
 		if err = os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err != nil {
 			return fmt.Errorf("holdfast: %w", err)
 		}
-		if _, err = repair.Quarantine(m.dir, path, "damaged"); err != nil {
+		if _, err = journalrepair.Quarantine(m.dir, path, "damaged"); err != nil {
 			return fmt.Errorf("holdfast: %w", err)
 		}
 	}
-	if err := m.copy.write(m.dir); err != nil {
+	if _, err := archive.WriteIdentity(*m.copy, m.dir); err != nil {
 		return err
 	}
 	return m.o.Step("identity")
@@ -88,7 +89,7 @@ func (m *mender) putAway(name string) error {
 	if err := os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
-	kept, err := repair.Quarantine(m.dir, path, "repair")
+	kept, err := journalrepair.Quarantine(m.dir, path, "repair")
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
@@ -102,42 +103,20 @@ func (m *mender) putAway(name string) error {
 	return m.o.Step("snapshot")
 }
 
-// announceRepairs tells the bus what was repaired since the last opening. The
-// repair's own report is in quarantine/ and names the epoch of MARK behind it,
-// which this opening has raised by one.
-func (l *Ledger) announceRepairs() {
-	reports, err := repair.Reports(l.dir)
-	if err != nil {
-		l.log.Warn("reports of repairs not read", "err", err)
-		return
-	}
-	for _, r := range reports {
-		if r.Epoch+1 != l.wal.Epoch() {
-			continue
-		}
-		body := map[string]any{"what": r.What, "time": r.Time, "report": r.Plan.Report, "heals": r.Plan.Heals}
-		if r.Plan.Loss != nil && r.Plan.Loss.Accepted {
-			body["loss"] = r.Plan.Loss
-		}
-		l.log.Warn("the ledger was repaired", "what", r.What, "time", r.Time, "report", r.Plan.Report)
-		l.announce("state.repaired", body)
-	}
-}
-
 // heir is the identity of the lineage that goes on when a loss is accepted. Its
 // id follows from the parent's and from what is given up, so that a repair that
 // was interrupted comes to the same.
-func (m *mender) heir(loss *repair.Loss) Identity {
+func (m *mender) heir(loss *journalrepair.Loss) archive.Identity {
 	old := m.id
 	if n := len(old.Parents); n > 0 && old.ID == heirID(old.Parents[0].Ledger, loss) {
 		return old // done already
 	}
 	id := old
 	id.ID = heirID(old.ID, loss)
-	id.Parents = append([]Parent{{Ledger: old.ID, Seq: loss.Seq, Chain: loss.Chain}}, old.Parents...)
+	id.Parents = append([]archive.Parent{{Ledger: old.ID, Seq: loss.Seq, Chain: loss.Chain}}, old.Parents...)
 	return id
 }
 
-func heirID(parent uuid.UUID, loss *repair.Loss) uuid.UUID {
+func heirID(parent uuid.UUID, loss *journalrepair.Loss) uuid.UUID {
 	return uuid.NewSHA1(parent, fmt.Appendf(nil, "accepted loss behind seq %d, chain %s, epoch %d", loss.Seq, loss.Chain, loss.Epoch))
 }

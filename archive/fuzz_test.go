@@ -1,4 +1,4 @@
-package holdfast_test
+package archive_test
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 )
 
@@ -29,8 +30,8 @@ func FuzzIdentity(f *testing.F) {
 	f.Add(append(slices.Clone(good), ' '))
 	f.Add([]byte(`{"format":2}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, text := range [][]byte{b, holdfast.TryResum(b)} { // past the checksum as well
-			id, err := holdfast.ParseIdentity(text)
+		for _, text := range [][]byte{b, archive.TryResum(b)} { // past the checksum as well
+			id, err := archive.ParseIdentity(text)
 			if err != nil {
 				if !errors.Is(err, holdfast.ErrDamaged) && !errors.Is(err, holdfast.ErrNotLedger) {
 					t.Fatalf("unexpected error %v", err)
@@ -55,14 +56,14 @@ func FuzzSnapshot(f *testing.F) {
 	ledgertest.ApplyAll(f, l, ledgertest.RandomFills(5, 12))
 	s, err := l.Snapshot(f.Context())
 	require.NoError(f, err)
-	body := holdfast.SnapshotBody(f, l.Reader, s.Name)
+	body := archive.SnapshotBody(f, l.Reader, s.Name)
 	f.Add(body)
 	f.Add(body[:len(body)-1])
 	f.Add(append(slices.Clone(body), 0))
 	f.Add([]byte{})
 	forge := f.TempDir()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		err := holdfast.LoadForged(t, forge, l.Reader, s, b)
+		err := archive.LoadForged(t, forge, l.Reader, s, b)
 		if bytes.Equal(b, body) {
 			require.NoError(t, err)
 		}

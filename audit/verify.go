@@ -1,20 +1,23 @@
-package holdfast
+package audit
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/remedy"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// VerifyOptions say how thorough [Reader.Verify] is.
-type VerifyOptions struct {
+// Options say how thorough [Reader.Verify] is.
+type Options struct {
 	// Deep recomputes every change from its cause and compares bytes, and
 	// replays to each snapshot and compares digests. It loads each snapshot, and
 	// takes as long as replaying the journal once more.
@@ -35,9 +38,9 @@ type Finding struct {
 	Remedy remedy.Remedy `json:"remedy,omitzero"`
 }
 
-// VerifyReport is the outcome of a verification. Notices are worth knowing and
+// Report is the outcome of a verification. Notices are worth knowing and
 // no damage, such as a torn tail that the next opening will cut.
-type VerifyReport struct {
+type Report struct {
 	First     uint64 `json:"first"`
 	Last      uint64 `json:"last"`
 	Records   uint64 `json:"records"`
@@ -67,14 +70,14 @@ type VerifyReport struct {
 }
 
 // Add puts a comparison into the report.
-func (r *VerifyReport) Add(a *Against) {
+func (r *Report) Add(a *Against) {
 	r.Against = a
 	r.Findings = append(r.Findings, a.Findings...)
 	r.Notices = append(r.Notices, a.Notices...)
 }
 
 // OK reports whether nothing is damaged.
-func (r *VerifyReport) OK() bool { return len(r.Findings) == 0 }
+func (r *Report) OK() bool { return len(r.Findings) == 0 }
 
 // Verify checks every byte of the ledger without changing any: identity,
 // segment names, frames, checksums, seqs, chain and MARK of the journal, each
@@ -84,16 +87,17 @@ func (r *VerifyReport) OK() bool { return len(r.Findings) == 0 }
 // keys of which one is missing the error is [ErrNoKey]. Beside a writer that trims,
 // the check begins anew from the new base; where it is outrun every time, the error is
 // [ErrTrimmed].
-func (r *Reader) Verify(ctx context.Context, o VerifyOptions) (rep *VerifyReport, err error) {
-	if err = r.begin(ctx); err != nil {
+func Verify(ctx context.Context, from *archive.Reader, o Options) (rep *Report, err error) {
+	r, err := audited(ctx, from)
+	if err != nil {
 		return nil, err
 	}
-	var last *VerifyReport
-	for range trimTries {
-		before := r.standing()
+	var last *Report
+	for range archive.TrimTries {
+		before := r.Standing()
 		rep, err = r.verify(ctx, o)
 		switch {
-		case err == nil && rep.OK(), err != nil && !vanished(err), ctx.Err() != nil, !r.moved(before):
+		case err == nil && rep.OK(), err != nil && !archive.Vanished(err), ctx.Err() != nil, !r.Moved(before):
 			return rep, err
 		case err != nil:
 			continue
@@ -107,24 +111,27 @@ func (r *Reader) Verify(ctx context.Context, o VerifyOptions) (rep *VerifyReport
 	if err == nil {
 		err = errors.New(rep.Findings[0].Reason)
 	}
-	return nil, meanwhile(err)
+	return nil, archive.Meanwhile(err)
 }
 
-// firstKept is the oldest kept seq, 0 when it cannot be read.
-func (r *Reader) firstKept() uint64 {
-	log, err := r.openLog()
-	if err != nil {
-		return 0
+// auditor checks what a ledger's directory says.
+type auditor struct{ *archive.Source }
+
+// audited begins the audit of what a reader reads.
+func audited(ctx context.Context, r *archive.Reader) (auditor, error) {
+	src, err := archive.SourceOf(r)
+	if err == nil {
+		err = archive.Ended(ctx)
 	}
-	return log.First()
+	return auditor{src}, err
 }
 
-func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
-	rep := &VerifyReport{Findings: []Finding{}, Notices: []Finding{}}
-	if _, err := readIdentity(r.dir); err != nil {
+func (r auditor) verify(ctx context.Context, o Options) (*Report, error) {
+	rep := &Report{Findings: []Finding{}, Notices: []Finding{}}
+	if _, err := archive.ReadIdentity(r.Dir); err != nil {
 		rep.find(err)
 	}
-	j, err := journal.CheckContext(ctx, r.dir)
+	j, err := journal.CheckContext(ctx, r.Dir)
 	if errors.Is(err, fs.ErrNotExist) { // see anyLog
 		j, err = journal.Report{Damages: []*journal.DamageError{journal.Missing()}}, nil
 	}
@@ -135,7 +142,7 @@ func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 	for _, id := range j.Keys {
 		rep.Keys = append(rep.Keys, id.String())
 	}
-	rep.Unread = len(j.Keys) > 0 && r.keys == nil
+	rep.Unread = len(j.Keys) > 0 && r.Keys == nil
 	for _, d := range j.Damages {
 		rep.find(d)
 	}
@@ -163,16 +170,16 @@ func (r *Reader) verify(ctx context.Context, o VerifyOptions) (*VerifyReport, er
 }
 
 // find turns an error that names a place into a finding.
-func (r *VerifyReport) find(err error) {
+func (r *Report) find(err error) {
 	f := Finding{Reason: err.Error()}
-	if errors.Is(err, ErrNoKey) { // what cannot be read is not damaged
+	if errors.Is(err, keyring.ErrNoKey) { // what cannot be read is not damaged
 		r.Notices, r.Unread = append(r.Notices, f), true
 		return
 	}
 	var j *journal.DamageError
 	var s *snapshotter.DamageError
 	var m *projector.MismatchError
-	var id *IdentityError
+	var id *archive.IdentityError
 	var t *journal.TamperError
 	switch {
 	case errors.As(err, &j):
@@ -197,7 +204,7 @@ func (r *VerifyReport) find(err error) {
 
 // verifySnapshots checks every snapshot's bytes and, where the journal is in
 // order, its place in the chain. It returns the good ones, newest first.
-func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Snapshot, error) {
+func (r auditor) verifySnapshots(rep *Report, link bool) ([]snapshotter.Snapshot, error) {
 	list, err := r.Snapshots()
 	if err != nil {
 		return nil, err
@@ -205,24 +212,24 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 	rep.Snapshots = len(list)
 	var log *journal.Reader
 	if link {
-		if log, err = r.openLog(); err != nil {
+		if log, err = r.OpenLog(); err != nil {
 			return nil, fmt.Errorf("holdfast: %w", err)
 		}
 	}
 	var good []snapshotter.Snapshot
 	for _, s := range list {
-		full, err := r.snaps.Verify(s.Name)
-		if err == nil && !r.id.owns(full.Ledger, full.Seq) {
+		full, err := r.Snaps.Verify(s.Name)
+		if err == nil && !archive.Owns(r.ID, full.Ledger, full.Seq) {
 			r.verifyForeign(rep, log, full)
 			continue
 		}
 		if err == nil && link {
-			err = linked(log, anchorOf(full))
+			err = archive.Linked(log, archive.AnchorOf(full))
 		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // pruned meanwhile
 		case err == nil && rep.Unread: // its stored bytes are in order
-		case errors.Is(err, ErrTrimmed): // older than the journal; still a backup
+		case errors.Is(err, journal.ErrTrimmed): // older than the journal; still a backup
 		case err != nil:
 			rep.find(err)
 		default:
@@ -234,9 +241,9 @@ func (r *Reader) verifySnapshots(rep *VerifyReport, link bool) ([]snapshotter.Sn
 
 // verifyForeign reports a snapshot that is not this ledger's; without log, the
 // journal is not in order and cannot tell whose it is.
-func (r *Reader) verifyForeign(rep *VerifyReport, log *journal.Reader, s snapshotter.Snapshot) {
+func (r auditor) verifyForeign(rep *Report, log *journal.Reader, s snapshotter.Snapshot) {
 	if log != nil {
-		if err := r.disowned(log, s); err != nil {
+		if err := r.ForeignSnapshot(log, s); err != nil {
 			rep.find(err)
 			return
 		}
@@ -246,15 +253,15 @@ func (r *Reader) verifyForeign(rep *VerifyReport, log *journal.Reader, s snapsho
 
 // verifyState derives the newest state and its digest; with Deep, by
 // recomputing every kept change and passing through every snapshot.
-func (r *Reader) verifyState(ctx context.Context, rep *VerifyReport, o VerifyOptions, good []snapshotter.Snapshot) error {
-	log, err := r.openLog()
+func (r auditor) verifyState(ctx context.Context, rep *Report, o Options, good []snapshotter.Snapshot) error {
+	log, err := r.OpenLog()
 	if err != nil {
 		return fmt.Errorf("holdfast: %w", err)
 	}
 	if rep.Unread {
 		log = log.Stored()
 	}
-	if err = r.countChanges(ctx, log, rep); errors.Is(err, ErrNoKey) {
+	if err = r.countChanges(ctx, log, rep); errors.Is(err, keyring.ErrNoKey) {
 		return err
 	} else if err != nil {
 		rep.find(err)
@@ -266,11 +273,11 @@ func (r *Reader) verifyState(ctx context.Context, rep *VerifyReport, o VerifyOpt
 	if o.Deep {
 		return r.recompute(ctx, log, rep, o, good)
 	}
-	book, base, err := r.base(log, Moment{Seq: rep.Last})
+	book, base, err := r.Base(log, archive.Moment{Seq: rep.Last})
 	if err == nil {
-		err = book.Replay(r.records(ctx, log, base), projector.Until{Seq: rep.Last})
+		err = book.Replay(r.Records(ctx, log, base), projector.Until{Seq: rep.Last})
 	}
-	if errors.Is(err, ErrNoKey) && r.keys != nil {
+	if errors.Is(err, keyring.ErrNoKey) && r.Keys != nil {
 		return err
 	}
 	if err != nil {
@@ -281,26 +288,26 @@ func (r *Reader) verifyState(ctx context.Context, rep *VerifyReport, o VerifyOpt
 	return nil
 }
 
-func (r *VerifyReport) digest(b *projector.Book) {
+func (r *Report) digest(b *projector.Book) {
 	d := b.View().Digest()
 	r.Digest = fmt.Sprintf("%x", d)
 }
 
 // oldest returns the state from which every kept record can be recomputed.
-func (r *Reader) oldest(log *journal.Reader, good []snapshotter.Snapshot) (*projector.Book, anchor, error) {
+func (r auditor) oldest(log *journal.Reader, good []snapshotter.Snapshot) (*projector.Book, archive.Anchor, error) {
 	if log.First() <= 1 {
-		return projector.New(r.opts), anchor{}, nil
+		return projector.New(r.Opts), archive.Anchor{}, nil
 	}
 	if len(good) == 0 {
-		return nil, anchor{}, fmt.Errorf("%w: the oldest kept record is %d and no snapshot before it is usable", ErrTrimmed, log.First())
+		return nil, archive.Anchor{}, fmt.Errorf("%w: the oldest kept record is %d and no snapshot before it is usable", journal.ErrTrimmed, log.First())
 	}
 	s := good[len(good)-1]
-	book, err := r.load(log, s)
-	return book, anchor{seq: s.Seq, chain: s.Chain}, err
+	book, err := r.Load(log, s)
+	return book, archive.Anchor{Seq: s.Seq, Chain: s.Chain}, err
 }
 
 // countChanges counts the records that are not the epochs' own.
-func (r *Reader) countChanges(ctx context.Context, log *journal.Reader, rep *VerifyReport) error {
+func (r auditor) countChanges(ctx context.Context, log *journal.Reader, rep *Report) error {
 	if rep.Records == 0 {
 		return nil
 	}
@@ -319,4 +326,18 @@ func (r *Reader) countChanges(ctx context.Context, log *journal.Reader, rep *Ver
 		}
 	}
 	return nil
+}
+
+// repeated returns the findings that the reading before had as well: they do not come
+// of what was taken away under one of them.
+func (r *Report) repeated(before *Report) (same []Finding) {
+	if before == nil {
+		return nil
+	}
+	for _, f := range r.Findings {
+		if slices.Contains(before.Findings, f) {
+			same = append(same, f)
+		}
+	}
+	return same
 }

@@ -1,4 +1,4 @@
-package holdfast
+package audit
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
@@ -22,14 +23,14 @@ import (
 // before the recomputation finds them, a second replays the journal once and
 // keeps of each such state the key and its instrument, so that neither time nor
 // memory grow with the number of busts times the length of the journal. What came
-// after the fill is read again for each; see past.
+// after the fill is read again for each; see archive.
 type recomputation struct {
-	r    *Reader
+	r    *archive.Source
 	log  *journal.Reader
-	rep  *VerifyReport
-	o    VerifyOptions
+	rep  *Report
+	o    Options
 	book *projector.Book
-	base anchor
+	base archive.Anchor
 	// believed are batches that cannot be recomputed, because a bust in them
 	// goes back to before the journal's base. They are replayed.
 	believed []span
@@ -40,20 +41,20 @@ type span struct{ first, last uint64 }
 
 // recompute derives the state from the causes of all kept changes, and passes
 // through every good snapshot on the way.
-func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *VerifyReport, o VerifyOptions, good []snapshotter.Snapshot) error {
-	h := &historySource{ctx: ctx}
-	book, base, err := r.with(h).oldest(log, good)
+func (r auditor) recompute(ctx context.Context, log *journal.Reader, rep *Report, o Options, good []snapshotter.Snapshot) error {
+	known := make(map[archive.KeyAt]archive.StateBefore) // filled by findRefolds
+	book, base, err := auditor{r.With(ctx, known)}.oldest(log, good)
 	if err != nil {
 		rep.find(err)
 		return nil
 	}
-	if first := log.First(); base.seq+1 > first && base.seq > 0 {
+	if first := log.First(); base.Seq+1 > first && base.Seq > 0 {
 		rep.Notices = append(rep.Notices, Finding{Seq: first, Reason: fmt.Sprintf(
-			"seq %d to %d were not recomputed: no snapshot stands before them", first, base.seq)})
-		rep.Believed += base.seq + 1 - first
+			"seq %d to %d were not recomputed: no snapshot stands before them", first, base.Seq)})
+		rep.Believed += base.Seq + 1 - first
 	}
-	c := recomputation{r: r, log: log, rep: rep, o: o, book: book, base: base}
-	if h.states, err = c.survey(ctx, good); err != nil {
+	c := recomputation{r: r.Source, log: log, rep: rep, o: o, book: book, base: base}
+	if err = c.findRefolds(ctx, good, known); err != nil {
 		rep.find(err)
 		return ctx.Err()
 	}
@@ -76,10 +77,10 @@ func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *Verify
 		if i < 0 {
 			continue
 		}
-		if good[i].Seq == c.base.seq && book.View().Digest() != good[i].Digest {
+		if good[i].Seq == c.base.Seq && book.View().Digest() != good[i].Digest {
 			rep.find(&snapshotter.DamageError{File: good[i].Name, Reason: "recomputation to its seq gives another digest"})
 		}
-		if _, err = r.load(log, good[i]); err != nil {
+		if _, err = r.Load(log, good[i]); err != nil {
 			rep.find(err)
 		}
 	}
@@ -92,13 +93,13 @@ func (r *Reader) recompute(ctx context.Context, log *journal.Reader, rep *Verify
 // that have to be believed are replayed.
 func (c *recomputation) stretch(ctx context.Context, upTo uint64) error {
 	for _, s := range c.believed {
-		if s.last <= c.base.seq || s.first > upTo {
+		if s.last <= c.base.Seq || s.first > upTo {
 			continue
 		}
 		if err := c.recomputed(ctx, s.first-1); err != nil {
 			return err
 		}
-		if err := c.r.bring(ctx, c.log, c.book, &c.base, s.last); err != nil {
+		if err := c.r.Bring(ctx, c.log, c.book, &c.base, s.last); err != nil {
 			return err
 		}
 	}
@@ -106,20 +107,20 @@ func (c *recomputation) stretch(ctx context.Context, upTo uint64) error {
 }
 
 func (c *recomputation) recomputed(ctx context.Context, upTo uint64) error {
-	if upTo <= c.base.seq {
+	if upTo <= c.base.Seq {
 		return nil
 	}
 	if err := c.book.Recompute(c.counted(ctx, upTo)); err != nil {
 		return err //nolint:wrapcheck // find and recompute look at its type
 	}
-	c.base.seq = upTo
+	c.base.Seq = upTo
 	return nil
 }
 
 // counted yields the records behind the base up to a seq and reports progress.
 func (c *recomputation) counted(ctx context.Context, upTo uint64) iter.Seq2[projector.Record, error] {
 	return func(yield func(projector.Record, error) bool) {
-		for rec, err := range c.r.records(ctx, c.log, c.base) {
+		for rec, err := range c.r.Records(ctx, c.log, c.base) {
 			if err == nil && rec.Seq > upTo {
 				return
 			}
@@ -139,27 +140,27 @@ type refolding struct {
 	batch     span
 }
 
-// survey finds the busts and corrections behind the base, and the states that
-// their recomputation begins with.
-func (c *recomputation) survey(ctx context.Context, good []snapshotter.Snapshot) (map[stateAt]stateBefore, error) {
+// findRefolds finds the busts and corrections behind the base, and puts the states that
+// their recomputation begins with into known.
+func (c *recomputation) findRefolds(ctx context.Context, good []snapshotter.Snapshot, known map[archive.KeyAt]archive.StateBefore) error {
 	found, err := c.refoldings(ctx)
 	if err != nil || len(found) == 0 {
-		return nil, err
+		return err
 	}
-	var wanted []stateAt
+	var wanted []archive.KeyAt
 	for key, list := range found {
 		for _, f := range list {
-			if f.seq <= c.base.seq {
+			if f.seq <= c.base.Seq {
 				continue
 			}
 			start := startOf(list, f)
-			if start < c.log.First() || start <= c.base.seq && !c.derivable(good, start) {
+			if start < c.log.First() || start <= c.base.Seq && !c.derivable(good, start) {
 				c.believed = append(c.believed, f.batch)
 				c.rep.Notices = append(c.rep.Notices, Finding{Seq: f.seq, Reason: fmt.Sprintf(
 					"this bust or correction was not recomputed: it goes back to record %d, before which no state is kept", start)})
 				continue
 			}
-			wanted = append(wanted, stateAt{key, start})
+			wanted = append(wanted, archive.KeyAt{Key: key, Start: start})
 		}
 	}
 	slices.SortStableFunc(c.rep.Notices, func(a, b Finding) int { return cmp.Compare(a.Seq, b.Seq) }) // found is a map
@@ -168,8 +169,8 @@ func (c *recomputation) survey(ctx context.Context, good []snapshotter.Snapshot)
 	for _, s := range c.believed {
 		c.rep.Believed += s.last + 1 - s.first
 	}
-	slices.SortFunc(wanted, func(a, b stateAt) int { return cmp.Compare(a.start, b.start) })
-	return c.states(ctx, wanted)
+	slices.SortFunc(wanted, func(a, b archive.KeyAt) int { return cmp.Compare(a.Start, b.Start) })
+	return c.states(ctx, wanted, known)
 }
 
 // derivable reports whether the state just before a record can be derived.
@@ -177,7 +178,7 @@ func (c *recomputation) derivable(good []snapshotter.Snapshot, start uint64) boo
 	return start <= 1 || slices.ContainsFunc(good, func(s snapshotter.Snapshot) bool { return s.Seq < start })
 }
 
-// startOf is where the refolding f of a key begins; see Reader.pastOf.
+// startOf is where the refolding f of a key begins; see source.readRefold.
 func startOf(list []*refolding, f *refolding) uint64 {
 	start := f.fill
 	for _, before := range slices.Backward(list) {
@@ -250,25 +251,24 @@ func (f *finder) look(rec journal.Record) error {
 }
 
 // states derives the wanted states, sorted by where they stand, in one replay.
-func (c *recomputation) states(ctx context.Context, wanted []stateAt) (map[stateAt]stateBefore, error) {
-	out := make(map[stateAt]stateBefore, len(wanted))
+func (c *recomputation) states(ctx context.Context, wanted []archive.KeyAt, out map[archive.KeyAt]archive.StateBefore) error {
 	var book *projector.Book
-	var base anchor
+	var base archive.Anchor
 	for _, w := range wanted {
-		if w.start <= 1 {
-			out[w] = stateBefore{}
+		if w.Start <= 1 {
+			out[w] = archive.StateBefore{}
 			continue
 		}
 		if book == nil {
 			var err error
-			if book, base, err = c.r.base(c.log, Moment{Seq: w.start - 1}); err != nil {
-				return nil, err
+			if book, base, err = c.r.Base(c.log, archive.Moment{Seq: w.Start - 1}); err != nil {
+				return err
 			}
 		}
-		if err := c.r.bring(ctx, c.log, book, &base, w.start-1); err != nil {
-			return nil, err
+		if err := c.r.Bring(ctx, c.log, book, &base, w.Start-1); err != nil {
+			return err
 		}
-		out[w] = stateOf(book.View(), w.key)
+		out[w] = archive.StateOf(book.View(), w.Key)
 	}
-	return out, nil
+	return nil
 }

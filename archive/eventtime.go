@@ -1,4 +1,4 @@
-package holdfast
+package archive
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -26,21 +27,21 @@ func (r *Reader) AsOfEvent(ctx context.Context, at position.Time, believed Momen
 	if err := r.begin(ctx); err != nil {
 		return nil, nil, err
 	}
-	log, err := r.openLog()
+	log, err := r.src.OpenLog()
 	if err != nil {
 		return nil, nil, fmt.Errorf("holdfast: %w", err)
 	}
-	if last, lastErr := log.Last(); lastErr == nil && believed.Seq > min(last.Seq, r.newestShown()) {
-		return nil, nil, fmt.Errorf("%w: seq %d is not there yet, the newest is %d", ErrInvalid, believed.Seq, last.Seq)
+	if last, lastErr := log.Last(); lastErr == nil && believed.Seq > min(last.Seq, r.src.NewestShown()) {
+		return nil, nil, fmt.Errorf("%w: seq %d is not there yet, the newest is %d", position.ErrInvalid, believed.Seq, last.Seq)
 	}
-	base, stands, err := r.earliest(log, believed)
+	base, stands, err := r.src.earliest(log, believed)
 	if err != nil {
 		return nil, nil, err
 	}
 	if base != nil && at > 0 && at < base.HeadTime() {
-		return nil, nil, fmt.Errorf("%w: the event time %s lies before %s, the oldest state that is kept", ErrTrimmed, at, base.HeadTime())
+		return nil, nil, fmt.Errorf("%w: the event time %s lies before %s, the oldest state that is kept", journal.ErrTrimmed, at, base.HeadTime())
 	}
-	v, refused, err := projector.EventOrder(r.opts, base, covered(r.records(ctx, log, stands), believed), at)
+	v, refused, err := projector.EventOrder(r.src.Opts, base, covered(r.src.Records(ctx, log, stands), believed), at)
 	if err != nil {
 		return nil, nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -49,31 +50,31 @@ func (r *Reader) AsOfEvent(ctx context.Context, at position.Time, believed Momen
 
 // earliest returns the oldest state from which every later moment can be derived;
 // nil is the empty one.
-func (r *Reader) earliest(log *journal.Reader, upTo Moment) (*projector.Book, anchor, error) {
+func (r *Source) earliest(log *journal.Reader, upTo Moment) (*projector.Book, Anchor, error) {
 	first := log.First()
 	if first <= 1 {
-		return nil, anchor{}, nil
+		return nil, Anchor{}, nil
 	}
 	list, err := r.Snapshots()
 	if err != nil {
-		return nil, anchor{}, err
+		return nil, Anchor{}, err
 	}
 	var passed error
 	for _, s := range slices.Backward(list) {
-		if !r.own(s) || s.Seq+1 < first || !upTo.covers(stampOf(s)) {
+		if !r.Own(s) || s.Seq+1 < first || !upTo.covers(stampOf(s)) {
 			continue
 		}
-		book, loadErr := r.load(log, s)
+		book, loadErr := r.Load(log, s)
 		if loadErr == nil {
-			return book, anchor{seq: s.Seq, chain: s.Chain}, nil
+			return book, Anchor{Seq: s.Seq, Chain: s.Chain}, nil
 		}
-		if errors.Is(loadErr, ErrNoKey) {
-			return nil, anchor{}, loadErr
+		if errors.Is(loadErr, keyring.ErrNoKey) {
+			return nil, Anchor{}, loadErr
 		}
 		passed = errors.Join(passed, loadErr)
 	}
-	err = fmt.Errorf("%w: no usable snapshot at or before the moment asked for, and the oldest kept record is %d", ErrTrimmed, first)
-	return nil, anchor{}, errors.Join(err, passed)
+	err = fmt.Errorf("%w: no usable snapshot at or before the moment asked for, and the oldest kept record is %d", journal.ErrTrimmed, first)
+	return nil, Anchor{}, errors.Join(err, passed)
 }
 
 // covered yields the whole batches that lie at or before a moment.

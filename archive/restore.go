@@ -1,10 +1,11 @@
-package holdfast
+package archive
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -75,20 +76,20 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 	defer func() { err = place.done(err) }()
 	var v *projector.View
 	var head journal.Record
-	err = r.untrimmed(ctx, func() error {
+	err = r.src.untrimmed(ctx, func() error {
 		if v, err = r.AsOf(ctx, at); err != nil || v.Seq() == 0 {
 			return err
 		}
-		head, err = r.chainAt(v.Seq())
+		head, err = r.src.ChainAt(v.Seq())
 		return err
 	})
 	if err != nil {
 		return Restored{}, err
 	}
 	if v.Seq() == 0 {
-		return Restored{}, fmt.Errorf("%w: there is no record at or before that moment; the oldest kept is seq %d", ErrInvalid, r.firstKept())
+		return Restored{}, fmt.Errorf("%w: there is no record at or before that moment; the oldest kept is seq %d", position.ErrInvalid, r.src.firstKept())
 	}
-	return r.restore(ctx, v, head, to, name, o)
+	return r.src.restore(ctx, v, head, to, name, o)
 }
 
 // RestoreSnapshot is [Reader.Restore] with the state of one snapshot, which is
@@ -103,12 +104,12 @@ func (r *Reader) RestoreSnapshot(ctx context.Context, snapshot, to, name string,
 		return Restored{}, err
 	}
 	defer func() { err = place.done(err) }()
-	s, book, err := r.sound(snapshot)
+	s, book, err := r.src.sound(snapshot)
 	var apart *UnlinkedError
 	if err != nil && !errors.As(err, &apart) {
 		return Restored{}, err
 	}
-	made, err = r.restore(ctx, book.View(), headOf(s), to, name, o)
+	made, err = r.src.restore(ctx, book.View(), headOf(s), to, name, o)
 	if apart != nil {
 		made.Unlinked = apart.Why()
 	}
@@ -128,7 +129,7 @@ func claimVacant(to string, o Options) (*vacancy, error) {
 	if exists {
 		return nil, occupied(to)
 	}
-	held, err := journal.Reserve(to, journal.Holder{Verb: cmp.Or(o.Verb, "restore"), Since: o.withDefaults().Now().UTC()})
+	held, err := journal.Reserve(to, journal.Holder{Verb: cmp.Or(o.Verb, "restore"), Since: o.WithDefaults().Now().UTC()})
 	if err != nil {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
@@ -146,7 +147,7 @@ func claimVacant(to string, o Options) (*vacancy, error) {
 }
 
 func occupied(to string) error {
-	return fmt.Errorf("%w: %s is not empty: a restore never overwrites, name a new directory", ErrInvalid, to)
+	return fmt.Errorf("%w: %s is not empty: a restore never overwrites, name a new directory", position.ErrInvalid, to)
 }
 
 // done gives the directory free, after an error as it was.
@@ -159,50 +160,50 @@ func (v *vacancy) done(err error) error {
 
 // restore makes the new ledger, of a state that was verified and the record that
 // it stands on.
-func (r *Reader) restore(ctx context.Context, v *projector.View, head journal.Record, to, name string, o Options) (Restored, error) {
-	o = o.withDefaults()
+func (r *Source) restore(ctx context.Context, v *projector.View, head journal.Record, to, name string, o Options) (Restored, error) {
+	o = o.WithDefaults()
 	if o.Keys == nil { // what was encrypted does not become plain by being restored
-		o.Keys = r.keys
+		o.Keys = r.Keys
 	}
-	id, err := newIdentity(o)
+	id, err := NewIdentity(o)
 	if err != nil {
 		return Restored{}, err
 	}
 	id.Name = name
 	if name == "" {
-		id.Name = fmt.Sprintf("%.22s_%s", r.id.Name, id.ID.String()[:8])
+		id.Name = fmt.Sprintf("%.22s_%s", r.ID.Name, id.ID.String()[:8])
 	}
 	if !ledgerName().MatchString(id.Name) {
-		return Restored{}, fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", ErrInvalid, name)
+		return Restored{}, fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", position.ErrInvalid, name)
 	}
-	id = id.ruledAs(r.id)
-	parent := Parent{Ledger: r.id.ID, Seq: head.Seq, Chain: fmt.Sprintf("%x", head.Chain)}
-	id.Parents = append([]Parent{parent}, r.id.Parents...)
+	id = ruledAs(id, r.ID)
+	parent := Parent{Ledger: r.ID.ID, Seq: head.Seq, Chain: fmt.Sprintf("%x", head.Chain)}
+	id.Parents = append([]Parent{parent}, r.ID.Parents...)
 	if err = journal.Create(to, journal.Head{Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, Time: head.Time}); err != nil {
 		return Restored{}, fmt.Errorf("holdfast: %w", err)
 	}
 	snaps := snapshotter.New(filepath.Join(to, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger, Keys: o.Keys})
-	written, err := writeSnapshot(ctx, snaps, [16]byte(id.ID), head, v)
+	written, err := WriteSnapshot(ctx, snaps, [16]byte(id.ID), head, v)
 	if err != nil {
 		return Restored{}, err
 	}
 	// The new ledger will stand on nothing else.
-	if _, err = loadBook(snaps, written, r.opts); err != nil {
+	if _, err = LoadBook(snaps, written, r.Opts); err != nil {
 		return Restored{}, err
 	}
-	if err = id.write(to); err != nil { // last: before it, the directory is no ledger
+	if _, err = WriteIdentity(id, to); err != nil { // last: before it, the directory is no ledger
 		return Restored{}, err
 	}
 	return Restored{
-		Dir: to, Name: id.Name, ID: id.ID.String(), Parent: r.id.ID.String(), Seq: head.Seq,
+		Dir: to, Name: id.Name, ID: id.ID.String(), Parent: r.ID.ID.String(), Seq: head.Seq,
 		Digest: fmt.Sprintf("%x", v.Digest()),
 	}, nil
 }
 
 // chainAt returns the head at a seq, from the journal or, where that record was
 // trimmed, from the snapshot that stands on it.
-func (r *Reader) chainAt(seq uint64) (journal.Record, error) {
-	rec, err := r.headAt(seq)
+func (r *Source) ChainAt(seq uint64) (journal.Record, error) {
+	rec, err := r.HeadAt(seq)
 	if err == nil {
 		return rec, nil
 	}
@@ -211,7 +212,7 @@ func (r *Reader) chainAt(seq uint64) (journal.Record, error) {
 		return rec, lerr
 	}
 	for _, s := range list {
-		if s.Seq == seq && r.own(s) {
+		if s.Seq == seq && r.Own(s) {
 			return headOf(s), nil
 		}
 	}
@@ -225,25 +226,25 @@ func (r *Reader) VerifySnapshot(name string) (snapshotter.Snapshot, error) {
 	if err := r.made(); err != nil {
 		return snapshotter.Snapshot{}, err
 	}
-	s, _, err := r.sound(name)
+	s, _, err := r.src.sound(name)
 	return s, err
 }
 
 // sound reads one snapshot whole and checks it. It returns the state also with an
 // [UnlinkedError].
-func (r *Reader) sound(name string) (snapshotter.Snapshot, *projector.Book, error) {
-	s, err := r.snaps.Verify(name)
+func (r *Source) sound(name string) (snapshotter.Snapshot, *projector.Book, error) {
+	s, err := r.Snaps.Verify(name)
 	if err != nil {
 		return s, nil, fmt.Errorf("holdfast: %w", err)
 	}
-	if !r.id.owns(s.Ledger, s.Seq) {
-		return s, nil, fmt.Errorf("%w: snapshot %s belongs to another ledger", ErrDamaged, name)
+	if !Owns(r.ID, s.Ledger, s.Seq) {
+		return s, nil, fmt.Errorf("%w: snapshot %s belongs to another ledger", journal.ErrDamaged, name)
 	}
 	apart := r.held(s)
 	if _, unlinked := errors.AsType[*UnlinkedError](apart); apart != nil && !unlinked {
 		return s, nil, apart
 	}
-	book, err := loadBook(r.snaps, s, r.opts)
+	book, err := LoadBook(r.Snaps, s, r.Opts)
 	if err != nil {
 		return s, nil, err
 	}
@@ -251,21 +252,21 @@ func (r *Reader) sound(name string) (snapshotter.Snapshot, *projector.Book, erro
 }
 
 // held holds a snapshot against the journal.
-func (r *Reader) held(s snapshotter.Snapshot) error {
-	log, err := r.openLog()
+func (r *Source) held(s snapshotter.Snapshot) error {
+	log, err := r.OpenLog()
 	var last journal.Head
 	if err == nil {
 		last, err = log.Last()
 	}
 	beyond := err == nil && s.Seq > last.Seq
 	if err == nil {
-		err = linked(log, anchorOf(s))
+		err = Linked(log, AnchorOf(s))
 	}
 	_, damaged := errors.AsType[*journal.DamageError](err)
 	switch {
 	case err == nil:
 		return nil
-	case beyond || damaged || errors.Is(err, ErrTrimmed):
+	case beyond || damaged || errors.Is(err, journal.ErrTrimmed):
 		return &UnlinkedError{Snapshot: s.Name, Err: err}
 	}
 	return fmt.Errorf("snapshot %s: %w", s.Name, err)
@@ -279,4 +280,21 @@ func headOf(s snapshotter.Snapshot) journal.Record {
 // stampOf is the place of a snapshot in the history.
 func stampOf(s snapshotter.Snapshot) position.Stamp {
 	return position.Stamp{Seq: s.Seq, Epoch: s.Epoch, Time: position.Time(s.RecordTime)}
+}
+
+// writeSnapshot writes a state and the record that it stands on.
+func WriteSnapshot(ctx context.Context, to *snapshotter.Snapshotter, ledger [16]byte, head journal.Record, v *projector.View) (snapshotter.Snapshot, error) {
+	n := v.Counts()
+	s, err := to.Write(ctx, snapshotter.Meta{
+		Ledger: ledger, Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, RecordTime: head.Time,
+		Positions: n.Positions, Instruments: n.Instruments, Accounts: n.Accounts, Window: n.Window,
+		Digest: v.Digest(),
+	}, func(w io.Writer) error {
+		_, err := v.WriteTo(w)
+		return err //nolint:wrapcheck // Write wraps it with the snapshot's name
+	})
+	if err != nil {
+		return s, fmt.Errorf("holdfast: %w", err)
+	}
+	return s, nil
 }
