@@ -5,8 +5,37 @@ import (
 	"fmt"
 
 	"github.com/moneyprinter/holdfast/archive"
+	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+)
+
+// What makes mutations durable is in package committer. These are its names as an
+// engine uses them.
+type (
+	// Result says where a mutation stands in the journal.
+	Result = committer.Result
+	// Future is the pending result of [Ledger.ApplyAsync].
+	Future = committer.Future
+	// ApplyOptions qualify one call.
+	ApplyOptions = committer.ApplyOptions
+	// Rehearsal answers as a ledger would, and writes nothing; see [Rehearse].
+	Rehearsal = committer.Rehearsal
+)
+
+// Bounds of one batch.
+const (
+	MaxBatch      = committer.MaxBatch      // mutations
+	MaxBatchBytes = committer.MaxBatchBytes // encoded changes
+)
+
+// Bounds of what one mutation may change: a split or a settlement changes each open
+// position of its instrument, in one atomic batch of records that is written,
+// recovered and shown whole. It is held in memory while it is made durable, and by
+// whoever reads it.
+const (
+	MaxMutationChanges = committer.MaxMutationChanges // of the instrument and of a million positions
+	MaxMutationBytes   = committer.MaxMutationBytes   // encoded
 )
 
 // Apply makes one mutation durable. It returns when its records and all before
@@ -18,16 +47,16 @@ import (
 // [ErrOutcomeUnknown] and the context's error once the mutation was handed over,
 // with the context's error alone, and nothing applied, while the queue was full
 // and where the context had ended before the call.
-func (l *Ledger) Apply(ctx context.Context, m position.Mutation) (Result, error) {
-	return l.ApplyWith(ctx, m, ApplyOptions{})
+func (l *Ledger) Apply(ctx context.Context, m position.Mutation) (committer.Result, error) {
+	return l.ApplyWith(ctx, m, committer.ApplyOptions{})
 }
 
 // ApplyWith is [Ledger.Apply] with options.
-func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
+func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o committer.ApplyOptions) (committer.Result, error) {
 	if l.commits == nil {
-		return Result{}, errNotOpened()
+		return committer.Result{}, errNotOpened()
 	}
-	return l.commits.apply(ctx, m, o)
+	return l.commits.Apply(ctx, m, o)
 }
 
 // ApplyAsync hands a mutation over and returns at once, so that one goroutine
@@ -35,27 +64,27 @@ func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOpti
 // It blocks while the queue is full and, for a bust or correction, while the
 // history of its fill is read. Where another call changes meanwhile what that
 // rests on, such a one is refused with [ErrVersionConflict] and may be given again.
-func (l *Ledger) ApplyAsync(ctx context.Context, m position.Mutation) (*Future, error) {
-	return l.ApplyAsyncWith(ctx, m, ApplyOptions{})
+func (l *Ledger) ApplyAsync(ctx context.Context, m position.Mutation) (*committer.Future, error) {
+	return l.ApplyAsyncWith(ctx, m, committer.ApplyOptions{})
 }
 
 // ApplyAsyncWith is [Ledger.ApplyAsync] with options.
-func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
+func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o committer.ApplyOptions) (*committer.Future, error) {
 	if l.commits == nil {
 		return nil, errNotOpened()
 	}
-	return l.commits.applyAsync(ctx, m, o)
+	return l.commits.ApplyAsync(ctx, m, o)
 }
 
 // ApplyBatch makes a batch durable, all of it or nothing, at most [MaxBatch]
 // mutations and [MaxBatchBytes], or the changes of one mutation. A batch that was
 // applied before gives its first results; one that is partly known is refused with
 // [ErrPartlyKnown].
-func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
+func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]committer.Result, error) {
 	if l.commits == nil {
 		return nil, errNotOpened()
 	}
-	return l.commits.applyBatch(ctx, ms)
+	return l.commits.ApplyBatch(ctx, ms)
 }
 
 // begin is the first thing that every call with a context does: one that has ended
@@ -74,13 +103,13 @@ func errNotOpened() error { return fmt.Errorf("holdfast: %w: it was not made by 
 // the one that [Open] would make of it with these options. It refuses what Open
 // refuses because of the options or the name of dir, and works while another
 // process holds the ledger.
-func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
+func Rehearse(ctx context.Context, dir string, o Options) (*committer.Rehearsal, error) {
 	o = o.withDefaults()
 	exists, err := Exists(dir)
 	if err != nil {
 		return nil, err
 	}
-	with := rehearsalOptions{ClosedCycles: o.ClosedCycles, Build: Version(), Now: o.Now, Rand: o.Rand}
+	with := committer.RehearsalOptions{ClosedCycles: o.ClosedCycles, Build: Version(), Now: o.Now, Rand: o.Rand}
 	if !exists {
 		id, idErr := archive.NewIdentity(o.Reading())
 		if idErr != nil {
@@ -88,7 +117,7 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 		}
 		with.Rules, with.Window = id.Rules(), id.Window
 		with.Book = projector.New(projector.Options{Rules: with.Rules, Window: with.Window, ClosedCycles: o.ClosedCycles})
-		return newRehearsal(with), nil
+		return committer.NewRehearsal(with), nil
 	}
 	r, err := OpenReader(dir)
 	if err != nil {
@@ -106,5 +135,5 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 		return nil, err
 	}
 	with.Past, with.Rules, with.Window = past, id.Rules(), id.Window
-	return newRehearsal(with), nil
+	return committer.NewRehearsal(with), nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/audit"
+	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/journal/repair"
 	"github.com/moneyprinter/holdfast/keyring"
@@ -16,6 +17,20 @@ import (
 // below are the same values under a second name, so that a caller needs to know
 // only this package.
 var (
+	// ErrOutcomeUnknown is returned by Apply when the mutation was handed over
+	// but its fate could not be learnt: the context ended first, or the disk
+	// failed. Apply it again with the same id, which the [UnknownOutcomeError]
+	// names: it is applied once.
+	ErrOutcomeUnknown = committer.ErrOutcomeUnknown
+	// ErrSync is matched by the error of a failed fsync, as [Ledger.Err], Open
+	// and Close give it. The kernel may have dropped what it still shows, and
+	// asked again it calls it written: the process should end. The next one
+	// rewrites what was not known durable before it appends.
+	ErrSync = committer.ErrSync
+	// ErrTooMany is returned for a batch of more than [MaxBatch] mutations or
+	// of more than [MaxBatchBytes] encoded bytes. A batch of one mutation is
+	// bounded as that is, and beyond it [ErrTooLarge].
+	ErrTooMany = committer.ErrTooMany
 	// ErrNotLedger: the directory holds no ledger, or something else.
 	ErrNotLedger = archive.ErrNotLedger
 	// ErrMismatch: the options ask for other rules or another name than the ledger was
@@ -94,3 +109,7 @@ var (
 	// ErrClosed: the ledger was closed.
 	ErrClosed = journal.ErrClosed
 )
+
+// UnknownOutcomeError is the error that matches [ErrOutcomeUnknown]: it names the
+// mutations whose fate could not be learnt, those included whose id was made.
+type UnknownOutcomeError = committer.UnknownOutcomeError

@@ -47,10 +47,10 @@ func ClockJump() func(wall, monotonic time.Duration) time.Duration {
 }
 
 // Break has the ledger fail as a disk would, between two requests of the stager.
-func (l *Ledger) Break(err error) { l.commits.fail(err) }
+func (l *Ledger) Break(err error) { l.commits.Fail(err) }
 
 // Queued is how many requests wait for the stager.
-func (l *Ledger) Queued() int { return l.commits.queued() }
+func (l *Ledger) Queued() int { return l.commits.Queued() }
 
 // WaitsToReadAhead reports whether somebody waits for a turn to read ahead.
-func (l *Ledger) WaitsToReadAhead() bool { return l.commits.waiting() > 0 }
+func (l *Ledger) WaitsToReadAhead() bool { return l.commits.Waiting() > 0 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
@@ -30,7 +31,7 @@ func (l *Ledger) Failed() <-chan struct{} {
 	if l.commits == nil {
 		return nil // no Open made it
 	}
-	return l.commits.failed()
+	return l.commits.Failed()
 }
 
 // Err returns the error that ended the writing, nil while it works.
@@ -38,12 +39,12 @@ func (l *Ledger) Err() error {
 	if l.commits == nil {
 		return nil
 	}
-	return l.commits.err()
+	return l.commits.Err()
 }
 
 // tellFailure tells of the first error that ended the writing.
 func (l *Ledger) tellFailure(err error) {
-	kind := FaultKind(asSyncError(err))
+	kind := FaultKind(committer.AsSyncError(err))
 	l.log.Error("writing failed; the ledger is read-only until it is opened again", "kind", kind, "err", err)
 	l.announce("error.persistence", map[string]string{"error": err.Error(), "kind": kind})
 }
@@ -56,7 +57,7 @@ func FaultKind(err error) string {
 	if err == nil {
 		return ""
 	}
-	if errors.Is(err, ErrSync) {
+	if errors.Is(err, committer.ErrSync) {
 		return "fsync"
 	}
 	for _, k := range []struct {
@@ -117,9 +118,9 @@ func (l *Ledger) Faults() Faults {
 // ends the writing.
 func (l *Ledger) noteFault(op, event string, err error) {
 	if errors.Is(err, journal.ErrFailed) || errors.Is(err, durable.ErrSyncDir) {
-		l.commits.fail(err)
+		l.commits.Fail(err)
 	}
-	kind := FaultKind(asSyncError(err))
+	kind := FaultKind(committer.AsSyncError(err))
 	if !l.faults.note(op, kind, err.Error(), l.opts.Now) {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/checkpoint"
+	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -62,7 +63,7 @@ func (l *Ledger) follow(ctx context.Context) {
 // hears, coalesced, what was saved and how much was refused. It returns the seq
 // that was announced last.
 func (l *Ledger) everySecond(saved uint64) uint64 {
-	if n := l.commits.refused(); n > 0 {
+	if n := l.commits.Refused(); n > 0 {
 		l.announce("error.validation", map[string]uint64{"refused": n})
 	}
 	l.tellAhead()
@@ -95,7 +96,7 @@ func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	defer cancel()
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
-	if err := l.commits.refuseFailed(); err != nil {
+	if err := l.commits.RefuseFailed(); err != nil {
 		return snapshotter.Snapshot{}, err
 	}
 	if l.gone {
@@ -227,7 +228,7 @@ func (w *clockWatch) jumped(wall time.Time, monotonic time.Duration) time.Durati
 	jump := wall.Sub(w.wall) - (monotonic - w.monotonic)
 	first := w.wall.IsZero()
 	w.wall, w.monotonic = wall, monotonic
-	if first || jump.Abs() <= farAhead {
+	if first || jump.Abs() <= committer.FarAhead {
 		return 0
 	}
 	return jump
@@ -236,8 +237,8 @@ func (w *clockWatch) jumped(wall time.Time, monotonic time.Duration) time.Durati
 // tellAhead names what was dated ahead since the last time, and a clock that
 // jumped.
 func (l *Ledger) tellAhead() {
-	if n := l.commits.newlyDated(); n > 0 {
-		s := l.commits.datedAhead()
+	if n := l.commits.NewlyDated(); n > 0 {
+		s := l.commits.DatedAhead()
 		l.log.Warn("mutations are dated ahead of the clock", "mutations", n, "farthest", s.Farthest, "id", s.ID)
 	}
 	now := time.Now() //nolint:forbidigo // the clocks of the system are compared, whatever Options.Now is

@@ -11,6 +11,7 @@ import (
 	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -36,7 +37,7 @@ type Ledger struct {
 	durable chan struct{} // nudges the relay; capacity 1
 	due     chan struct{} // nudges the keeper; capacity 1
 
-	commits *committer
+	commits *committer.Committer
 	faults  faults
 
 	// snapshotting serialises what reads, writes and removes snapshots and
@@ -80,7 +81,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	defer o.Phase("recovery", false)
 	found, wal, err := openFiles(ctx, dir, o)
 	if err != nil {
-		return nil, asSyncError(err)
+		return nil, committer.AsSyncError(err)
 	}
 	book, err := found.recoverBook(ctx, wal)
 	if err != nil {
@@ -102,7 +103,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	if o.Bus != nil {
 		l.relay = l.newRelay()
 	}
-	l.commits = startCommitter(ctx, commitOptions{
+	l.commits = committer.Start(ctx, committer.Options{
 		Book: book, Journal: wal, Past: found.r, Rules: found.r.ID.Rules(), Window: found.r.ID.Window, Build: Version(),
 		Now: o.Now, Rand: o.Rand, Committed: l.committed, Failed: l.tellFailure,
 	})
@@ -168,7 +169,7 @@ func (l *Ledger) Close() error {
 		l.abandon()
 		l.disconnect() // while there is a connection to answer on
 		l.stop()
-		l.commits.close()
+		l.commits.Close()
 		l.workers.Wait()
 		l.disconnect() // of a connection that was just made
 		// A snapshot that a caller was making has ended before the lock is released.
@@ -176,7 +177,7 @@ func (l *Ledger) Close() error {
 		l.gone = true
 		l.snapshotting.Unlock()
 		if err := l.wal.Close(); err != nil {
-			l.closeErr = fmt.Errorf("holdfast: %w", asSyncError(err))
+			l.closeErr = fmt.Errorf("holdfast: %w", committer.AsSyncError(err))
 		}
 	})
 	return l.closeErr

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
@@ -59,7 +60,7 @@ func (l *Ledger) Prune() error {
 	}
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
-	if err := l.commits.refuseFailed(); err != nil {
+	if err := l.commits.RefuseFailed(); err != nil {
 		return err
 	}
 	if l.gone {
@@ -203,7 +204,7 @@ func (l *Ledger) clockBehind() time.Duration {
 // passes at half speed until the clock has caught up.
 func (l *Ledger) checkClock() {
 	last := position.Time(l.wal.Last().Time)
-	if ahead := l.clockBehind(); last > 0 && ahead > farAhead {
+	if ahead := l.clockBehind(); last > 0 && ahead > committer.FarAhead {
 		l.log.Warn("the clock is behind the newest record", "record_time", last.String(), "ahead", ahead)
 		l.announce("error", map[string]string{"error": "the clock is behind the newest record by " + ahead.String()})
 	}

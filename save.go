@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -89,7 +90,7 @@ func (l *Ledger) Save(ctx context.Context, targets []Target, o SaveOptions) (Sav
 
 // saveSteps is how many steps fit a batch, each of which is at most an adoption,
 // an amendment and a mark.
-const saveSteps = MaxBatch / 3
+const saveSteps = committer.MaxBatch / 3
 
 // saving is one call of Save. It is the state that adoptions are tried on, so
 // that what a target comes to is found by the same arithmetic that applies it.
@@ -358,7 +359,7 @@ func (s *saving) write(ctx context.Context, steps []saveStep) error {
 		ms = append(ms, steps[i].ms...)
 	}
 	rs, err := s.l.ApplyBatch(ctx, ms)
-	if errors.Is(err, ErrTooMany) && len(steps) > 1 {
+	if errors.Is(err, committer.ErrTooMany) && len(steps) > 1 {
 		if err = s.write(ctx, steps[:len(steps)/2]); err == nil {
 			err = s.write(ctx, steps[len(steps)/2:])
 		}
@@ -367,7 +368,7 @@ func (s *saving) write(ctx context.Context, steps []saveStep) error {
 	if err != nil {
 		return err
 	}
-	s.done.Seq = max(s.done.Seq, slices.MaxFunc(rs, func(a, b Result) int { return cmp.Compare(a.Last, b.Last) }).Last)
+	s.done.Seq = max(s.done.Seq, slices.MaxFunc(rs, func(a, b committer.Result) int { return cmp.Compare(a.Last, b.Last) }).Last)
 	for i := range steps {
 		s.count(&steps[i])
 	}

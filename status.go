@@ -6,12 +6,16 @@ import (
 
 	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/report"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
+
+// DatedAhead are the mutations that were dated ahead of the clock.
+type DatedAhead = committer.DatedAhead
 
 // Status describes a ledger at one moment.
 type Status struct {
@@ -46,8 +50,8 @@ type Status struct {
 	Kind    string  `json:"failure_kind,omitempty"` // see [FaultKind]
 	Faults  *Faults `json:"faults,omitempty"`       // what failed beside the appends, if anything did
 	// ClockAhead is by how many seconds the newest record is ahead of the clock.
-	ClockAhead uint64      `json:"clock_ahead_seconds,omitempty"`
-	DatedAhead *DatedAhead `json:"dated_ahead,omitempty"` // of an open ledger
+	ClockAhead uint64                `json:"clock_ahead_seconds,omitempty"`
+	DatedAhead *committer.DatedAhead `json:"dated_ahead,omitempty"` // of an open ledger
 }
 
 // StatusOf describes a view of a ledger.
@@ -109,11 +113,11 @@ func secondsAhead(record position.Time, now time.Time) uint64 {
 
 // DatedAhead returns what this ledger value took that was dated ahead of the clock
 // by more than a minute, nil if nothing was.
-func (l *Ledger) DatedAhead() *DatedAhead {
+func (l *Ledger) DatedAhead() *committer.DatedAhead {
 	if l.commits == nil {
 		return nil
 	}
-	return l.commits.datedAhead()
+	return l.commits.DatedAhead()
 }
 
 // Status describes the ledger now.

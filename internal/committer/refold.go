@@ -1,4 +1,4 @@
-package holdfast
+package committer
 
 import (
 	"context"
@@ -86,7 +86,7 @@ func revision(ms []position.Mutation, id fillOf) position.Mutation {
 // readAhead does what a caller can do before the stager has to wait for its
 // request: it finds out by a probe what will be asked, reads it and folds it. What
 // it returns is to be given back when the request was answered.
-func (c *committer) readAhead(ctx context.Context, req *request) (leave func(), err error) {
+func (c *Committer) readAhead(ctx context.Context, req *request) (leave func(), err error) {
 	probe := &request{ms: req.ms, prints: req.prints, insist: req.insist, probe: new(wanted), done: make(chan struct{})}
 	if err = c.enqueue(ctx, probe); err != nil {
 		return nil, err

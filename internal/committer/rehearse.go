@@ -1,4 +1,4 @@
-package holdfast
+package committer
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 // the records that the ledger holds and on those that the rehearsal has made, which
 // are kept in memory. It is for one goroutine.
 type Rehearsal struct {
-	o rehearsalOptions
+	o RehearsalOptions
 
 	base    *projector.View // the state that it began with
 	epoch   uint64
@@ -43,7 +43,7 @@ type rehearsedRecord struct {
 }
 
 // rehearsalOptions are what a rehearsal begins with.
-type rehearsalOptions struct {
+type RehearsalOptions struct {
 	Book         *projector.Book // the rehearsal is its writer
 	Past         annals          // of the ledger; nil where there is none yet
 	Rules        position.Rules
@@ -56,7 +56,7 @@ type rehearsalOptions struct {
 }
 
 // newRehearsal returns a rehearsal of what follows the state of a book.
-func newRehearsal(o rehearsalOptions) *Rehearsal {
+func NewRehearsal(o RehearsalOptions) *Rehearsal {
 	x := &Rehearsal{o: o, base: o.Book.View(), last: o.Book.HeadTime()}
 	epoch, _ := x.base.Epoch()
 	x.epoch = epoch + 1
@@ -71,7 +71,7 @@ func (x *Rehearsal) View() *projector.View {
 	return x.base
 }
 
-// ApplyWith answers as [Ledger.ApplyWith] would.
+// ApplyWith answers as [Committer.Apply] would.
 func (x *Rehearsal) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
 	if err := x.begin(ctx); err != nil {
 		return Result{}, err
@@ -83,7 +83,7 @@ func (x *Rehearsal) ApplyWith(ctx context.Context, m position.Mutation, o ApplyO
 	return rs[0], nil
 }
 
-// ApplyBatch answers as [Ledger.ApplyBatch] would.
+// ApplyBatch answers as [Committer.ApplyBatch] would.
 func (x *Rehearsal) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
 	if err := x.begin(ctx); err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (x *Rehearsal) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]R
 	return x.apply(ctx, slices.Clone(ms), ApplyOptions{})
 }
 
-// begin is [Ledger.begin] of a Rehearsal.
+// begin is what every call does first of a Rehearsal.
 func (x *Rehearsal) begin(ctx context.Context) error {
 	if x == nil || x.o.Book == nil {
 		return fmt.Errorf("%w: the Rehearsal was not made by Rehearse", position.ErrInvalid)
@@ -174,7 +174,7 @@ func (x *Rehearsal) made(from, to uint64) iter.Seq[journal.Record] {
 }
 
 // history answers what the fold of a request asks: it folds what a call of
-// [Ledger.Apply] reads ahead.
+// [Committer.Apply] reads ahead.
 func (x *Rehearsal) history(ctx context.Context, ms []position.Mutation) projector.History {
 	known, most := make(map[fillOf]*ahead), position.MaxRefoldCycles
 	return func(key position.Key, fill string, first, head uint64) (*position.History, error) {
@@ -198,7 +198,7 @@ func (x *Rehearsal) NewestShown() uint64 { return x.base.Seq() + uint64(len(x.re
 // TrimmedHistory implements [annals].
 func (x *Rehearsal) TrimmedHistory(start uint64) error { return x.o.Past.TrimmedHistory(start) }
 
-// RecordOf is [Reader.recordOf] among the rehearsal's records as well.
+// RecordOf implements [annals] among the rehearsal's records as well.
 func (x *Rehearsal) RecordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
 	f := archive.FillFinder{Key: key, Fill: fill}
 	for rec := range x.made(from, to) {
@@ -215,7 +215,7 @@ func (x *Rehearsal) RecordOf(ctx context.Context, key position.Key, fill string,
 	return x.o.Past.RecordOf(ctx, key, fill, from, min(to, x.base.Seq()))
 }
 
-// Concerning is [Reader.concerning] among the rehearsal's records as well.
+// Concerning implements [annals] among the rehearsal's records as well.
 func (x *Rehearsal) Concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
 	if x.o.Past != nil {
 		if err := x.o.Past.Concerning(ctx, instrument, from, min(to, x.base.Seq()), f); err != nil {
@@ -233,7 +233,7 @@ func (x *Rehearsal) Concerning(ctx context.Context, instrument string, from, to 
 	return nil
 }
 
-// StateAt is [Reader.stateAt] among the rehearsal's records as well. A book that
+// StateAt implements [annals] among the rehearsal's records as well. A book that
 // follows them is kept: fills are mostly busted in the order in which they came.
 func (x *Rehearsal) StateAt(ctx context.Context, key position.Key, start uint64) (archive.StateBefore, error) {
 	base := x.base.Seq()

@@ -1,4 +1,4 @@
-package holdfast
+package committer
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ var (
 	// failed. Apply it again with the same id, which the [UnknownOutcomeError]
 	// names: it is applied once.
 	ErrOutcomeUnknown = errors.New("holdfast: outcome unknown")
-	// ErrSync is matched by the error of a failed fsync, as [Ledger.Err], Open
+	// ErrSync is matched by the error of a failed fsync, as the ledger, Open
 	// and Close give it. The kernel may have dropped what it still shows, and
 	// asked again it calls it written: the process should end. The next one
 	// rewrites what was not known durable before it appends.
@@ -66,7 +66,7 @@ func (e *UnknownOutcomeError) Error() string {
 func (e *UnknownOutcomeError) Unwrap() []error { return []error{ErrOutcomeUnknown, e.Err} }
 
 // asSyncError makes an error match ErrSync if a failed fsync is among its causes.
-func asSyncError(err error) error {
+func AsSyncError(err error) error {
 	var failed *journal.FailedError
 	if durable.SyncFailed(err) || errors.As(err, &failed) && failed.Synced() {
 		return fmt.Errorf("%w: %w", ErrSync, err)

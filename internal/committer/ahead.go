@@ -1,4 +1,4 @@
-package holdfast
+package committer
 
 import (
 	"context"

@@ -1,4 +1,15 @@
-package holdfast
+// Package committer is the commit loop of a ledger: it stages mutations, encodes their
+// changes, syncs, publishes and answers, in that order. Readers never see what could
+// be lost, and nobody is told that something is durable before it is.
+//
+// One goroutine stages, one encodes, one syncs; what queues while one group syncs is
+// the next group, and there is no timer. A bust or correction is folded on the history
+// of its fill, which its caller reads ahead; see refold.go. The first error of the
+// journal is final.
+//
+// It opens nothing, recovers nothing and keeps no files: whoever starts it gives it the
+// book and the journal.
+package committer
 
 import (
 	"context"
@@ -37,8 +48,8 @@ const (
 // Three goroutines work behind it, waited for by close: the stager owns the head of
 // the book; the encoder owns the batch being filled; the syncer owns the journal's
 // write side and publishes what became durable.
-type committer struct {
-	o commitOptions
+type Committer struct {
+	o Options
 
 	queue   chan *request // to the stager
 	handed  chan handover // stager to encoder
@@ -60,7 +71,7 @@ type committer struct {
 }
 
 // commitOptions are what a committer works with; all are needed.
-type commitOptions struct {
+type Options struct {
 	Book    *projector.Book  // the committer is its writer
 	Journal *journal.Journal // and of this one; it shows what is durable
 	Past    annals           // of what is durable
@@ -79,8 +90,8 @@ type commitOptions struct {
 
 // startCommitter starts the goroutines of a committer. They outlive the context; close
 // ends them.
-func startCommitter(ctx context.Context, o commitOptions) *committer {
-	c := &committer{
+func Start(ctx context.Context, o Options) *Committer {
+	c := &Committer{
 		o:     o,
 		queue: make(chan *request, queueSize), handed: make(chan handover, handoverQueue), groups: make(chan *group), synced: make(chan struct{}, 1),
 		failure: failure{done: make(chan struct{})},
@@ -94,7 +105,7 @@ func startCommitter(ctx context.Context, o commitOptions) *committer {
 
 // close takes nothing more, finishes what was handed over and waits for that. It is
 // called once.
-func (c *committer) close() {
+func (c *Committer) Close() {
 	c.sending.Lock()
 	c.closed = true
 	close(c.queue)
@@ -103,7 +114,7 @@ func (c *committer) close() {
 }
 
 // apply makes one mutation durable.
-func (c *committer) apply(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
+func (c *Committer) Apply(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
 	req, _ := c.requests.Get().(*request)
 	if req == nil {
 		req = &request{done: make(chan struct{}, 1), pooled: true}
@@ -119,7 +130,7 @@ func (c *committer) apply(ctx context.Context, m position.Mutation, o ApplyOptio
 }
 
 // applyAsync hands a mutation over.
-func (c *committer) applyAsync(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
+func (c *Committer) ApplyAsync(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
 	req := &request{done: make(chan struct{})}
 	req.single(m, o)
 	if err := c.submit(ctx, req); err != nil {
@@ -129,7 +140,7 @@ func (c *committer) applyAsync(ctx context.Context, m position.Mutation, o Apply
 }
 
 // applyBatch makes a batch durable, all of it or nothing.
-func (c *committer) applyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
+func (c *Committer) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
 	if err := archive.Ended(ctx); err != nil {
 		return nil, err
 	}
@@ -148,11 +159,11 @@ func (c *committer) applyBatch(ctx context.Context, ms []position.Mutation) ([]R
 
 // submit checks the form of a request, gives its members ids and times, takes
 // their fingerprints, and queues it.
-func (c *committer) submit(ctx context.Context, req *request) error {
+func (c *Committer) submit(ctx context.Context, req *request) error {
 	if err := archive.Ended(ctx); err != nil {
 		return err
 	}
-	if err := c.refuseFailed(); err != nil {
+	if err := c.RefuseFailed(); err != nil {
 		return err
 	}
 	if err := ready(req.ms, c.o.Now, c.o.Rand); err != nil {
@@ -177,7 +188,7 @@ func (c *committer) submit(ctx context.Context, req *request) error {
 
 // perform submits a request and waits for its answer. One that turned out to need
 // what was not read ahead for it begins anew.
-func (c *committer) perform(ctx context.Context, req *request) error {
+func (c *Committer) perform(ctx context.Context, req *request) error {
 	for try := 0; ; try++ {
 		if err := c.submit(ctx, req); err != nil {
 			return err
@@ -196,7 +207,7 @@ func (c *committer) perform(ctx context.Context, req *request) error {
 // enqueue hands a request to the stager. It blocks while the queue is full, but
 // not for Close, which may have to wait for a slow disk: no caller may be held
 // beyond its deadline.
-func (c *committer) enqueue(ctx context.Context, req *request) error {
+func (c *Committer) enqueue(ctx context.Context, req *request) error {
 	if !c.sending.TryRLock() { // only Close takes it for writing
 		return fmt.Errorf("holdfast: %w", journal.ErrClosed)
 	}
@@ -218,13 +229,13 @@ func (c *committer) enqueue(ctx context.Context, req *request) error {
 }
 
 // refused returns how many requests were refused since it was asked last.
-func (c *committer) refused() uint64 { return c.refusals.Swap(0) }
+func (c *Committer) Refused() uint64 { return c.refusals.Swap(0) }
 
 // queued returns how many requests wait for the stager.
-func (c *committer) queued() int { return len(c.queue) }
+func (c *Committer) Queued() int { return len(c.queue) }
 
 // waiting returns how many callers wait for their turn to read ahead.
-func (c *committer) waiting() int { return c.refolds.waiting(0) }
+func (c *Committer) Waiting() int { return c.refolds.waiting(0) }
 
 // failure is why nothing is taken any more.
 type failure struct {
@@ -234,19 +245,19 @@ type failure struct {
 }
 
 // fail records the first error that ends the writing.
-func (c *committer) fail(err error) {
+func (c *Committer) Fail(err error) {
 	c.failure.once.Do(func() {
-		c.failure.err = asSyncError(err)
+		c.failure.err = AsSyncError(err)
 		close(c.failure.done)
 		c.o.Failed(err)
 	})
 }
 
 // failed is closed by the first error that ends the writing.
-func (c *committer) failed() <-chan struct{} { return c.failure.done }
+func (c *Committer) Failed() <-chan struct{} { return c.failure.done }
 
 // err returns the error that ended the writing, nil while it works.
-func (c *committer) err() error {
+func (c *Committer) Err() error {
 	select {
 	case <-c.failure.done:
 		return c.failure.err
@@ -256,8 +267,8 @@ func (c *committer) err() error {
 }
 
 // refuseFailed returns why nothing can be written any more, or nil.
-func (c *committer) refuseFailed() error {
-	if err := c.err(); err != nil {
+func (c *Committer) RefuseFailed() error {
+	if err := c.Err(); err != nil {
 		return fmt.Errorf("%w: %w", journal.ErrFailed, err)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package holdfast
+package committer
 
 import (
 	"context"
@@ -56,7 +56,7 @@ type handover struct {
 // stager owns the head of the book and the group being filled. It runs ahead of
 // durability; nothing of it is visible to readers before the syncer publishes.
 type stager struct {
-	c     *committer
+	c     *Committer
 	began bool          // this epoch's record was staged
 	last  position.Time // newest record time; never decreases
 	clock recordClock
@@ -65,7 +65,7 @@ type stager struct {
 	room  [readAhead]*request
 }
 
-func newStager(c *committer) stager {
+func newStager(c *Committer) stager {
 	last := max(position.Time(c.o.Journal.Last().Time), c.o.Book.HeadTime())
 	return stager{c: c, last: last, clock: since(c.o.Journal.Recovery().Written, c.o.Now(), last)}
 }
@@ -77,7 +77,7 @@ func newStager(c *committer) stager {
 //
 // A request that refolds begins a group of its own, and only when the syncer has
 // made all groups before it durable.
-func (c *committer) stageLoop(ctx context.Context) {
+func (c *Committer) stageLoop(ctx context.Context) {
 	defer close(c.handed)
 	c.synced <- struct{}{}
 	for {
@@ -108,7 +108,7 @@ func (c *committer) stageLoop(ctx context.Context) {
 
 // fill adds to a group until the syncer is ready for it. It returns false when
 // the group is full, the queue closed, or a request held, before that.
-func (c *committer) fill(ctx context.Context, g *group) (ready bool) {
+func (c *Committer) fill(ctx context.Context, g *group) (ready bool) {
 	for c.stage.addAhead(ctx, g) {
 		select {
 		case req, ok := <-c.queue:
@@ -125,7 +125,7 @@ func (c *committer) fill(ctx context.Context, g *group) (ready bool) {
 }
 
 // drain adds what is queued, letting callers run until nothing more comes.
-func (c *committer) drain(ctx context.Context, g *group) {
+func (c *Committer) drain(ctx context.Context, g *group) {
 	for idle := 0; idle < 2 && c.stage.addAhead(ctx, g); {
 		select {
 		case req, ok := <-c.queue:
@@ -197,7 +197,7 @@ func (s *stager) addAhead(ctx context.Context, g *group) bool {
 // group, as a duplicate does, because what it rests on, a version or an id, may
 // not be durable yet.
 func (s *stager) add(ctx context.Context, g *group, req *request) {
-	if err := s.c.refuseFailed(); err != nil {
+	if err := s.c.RefuseFailed(); err != nil {
 		req.finish(err)
 		return
 	}
@@ -240,7 +240,7 @@ func (s *stager) tryAdd(ctx context.Context, g *group, req *request) error {
 		}
 	}
 	req.setOutcomes(staged)
-	if staged.Ahead > farAhead {
+	if staged.Ahead > FarAhead {
 		s.c.dated.note(req.ms, s.last)
 	}
 	s.accept(g, staged, size)
@@ -261,7 +261,7 @@ func (s *stager) accept(g *group, staged *projector.Staged, size int) {
 }
 
 // hand gives the encoder what it does not have of a group.
-func (c *committer) hand(g *group, last bool) {
+func (c *Committer) hand(g *group, last bool) {
 	c.handed <- handover{group: g, staged: g.staged[g.handed:len(g.staged):len(g.staged)], last: last}
 	g.handed = len(g.staged)
 }

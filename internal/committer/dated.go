@@ -1,4 +1,4 @@
-package holdfast
+package committer
 
 import (
 	"sync"
@@ -9,7 +9,7 @@ import (
 
 // farAhead is by how much an event time, a record or a reading of the clock may be
 // ahead before somebody is told: clocks that are both right may differ by as much.
-const farAhead = time.Minute
+const FarAhead = time.Minute
 
 // DatedAhead are the mutations that this process took with an event time of more
 // than a minute after their record time: of an engine whose clock or time zone is
@@ -34,7 +34,7 @@ func (w *datedAhead) note(ms []position.Mutation, record position.Time) {
 	defer w.mu.Unlock()
 	for _, m := range ms {
 		at := m.EventTime()
-		if at.AheadOf(record) <= farAhead {
+		if at.AheadOf(record) <= FarAhead {
 			continue
 		}
 		w.n++
@@ -64,7 +64,7 @@ func (w *datedAhead) untold() uint64 {
 }
 
 // datedAhead returns what was dated ahead, nil if nothing was.
-func (c *committer) datedAhead() *DatedAhead { return c.dated.status() }
+func (c *Committer) DatedAhead() *DatedAhead { return c.dated.status() }
 
 // newlyDated returns how many were dated ahead since it was asked last.
-func (c *committer) newlyDated() uint64 { return c.dated.untold() }
+func (c *Committer) NewlyDated() uint64 { return c.dated.untold() }

@@ -1,4 +1,4 @@
-package holdfast
+package committer
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 // encodeLoop turns accepted changes into frames while the stager goes on with
 // the next request: encoding and hashing take as long as staging, and a group is
 // ready for the disk when the slower of the two is done.
-func (c *committer) encodeLoop() {
+func (c *Committer) encodeLoop() {
 	defer close(c.groups)
 	var buf []byte
 	for p := range c.handed {
@@ -39,7 +39,7 @@ func (c *committer) encodeLoop() {
 }
 
 // syncLoop makes groups durable in order, publishes them and answers.
-func (c *committer) syncLoop() {
+func (c *Committer) syncLoop() {
 	for g := range c.groups {
 		err := c.commit(g)
 		for _, req := range g.waiters {
@@ -51,16 +51,16 @@ func (c *committer) syncLoop() {
 
 // commit makes one group durable and visible, in this order: readers never see
 // what could be lost.
-func (c *committer) commit(g *group) error {
-	if err := c.err(); err != nil {
+func (c *Committer) commit(g *group) error {
+	if err := c.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
 	if g.batch.Len() == 0 {
 		return nil // duplicates only; what they repeat is durable by now
 	}
 	if err := c.o.Journal.Commit(g.batch); err != nil {
-		c.fail(err)
-		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, asSyncError(err))
+		c.Fail(err)
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, AsSyncError(err))
 	}
 	c.o.Book.Publish(g.staged...)
 	c.o.Book.Reuse(g.staged...)

@@ -1,4 +1,4 @@
-package holdfast
+package committer
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type Result struct {
 	Duplicate   bool   // it was applied before; these are the records of then
 }
 
-// Future is the pending result of [Ledger.ApplyAsync].
+// Future is the pending result of [Committer.ApplyAsync].
 type Future struct{ req *request }
 
 // Done is closed when the result is known.
