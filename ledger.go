@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -181,4 +183,114 @@ func (l *Ledger) Close() error {
 		}
 	})
 	return l.closeErr
+}
+
+// Rotate makes key the one under which records and snapshots are encrypted that
+// are begun after it returns. What was written stays under its own key, which
+// must be kept for as long as that is. The key must already be where the next
+// opening finds it: a crash after this call leaves records that need it. A ledger
+// that was opened without keys gives [ErrInvalid].
+func (l *Ledger) Rotate(ctx context.Context, key keyring.Key) error {
+	return l.rotate(ctx, func(ring *keyring.Ring) error { return ring.Rotate(key) })
+}
+
+// AdoptKeys is [Ledger.Rotate] for a whole ring, such as one that was loaded anew
+// from its source: its current key writes from now on, all of its keys read.
+func (l *Ledger) AdoptKeys(ctx context.Context, keys *keyring.Ring) error {
+	return l.rotate(ctx, func(ring *keyring.Ring) error {
+		_, err := ring.Adopt(keys)
+		return err
+	})
+}
+
+func (l *Ledger) rotate(ctx context.Context, change func(*keyring.Ring) error) error {
+	if err := l.begin(ctx); err != nil {
+		return err
+	}
+	ring := l.opts.Keys
+	if ring == nil {
+		return fmt.Errorf("%w: the ledger was opened without keys", ErrInvalid)
+	}
+	before := ring.Current()
+	if err := change(ring); err != nil {
+		return fmt.Errorf("holdfast: rotate: %w", err)
+	}
+	if now := ring.Current(); now != before {
+		l.log.Info("key rotated", "from", before.String(), "to", now.String())
+	}
+	return nil
+}
+
+// The first error of an append, and the failed fsync of a directory wherever it
+// comes from, end the writing: the ledger is read-only from then on. What else
+// fails (a snapshot, MARK between appends, a trim, a prune) is counted, logged
+// and announced, changes nothing, and is tried again when its turn comes.
+
+// Failed is closed by the first error that ends the writing; [Ledger.Err] gives
+// it. Reading goes on: positions, views, history and verification answer from
+// what is durable. To write again, close the ledger, which does not wait for the
+// disk and gives the lock free, and open it anew: that verifies everything and
+// cuts what was never acknowledged. Calls that got [ErrOutcomeUnknown] are then
+// repeated with the same id.
+//
+// After an error that matches [ErrSync] the process should end instead.
+func (l *Ledger) Failed() <-chan struct{} {
+	if l.commits == nil {
+		return nil // no Open made it
+	}
+	return l.commits.Failed()
+}
+
+// Err returns the error that ended the writing, nil while it works.
+func (l *Ledger) Err() error {
+	if l.commits == nil {
+		return nil
+	}
+	return l.commits.Err()
+}
+
+// tellFailure tells of the first error that ended the writing.
+func (l *Ledger) tellFailure(err error) {
+	kind := FaultKind(committer.AsSyncError(err))
+	l.log.Error("writing failed; the ledger is read-only until it is opened again", "kind", kind, "err", err)
+	l.announce("error.persistence", map[string]string{"error": err.Error(), "kind": kind})
+}
+
+// whileOpen returns a context that ends as well when the ledger is closed, so that
+// nothing long holds up who wants to stop, or to open it again.
+func (l *Ledger) whileOpen(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(l.life, func() { cancel(ErrClosed) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// closing gives what a context of whileOpen has broken off the reason.
+func closing(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), ErrClosed) {
+		return fmt.Errorf("holdfast: broken off: %w", ErrClosed)
+	}
+	return err
+}
+
+// Version names this build: the module version, or the commit it was built
+// from, or "devel".
+func Version() string {
+	bi, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	for _, m := range append(bi.Deps, &bi.Main) {
+		if m.Path == "github.com/moneyprinter/holdfast" && m.Version != "" && m.Version != "(devel)" {
+			return m.Version
+		}
+	}
+	for _, s := range bi.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "devel-" + s.Value[:12]
+		}
+	}
+	return "devel"
 }

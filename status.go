@@ -1,12 +1,16 @@
 package holdfast
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/internal/committer"
+	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -177,4 +181,118 @@ func BackupOf(s snapshotter.Snapshot) Backup {
 		b.Damage = s.Err.Error()
 	}
 	return b
+}
+
+// FaultKind names what a disk or the system refused, for metrics and events:
+// fsync, damage (a file of the ledger was removed, replaced or cut while it was
+// open), moved (the directory was), lock_lost, no_space, quota, file_too_large,
+// read_only, too_many_files, io or other. Nil is "".
+func FaultKind(err error) string {
+	if err == nil {
+		return ""
+	}
+	if errors.Is(err, committer.ErrSync) {
+		return "fsync"
+	}
+	for _, k := range []struct {
+		target error
+		name   string
+	}{
+		{ErrDamaged, "damage"},
+		{ErrMoved, "moved"},
+		{ErrLockLost, "lock_lost"},
+	} {
+		if errors.Is(err, k.target) {
+			return k.name
+		}
+	}
+	return cmp.Or(durable.Refusal(err), "other")
+}
+
+// FaultKinds are the values of [FaultKind].
+func FaultKinds() []string {
+	return []string{"fsync", "damage", "moved", "lock_lost", "no_space", "quota", "file_too_large", "read_only", "too_many_files", "io", "other"}
+}
+
+// Faults counts what failed beside the appends since Open, none of which ends
+// the ledger.
+type Faults struct {
+	Snapshots uint64 `json:"snapshots"` // that could not be written
+	Marks     uint64 `json:"marks"`     // that could not be saved; recovery knows less of the newest records
+	Trims     uint64 `json:"trims"`     // of the journal or the snapshots, that could not be finished
+
+	Kind  string `json:"last_kind,omitempty"` // of the newest error; see [FaultKind]
+	Error string `json:"last_error,omitempty"`
+	Time  string `json:"last_time,omitempty"` // RFC 3339
+}
+
+// What can fail beside the appends.
+const (
+	opSnapshot = "snapshot"
+	opMark     = "mark"
+	opTrim     = "trim"
+)
+
+// faults are the counters behind Faults, and what is told already.
+type faults struct {
+	mu   sync.Mutex // guards the fields below
+	n    Faults
+	told map[string]string // by operation, while it goes on failing for the same reason
+}
+
+// Faults returns what failed beside the appends since Open.
+func (l *Ledger) Faults() Faults {
+	l.faults.mu.Lock()
+	defer l.faults.mu.Unlock()
+	return l.faults.n
+}
+
+// noteFault tells what failed beside the appends. The same reason again is counted
+// but told once, as MARK is saved every second. A directory whose fsync failed
+// ends the writing.
+func (l *Ledger) noteFault(op, event string, err error) {
+	if errors.Is(err, journal.ErrFailed) || errors.Is(err, durable.ErrSyncDir) {
+		l.commits.Fail(err)
+	}
+	kind := FaultKind(committer.AsSyncError(err))
+	if !l.faults.note(op, kind, err.Error(), l.opts.Now) {
+		return
+	}
+	if l.Err() == nil { // else it was told as what ended the writing
+		l.log.Error("failed beside the appends; it is tried again later", "op", op, "kind", kind, "err", err)
+	}
+	l.announce(event, map[string]string{"op": op, "error": err.Error(), "kind": kind})
+}
+
+// note counts a failure and reports whether it is to be told.
+func (f *faults) note(op, kind, text string, now func() time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch op {
+	case opSnapshot:
+		f.n.Snapshots++
+	case opMark:
+		f.n.Marks++
+	case opTrim:
+		f.n.Trims++
+	}
+	f.n.Kind, f.n.Error = kind, text
+	if at, err := position.At(now()); err == nil {
+		f.n.Time = at.String()
+	}
+	if f.told[op] == text {
+		return false
+	}
+	if f.told == nil {
+		f.told = make(map[string]string)
+	}
+	f.told[op] = text
+	return true
+}
+
+// clearFault forgets what was told of an operation that works again.
+func (l *Ledger) clearFault(op string) {
+	l.faults.mu.Lock()
+	defer l.faults.mu.Unlock()
+	delete(l.faults.told, op)
 }

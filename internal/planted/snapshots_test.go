@@ -44,7 +44,7 @@ func snapshots() []bug {
 			"	b.window.Forget(position.Time(n[4]))\n", ""), by("./projector", "^TestLoad")},
 		{"a snapshot at the wrong seq", in("archive/restore.go",
 			"Ledger: ledger, Seq: head.Seq,", "Ledger: ledger, Seq: head.Seq - 1,"), by(".", "^TestSnapshotsTrimAndFallBack$")},
-		{"a snapshot with the chain of the record before", in("keep.go",
+		{"a snapshot with the chain of the record before", in("snapshot.go",
 			"	head, err := l.src.HeadAt(v.Seq())\n	if err != nil {", "	head, err := l.src.HeadAt(v.Seq() - 1)\n	if head.Seq++; err != nil {"), by(".", "^TestSnapshotsTrimAndFallBack$")},
 		{"trim past a snapshot that does not load", in("retain.go",
 			"		_, err = l.src.Load(log, s)\n", "		_, err = log.Last()\n"), by(atDrills+"/snapshots", "^TestTrimNeedsASnapshotThatLoads$")},
