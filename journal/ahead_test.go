@@ -13,77 +13,47 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
-
-// aheadDamages are what can happen to the zeros of a segment that was sized in
-// advance.
-func aheadDamages() []damage {
-	last := func(es []entry) uint64 { return es[len(es)-1].rec.Seq }
-	flipped := func(name string, at func(size int) int, value byte) damage {
-		return damage{name: name, corrupt: tail(false, func(_ *testing.T, b []byte, es []entry, _ string) ([]byte, verdict) {
-			zeros := make([]byte, behind)
-			zeros[at(behind)] = value
-			return append(b, zeros...), verdict{last: last(es), cut: true}
-		})}
-	}
-	return []damage{
-		flipped("the first of the zeros", func(int) int { return 0 }, 1),
-		flipped("the first of the zeros is a length", func(int) int { return 0 }, 0x7f),
-		flipped("one of the zeros", func(size int) int { return size / 2 }, 0x20),
-		flipped("the last of the zeros", func(size int) int { return size - 1 }, 0x80),
-		{name: "the last group never reached the disk", corrupt: tail(true, func(_ *testing.T, b []byte, es []entry, _ string) ([]byte, verdict) {
-			first := len(es) - 10
-			zero(b[es[first].at:])
-			return b, verdict{last: es[first].rec.Seq - 1}
-		})},
-		{name: "zeros behind a clean end", clean: true, corrupt: tail(true, func(_ *testing.T, b []byte, es []entry, path string) ([]byte, verdict) {
-			return b, refused(path, es[len(es)-1].end, "closed behind")
-		})},
-		{name: "zeros where MARK knows of records", corrupt: tail(true, func(_ *testing.T, b []byte, _ []entry, path string) ([]byte, verdict) {
-			zero(b)
-			return b, refused(path, 0, "MARK says so")
-		})},
-	}
-}
 
 // The records of the newest segment are followed by zeros while it is open, by
 // nothing after Close, and a full one is never followed by any.
 func TestSizedInAdvance(t *testing.T) {
-	dir := fastDir(t)
+	dir := journaltest.FastDir(t)
 	const size = 64 << 10
-	j := open(t, dir, journal.Options{SegmentSize: size})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: size})
 	ahead := 0
 	for n := range 200 {
-		add(t, j, 1+n%11)
-		paths := segments(t, dir)
+		journaltest.Add(t, j, 1+n%11)
+		paths := journaltest.Segments(t, dir)
 		for _, path := range paths[:len(paths)-1] {
 			b, err := os.ReadFile(path)
 			require.NoError(t, err)
 			require.NotZero(t, b[len(b)-1], "the payloads of this test do not end with a zero")
 		}
-		path, es := lastSegment(t, dir)
+		path, es := journaltest.LastSegment(t, dir)
 		info, err := os.Stat(path)
 		require.NoError(t, err)
-		if len(es) > 0 && info.Size() > int64(es[len(es)-1].end) {
+		if len(es) > 0 && info.Size() > int64(es[len(es)-1].End) {
 			ahead++
 		}
 	}
 	require.Greater(t, ahead, 190, "only what fills a segment is written without zeros behind it")
 	last := j.Durable()
-	unclean := filepath.Join(fastDir(t), "unclean")
+	unclean := filepath.Join(journaltest.FastDir(t), "unclean")
 	require.NoError(t, os.CopyFS(unclean, os.DirFS(dir)))
 	require.NoError(t, j.Close())
-	path, es := lastSegment(t, dir)
+	path, es := journaltest.LastSegment(t, dir)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
-	require.EqualValues(t, es[len(es)-1].end, info.Size())
+	require.EqualValues(t, es[len(es)-1].End, info.Size())
 
 	rep, err := journal.Check(unclean)
 	require.NoError(t, err)
 	closed, err := journal.Check(dir)
 	require.NoError(t, err)
 	require.Equal(t, closed.Bytes, rep.Bytes, "zeros do not count")
-	j = open(t, unclean, journal.Options{SegmentSize: size})
+	j = journaltest.Open(t, unclean, journal.Options{SegmentSize: size})
 	require.Equal(t, last, j.Durable())
 	require.Zero(t, j.Recovery().CutFrom)
 	require.Empty(t, j.Recovery().Quarantine)
@@ -95,9 +65,9 @@ func TestCloseKeepsWhatItDoesNotKnow(t *testing.T) {
 	dir := t.TempDir()
 	j, err := journal.Open(dir, journal.Options{})
 	require.NoError(t, err)
-	add(t, j, 5)
-	path := segments(t, dir)[0]
-	edit(t, path, func(b []byte) []byte {
+	journaltest.Add(t, j, 5)
+	path := journaltest.Segments(t, dir)[0]
+	journaltest.Edit(t, path, func(b []byte) []byte {
 		b[len(b)-1] = 7
 		return b
 	})
@@ -107,7 +77,7 @@ func TestCloseKeepsWhatItDoesNotKnow(t *testing.T) {
 	got, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
-	j = open(t, dir, journal.Options{})
+	j = journaltest.Open(t, dir, journal.Options{})
 	require.False(t, j.Recovery().Clean)
 	require.EqualValues(t, 5, j.Durable())
 	require.NotEmpty(t, j.Recovery().Quarantine)
@@ -116,24 +86,24 @@ func TestCloseKeepsWhatItDoesNotKnow(t *testing.T) {
 // A segment that cannot be sized in advance grows.
 func TestGrowsWithoutRoom(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 2000})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 2000})
 	j.DenyAhead()
-	add(t, j, 10, 10, 30)
-	require.Len(t, read(t, dir, 0), 50)
-	path, es := lastSegment(t, dir)
+	journaltest.Add(t, j, 10, 10, 30)
+	require.Len(t, journaltest.Read(t, dir, 0), 50)
+	path, es := journaltest.LastSegment(t, dir)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
-	require.EqualValues(t, es[len(es)-1].end, info.Size())
+	require.EqualValues(t, es[len(es)-1].End, info.Size())
 	require.NoError(t, j.Close())
-	j = open(t, dir, journal.Options{SegmentSize: 2000})
+	j = journaltest.Open(t, dir, journal.Options{SegmentSize: 2000})
 	require.True(t, j.Recovery().Clean)
 }
 
 // A cursor sees what is written into the zeros that it has seen.
 func TestCursorBesideZeros(t *testing.T) {
-	dir := fastDir(t)
-	j := open(t, dir, journal.Options{})
-	add(t, j, 1, 1, 1, 1, 1, 1)
+	dir := journaltest.FastDir(t)
+	j := journaltest.Open(t, dir, journal.Options{})
+	journaltest.Add(t, j, 1, 1, 1, 1, 1, 1)
 	r, err := journal.OpenReader(dir)
 	require.NoError(t, err)
 	c := r.Cursor(0)
@@ -150,7 +120,7 @@ func TestCursorBesideZeros(t *testing.T) {
 			require.Equal(t, seen, rec.Seq)
 		}
 		require.Equal(t, j.Durable(), seen)
-		add(t, j, 1)
+		journaltest.Add(t, j, 1)
 	}
 }
 
@@ -159,12 +129,12 @@ func TestCursorBesideZeros(t *testing.T) {
 // ends before or inside that group and is never refused.
 func TestEverySectorOfTheLastGroup(t *testing.T) {
 	const sector = 512
-	origin := filepath.Join(fastDir(t), "ledger")
-	j := open(t, origin, journal.Options{})
-	add(t, j, 1, 1, 1, 1) // so that MARK of the next Open knows them
+	origin := filepath.Join(journaltest.FastDir(t), "ledger")
+	j := journaltest.Open(t, origin, journal.Options{})
+	journaltest.Add(t, j, 1, 1, 1, 1) // so that MARK of the next Open knows them
 	require.NoError(t, j.Close())
 	mark := j.Durable()
-	eachCopy(t, origin, sector, stride(23), func(dir string, shift int) error {
+	journaltest.EachCopy(t, origin, sector, journaltest.Stride(23), func(dir string, shift int) error {
 		if err := errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(origin))); err != nil {
 			return err
 		}
@@ -206,7 +176,7 @@ func tornSectors(dir, path string, whole, unclean []byte, from, to int64, acked 
 		for i := range n {
 			if lost>>i&1 == 1 {
 				at := (first + int64(i)) * sector
-				zero(b[max(at, from):min(at+sector, int64(len(b)))])
+				journaltest.Zero(b[max(at, from):min(at+sector, int64(len(b)))])
 			}
 		}
 		err := errors.Join(os.RemoveAll(filepath.Join(dir, "quarantine")), os.WriteFile(path, b, 0o600),
@@ -231,14 +201,14 @@ func tornSectors(dir, path string, whole, unclean []byte, from, to int64, acked 
 
 // Zeros are an end of the newest segment only, for a cursor as for everyone.
 func TestCursorRefusesZerosInside(t *testing.T) {
-	l := newLedger(t, 32)
-	path := segments(t, l.unclean)[0]
+	l := journaltest.NewLedger(t, 32)
+	path := journaltest.Segments(t, l.Unclean)[0]
 	size := 0
-	edit(t, path, func(b []byte) []byte {
+	journaltest.Edit(t, path, func(b []byte) []byte {
 		size = len(b)
-		return append(b, make([]byte, behind)...)
+		return append(b, make([]byte, journaltest.Behind)...)
 	})
-	r, err := journal.OpenReader(l.unclean)
+	r, err := journal.OpenReader(l.Unclean)
 	require.NoError(t, err)
 	c := r.Cursor(0)
 	defer func() { require.NoError(t, c.Close()) }()
@@ -255,9 +225,9 @@ func TestCursorRefusesZerosInside(t *testing.T) {
 // of it, and what it has seen as a hole may be whole by the time that a frame
 // behind it proves that it was durable.
 func TestCursorLooksAgain(t *testing.T) {
-	dir := fastDir(t)
-	j := open(t, dir, journal.Options{})
-	add(t, j, 3, 3)
+	dir := journaltest.FastDir(t)
+	j := journaltest.Open(t, dir, journal.Options{})
+	journaltest.Add(t, j, 3, 3)
 	r, err := journal.OpenReader(dir)
 	require.NoError(t, err)
 	c := r.Cursor(0)
@@ -273,17 +243,17 @@ func TestCursorLooksAgain(t *testing.T) {
 		}
 	}
 	require.Equal(t, 6, drain())
-	add(t, j, 2)
+	journaltest.Add(t, j, 2)
 	require.NoError(t, j.SaveMark())
 	require.NoError(t, c.End(), "there is more")
 	require.Equal(t, 2, drain())
 
-	path, es := lastSegment(t, dir)
-	add(t, j, 3)
+	path, es := journaltest.LastSegment(t, dir)
+	journaltest.Add(t, j, 3)
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, f.Close()) }()
-	whole, at := make([]byte, 60), int64(es[len(es)-1].end)
+	whole, at := make([]byte, 60), int64(es[len(es)-1].End)
 	_, err = f.ReadAt(whole, at)
 	require.NoError(t, err)
 	_, err = f.WriteAt(make([]byte, len(whole)), at)
@@ -293,7 +263,7 @@ func TestCursorLooksAgain(t *testing.T) {
 		if judged++; judged == 1 {
 			_, err = f.WriteAt(whole, at)
 			require.NoError(t, err)
-			add(t, j, 1)
+			journaltest.Add(t, j, 1)
 		}
 	})
 	require.Equal(t, 4, drain())

@@ -1,7 +1,6 @@
 package journal_test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,96 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
-
-// open opens a ledger and closes it when the test ends.
-func open(tb testing.TB, dir string, o journal.Options) *journal.Journal {
-	tb.Helper()
-	j, err := journal.Open(dir, o)
-	require.NoError(tb, err)
-	tb.Cleanup(func() { _ = j.Close() })
-	return j
-}
-
-// payload is what the tests write at a seq.
-func payload(seq uint64) []byte {
-	return fmt.Appendf(nil, "record %d %s", seq, bytes.Repeat([]byte{byte('a' + seq%26)}, int(seq%17)))
-}
-
-// add commits groups of the given sizes; every record's time is its seq.
-func add(tb testing.TB, j *journal.Journal, groups ...int) {
-	tb.Helper()
-	addSome(tb, j, payload, groups...)
-}
-
-func addSome(tb testing.TB, j *journal.Journal, payload func(uint64) []byte, groups ...int) {
-	tb.Helper()
-	seq := j.Last().Seq
-	for _, n := range groups {
-		b := j.NewBatch()
-		for range n {
-			seq++
-			got, _ := b.Append(payload(seq), 0, int64(seq))
-			require.Equal(tb, seq, got)
-		}
-		require.NoError(tb, j.Commit(b))
-		require.Equal(tb, seq, j.Durable())
-	}
-}
-
-// read returns the records from seq on and checks that they are what add wrote.
-func read(tb testing.TB, dir string, from uint64) []journal.Record {
-	tb.Helper()
-	recs, err := tryRead(dir, from)
-	require.NoError(tb, err)
-	for i := range recs {
-		require.Equal(tb, max(from, 1)+uint64(i), recs[i].Seq)
-		require.Equal(tb, payload(recs[i].Seq), recs[i].Payload)
-	}
-	return recs
-}
-
-func tryRead(dir string, from uint64) ([]journal.Record, error) {
-	r, err := journal.OpenReader(dir)
-	if err != nil {
-		return nil, err
-	}
-	var recs []journal.Record
-	for rec, err := range r.Records(from) {
-		if err != nil {
-			return recs, err
-		}
-		recs = append(recs, rec)
-	}
-	return recs, nil
-}
-
-// segments returns the paths of the segments, oldest first.
-func segments(tb testing.TB, dir string) []string {
-	tb.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
-	require.NoError(tb, err)
-	return names
-}
-
-// copyLedger copies a ledger into a new directory.
-func copyLedger(tb testing.TB, dir string) string {
-	tb.Helper()
-	to := filepath.Join(tb.TempDir(), "ledger")
-	require.NoError(tb, os.CopyFS(to, os.DirFS(dir)))
-	return to
-}
 
 func TestOpenAppendReopen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "ledger")
 	now := time.Unix(1000, 0)
-	j := open(t, dir, journal.Options{Now: func() time.Time { now = now.Add(time.Second); return now }})
+	j := journaltest.Open(t, dir, journal.Options{Now: func() time.Time { now = now.Add(time.Second); return now }})
 	require.True(t, j.Recovery().Created)
 	require.Equal(t, time.Second, j.Recovery().Duration)
 	require.EqualValues(t, 1, j.Epoch())
 	require.EqualValues(t, 1, j.First())
 	require.Equal(t, journal.Head{}, j.Last())
-	add(t, j, 1, 5, 3)
+	journaltest.Add(t, j, 1, 5, 3)
 	require.NoError(t, j.Commit(j.NewBatch()), "an empty batch is nothing")
 	last := j.Last()
 	require.EqualValues(t, 9, last.Seq)
@@ -109,27 +31,27 @@ func TestOpenAppendReopen(t *testing.T) {
 	require.ErrorIs(t, j.Commit(j.NewBatch()), journal.ErrClosed)
 	require.ErrorIs(t, j.SaveMark(), journal.ErrClosed)
 
-	j = open(t, dir, journal.Options{})
+	j = journaltest.Open(t, dir, journal.Options{})
 	require.True(t, j.Recovery().Clean)
 	require.False(t, j.Recovery().Rewritten)
 	require.EqualValues(t, 9, j.Recovery().Records)
 	require.EqualValues(t, 2, j.Epoch())
 	require.Equal(t, last, j.Last())
-	add(t, j, 2)
-	recs := read(t, dir, 0)
+	journaltest.Add(t, j, 2)
+	recs := journaltest.Read(t, dir, 0)
 	require.Len(t, recs, 11)
 	require.EqualValues(t, 1, recs[8].Epoch)
 	require.EqualValues(t, 2, recs[9].Epoch)
 	require.Equal(t, []uint64{0, 1, 1, 1, 1, 1, 6, 6, 6, 9, 9}, column(recs, func(r journal.Record) uint64 { return r.Synced }))
 	require.Equal(t, j.Last().Chain, recs[10].Chain)
-	require.Len(t, read(t, dir, 7), 5)
+	require.Len(t, journaltest.Read(t, dir, 7), 5)
 	var own []journal.Record
 	for rec, err := range j.Records(4) {
 		require.NoError(t, err)
 		own = append(own, rec)
 	}
 	require.Equal(t, recs[3:], own)
-	require.Empty(t, read(t, dir, 12))
+	require.Empty(t, journaltest.Read(t, dir, 12))
 }
 
 func column[T any](recs []journal.Record, f func(journal.Record) T) []T {
@@ -142,18 +64,18 @@ func column[T any](recs []journal.Record, f func(journal.Record) T) []T {
 
 func TestRecordTimeNeverDecreases(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{})
+	j := journaltest.Open(t, dir, journal.Options{})
 	b := j.NewBatch()
 	for _, at := range []int64{-5, 100, 50, 100, 120} {
 		b.Append([]byte("x"), journal.Control, at)
 	}
 	require.NoError(t, j.Commit(b))
 	require.NoError(t, j.Close())
-	j = open(t, dir, journal.Options{})
+	j = journaltest.Open(t, dir, journal.Options{})
 	b = j.NewBatch()
 	b.Append([]byte("x"), 0, 7)
 	require.NoError(t, j.Commit(b))
-	recs, err := tryRead(dir, 0)
+	recs, err := journaltest.TryRead(dir, 0)
 	require.NoError(t, err)
 	require.Equal(t, []int64{-5, 100, 100, 100, 120, 120}, column(recs, func(r journal.Record) int64 { return r.Time }))
 	require.Equal(t, journal.Control, recs[0].Flags)
@@ -167,8 +89,8 @@ func TestRefusedPayloads(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := open(t, dir, journal.Options{})
-			add(t, j, 1)
+			j := journaltest.Open(t, dir, journal.Options{})
+			journaltest.Add(t, j, 1)
 			b := j.NewBatch()
 			b.Append([]byte("fine"), 0, 1)
 			f(b)
@@ -177,16 +99,16 @@ func TestRefusedPayloads(t *testing.T) {
 			require.ErrorIs(t, err, journal.ErrPayload)
 			require.ErrorIs(t, err, journal.ErrFailed, "the frames before it have taken their seq")
 			require.NoError(t, j.Close())
-			j = open(t, dir, journal.Options{})
+			j = journaltest.Open(t, dir, journal.Options{})
 			require.EqualValues(t, 1, j.Durable())
 		})
 	}
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{})
+	j := journaltest.Open(t, dir, journal.Options{})
 	b := j.NewBatch()
 	b.Append(make([]byte, journal.MaxPayload), 0, 1)
 	require.NoError(t, j.Commit(b))
-	recs, err := tryRead(dir, 1)
+	recs, err := journaltest.TryRead(dir, 1)
 	require.NoError(t, err)
 	require.Len(t, recs[0].Payload, journal.MaxPayload)
 }
@@ -214,12 +136,12 @@ func TestBatchesKeepTheirOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := open(t, dir, journal.Options{})
+			j := journaltest.Open(t, dir, journal.Options{})
 			err := j.Commit(f(j))
 			require.ErrorIs(t, err, journal.ErrOrder)
 			require.ErrorIs(t, err, journal.ErrFailed)
 			require.ErrorIs(t, j.Commit(j.NewBatch()), journal.ErrOrder)
-			require.Empty(t, read(t, dir, 0))
+			require.Empty(t, journaltest.Read(t, dir, 0))
 		})
 	}
 }
@@ -230,14 +152,14 @@ func TestTailMirror(t *testing.T) {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			dir := t.TempDir()
 			for _, size := range []int{limit, limit * 3, limit/3 + 1, 1 << 20, 150, 1 << 20, 1, limit} {
-				j := open(t, dir, journal.Options{SegmentSize: size})
+				j := journaltest.Open(t, dir, journal.Options{SegmentSize: size})
 				for i := range 12 {
-					add(t, j, 1+i*i%7)
-					segs := segments(t, dir)
+					journaltest.Add(t, j, 1+i*i%7)
+					segs := journaltest.Segments(t, dir)
 					b, err := os.ReadFile(segs[len(segs)-1])
 					require.NoError(t, err)
 					first, end := j.TailMirror()
-					_, scanned, reason, err := journal.ScanBytes(b, first)
+					_, scanned, reason, err := journaltest.ScanBytes(b, first)
 					require.NoError(t, err)
 					require.Empty(t, reason)
 					require.Equal(t, fmt.Sprintf("%020d", first), filepath.Base(segs[len(segs)-1]))
@@ -254,7 +176,7 @@ func TestTailMirror(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, rep.Damages)
 			require.Empty(t, rep.Notices)
-			read(t, dir, 0)
+			journaltest.Read(t, dir, 0)
 		})
 	}
 }

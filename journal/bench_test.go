@@ -13,6 +13,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/internal/yardstick"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
@@ -26,7 +27,7 @@ func BenchmarkCommit(b *testing.B) {
 	for _, size := range []int{1, 64, 256} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			dir := b.TempDir()
-			j := open(b, filepath.Join(dir, "ledger"), journal.Options{})
+			j := journaltest.Open(b, filepath.Join(dir, "ledger"), journal.Options{})
 			f, err := os.Create(filepath.Join(dir, "raw"))
 			require.NoError(b, err)
 			b.Cleanup(func() { _ = f.Close() })
@@ -81,7 +82,7 @@ func report(b *testing.B, size int, ours, raw, encode []time.Duration) {
 
 // BenchmarkEncode fills batches; the commits are not part of it.
 func BenchmarkEncode(b *testing.B) {
-	fillBatches(b, open(b, fastDir(b), journal.Options{}), benchPayload, 1000)
+	fillBatches(b, journaltest.Open(b, journaltest.FastDir(b), journal.Options{}), benchPayload, 1000)
 }
 
 // fillBatches appends payloads to batches of so many records each.
@@ -90,7 +91,7 @@ func fillBatches(b *testing.B, j *journal.Journal, payload, records int) {
 	data := make([]byte, payload)
 	batch := j.NewBatch()
 	b.ReportAllocs()
-	b.SetBytes(int64(payload + journal.HeaderSize))
+	b.SetBytes(int64(payload + journaltest.HeaderSize))
 	for b.Loop() {
 		batch.Append(data, 0, 1)
 		if batch.Len() == records {
@@ -107,8 +108,8 @@ func fillBatches(b *testing.B, j *journal.Journal, payload, records int) {
 // Records, and through a cursor. The figure is nanoseconds per record.
 func BenchmarkScan(b *testing.B) {
 	const records = 200_000
-	dir := filepath.Join(fastDir(b), "ledger")
-	j := open(b, dir, journal.Options{})
+	dir := filepath.Join(journaltest.FastDir(b), "ledger")
+	j := journaltest.Open(b, dir, journal.Options{})
 	data := make([]byte, benchPayload)
 	for range records / 1000 {
 		batch := j.NewBatch()
@@ -150,7 +151,7 @@ func BenchmarkScan(b *testing.B) {
 		})
 	})
 	b.Run("replay", func(b *testing.B) {
-		j := open(b, dir, journal.Options{})
+		j := journaltest.Open(b, dir, journal.Options{})
 		per(b, func(b *testing.B) {
 			b.Helper()
 			n := 0
@@ -189,8 +190,8 @@ func BenchmarkAppend(b *testing.B) {
 		keys *keyring.Ring
 	}{{"Plain", nil}, {"Encrypted", keyring.New(key(b, 1))}} {
 		b.Run(c.name, func(b *testing.B) {
-			j := open(b, filepath.Join(fastDir(b), "ledger"), journal.Options{Keys: c.keys})
-			fillBatches(b, j, 353-journal.HeaderSize, 4000)
+			j := journaltest.Open(b, filepath.Join(journaltest.FastDir(b), "ledger"), journal.Options{Keys: c.keys})
+			fillBatches(b, j, 353-journaltest.HeaderSize, 4000)
 		})
 	}
 }
@@ -199,9 +200,9 @@ func BenchmarkAppend(b *testing.B) {
 // BenchmarkScan.
 func BenchmarkRecordsEncrypted(b *testing.B) {
 	const records = 200_000
-	dir := filepath.Join(fastDir(b), "ledger")
+	dir := filepath.Join(journaltest.FastDir(b), "ledger")
 	keys := keyring.New(key(b, 1))
-	j := open(b, dir, journal.Options{Keys: keys})
+	j := journaltest.Open(b, dir, journal.Options{Keys: keys})
 	data := make([]byte, benchPayload)
 	for range records / 1000 {
 		batch := j.NewBatch()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
 
 func TestFirstErrorIsFinal(t *testing.T) {
@@ -28,8 +29,8 @@ func TestFirstErrorIsFinal(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := open(t, dir, journal.Options{})
-			add(t, j, 3)
+			j := journaltest.Open(t, dir, journal.Options{})
+			journaltest.Add(t, j, 3)
 			f := j.Interpose()
 			tc.fault(f)
 			next := func(n int) *journal.Batch {
@@ -57,7 +58,7 @@ func TestFirstErrorIsFinal(t *testing.T) {
 			require.NoError(t, j.Close())
 			require.Equal(t, syncs, f.Syncs, "nor by closing")
 
-			j = open(t, dir, journal.Options{})
+			j = journaltest.Open(t, dir, journal.Options{})
 			require.False(t, j.Recovery().Clean, "a failed journal leaves no clean MARK")
 			require.True(t, j.Recovery().Rewritten)
 			require.GreaterOrEqual(t, j.Durable(), uint64(3))
@@ -68,7 +69,7 @@ func TestFirstErrorIsFinal(t *testing.T) {
 // The next batch is filled while the last is committed.
 func TestOverlap(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 2000})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 2000})
 	batches := make(chan *journal.Batch, 1)
 	const rounds = 200
 	go func() {
@@ -78,7 +79,7 @@ func TestOverlap(t *testing.T) {
 			b := j.NewBatch()
 			for range 1 + n%9 {
 				seq++
-				b.Append(payload(seq), 0, int64(seq))
+				b.Append(journaltest.Payload(seq), 0, int64(seq))
 			}
 			batches <- b
 		}
@@ -90,7 +91,7 @@ func TestOverlap(t *testing.T) {
 		seen += uint64(n)
 		require.Equal(t, seen, j.Durable())
 	}
-	recs := read(t, dir, 0)
+	recs := journaltest.Read(t, dir, 0)
 	require.Len(t, recs, int(seen))
 	for i, r := range recs {
 		if i > 0 && r.Synced != recs[i-1].Synced {
@@ -102,11 +103,11 @@ func TestOverlap(t *testing.T) {
 func TestTrim(t *testing.T) {
 	dir := t.TempDir()
 	var phases []string
-	j := open(t, dir, journal.Options{SegmentSize: 1000, Phase: func(name string, begin bool) {
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1000, Phase: func(name string, begin bool) {
 		phases = append(phases, fmt.Sprint(name, begin))
 	}})
-	add(t, j, 30, 30)
-	paths := segments(t, dir)
+	journaltest.Add(t, j, 30, 30)
+	paths := journaltest.Segments(t, dir)
 	require.Greater(t, len(paths), 4)
 	firsts := make([]uint64, len(paths))
 	for i, p := range paths {
@@ -132,7 +133,7 @@ func TestTrim(t *testing.T) {
 	r, err := journal.OpenReader(dir)
 	require.NoError(t, err)
 	require.Equal(t, firsts[3], r.First())
-	_, err = tryRead(dir, firsts[3]-1)
+	_, err = journaltest.TryRead(dir, firsts[3]-1)
 	var gone *journal.TrimmedError
 	require.ErrorAs(t, err, &gone)
 	require.ErrorIs(t, err, journal.ErrTrimmed)
@@ -144,20 +145,20 @@ func TestTrim(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, removed)
 	require.LessOrEqual(t, j.First(), j.Durable(), "the newest record always stays")
-	add(t, j, 2)
+	journaltest.Add(t, j, 2)
 	first, last := j.First(), j.Last()
 	require.NoError(t, j.Close())
-	j = open(t, dir, journal.Options{SegmentSize: 1000})
+	j = journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
 	require.Equal(t, first, j.First())
 	require.Equal(t, last, j.Last())
-	require.Len(t, read(t, dir, first), int(last.Seq-first)+1)
+	require.Len(t, journaltest.Read(t, dir, first), int(last.Seq-first)+1)
 	require.NoError(t, j.Close())
 
 	// What MARK says of the first segment holds for the whole chain.
-	es := entries(t, segments(t, dir)[0], first)
-	r0 := es[0].rec
+	es := journaltest.Entries(t, journaltest.Segments(t, dir)[0], first)
+	r0 := es[0].Rec
 	r0.Payload = []byte("another past")
-	edit(t, segments(t, dir)[0], func([]byte) []byte { return withPrefix(journal.EncodeFrame(&r0, [32]byte{1})) })
+	journaltest.Edit(t, journaltest.Segments(t, dir)[0], func([]byte) []byte { return journaltest.WithPrefix(journaltest.EncodeFrame(&r0, [32]byte{1})) })
 	rep, err := journal.Check(dir)
 	require.NoError(t, err)
 	require.NotEmpty(t, rep.Damages)
@@ -167,24 +168,24 @@ func TestTrim(t *testing.T) {
 // Not even when the segment behind the newest record is empty.
 func TestTrimKeepsTheNewestRecord(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 1})
-	add(t, j, 5)
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1})
+	journaltest.Add(t, j, 5)
 	removed, err := j.Trim(1<<60, 0)
 	require.NoError(t, err)
 	require.Len(t, removed, 4)
 	last := j.Last()
 	require.NoError(t, j.Close())
-	j = open(t, dir, journal.Options{SegmentSize: 1})
+	j = journaltest.Open(t, dir, journal.Options{SegmentSize: 1})
 	require.Equal(t, last, j.Last())
-	add(t, j, 2)
-	require.Len(t, read(t, dir, 5), 3)
+	journaltest.Add(t, j, 2)
+	require.Len(t, journaltest.Read(t, dir, 5), 3)
 }
 
 // MARK moves on also where all that goes is the first record.
 func TestTrimOfOneRecord(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 1})
-	add(t, j, 3)
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1})
+	journaltest.Add(t, j, 3)
 	for first := uint64(2); first <= 3; first++ {
 		require.True(t, j.Trimmable(first, 0))
 		removed, err := j.Trim(first, 0)
@@ -192,10 +193,10 @@ func TestTrimOfOneRecord(t *testing.T) {
 		require.Len(t, removed, 1)
 		require.False(t, j.Trimmable(first, 0))
 		require.Equal(t, first, j.First())
-		require.Len(t, read(t, dir, first), int(4-first))
+		require.Len(t, journaltest.Read(t, dir, first), int(4-first))
 	}
 	require.NoError(t, j.Close())
-	j = open(t, dir, journal.Options{})
+	j = journaltest.Open(t, dir, journal.Options{})
 	require.EqualValues(t, 3, j.First())
 }
 
@@ -205,9 +206,9 @@ func TestTrimThatFails(t *testing.T) {
 		t.Log("root may unlink everywhere: a directory takes the place of the segment")
 	}
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 500})
-	add(t, j, 30)
-	path := segments(t, dir)[1]
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+	journaltest.Add(t, j, 30)
+	path := journaltest.Segments(t, dir)[1]
 	require.NoError(t, os.Rename(path, path+"x"))
 	require.NoError(t, os.MkdirAll(filepath.Join(path, "occupied"), 0o700))
 	removed, err := j.Trim(25, 0)
@@ -215,7 +216,7 @@ func TestTrimThatFails(t *testing.T) {
 	require.Len(t, removed, 1)
 	require.NoError(t, os.RemoveAll(path))
 	require.NoError(t, os.Rename(path+"x", path))
-	add(t, j, 3)
+	journaltest.Add(t, j, 3)
 	first := j.First()
 	_, err = j.Trim(first-1, 0)
 	require.NoError(t, err)
@@ -224,6 +225,6 @@ func TestTrimThatFails(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, slices.Contains(again, removed[0]))
 	require.NoError(t, j.Close())
-	j = open(t, dir, journal.Options{SegmentSize: 500})
-	read(t, dir, j.First())
+	j = journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+	journaltest.Read(t, dir, j.First())
 }

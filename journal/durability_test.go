@@ -12,6 +12,7 @@ import (
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/internal/systrace"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
 
 const traceEnv = "HOLDFAST_JOURNAL_TRACE"
@@ -27,7 +28,7 @@ func TestTraced(t *testing.T) {
 	j, err := journal.Open(dir, o)
 	require.NoError(t, err)
 	commit := func(n int) {
-		add(t, j, n)
+		journaltest.Add(t, j, n)
 		fmt.Println("ack", j.Durable())
 	}
 	for n := range 30 {
@@ -133,33 +134,33 @@ func TestSystemCallsKeepTheOrder(t *testing.T) {
 // Where the file system has no links, what is cut is copied; where that would be
 // too much, nothing is cut.
 func TestQuarantineWithoutLinks(t *testing.T) {
-	l := newLedger(t, 32)
+	l := journaltest.NewLedger(t, 32)
 	for name, grow := range map[string]int64{"copied": 0, "too large": 64 << 20} {
 		t.Run(name, func(t *testing.T) {
-			dir, other := copyLedger(t, l.unclean), fastDir(t)
+			dir, other := journaltest.CopyLedger(t, l.Unclean), journaltest.FastDir(t)
 			require.NoError(t, os.RemoveAll(filepath.Join(dir, "quarantine")))
 			require.NoError(t, os.Symlink(other, filepath.Join(dir, "quarantine")))
 			if err := os.Link(filepath.Join(dir, "MARK"), filepath.Join(other, "probe")); err == nil {
 				t.Skip("there is no second file system in memory")
 			}
-			path, es := lastSegment(t, dir)
+			path, es := journaltest.LastSegment(t, dir)
 			last := es[len(es)-1]
-			require.NoError(t, os.Truncate(path, int64(last.end-3)))
+			require.NoError(t, os.Truncate(path, int64(last.End-3)))
 			cut, err := os.ReadFile(path)
 			require.NoError(t, err)
-			cut = cut[last.at:]
+			cut = cut[last.At:]
 			if grow > 0 { // by a hole
-				require.NoError(t, os.Truncate(path, int64(last.at)+grow+1))
-				before := tree(t, dir)
+				require.NoError(t, os.Truncate(path, int64(last.At)+grow+1))
+				before := journaltest.Tree(t, dir)
 				_, err = journal.Open(dir, journal.Options{})
 				require.ErrorContains(t, err, "too many to be copied")
 				require.NotErrorIs(t, err, journal.ErrDamaged)
-				require.Equal(t, before, tree(t, dir))
+				require.Equal(t, before, journaltest.Tree(t, dir))
 				return
 			}
-			j := open(t, dir, journal.Options{})
+			j := journaltest.Open(t, dir, journal.Options{})
 			rec := j.Recovery()
-			require.Equal(t, last.rec.Seq, rec.CutFrom)
+			require.Equal(t, last.Rec.Seq, rec.CutFrom)
 			require.Len(t, rec.Quarantine, 1)
 			kept, err := os.ReadFile(filepath.Join(dir, rec.Quarantine[0]))
 			require.NoError(t, err)
@@ -171,13 +172,13 @@ func TestQuarantineWithoutLinks(t *testing.T) {
 
 // A name in quarantine/ that something else has is not written to.
 func TestQuarantineKeepsWhatIsThere(t *testing.T) {
-	l := newLedger(t, 32)
-	path, es := lastSegment(t, l.unclean)
+	l := journaltest.NewLedger(t, 32)
+	path, es := journaltest.LastSegment(t, l.Unclean)
 	last := es[len(es)-1]
-	require.NoError(t, os.Truncate(path, int64(last.end-3)))
-	name := filepath.Join(l.unclean, "quarantine", fmt.Sprintf("%s-cut-at-%d-epoch-2-1", filepath.Base(path), last.at))
+	require.NoError(t, os.Truncate(path, int64(last.End-3)))
+	name := filepath.Join(l.Unclean, "quarantine", fmt.Sprintf("%s-cut-at-%d-epoch-2-1", filepath.Base(path), last.At))
 	require.NoError(t, os.WriteFile(name, []byte("another"), 0o600))
-	j := open(t, l.unclean, journal.Options{})
+	j := journaltest.Open(t, l.Unclean, journal.Options{})
 	require.Len(t, j.Recovery().Quarantine, 1)
 	require.True(t, strings.HasSuffix(j.Recovery().Quarantine[0], "-epoch-2-2"), "%v", j.Recovery().Quarantine)
 	b, err := os.ReadFile(name)

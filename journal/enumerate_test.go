@@ -5,82 +5,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
-
-// stride is 1, or n when the race
-// detector is on or the tests are short.
-func stride(n int) int {
-	if raceEnabled || testing.Short() {
-		return n
-	}
-	return 1
-}
-
-// eachCopy runs f for the numbers below n on copies of a ledger, side by side.
-func eachCopy(t *testing.T, from string, n, step int, f func(dir string, i int) error) {
-	t.Helper()
-	var (
-		next  atomic.Int64
-		wg    sync.WaitGroup
-		first atomic.Pointer[error]
-	)
-	for range runtime.GOMAXPROCS(0) {
-		dir := filepath.Join(fastDir(t), "ledger")
-		require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
-		wg.Go(func() {
-			for first.Load() == nil {
-				i := int(next.Add(1)-1) * step
-				if i >= n {
-					return
-				}
-				if err := f(dir, i); err != nil {
-					err = fmt.Errorf("number %d: %w", i, err)
-					first.CompareAndSwap(nil, &err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if err := first.Load(); err != nil {
-		require.NoError(t, *err)
-	}
-}
-
-// flip inverts a bit of a file and returns how to undo it.
-func flip(path string, bit int) (undo func() error, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return nil, err
-	}
-	do := func() error {
-		var b [1]byte
-		if _, err := f.ReadAt(b[:], int64(bit/8)); err != nil {
-			return err
-		}
-		b[0] ^= 1 << (bit % 8)
-		_, err := f.WriteAt(b[:], int64(bit/8))
-		return err
-	}
-	return func() error {
-		err := do()
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
-		return err
-	}, do()
-}
 
 // refusedAt opens a damaged ledger and says what was wrong with the refusal.
 func refusedAt(dir, file string, offset int64) error {
-	j, err := journal.Open(dir, journal.Options{SegmentSize: ledgerSegment})
+	j, err := journal.Open(dir, journal.Options{SegmentSize: journaltest.LedgerSegment})
 	if err == nil {
 		return fmt.Errorf("accepted: %+v, %w", j.Recovery(), j.Close())
 	}
@@ -91,7 +26,7 @@ func refusedAt(dir, file string, offset int64) error {
 	if bad.File != file {
 		return fmt.Errorf("damage of %s was found in %s: %w", file, bad.File, err)
 	}
-	if offset >= 0 && (bad.Offset > offset || bad.Offset < offset-journal.HeaderSize-64) {
+	if offset >= 0 && (bad.Offset > offset || bad.Offset < offset-journaltest.HeaderSize-64) {
 		return fmt.Errorf("damage at %d was found at %d: %w", offset, bad.Offset, err)
 	}
 	return nil
@@ -103,11 +38,11 @@ func refusedAt(dir, file string, offset int64) error {
 // the zeros that its last segment was sized in advance with is no record, and
 // is cut and kept.
 func TestEveryBit(t *testing.T) {
-	l := makeLedger(t, func(seq uint64) []byte { return []byte{byte(seq)} }, 64, 64)
-	for name, from := range map[string]string{"clean": l.clean, "unclean": l.unclean} {
-		paths := segments(t, from)
+	l := journaltest.MakeLedger(t, func(seq uint64) []byte { return []byte{byte(seq)} }, 64, 64)
+	for name, from := range map[string]string{"clean": l.Clean, "unclean": l.Unclean} {
+		paths := journaltest.Segments(t, from)
 		require.Len(t, paths, 3)
-		step := stride(97)
+		step := journaltest.Stride(97)
 		if name == "unclean" {
 			step = max(step, 5)
 		}
@@ -118,19 +53,19 @@ func TestEveryBit(t *testing.T) {
 			require.NoError(t, err)
 			end := info.Size()
 			if name == "unclean" && path == paths[2] {
-				_, es := lastSegment(t, from)
-				end = int64(es[len(es)-1].end)
+				_, es := journaltest.LastSegment(t, from)
+				end = int64(es[len(es)-1].End)
 				require.Less(t, end, info.Size(), "it must be sized in advance")
 			}
 			t.Run(name+"/"+filepath.Base(path), func(t *testing.T) {
-				eachCopy(t, from, int(info.Size())*8, step, func(dir string, bit int) error {
-					undo, err := flip(filepath.Join(dir, file), bit)
+				journaltest.EachCopy(t, from, int(info.Size())*8, step, func(dir string, bit int) error {
+					undo, err := journaltest.Flip(filepath.Join(dir, file), bit)
 					if err != nil {
 						return err
 					}
 					at := int64(bit / 8)
 					if at >= end {
-						return renewed(dir, from, cutBehind(dir, l.last, at-end+1))
+						return renewed(dir, from, cutBehind(dir, l.Last, at-end+1))
 					}
 					if filepath.Base(file) == "MARK" {
 						at = -1
@@ -139,7 +74,7 @@ func TestEveryBit(t *testing.T) {
 						return err
 					}
 					if bit%61 == 0 && at >= 0 {
-						if recs, readErr := tryRead(dir, 0); readErr == nil {
+						if recs, readErr := journaltest.TryRead(dir, 0); readErr == nil {
 							return fmt.Errorf("the reader accepted it and returned %d records", len(recs))
 						}
 					}
@@ -154,13 +89,13 @@ func TestEveryBit(t *testing.T) {
 // otherwise the longest prefix, if it holds all that MARK knows, and an
 // appendable journal.
 func TestEveryCut(t *testing.T) {
-	l := newLedger(t, 32)
-	path, es := lastSegment(t, l.clean)
+	l := journaltest.NewLedger(t, 32)
+	path, es := journaltest.LastSegment(t, l.Clean)
 	base := filepath.Base(path)
-	size := es[len(es)-1].end
+	size := es[len(es)-1].End
 	const behind = 300 // bytes of what the unclean one was sized in advance with
 	t.Run("clean", func(t *testing.T) {
-		eachCopy(t, l.clean, size, stride(7), func(dir string, n int) error {
+		journaltest.EachCopy(t, l.Clean, size, journaltest.Stride(7), func(dir string, n int) error {
 			p := filepath.Join(dir, "journal", base)
 			whole, err := os.ReadFile(p)
 			if err != nil {
@@ -176,22 +111,22 @@ func TestEveryCut(t *testing.T) {
 		})
 	})
 	t.Run("unclean", func(t *testing.T) {
-		eachCopy(t, l.unclean, size+behind, stride(31), func(dir string, n int) error {
-			if err := renewed(dir, l.unclean, nil); err != nil {
+		journaltest.EachCopy(t, l.Unclean, size+behind, journaltest.Stride(31), func(dir string, n int) error {
+			if err := renewed(dir, l.Unclean, nil); err != nil {
 				return err
 			}
 			if err := os.Truncate(filepath.Join(dir, "journal", base), int64(n)); err != nil {
 				return err
 			}
-			last := l.third - 1
+			last := l.Third - 1
 			whole := false
 			for _, e := range es {
-				if e.end <= n {
-					last = e.rec.Seq
-					whole = e.end == n || e.end == size
+				if e.End <= n {
+					last = e.Rec.Seq
+					whole = e.End == n || e.End == size
 				}
 			}
-			if last < l.known {
+			if last < l.Known {
 				return refusedAt(dir, "journal/"+base, int64(n))
 			}
 			return cutAndAppend(dir, last, whole)
@@ -206,7 +141,7 @@ func renewed(dir, from string, err error) error {
 
 // cutBehind wants n bytes to be cut behind the last record, and no record.
 func cutBehind(dir string, last uint64, n int64) error {
-	j, err := journal.Open(dir, journal.Options{SegmentSize: ledgerSegment})
+	j, err := journal.Open(dir, journal.Options{SegmentSize: journaltest.LedgerSegment})
 	if err != nil {
 		return err
 	}
@@ -218,7 +153,7 @@ func cutBehind(dir string, last uint64, n int64) error {
 }
 
 func cutAndAppend(dir string, last uint64, whole bool) error {
-	j, err := journal.Open(dir, journal.Options{SegmentSize: ledgerSegment})
+	j, err := journal.Open(dir, journal.Options{SegmentSize: journaltest.LedgerSegment})
 	if err != nil {
 		return err
 	}
@@ -227,19 +162,19 @@ func cutAndAppend(dir string, last uint64, whole bool) error {
 		return fmt.Errorf("ends with %d instead of %d: %+v", j.Durable(), last, rec)
 	}
 	b := j.NewBatch()
-	b.Append(payload(last+1), 0, 0)
+	b.Append(journaltest.Payload(last+1), 0, 0)
 	if err = j.Commit(b); err != nil {
 		return err
 	}
 	if err = j.Close(); err != nil {
 		return err
 	}
-	recs, err := tryRead(dir, 0)
+	recs, err := journaltest.TryRead(dir, 0)
 	if err != nil {
 		return err
 	}
 	for i, r := range recs {
-		if r.Seq != uint64(i+1) || string(r.Payload) != string(payload(r.Seq)) {
+		if r.Seq != uint64(i+1) || string(r.Payload) != string(journaltest.Payload(r.Seq)) {
 			return fmt.Errorf("record %d is %d %q", i+1, r.Seq, r.Payload)
 		}
 	}

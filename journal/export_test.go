@@ -1,9 +1,7 @@
 package journal
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"sync/atomic"
 
 	"github.com/tidwall/wal"
@@ -12,11 +10,6 @@ import (
 )
 
 // Doors for the tests.
-
-const (
-	HeaderSize = segment.HeaderSize
-	MarkSize   = segment.MarkSize
-)
 
 // CrashAfter makes Open return err after one of its steps, as if the process
 // had ended there.
@@ -106,72 +99,6 @@ func Turns(n, looks int) (out [][]uint64) {
 	return out
 }
 
-// EncodeFrame returns the frame of r behind the chain value prev.
-func EncodeFrame(r *segment.Record, prev [32]byte) []byte {
-	var c segment.Chainer
-	return c.AppendFrame(nil, r, &prev)
-}
-
-// DecodeFrame is the inverse of EncodeFrame, without the chain.
-func DecodeFrame(b []byte) (segment.Record, string) {
-	var r segment.Record
-	if len(b) < segment.MinFrame || len(b) > segment.MaxFrame {
-		return r, "length"
-	}
-	reason, _ := segment.DecodeFrame(b, &r)
-	return r, reason
-}
-
-// ScanBytes reads the newest segment of an open ledger that lies in memory and
-// returns the good records and where and why it stopped.
-func ScanBytes(b []byte, first uint64) (recs []segment.Record, end int64, reason string, err error) {
-	return ScanReader(bytes.NewReader(b), int64(len(b)), first)
-}
-
-// ScanReader is ScanBytes for what is not in memory.
-func ScanReader(r io.ReaderAt, size int64, first uint64) (recs []segment.Record, end int64, reason string, err error) {
-	s := segment.NewScanner(r, size, first)
-	s.Open, s.Fresh = true, true
-	for {
-		var r segment.Record
-		if err := s.Next(&r); err != nil {
-			if f, ok := err.(*segment.Flaw); ok { //nolint:errorlint // the scanner does not wrap it
-				return recs, f.Off, f.Reason, nil
-			}
-			if errors.Is(err, io.EOF) {
-				return recs, s.Off, "", nil
-			}
-			return recs, s.Off, "", err
-		}
-		recs = append(recs, r)
-	}
-}
-
-// OneByte is the correction that tells rot from a torn write.
-func OneByte(entry []byte, prev segment.Head) string {
-	_, reason := segment.OneByte(entry, prev)
-	return reason
-}
-
-// DecodeMark and EncodeMark are MARK's codec; the round trip is what they show.
-func DecodeMark(b []byte) (again []byte, last uint64, reason string) {
-	m, _, reason := segment.DecodeMark(b)
-	if reason != "" {
-		return nil, 0, reason
-	}
-	return m.Encode(), m.Last, ""
-}
-
-// Checksum is the checksum of frames and MARK.
-func Checksum(b []byte) uint32 { return segment.Checksum(b) }
-
-// Prove looks in a segment that lies in memory for a frame behind off that was
-// written when seq lost was durable.
-func Prove(b []byte, off int64, lost uint64) (seq uint64, found bool, err error) {
-	p, err := segment.SearchProof(bytes.NewReader(b), int64(len(b)), off, lost)
-	return p.Seq, p.Found, err
-}
-
 // DenyAhead makes the newest segment grow with its records.
 func (j *Journal) DenyAhead() { j.ahead.dir = "/nonexistent" }
 
@@ -183,9 +110,6 @@ func (o *Options) SaltFrom(f func([]byte) error) { o.salt = f }
 
 // Ciphers is how many ciphers a reader keeps.
 func (r *Reader) Ciphers() int { return r.vault.Len() }
-
-// ParseHolder reads the text of LOCK.
-func ParseHolder(b []byte) segment.Holder { return segment.ParseHolder(b) }
 
 // Missing explains why the segment that begins with first could not be opened by
 // someone about to read seq.

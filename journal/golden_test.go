@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
@@ -29,7 +30,7 @@ const goldenSegment = 400
 // was any and names a key that nobody has.
 func writeGolden(t *testing.T, dir string) {
 	t.Helper()
-	j := open(t, dir, journal.Options{SegmentSize: goldenSegment})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: goldenSegment})
 	b := j.NewBatch()
 	at := int64(1767323045000000006)
 	put := func(f journal.Flags) {
@@ -57,7 +58,7 @@ func writeGolden(t *testing.T, dir string) {
 	_, err := j.Trim(8, 0)
 	require.NoError(t, err)
 	require.NoError(t, j.Close())
-	j = open(t, dir, journal.Options{SegmentSize: goldenSegment})
+	j = journaltest.Open(t, dir, journal.Options{SegmentSize: goldenSegment})
 	b = j.NewBatch()
 	put(journal.Control)
 	put(journal.Encrypted)
@@ -106,7 +107,7 @@ func TestGolden(t *testing.T) {
 	text, err := os.ReadFile(want)
 	require.NoError(t, err)
 
-	dir := copyLedger(t, golden)
+	dir := journaltest.CopyLedger(t, golden)
 	rep, err := journal.Check(dir)
 	require.NoError(t, err)
 	require.Empty(t, rep.Damages)
@@ -116,12 +117,12 @@ func TestGolden(t *testing.T) {
 	var missing *keyring.NoKeyError
 	require.ErrorAs(t, err, &missing)
 	require.Equal(t, "676f6c64", missing.ID.String())
-	require.Equal(t, tree(t, golden), tree(t, dir))
+	require.Equal(t, journaltest.Tree(t, golden), journaltest.Tree(t, dir))
 
 	// Today's writer still makes the same bytes.
 	again := filepath.Join(t.TempDir(), "again")
 	writeGolden(t, again)
-	have, written := tree(t, golden), tree(t, again)
+	have, written := journaltest.Tree(t, golden), journaltest.Tree(t, again)
 	for name, content := range have {
 		require.Equal(t, content, written[name], name)
 	}
@@ -143,7 +144,7 @@ func writeSealedGolden(t *testing.T, dir string) {
 			}
 			return nil
 		})
-		j := open(t, dir, o)
+		j := journaltest.Open(t, dir, o)
 		for _, n := range groups {
 			if n == 0 {
 				require.NoError(t, keys.Rotate(key(t, 2)))
@@ -188,14 +189,14 @@ func TestGoldenSealed(t *testing.T) {
 	}
 	text, err := os.ReadFile(want)
 	require.NoError(t, err)
-	dir := copyLedger(t, golden)
+	dir := journaltest.CopyLedger(t, golden)
 	require.Equal(t, string(text), listed(dir))
 	require.Equal(t, 21, strings.Count(string(text), "golden record at"))
-	j := open(t, dir, journal.Options{Keys: keys})
+	j := journaltest.Open(t, dir, journal.Options{Keys: keys})
 	require.EqualValues(t, 4, j.Epoch())
-	add(t, j, 1)
+	journaltest.Add(t, j, 1)
 	require.NoError(t, j.Close())
-	have, written := tree(t, golden), tree(t, again)
+	have, written := journaltest.Tree(t, golden), journaltest.Tree(t, again)
 	for name, content := range have {
 		require.Equal(t, content, written[name], name)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
 
 // The age of a record is the sum of the gaps behind it, without those of more than a
@@ -20,7 +21,7 @@ func TestAge(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 500})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
 	var times []int64 // of the records, from seq 1 on
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).UnixNano()
 	next := func(b *journal.Batch, f journal.Flags, gap time.Duration) {
@@ -55,9 +56,9 @@ func TestAge(t *testing.T) {
 		require.Zero(t, j.Age(uint64(kept), times[kept-1]))
 	}
 	holds(j, len(times))
-	holds(open(t, copyLedger(t, dir), journal.Options{SegmentSize: 500}), len(times))
+	holds(journaltest.Open(t, journaltest.CopyLedger(t, dir), journal.Options{SegmentSize: 500}), len(times))
 	require.NoError(t, j.Close())
-	j = open(t, dir, journal.Options{SegmentSize: 10000})
+	j = journaltest.Open(t, dir, journal.Options{SegmentSize: 10000})
 	holds(j, len(times))
 
 	// A gap that does not count, and behind it a batch that is cut.
@@ -71,9 +72,9 @@ func TestAge(t *testing.T) {
 	next(b, 0, time.Hour)
 	require.NoError(t, j.Commit(b))
 	first, size := j.TailMirror()
-	torn := copyLedger(t, dir)
+	torn := journaltest.CopyLedger(t, dir)
 	require.NoError(t, os.Truncate(filepath.Join(torn, "journal", fmt.Sprintf("%020d", first)), size-1))
-	j = open(t, torn, journal.Options{SegmentSize: 500})
+	j = journaltest.Open(t, torn, journal.Options{SegmentSize: 500})
 	holds(j, kept)
 	b = j.NewBatch()
 	times = times[:kept]

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
 
 // childEnv makes the test binary do a child's work instead of the tests.
@@ -69,7 +70,7 @@ func appendAcks(j *journal.Journal) error {
 				flags = journal.More
 			}
 			seq++
-			b.Append(payload(seq), flags, int64(seq))
+			b.Append(journaltest.Payload(seq), flags, int64(seq))
 		}
 		if err := j.Commit(b); err != nil {
 			return err
@@ -106,7 +107,7 @@ func limited(dir string, o journal.Options) error {
 		b := j.NewBatch()
 		for range 5 {
 			seq++
-			b.Append(payload(seq), 0, int64(seq))
+			b.Append(journaltest.Payload(seq), 0, int64(seq))
 		}
 		if first = j.Commit(b); first == nil {
 			fmt.Println("ack", seq)

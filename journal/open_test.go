@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
 
 // OpenReader refuses what it can see at once, and opens what a crash leaves
@@ -22,7 +23,7 @@ func TestOpenReader(t *testing.T) {
 	}{
 		"MARK damaged":      {func(dir string) error { return os.Truncate(filepath.Join(dir, "MARK"), 5) }, "5 bytes instead of 116"},
 		"MARK missing":      {func(dir string) error { return os.Remove(filepath.Join(dir, "MARK")) }, "missing beside segments"},
-		"segment missing":   {func(dir string) error { return os.Remove(segments(t, dir)[0]) }, "every segment is missing"},
+		"segment missing":   {func(dir string) error { return os.Remove(journaltest.Segments(t, dir)[0]) }, "every segment is missing"},
 		"directory missing": {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "journal")) }, "every segment is missing"},
 		"a link in a circle": {func(dir string) error {
 			path := filepath.Join(dir, "journal")
@@ -34,8 +35,8 @@ func TestOpenReader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := open(t, dir, journal.Options{})
-			add(t, j, 1)
+			j := journaltest.Open(t, dir, journal.Options{})
+			journaltest.Add(t, j, 1)
 			require.NoError(t, j.Close())
 			require.NoError(t, tc.spoil(dir))
 			_, err := journal.OpenReader(dir)
@@ -52,7 +53,7 @@ func TestOpenReader(t *testing.T) {
 	require.ErrorContains(t, err, "missing, and so is every segment of the journal", "MARK is there before a ledger is")
 
 	dir = t.TempDir()
-	require.NoError(t, open(t, dir, journal.Options{}).Close())
+	require.NoError(t, journaltest.Open(t, dir, journal.Options{}).Close())
 	r, err := journal.OpenReader(dir)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.First())
@@ -61,33 +62,33 @@ func TestOpenReader(t *testing.T) {
 	require.Equal(t, journal.Head{}, head)
 	_, err = r.Cursor(0).Next(1)
 	require.ErrorIs(t, err, io.EOF)
-	require.Empty(t, read(t, dir, 0))
+	require.Empty(t, journaltest.Read(t, dir, 0))
 }
 
 // Before is asked when nothing was changed yet, and its word is final.
 func TestBefore(t *testing.T) {
-	l := newLedger(t, 32)
-	path, es := lastSegment(t, l.unclean)
-	require.NoError(t, os.Truncate(path, int64(es[len(es)-1].end-5)))
-	before := tree(t, l.unclean)
+	l := journaltest.NewLedger(t, 32)
+	path, es := journaltest.LastSegment(t, l.Unclean)
+	require.NoError(t, os.Truncate(path, int64(es[len(es)-1].End-5)))
+	before := journaltest.Tree(t, l.Unclean)
 	var first uint64
 	var last journal.Head
 	o := journal.Options{Before: func(f uint64, h journal.Head) error { first, last = f, h; return errCrash }}
-	_, err := journal.Open(l.unclean, o)
+	_, err := journal.Open(l.Unclean, o)
 	require.ErrorIs(t, err, errCrash)
 	require.EqualValues(t, 1, first)
-	require.Equal(t, before, tree(t, l.unclean))
-	j := open(t, l.unclean, journal.Options{})
+	require.Equal(t, before, journaltest.Tree(t, l.Unclean))
+	j := journaltest.Open(t, l.Unclean, journal.Options{})
 	require.Equal(t, j.Last(), last)
 }
 
 // A MARK that would say the same again is not written.
 func TestSaveMarkTwice(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{})
+	j := journaltest.Open(t, dir, journal.Options{})
 	var infos []os.FileInfo
 	for _, n := range []int{1, 0, 1} {
-		add(t, j, n)
+		journaltest.Add(t, j, n)
 		require.NoError(t, j.SaveMark())
 		// A link keeps the number of a file that was replaced from being used again.
 		kept := filepath.Join(t.TempDir(), "MARK")
@@ -102,9 +103,9 @@ func TestSaveMarkTwice(t *testing.T) {
 
 // Last does not pass over damage to the record before it.
 func TestLastBehindDamage(t *testing.T) {
-	l := newLedger(t, 32)
-	edit(t, segments(t, l.clean)[2], func(b []byte) []byte { zero(b[:40]); return b })
-	r, err := journal.OpenReader(l.clean)
+	l := journaltest.NewLedger(t, 32)
+	journaltest.Edit(t, journaltest.Segments(t, l.Clean)[2], func(b []byte) []byte { journaltest.Zero(b[:40]); return b })
+	r, err := journal.OpenReader(l.Clean)
 	require.NoError(t, err)
 	_, err = r.Last()
 	require.ErrorIs(t, err, journal.ErrDamaged)
@@ -112,10 +113,10 @@ func TestLastBehindDamage(t *testing.T) {
 
 // The first record of a sealed segment is named where it is what is damaged.
 func TestRecordsNameTheDamage(t *testing.T) {
-	l := newLedger(t, 32)
-	path := segments(t, l.clean)[1]
-	edit(t, path, func(b []byte) []byte { zero(b); return b })
-	_, err := tryRead(l.clean, 0)
+	l := journaltest.NewLedger(t, 32)
+	path := journaltest.Segments(t, l.Clean)[1]
+	journaltest.Edit(t, path, func(b []byte) []byte { journaltest.Zero(b); return b })
+	_, err := journaltest.TryRead(l.Clean, 0)
 	var bad *journal.DamageError
 	require.ErrorAs(t, err, &bad)
 	require.Equal(t, "journal/"+filepath.Base(path), bad.File)
@@ -126,14 +127,14 @@ func TestRecordsNameTheDamage(t *testing.T) {
 // a trim took before it.
 func TestRecordsOfAnEmptiedSegment(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 1000})
-	add(t, j, 40)
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
+	journaltest.Add(t, j, 40)
 	_, err := j.Trim(20, 0)
 	require.NoError(t, err)
 	first := j.First()
 	require.NoError(t, j.Close())
-	require.NoError(t, os.Truncate(segments(t, dir)[0], 0))
-	_, err = tryRead(dir, 0)
+	require.NoError(t, os.Truncate(journaltest.Segments(t, dir)[0], 0))
+	_, err = journaltest.TryRead(dir, 0)
 	var bad *journal.DamageError
 	require.ErrorAs(t, err, &bad)
 	require.Equal(t, first, bad.Seq)
@@ -144,19 +145,19 @@ func TestRecordsOfAnEmptiedSegment(t *testing.T) {
 // sealed segments.
 func TestRecordsFromInsideABatch(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 500})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
 	b := j.NewBatch()
 	for seq := uint64(1); seq <= 12; seq++ {
 		f := journal.More
 		if seq == 12 {
 			f = 0
 		}
-		b.Append(payload(seq), f, int64(seq))
+		b.Append(journaltest.Payload(seq), f, int64(seq))
 	}
 	require.NoError(t, j.Commit(b))
-	add(t, j, 8)
+	journaltest.Add(t, j, 8)
 	for from := uint64(1); from <= 20; from++ {
-		require.Len(t, read(t, dir, from), int(21-from))
+		require.Len(t, journaltest.Read(t, dir, from), int(21-from))
 	}
 }
 
@@ -165,14 +166,14 @@ func TestOwnRecordsInOrder(t *testing.T) {
 	same := func(uint64) []byte { return []byte("of one size") }
 	for at := range 2 {
 		dir := t.TempDir()
-		j := open(t, dir, journal.Options{SegmentSize: 1000})
-		addSome(t, j, same, 15)
+		j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
+		journaltest.AddSome(t, j, same, 15)
 		require.NoError(t, j.Close())
-		j = open(t, dir, journal.Options{SegmentSize: 1000})
-		require.Len(t, segments(t, dir), 2)
-		path := segments(t, dir)[at]
-		edit(t, path, func(b []byte) []byte {
-			size := len(withPrefix(journal.EncodeFrame(&journal.Record{Payload: same(0)}, [32]byte{})))
+		j = journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
+		require.Len(t, journaltest.Segments(t, dir), 2)
+		path := journaltest.Segments(t, dir)[at]
+		journaltest.Edit(t, path, func(b []byte) []byte {
+			size := len(journaltest.WithPrefix(journaltest.EncodeFrame(&journal.Record{Payload: same(0)}, [32]byte{})))
 			copy(b[size:], b[:size])
 			return b
 		})
@@ -188,8 +189,8 @@ func TestOwnRecordsInOrder(t *testing.T) {
 // either trimmed as well or still there; otherwise the segment is missing.
 func TestMissing(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 1000})
-	add(t, j, 30)
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
+	journaltest.Add(t, j, 30)
 	_, err := j.Trim(20, 0)
 	require.NoError(t, err)
 	r, err := journal.OpenReader(dir)
@@ -202,8 +203,8 @@ func TestMissing(t *testing.T) {
 	require.NoError(t, r.Missing(first-1, first, os.ErrNotExist))
 	require.ErrorIs(t, r.Missing(first, first, os.ErrNotExist), journal.ErrDamaged)
 	require.ErrorIs(t, r.Missing(first, 1, os.ErrNotExist), journal.ErrDamaged)
-	err = r.Missing(1, 1, errUnreadable)
-	require.ErrorIs(t, err, errUnreadable)
+	err = r.Missing(1, 1, errCrash)
+	require.ErrorIs(t, err, errCrash)
 	require.NotErrorIs(t, err, journal.ErrTrimmed)
 	require.NoError(t, os.Truncate(filepath.Join(dir, "MARK"), 5))
 	require.ErrorIs(t, r.Missing(1, 1, os.ErrNotExist), journal.ErrDamaged)
@@ -213,9 +214,9 @@ func TestMissing(t *testing.T) {
 // for a reader either.
 func TestReaderBesideAnInterruptedTrim(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 1000})
-	add(t, j, 30)
-	whole := copyLedger(t, dir)
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
+	journaltest.Add(t, j, 30)
+	whole := journaltest.CopyLedger(t, dir)
 	removed, err := j.Trim(20, 0)
 	require.NoError(t, err)
 	require.NotEmpty(t, removed)
@@ -227,10 +228,10 @@ func TestReaderBesideAnInterruptedTrim(t *testing.T) {
 	require.Equal(t, j.First(), r.First())
 	require.Less(t, r.Size(), size(t, whole))
 	require.Equal(t, size(t, dir), r.Size())
-	_, err = tryRead(whole, 1)
+	_, err = journaltest.TryRead(whole, 1)
 	require.ErrorIs(t, err, journal.ErrTrimmed)
-	require.Len(t, read(t, whole, j.First()), int(31-j.First()))
-	recs, err := tryRead(whole, 0)
+	require.Len(t, journaltest.Read(t, whole, j.First()), int(31-j.First()))
+	recs, err := journaltest.TryRead(whole, 0)
 	require.NoError(t, err)
 	require.Equal(t, j.First(), recs[0].Seq)
 }
@@ -238,7 +239,7 @@ func TestReaderBesideAnInterruptedTrim(t *testing.T) {
 // size is what the segments take.
 func size(tb testing.TB, dir string) (n int64) {
 	tb.Helper()
-	for _, path := range segments(tb, dir) {
+	for _, path := range journaltest.Segments(tb, dir) {
 		info, err := os.Stat(path)
 		require.NoError(tb, err)
 		n += info.Size()
@@ -250,27 +251,27 @@ func size(tb testing.TB, dir string) (n int64) {
 // another history, also where MARK names a record of a sealed one.
 func TestMarkOfAnotherHistory(t *testing.T) {
 	other := t.TempDir()
-	j := open(t, other, journal.Options{})
-	addSome(t, j, func(uint64) []byte { return []byte("another") }, 3)
+	j := journaltest.Open(t, other, journal.Options{})
+	journaltest.AddSome(t, j, func(uint64) []byte { return []byte("another") }, 3)
 	require.NoError(t, j.SaveMark())
 	mark, err := os.ReadFile(filepath.Join(other, "MARK"))
 	require.NoError(t, err)
 
 	dir := t.TempDir()
-	j = open(t, dir, journal.Options{SegmentSize: 1000})
-	add(t, j, 30)
+	j = journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
+	journaltest.Add(t, j, 30)
 	require.NoError(t, j.Close())
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "MARK"), mark, 0o600))
-	path := segments(t, dir)[0]
-	at := entries(t, path, 1)[2].at
-	requireRefused(t, dir, refused(path, at, "the history up to here is another one"))
+	path := journaltest.Segments(t, dir)[0]
+	at := journaltest.Entries(t, path, 1)[2].At
+	journaltest.RequireRefused(t, dir, journaltest.Refused(path, at, "the history up to here is another one"))
 }
 
 // A new lineage continues the chain of the record that it was made behind, and
 // takes the place of nothing.
 func TestCreate(t *testing.T) {
-	l := newLedger(t, 32)
-	r, err := journal.OpenReader(l.clean)
+	l := journaltest.NewLedger(t, 32)
+	r, err := journal.OpenReader(l.Clean)
 	require.NoError(t, err)
 	base, err := r.Last()
 	require.NoError(t, err)
@@ -279,15 +280,15 @@ func TestCreate(t *testing.T) {
 	require.DirExists(t, filepath.Join(dir, "quarantine"))
 	require.ErrorContains(t, journal.Create(dir, base), "holds a journal already")
 
-	j := open(t, dir, journal.Options{})
+	j := journaltest.Open(t, dir, journal.Options{})
 	require.True(t, j.Recovery().Clean)
 	require.Equal(t, base.Seq+1, j.First())
 	require.Equal(t, base.Seq, j.Durable())
 	require.Equal(t, base.Chain, j.Last().Chain)
 	require.Greater(t, j.Epoch(), base.Epoch)
-	add(t, j, 2)
+	journaltest.Add(t, j, 2)
 	require.NoError(t, j.Close())
-	recs := read(t, dir, base.Seq+1)
+	recs := journaltest.Read(t, dir, base.Seq+1)
 	require.Len(t, recs, 2)
 	require.True(t, recs[0].Follows(base.Chain))
 	require.False(t, recs[0].Follows([32]byte{}))

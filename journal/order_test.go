@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
 
 // obstacle makes every replacement of MARK fail until the returned function is
@@ -23,8 +24,8 @@ func obstacle(tb testing.TB, dir string) (remove func()) {
 
 func TestMarkThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 1000})
-	add(t, j, 20, 2)
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
+	journaltest.Add(t, j, 20, 2)
 	durable := func() uint64 {
 		rep, err := journal.Check(dir)
 		require.NoError(t, err)
@@ -45,14 +46,14 @@ func TestMarkThatCannotBeWritten(t *testing.T) {
 	require.Error(t, err)
 	require.Empty(t, removed, "nothing goes before MARK says so")
 	require.EqualValues(t, 1, j.First())
-	require.Len(t, read(t, dir, 0), 22)
+	require.Len(t, journaltest.Read(t, dir, 0), 22)
 	remove()
 
 	// But a segment that nothing tells of is one: its loss would not be noticed.
 	remove = obstacle(t, dir)
 	b := j.NewBatch()
 	for seq := uint64(23); seq < 43; seq++ {
-		b.Append(payload(seq), 0, int64(seq))
+		b.Append(journaltest.Payload(seq), 0, int64(seq))
 	}
 	var failed *journal.FailedError
 	require.ErrorAs(t, j.Commit(b), &failed)
@@ -61,29 +62,29 @@ func TestMarkThatCannotBeWritten(t *testing.T) {
 	remove()
 	require.NoError(t, j.Close())
 	require.Less(t, durable(), uint64(42))
-	j = open(t, dir, journal.Options{SegmentSize: 1000})
+	j = journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
 	require.False(t, j.Recovery().Clean)
 }
 
 // MARK names a new segment before the commit that began it returns.
 func TestMarkNamesANewSegment(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 1000})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
 	for n := range 12 {
-		add(t, j, 3)
-		lost := copyLedger(t, dir)
-		paths := segments(t, lost)
+		journaltest.Add(t, j, 3)
+		lost := journaltest.CopyLedger(t, dir)
+		paths := journaltest.Segments(t, lost)
 		require.NoError(t, os.Remove(paths[len(paths)-1]))
 		_, err := journal.Open(lost, journal.Options{})
 		require.ErrorIs(t, err, journal.ErrDamaged, "group %d, %d segments", n, len(paths))
 	}
-	require.Greater(t, len(segments(t, dir)), 3)
+	require.Greater(t, len(journaltest.Segments(t, dir)), 3)
 }
 
 func TestCloseWaitsForTheCommit(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{})
-	add(t, j, 1)
+	j := journaltest.Open(t, dir, journal.Options{})
+	journaltest.Add(t, j, 1)
 	f, closed := j.Interpose(), make(chan error, 1)
 	early := false
 	f.OnSync = func() {
@@ -96,7 +97,7 @@ func TestCloseWaitsForTheCommit(t *testing.T) {
 		}
 	}
 	b := j.NewBatch()
-	b.Append(payload(2), 0, 2)
+	b.Append(journaltest.Payload(2), 0, 2)
 	require.NoError(t, j.Commit(b))
 	require.NoError(t, <-closed)
 	require.False(t, early, "the log was closed under a running commit")
@@ -111,15 +112,15 @@ func TestCloseWaitsForTheCommit(t *testing.T) {
 // not write may be missing.
 func TestNoCleanMarkWhenTheLogFails(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{})
-	add(t, j, 2)
+	j := journaltest.Open(t, dir, journal.Options{})
+	journaltest.Add(t, j, 2)
 	f := j.Interpose()
 	f.CloseErr = errCrash
 	require.ErrorIs(t, j.Close(), errCrash)
 	rep, err := journal.Check(dir)
 	require.NoError(t, err)
 	require.False(t, rep.Clean)
-	j = open(t, dir, journal.Options{})
+	j = journaltest.Open(t, dir, journal.Options{})
 	require.EqualValues(t, 2, j.Durable(), "the lock was given free")
 }
 
@@ -128,12 +129,12 @@ func TestNoCleanMarkWhenTheLogFails(t *testing.T) {
 func TestRewrittenIsAnotherFile(t *testing.T) {
 	for name, cut := range map[string]int64{"whole": 0, "torn": 5} {
 		t.Run(name, func(t *testing.T) {
-			l := newLedger(t, 32)
-			path, es := lastSegment(t, l.unclean)
-			require.NoError(t, os.Truncate(path, int64(es[len(es)-1].end)-cut))
+			l := journaltest.NewLedger(t, 32)
+			path, es := journaltest.LastSegment(t, l.Unclean)
+			require.NoError(t, os.Truncate(path, int64(es[len(es)-1].End)-cut))
 			before, err := os.Stat(path)
 			require.NoError(t, err)
-			j := open(t, l.unclean, journal.Options{SegmentSize: ledgerSegment})
+			j := journaltest.Open(t, l.Unclean, journal.Options{SegmentSize: journaltest.LedgerSegment})
 			require.True(t, j.Recovery().Rewritten)
 			after, err := os.Stat(path)
 			require.NoError(t, err)
@@ -141,7 +142,7 @@ func TestRewrittenIsAnotherFile(t *testing.T) {
 			require.NoError(t, j.Close())
 
 			// After a clean end nothing is.
-			j = open(t, l.unclean, journal.Options{SegmentSize: ledgerSegment})
+			j = journaltest.Open(t, l.Unclean, journal.Options{SegmentSize: journaltest.LedgerSegment})
 			require.False(t, j.Recovery().Rewritten)
 			again, err := os.Stat(path)
 			require.NoError(t, err)
@@ -157,22 +158,22 @@ func TestProof(t *testing.T) {
 	var b []byte
 	var ends []int64
 	for seq := uint64(1); seq <= 6; seq++ { // groups of two
-		r := journal.Record{Seq: seq, Synced: (seq - 1) / 2 * 2, Epoch: 1, Payload: payload(seq)}
-		frame := journal.EncodeFrame(&r, prev)
+		r := journal.Record{Seq: seq, Synced: (seq - 1) / 2 * 2, Epoch: 1, Payload: journaltest.Payload(seq)}
+		frame := journaltest.EncodeFrame(&r, prev)
 		prev = r.Chain
 		b = append(binary.AppendUvarint(b, uint64(len(frame))), frame...)
 		ends = append(ends, int64(len(b)))
 	}
 	for lost, want := range map[uint64]uint64{1: 3, 2: 3, 3: 5, 4: 5, 5: 0, 6: 0} {
-		seq, found, err := journal.Prove(b, ends[0], lost)
+		seq, found, err := journaltest.Prove(b, ends[0], lost)
 		require.NoError(t, err)
 		require.Equal(t, want != 0, found, "lost %d", lost)
 		require.Equal(t, want, seq, "lost %d", lost)
 	}
-	_, found, err := journal.Prove(b[:len(b)-1], ends[4], 4)
+	_, found, err := journaltest.Prove(b[:len(b)-1], ends[4], 4)
 	require.NoError(t, err)
 	require.False(t, found, "the only proof is cut short")
-	_, found, err = journal.Prove(b, ends[4], 4)
+	_, found, err = journaltest.Prove(b, ends[4], 4)
 	require.NoError(t, err)
 	require.True(t, found, "it begins where the search does")
 }
@@ -184,14 +185,14 @@ func TestMarkOfAnEarlierEnd(t *testing.T) {
 	for name, size := range map[string]int{"in another segment": 1, "in the same segment": 0} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := open(t, dir, journal.Options{SegmentSize: size})
-			add(t, j, 3)
+			j := journaltest.Open(t, dir, journal.Options{SegmentSize: size})
+			journaltest.Add(t, j, 3)
 			require.NoError(t, j.Close())
 			mark, err := os.ReadFile(filepath.Join(dir, "MARK"))
 			require.NoError(t, err)
-			path, es := lastSegment(t, dir)
-			j = open(t, dir, journal.Options{SegmentSize: size})
-			add(t, j, 2)
+			path, es := journaltest.LastSegment(t, dir)
+			j = journaltest.Open(t, dir, journal.Options{SegmentSize: size})
+			journaltest.Add(t, j, 2)
 			require.NoError(t, j.Close())
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "MARK"), mark, 0o600))
 			_, err = journal.Open(dir, journal.Options{})
@@ -200,7 +201,7 @@ func TestMarkOfAnEarlierEnd(t *testing.T) {
 			require.EqualValues(t, 4, bad.Seq)
 			want, at := path, int64(0)
 			if len(es) > 0 {
-				at = int64(es[len(es)-1].end)
+				at = int64(es[len(es)-1].End)
 			}
 			require.Equal(t, "journal/"+filepath.Base(want), bad.File)
 			require.Equal(t, at, bad.Offset)
@@ -211,7 +212,7 @@ func TestMarkOfAnEarlierEnd(t *testing.T) {
 // Sound frames on one chain are refused all the same when they cannot have been
 // written one after the other.
 func TestWhatNoWriterMakes(t *testing.T) {
-	first := journal.Record{Seq: 1, Epoch: 2, Time: 10, Payload: payload(1)}
+	first := journal.Record{Seq: 1, Epoch: 2, Time: 10, Payload: journaltest.Payload(1)}
 	for name, tc := range map[string]struct {
 		second journal.Record
 		reason string
@@ -227,12 +228,12 @@ func TestWhatNoWriterMakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, prev := tc.second, first
 			if name != "no payload" {
-				r.Payload = payload(2)
+				r.Payload = journaltest.Payload(2)
 			}
-			b := withPrefix(journal.EncodeFrame(&prev, [32]byte{}))
+			b := journaltest.WithPrefix(journaltest.EncodeFrame(&prev, [32]byte{}))
 			end := int64(len(b))
-			b = append(b, withPrefix(journal.EncodeFrame(&r, prev.Chain))...)
-			recs, at, reason, err := journal.ScanBytes(b, 1)
+			b = append(b, journaltest.WithPrefix(journaltest.EncodeFrame(&r, prev.Chain))...)
+			recs, at, reason, err := journaltest.ScanBytes(b, 1)
 			require.NoError(t, err)
 			require.Equal(t, tc.reason, reason)
 			if reason != "" {

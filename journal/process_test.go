@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
 
 func TestTwoProcesses(t *testing.T) {
@@ -43,7 +44,7 @@ func TestTwoProcesses(t *testing.T) {
 	_ = cmd.Wait()
 	_, held = journal.ReadHolder(dir)
 	require.False(t, held)
-	j := open(t, dir, journal.Options{Holder: journal.Holder{PID: 7, Verb: "serve", Since: time.Unix(5, 0).UTC()}})
+	j := journaltest.Open(t, dir, journal.Options{Holder: journal.Holder{PID: 7, Verb: "serve", Since: time.Unix(5, 0).UTC()}})
 	require.NoError(t, j.SetReach("nats://example"))
 	h, held = journal.ReadHolder(dir)
 	require.True(t, held)
@@ -75,7 +76,7 @@ func TestLockIsARegularFile(t *testing.T) {
 // Those who only ask must never make an Open fail.
 func TestReadHolderDoesNotDisturbOpen(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, open(t, dir, journal.Options{}).Close())
+	require.NoError(t, journaltest.Open(t, dir, journal.Options{}).Close())
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -132,7 +133,7 @@ func TestKill(t *testing.T) {
 		require.LessOrEqual(t, j.Durable(), acked+40, "at most the group in flight")
 		require.False(t, j.Recovery().Clean)
 		cuts += j.Recovery().CutFrom
-		recs := read(t, dir, j.First())
+		recs := journaltest.Read(t, dir, j.First())
 		require.Equal(t, j.Durable(), recs[len(recs)-1].Seq)
 		require.NoError(t, j.Close())
 	}
@@ -154,7 +155,7 @@ func TestFileSizeLimit(t *testing.T) {
 	require.Positive(t, acked)
 	require.GreaterOrEqual(t, reopened, acked)
 	require.Less(t, reopened, acked+5, "the short write must not count")
-	require.Len(t, read(t, dir, 0), int(reopened))
+	require.Len(t, journaltest.Read(t, dir, 0), int(reopened))
 	rep, err := journal.Check(dir)
 	require.NoError(t, err)
 	require.True(t, rep.Clean)

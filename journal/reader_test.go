@@ -14,11 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
 
 func TestCursorFollows(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 700})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 700})
 	r, err := journal.OpenReader(dir)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.First())
@@ -31,7 +32,7 @@ func TestCursorFollows(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 	want := uint64(0)
 	for n := range 40 {
-		add(t, j, 1+n%5)
+		journaltest.Add(t, j, 1+n%5)
 		for want < j.Durable() {
 			_, err = c.Next(want)
 			require.ErrorIs(t, err, io.EOF, "nothing beyond the limit")
@@ -39,7 +40,7 @@ func TestCursorFollows(t *testing.T) {
 			require.NoError(t, nextErr)
 			want++
 			require.Equal(t, want, rec.Seq)
-			require.Equal(t, payload(want), rec.Payload)
+			require.Equal(t, journaltest.Payload(want), rec.Payload)
 		}
 		for range 2 {
 			_, err = c.Next(math.MaxUint64)
@@ -60,7 +61,7 @@ func TestCursorFollows(t *testing.T) {
 	ahead := r.Cursor(want + 3)
 	_, err = ahead.Next(math.MaxUint64)
 	require.ErrorIs(t, err, io.EOF)
-	add(t, j, 5)
+	journaltest.Add(t, j, 5)
 	rec, err = ahead.Next(math.MaxUint64)
 	require.NoError(t, err)
 	require.Equal(t, want+3, rec.Seq)
@@ -71,7 +72,7 @@ func TestCursorFollows(t *testing.T) {
 	require.NoError(t, err)
 	_, err = j.Trim(j.Durable(), 0)
 	require.NoError(t, err)
-	add(t, j, 9)
+	journaltest.Add(t, j, 9)
 	n := 0
 	for {
 		if _, err = c.Next(math.MaxUint64); err != nil {
@@ -86,15 +87,15 @@ func TestCursorFollows(t *testing.T) {
 // An atomic batch shows when all of it is there, to a cursor and to Records,
 // also across segments.
 func TestAtomicBatchesShowWhole(t *testing.T) {
-	l := newLedger(t, 32)
-	spanBatch(t, l.unclean)
-	r, err := journal.OpenReader(l.unclean)
+	l := journaltest.NewLedger(t, 32)
+	spanBatch(t, l.Unclean)
+	r, err := journal.OpenReader(l.Unclean)
 	require.NoError(t, err)
 	head, err := r.Last()
 	require.NoError(t, err)
-	require.Equal(t, l.last, head.Seq)
-	require.Len(t, read(t, l.unclean, 0), int(l.last))
-	c := r.Cursor(l.last)
+	require.Equal(t, l.Last, head.Seq)
+	require.Len(t, journaltest.Read(t, l.Unclean, 0), int(l.Last))
+	c := r.Cursor(l.Last)
 	defer func() { require.NoError(t, c.Close()) }()
 	_, err = c.Next(math.MaxUint64)
 	require.NoError(t, err)
@@ -102,30 +103,30 @@ func TestAtomicBatchesShowWhole(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 
 	// The batch is finished.
-	paths := segments(t, l.unclean)
-	recs := entries(t, paths[len(paths)-1], l.last+3)
-	end := recs[0].rec
-	rec := journal.Record{Seq: end.Seq + 1, Synced: end.Synced, Epoch: end.Epoch, Time: end.Time, Payload: payload(end.Seq + 1)}
-	edit(t, paths[len(paths)-1], func(b []byte) []byte {
-		return append(b, withPrefix(journal.EncodeFrame(&rec, end.Chain))...)
+	paths := journaltest.Segments(t, l.Unclean)
+	recs := journaltest.Entries(t, paths[len(paths)-1], l.Last+3)
+	end := recs[0].Rec
+	rec := journal.Record{Seq: end.Seq + 1, Synced: end.Synced, Epoch: end.Epoch, Time: end.Time, Payload: journaltest.Payload(end.Seq + 1)}
+	journaltest.Edit(t, paths[len(paths)-1], func(b []byte) []byte {
+		return append(b, journaltest.WithPrefix(journaltest.EncodeFrame(&rec, end.Chain))...)
 	})
 	for i := range uint64(4) {
 		got, nextErr := c.Next(math.MaxUint64)
 		require.NoError(t, nextErr)
-		require.Equal(t, l.last+1+i, got.Seq)
+		require.Equal(t, l.Last+1+i, got.Seq)
 	}
-	require.Len(t, read(t, l.unclean, 0), int(l.last)+4)
-	require.Len(t, read(t, l.unclean, l.last+2), 3)
-	j := open(t, l.unclean, journal.Options{})
-	require.Equal(t, l.last+4, j.Durable())
+	require.Len(t, journaltest.Read(t, l.Unclean, 0), int(l.Last)+4)
+	require.Len(t, journaltest.Read(t, l.Unclean, l.Last+2), 3)
+	j := journaltest.Open(t, l.Unclean, journal.Options{})
+	require.Equal(t, l.Last+4, j.Durable())
 }
 
 // A cursor that has read what a recovery cuts afterwards must say so.
 func TestCursorAfterRecovery(t *testing.T) {
-	l := newLedger(t, 32)
-	r, err := journal.OpenReader(l.unclean)
+	l := journaltest.NewLedger(t, 32)
+	r, err := journal.OpenReader(l.Unclean)
 	require.NoError(t, err)
-	before, after := r.Cursor(l.last-5), r.Cursor(l.last-5)
+	before, after := r.Cursor(l.Last-5), r.Cursor(l.Last-5)
 	defer func() { require.NoError(t, errors.Join(before.Close(), after.Close())) }()
 	_, err = before.Next(math.MaxUint64)
 	require.NoError(t, err)
@@ -134,14 +135,14 @@ func TestCursorAfterRecovery(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, before.Close(), "so that it has read nothing ahead")
-	path, es := lastSegment(t, l.unclean)
+	path, es := journaltest.LastSegment(t, l.Unclean)
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NoError(t, os.Rename(path, path+"x"))
-	require.NoError(t, os.WriteFile(path, b[:es[len(es)-3].end+20], 0o600))
+	require.NoError(t, os.WriteFile(path, b[:es[len(es)-3].End+20], 0o600))
 	require.NoError(t, os.Remove(path+"x"))
-	j := open(t, l.unclean, journal.Options{})
-	require.Equal(t, l.last-2, j.Durable())
+	j := journaltest.Open(t, l.Unclean, journal.Options{})
+	require.Equal(t, l.Last-2, j.Durable())
 	n := 0
 	for ; ; n++ {
 		if _, err = before.Next(math.MaxUint64); err != nil {
@@ -152,7 +153,7 @@ func TestCursorAfterRecovery(t *testing.T) {
 	require.Equal(t, 3, n)
 	_, err = after.Next(math.MaxUint64)
 	require.ErrorIs(t, err, journal.ErrRewound)
-	add(t, j, 6)
+	journaltest.Add(t, j, 6)
 	_, err = after.Next(math.MaxUint64)
 	require.ErrorIs(t, err, journal.ErrRewound, "another record has the seq now")
 }
@@ -161,8 +162,8 @@ func TestCursorAfterRecovery(t *testing.T) {
 // never see damage, gaps or half batches.
 func TestReadersBesideWriter(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 4000})
-	add(t, j, 50)
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 4000})
+	journaltest.Add(t, j, 50)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -200,7 +201,7 @@ func TestReadersBesideWriter(t *testing.T) {
 			c = r.Cursor(want)
 			return
 		}
-		if err != nil || rec.Seq != want || string(rec.Payload) != string(payload(want)) {
+		if err != nil || rec.Seq != want || string(rec.Payload) != string(journaltest.Payload(want)) {
 			report(errors.Join(err, errors.New("cursor")))
 		}
 		want++
@@ -239,7 +240,7 @@ func TestReadersBesideWriter(t *testing.T) {
 			if n%2 == 0 && i < 11 {
 				f = journal.More
 			}
-			b.Append(payload(seq), f, int64(seq))
+			b.Append(journaltest.Payload(seq), f, int64(seq))
 		}
 		require.NoError(t, j.Commit(b))
 		if n%40 == 39 {
@@ -248,7 +249,7 @@ func TestReadersBesideWriter(t *testing.T) {
 		}
 		if n%100 == 99 {
 			require.NoError(t, j.Close())
-			j = open(t, dir, journal.Options{SegmentSize: 4000})
+			j = journaltest.Open(t, dir, journal.Options{SegmentSize: 4000})
 			writer.Store(j)
 		}
 	}
@@ -272,8 +273,8 @@ func asErrors(in []*journal.DamageError) []error {
 
 // Leaving an iteration early leaves nothing running.
 func TestRecordsStopEarly(t *testing.T) {
-	l := newLedger(t, 64)
-	r, err := journal.OpenReader(l.clean)
+	l := journaltest.NewLedger(t, 64)
+	r, err := journal.OpenReader(l.Clean)
 	require.NoError(t, err)
 	for range 20 {
 		for rec, err := range r.Records(3) {
@@ -286,18 +287,18 @@ func TestRecordsStopEarly(t *testing.T) {
 }
 
 func TestCheckReportsEverything(t *testing.T) {
-	l := newLedger(t, 32)
-	paths := segments(t, l.clean)
+	l := journaltest.NewLedger(t, 32)
+	paths := journaltest.Segments(t, l.Clean)
 	for _, i := range []int{0, 1} {
-		edit(t, paths[i], func(b []byte) []byte { b[500] ^= 1; return b })
+		journaltest.Edit(t, paths[i], func(b []byte) []byte { b[500] ^= 1; return b })
 	}
-	rep, err := journal.Check(l.clean)
+	rep, err := journal.Check(l.Clean)
 	require.NoError(t, err)
 	require.Len(t, rep.Damages, 2)
 	require.Equal(t, "journal/"+filepath.Base(paths[0]), rep.Damages[0].File)
 	require.Equal(t, "journal/"+filepath.Base(paths[1]), rep.Damages[1].File)
-	edit(t, filepath.Join(l.clean, "MARK"), func(b []byte) []byte { b[0] ^= 1; return b })
-	rep, err = journal.Check(l.clean)
+	journaltest.Edit(t, filepath.Join(l.Clean, "MARK"), func(b []byte) []byte { b[0] ^= 1; return b })
+	rep, err = journal.Check(l.Clean)
 	require.NoError(t, err)
 	require.Len(t, rep.Damages, 3)
 }
@@ -305,10 +306,10 @@ func TestCheckReportsEverything(t *testing.T) {
 // A sealed segment that was emptied is no continuation of itself: whoever reads
 // it is told, and does not turn in circles.
 func TestReadingAnEmptiedSegmentEnds(t *testing.T) {
-	l := newLedger(t, 32)
-	for i, path := range segments(t, l.clean)[:2] {
-		dir := filepath.Join(fastDir(t), "ledger")
-		require.NoError(t, os.CopyFS(dir, os.DirFS(l.clean)))
+	l := journaltest.NewLedger(t, 32)
+	for i, path := range journaltest.Segments(t, l.Clean)[:2] {
+		dir := filepath.Join(journaltest.FastDir(t), "ledger")
+		require.NoError(t, os.CopyFS(dir, os.DirFS(l.Clean)))
 		at := filepath.Join(dir, "journal", filepath.Base(path))
 		require.NoError(t, os.Truncate(at, 0))
 		var first uint64
@@ -327,9 +328,9 @@ func TestReadingAnEmptiedSegmentEnds(t *testing.T) {
 // trimmed as soon as it has a successor, also between a listing of the directory and
 // the look at what was listed.
 func TestReaderBesideTrims(t *testing.T) {
-	dir := fastDir(t)
-	j := open(t, dir, journal.Options{SegmentSize: 1})
-	add(t, j, 1)
+	dir := journaltest.FastDir(t)
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1})
+	journaltest.Add(t, j, 1)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
@@ -36,7 +37,7 @@ func readSealed(tb testing.TB, dir string, keys *keyring.Ring, from uint64) ([]j
 			return recs, err
 		}
 		if rec.Flags&journal.Encrypted != 0 { // a plain one may be somebody else's
-			require.Equal(tb, payload(rec.Seq), rec.Payload)
+			require.Equal(tb, journaltest.Payload(rec.Seq), rec.Payload)
 		}
 		recs = append(recs, rec)
 	}
@@ -47,22 +48,22 @@ func readSealed(tb testing.TB, dir string, keys *keyring.Ring, from uint64) ([]j
 // under key 2, in two openings, and closes unless told otherwise.
 func sealedLedger(tb testing.TB) (dir string, keys *keyring.Ring) {
 	tb.Helper()
-	dir = filepath.Join(fastDir(tb), "ledger")
-	j := open(tb, dir, journal.Options{SegmentSize: 2048})
-	add(tb, j, 5, 15)
+	dir = filepath.Join(journaltest.FastDir(tb), "ledger")
+	j := journaltest.Open(tb, dir, journal.Options{SegmentSize: 2048})
+	journaltest.Add(tb, j, 5, 15)
 	require.NoError(tb, j.Close())
 	keys = keyring.New(key(tb, 1))
-	j = open(tb, dir, journal.Options{SegmentSize: 2048, Keys: keys})
-	add(tb, j, 10, 10)
+	j = journaltest.Open(tb, dir, journal.Options{SegmentSize: 2048, Keys: keys})
+	journaltest.Add(tb, j, 10, 10)
 	require.NoError(tb, j.Close())
-	j = open(tb, dir, journal.Options{SegmentSize: 2048, Keys: keys})
-	add(tb, j, 1, 19)
+	j = journaltest.Open(tb, dir, journal.Options{SegmentSize: 2048, Keys: keys})
+	journaltest.Add(tb, j, 1, 19)
 	require.NoError(tb, keys.Rotate(key(tb, 2)))
-	add(tb, j, 20, 20)
+	journaltest.Add(tb, j, 20, 20)
 	var own int
 	for rec, err := range j.Records(0) {
 		require.NoError(tb, err)
-		require.Equal(tb, payload(rec.Seq), rec.Payload)
+		require.Equal(tb, journaltest.Payload(rec.Seq), rec.Payload)
 		own++
 	}
 	require.Equal(tb, 100, own)
@@ -72,8 +73,8 @@ func sealedLedger(tb testing.TB) (dir string, keys *keyring.Ring) {
 
 func TestEncryptedRoundTrip(t *testing.T) {
 	dir, keys := sealedLedger(t)
-	require.Greater(t, len(segments(t, dir)), 5)
-	for name, text := range tree(t, dir) {
+	require.Greater(t, len(journaltest.Segments(t, dir)), 5)
+	for name, text := range journaltest.Tree(t, dir) {
 		for seq := uint64(21); seq <= 100; seq++ {
 			require.NotContains(t, text, fmt.Sprintf("record %d ", seq), name)
 		}
@@ -97,7 +98,7 @@ func TestEncryptedRoundTrip(t *testing.T) {
 		require.NoError(t, nextErr)
 		require.NoError(t, c.Close())
 		require.Equal(t, from, rec.Seq)
-		require.Equal(t, payload(from), rec.Payload)
+		require.Equal(t, journaltest.Payload(from), rec.Payload)
 		again, againErr := readSealed(t, dir, keys, from)
 		require.NoError(t, againErr)
 		require.Len(t, again, int(101-from))
@@ -113,7 +114,7 @@ func TestEncryptedRoundTrip(t *testing.T) {
 	n := 0
 	for rec, err := range r.Stored().Records(0) {
 		require.NoError(t, err)
-		require.Equal(t, rec.Flags&journal.Encrypted == 0, bytes.Equal(rec.Payload, payload(rec.Seq)))
+		require.Equal(t, rec.Flags&journal.Encrypted == 0, bytes.Equal(rec.Payload, journaltest.Payload(rec.Seq)))
 		n++
 	}
 	require.Equal(t, 100, n)
@@ -121,7 +122,7 @@ func TestEncryptedRoundTrip(t *testing.T) {
 
 func TestEncryptedAfterTrim(t *testing.T) {
 	dir, keys := sealedLedger(t)
-	j := open(t, dir, journal.Options{SegmentSize: 2048, Keys: keys})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 2048, Keys: keys})
 	_, err := j.Trim(60, 0)
 	require.NoError(t, err)
 	require.Greater(t, j.First(), uint64(40))
@@ -129,27 +130,27 @@ func TestEncryptedAfterTrim(t *testing.T) {
 	recs, err := readSealed(t, dir, keys, 0)
 	require.NoError(t, err)
 	require.Equal(t, j.First(), recs[0].Seq)
-	j = open(t, dir, journal.Options{Keys: keys})
-	add(t, j, 3)
+	j = journaltest.Open(t, dir, journal.Options{Keys: keys})
+	journaltest.Add(t, j, 3)
 }
 
 // Without a key nothing is read, nothing is damaged, and nothing is written.
 func TestKeyMissing(t *testing.T) {
 	dir, keys := sealedLedger(t)
 	one, two := key(t, 1), key(t, 2)
-	torn := copyLedger(t, dir)
+	torn := journaltest.CopyLedger(t, dir)
 	require.NoError(t, os.Remove(filepath.Join(torn, "MARK")))
-	path, _ := lastSegment(t, torn)
-	edit(t, path, func(b []byte) []byte { return append(b, bytes.Repeat([]byte{7}, 99)...) })
+	path, _ := journaltest.LastSegment(t, torn)
+	journaltest.Edit(t, path, func(b []byte) []byte { return append(b, bytes.Repeat([]byte{7}, 99)...) })
 	for name, given := range map[string]*keyring.Ring{
 		"none": nil, "another": keyring.New(key(t, 9)), "the old one only": keyring.New(one), "the new one only": keyring.New(two),
 	} {
 		for _, dir := range []string{dir, torn} {
-			before := tree(t, dir)
+			before := journaltest.Tree(t, dir)
 			_, err := journal.Open(dir, journal.Options{Keys: given, TrustJournal: true})
 			require.ErrorIs(t, err, keyring.ErrNoKey, name)
 			require.NotErrorIs(t, err, journal.ErrDamaged, name)
-			require.Equal(t, before, tree(t, dir), name)
+			require.Equal(t, before, journaltest.Tree(t, dir), name)
 		}
 		recs, err := readSealed(t, dir, given, 0)
 		require.ErrorIs(t, err, keyring.ErrNoKey, name)
@@ -166,7 +167,7 @@ func TestKeyMissing(t *testing.T) {
 	rep, err := journal.Check(torn)
 	require.NoError(t, err)
 	require.Len(t, rep.Damages, 1, "MARK is missing; no key is needed to say so")
-	j := open(t, torn, journal.Options{Keys: keys, TrustJournal: true})
+	j := journaltest.Open(t, torn, journal.Options{Keys: keys, TrustJournal: true})
 	require.EqualValues(t, 100, j.Durable())
 	require.EqualValues(t, 101, j.Recovery().CutFrom)
 }
@@ -206,23 +207,23 @@ func TestKeyComesLater(t *testing.T) {
 func forge(tb testing.TB, dir string, change func(r *journal.Record)) {
 	tb.Helper()
 	prev := [32]byte{}
-	for _, path := range segments(tb, dir) {
+	for _, path := range journaltest.Segments(tb, dir) {
 		var first uint64
 		_, err := fmt.Sscanf(filepath.Base(path), "%d", &first)
 		require.NoError(tb, err)
 		var out []byte
-		for _, e := range entries(tb, path, first) {
-			change(&e.rec)
-			frame := journal.EncodeFrame(&e.rec, prev)
-			prev = e.rec.Chain
-			out = append(out, withPrefix(frame)...)
+		for _, e := range journaltest.Entries(tb, path, first) {
+			change(&e.Rec)
+			frame := journaltest.EncodeFrame(&e.Rec, prev)
+			prev = e.Rec.Chain
+			out = append(out, journaltest.WithPrefix(frame)...)
 		}
 		require.NoError(tb, os.WriteFile(path, out, 0o600))
 	}
-	edit(tb, filepath.Join(dir, "MARK"), func(b []byte) []byte {
+	journaltest.Edit(tb, filepath.Join(dir, "MARK"), func(b []byte) []byte {
 		b[32] += 5 // the highest epoch
 		copy(b[48:], prev[:])
-		binary.LittleEndian.PutUint32(b[112:], journal.Checksum(b[:112]))
+		binary.LittleEndian.PutUint32(b[112:], journaltest.Checksum(b[:112]))
 		return b
 	})
 }
@@ -232,8 +233,8 @@ func forge(tb testing.TB, dir string, change func(r *journal.Record)) {
 // without having read the record that was changed. Reading names that one.
 func TestTampered(t *testing.T) {
 	dir, keys := sealedLedger(t)
-	_, newest := lastSegment(t, dir)
-	newestFirst := newest[0].rec.Seq
+	_, newest := journaltest.LastSegment(t, dir)
+	newestFirst := newest[0].Rec.Seq
 	for name, c := range map[string]struct {
 		change func(r *journal.Record)
 		opened uint64 // what Open names
@@ -255,9 +256,9 @@ func TestTampered(t *testing.T) {
 		"a plain one, changed": {makePlain(20), 21, 21},
 		"moved to another seq": {swap(t, dir, 41, 42), 100, 41},
 	} {
-		forged := copyLedger(t, dir)
+		forged := journaltest.CopyLedger(t, dir)
 		forge(t, forged, c.change)
-		before := tree(t, forged)
+		before := journaltest.Tree(t, forged)
 		rep, err := journal.Check(forged)
 		require.NoError(t, err, name)
 		require.Empty(t, rep.Damages, "%s: everything fits for who has no key", name)
@@ -267,7 +268,7 @@ func TestTampered(t *testing.T) {
 			require.NoError(t, j.Close())
 		} else {
 			requireTampered(t, err, c.opened, name)
-			require.Equal(t, before, tree(t, forged), name)
+			require.Equal(t, before, journaltest.Tree(t, forged), name)
 		}
 		recs, err := readSealed(t, forged, keys, 0)
 		if c.read == 0 {
@@ -331,15 +332,15 @@ func swap(tb testing.TB, dir string, a, b uint64) func(*journal.Record) {
 func TestTornBehindATamperedRecord(t *testing.T) {
 	dir, keys := sealedLedger(t)
 	forge(t, dir, flipAt(100, 18))
-	path, _ := lastSegment(t, dir)
-	edit(t, path, func(b []byte) []byte { return append(b, bytes.Repeat([]byte{7}, 99)...) })
-	edit(t, filepath.Join(dir, "MARK"), func(b []byte) []byte {
+	path, _ := journaltest.LastSegment(t, dir)
+	journaltest.Edit(t, path, func(b []byte) []byte { return append(b, bytes.Repeat([]byte{7}, 99)...) })
+	journaltest.Edit(t, filepath.Join(dir, "MARK"), func(b []byte) []byte {
 		b[12] = 0 // not closed
-		binary.LittleEndian.PutUint32(b[112:], journal.Checksum(b[:112]))
+		binary.LittleEndian.PutUint32(b[112:], journaltest.Checksum(b[:112]))
 		return b
 	})
-	before := tree(t, dir)
+	before := journaltest.Tree(t, dir)
 	_, err := journal.Open(dir, journal.Options{Keys: keys})
 	requireTampered(t, err, 100, "torn")
-	require.Equal(t, before, tree(t, dir))
+	require.Equal(t, before, journaltest.Tree(t, dir))
 }

@@ -12,13 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
 // A seq that is written again after a cut is encrypted under another salt, and
 // so is what follows a rotation back to a key.
 func TestNoNonceTwice(t *testing.T) {
-	dir := filepath.Join(fastDir(t), "ledger")
+	dir := filepath.Join(journaltest.FastDir(t), "ledger")
 	keys := keyring.New(key(t, 1))
 	seen := make(map[string][]byte) // key id, salt and seq to the ciphertext
 	note := func() {
@@ -34,18 +35,18 @@ func TestNoNonceTwice(t *testing.T) {
 		}
 	}
 	for range 5 {
-		j := open(t, dir, journal.Options{Keys: keys})
+		j := journaltest.Open(t, dir, journal.Options{Keys: keys})
 		require.LessOrEqual(t, j.Durable(), uint64(12))
-		add(t, j, 1)
+		journaltest.Add(t, j, 1)
 		for _, n := range []byte{2, 1} {
 			require.NoError(t, keys.Rotate(key(t, n)))
-			add(t, j, 4)
+			journaltest.Add(t, j, 4)
 		}
 		note()
 		// As if the last group had never been synced.
 		require.NoError(t, j.Close())
-		path, es := lastSegment(t, dir)
-		require.NoError(t, os.Truncate(path, int64(es[1].end)))
+		path, es := journaltest.LastSegment(t, dir)
+		require.NoError(t, os.Truncate(path, int64(es[1].End)))
 		require.NoError(t, os.Remove(filepath.Join(dir, "MARK")))
 		j, err := journal.Open(dir, journal.Options{Keys: keys, TrustJournal: true})
 		require.NoError(t, err)
@@ -58,20 +59,20 @@ func TestSaltFails(t *testing.T) {
 	o := journal.Options{Keys: keyring.New(key(t, 1))}
 	o.SaltFrom(func([]byte) error { return errors.New("no entropy") })
 	dir := filepath.Join(t.TempDir(), "ledger")
-	j := open(t, dir, o)
+	j := journaltest.Open(t, dir, o)
 	b := j.NewBatch()
 	seq, _ := b.Append([]byte("secret"), 0, 1)
 	require.Zero(t, seq)
 	require.ErrorContains(t, j.Commit(b), "no entropy")
 	require.NoError(t, j.Close())
-	for name, text := range tree(t, dir) {
+	for name, text := range journaltest.Tree(t, dir) {
 		require.NotContains(t, text, "secret", name)
 	}
 }
 
 func TestFlagIsNotTheCallers(t *testing.T) {
 	for _, keys := range []*keyring.Ring{nil, keyring.New(key(t, 1))} {
-		j := open(t, filepath.Join(t.TempDir(), "ledger"), journal.Options{Keys: keys})
+		j := journaltest.Open(t, filepath.Join(t.TempDir(), "ledger"), journal.Options{Keys: keys})
 		b := j.NewBatch()
 		b.Append(make([]byte, 100), journal.Encrypted, 1)
 		require.ErrorIs(t, j.Commit(b), journal.ErrPayload)
@@ -82,7 +83,7 @@ func TestFlagIsNotTheCallers(t *testing.T) {
 func TestLongestPayloadEncrypted(t *testing.T) {
 	keys := keyring.New(key(t, 1))
 	dir := filepath.Join(t.TempDir(), "ledger")
-	j := open(t, dir, journal.Options{Keys: keys})
+	j := journaltest.Open(t, dir, journal.Options{Keys: keys})
 	b := j.NewBatch()
 	long := bytes.Repeat([]byte{7}, journal.MaxPayload)
 	b.Append(long, 0, 1)
@@ -96,12 +97,12 @@ func TestLongestPayloadEncrypted(t *testing.T) {
 
 // A reader keeps a bounded number of ciphers, however many openings it meets.
 func TestManySalts(t *testing.T) {
-	dir := filepath.Join(fastDir(t), "ledger")
+	dir := filepath.Join(journaltest.FastDir(t), "ledger")
 	keys := keyring.New(key(t, 1))
-	j := open(t, dir, journal.Options{SegmentSize: 2048, Keys: keys})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 2048, Keys: keys})
 	for i := range 150 {
 		require.NoError(t, keys.Rotate(key(t, byte(1+i%2)))) // a new salt each time
-		add(t, j, 1)
+		journaltest.Add(t, j, 1)
 	}
 	require.NoError(t, j.Close())
 	r, err := journal.OpenReader(dir)
@@ -110,7 +111,7 @@ func TestManySalts(t *testing.T) {
 	n := 0
 	for rec, err := range r.Records(0) {
 		require.NoError(t, err)
-		require.Equal(t, payload(rec.Seq), rec.Payload)
+		require.Equal(t, journaltest.Payload(rec.Seq), rec.Payload)
 		n++
 	}
 	require.Equal(t, 150, n)
@@ -120,9 +121,9 @@ func TestManySalts(t *testing.T) {
 
 // Rotation does not disturb those who append and read.
 func TestRotateWhileWriting(t *testing.T) {
-	dir := filepath.Join(fastDir(t), "ledger")
+	dir := filepath.Join(journaltest.FastDir(t), "ledger")
 	keys := keyring.New(key(t, 1))
-	j := open(t, dir, journal.Options{SegmentSize: 8 << 10, Keys: keys})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 8 << 10, Keys: keys})
 	stop := make(chan struct{})
 	var rotating sync.WaitGroup
 	rotating.Go(func() {
@@ -139,7 +140,7 @@ func TestRotateWhileWriting(t *testing.T) {
 		}
 	})
 	for range 60 {
-		add(t, j, 7)
+		journaltest.Add(t, j, 7)
 	}
 	close(stop)
 	rotating.Wait()
@@ -152,7 +153,7 @@ func TestRotateWhileWriting(t *testing.T) {
 // To encrypt allocates no more than to copy.
 func TestEncryptingAllocatesNothing(t *testing.T) {
 	per := func(keys *keyring.Ring) float64 {
-		j := open(t, filepath.Join(fastDir(t), "ledger"), journal.Options{Keys: keys})
+		j := journaltest.Open(t, filepath.Join(journaltest.FastDir(t), "ledger"), journal.Options{Keys: keys})
 		data := make([]byte, 281)
 		b := j.NewBatch()
 		for range 3000 { // so that the buffers have grown
@@ -169,19 +170,19 @@ func TestEncryptingAllocatesNothing(t *testing.T) {
 // Every key that occurs is asked for, not only those of the first and the last
 // record.
 func TestKeyInTheMiddleMissing(t *testing.T) {
-	dir := filepath.Join(fastDir(t), "ledger")
+	dir := filepath.Join(journaltest.FastDir(t), "ledger")
 	one, two := key(t, 1), key(t, 2)
 	keys := keyring.New(one)
-	j := open(t, dir, journal.Options{SegmentSize: 2048, Keys: keys})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 2048, Keys: keys})
 	for _, k := range []keyring.Key{one, two, one} {
 		require.NoError(t, keys.Rotate(k))
-		add(t, j, 5)
+		journaltest.Add(t, j, 5)
 	}
 	require.NoError(t, j.Close())
-	before := tree(t, dir)
+	before := journaltest.Tree(t, dir)
 	_, err := journal.Open(dir, journal.Options{Keys: keyring.New(one)})
 	var missing *keyring.NoKeyError
 	require.ErrorAs(t, err, &missing)
 	require.Equal(t, two.ID(), missing.ID)
-	require.Equal(t, before, tree(t, dir))
+	require.Equal(t, before, journaltest.Tree(t, dir))
 }

@@ -2,9 +2,7 @@ package journal_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
 
 // Check counts the records and reports the last one's head as the writer knows
@@ -19,8 +18,8 @@ import (
 func TestCheckReportsTheLastHead(t *testing.T) {
 	for records := range 3 {
 		dir := t.TempDir()
-		j := open(t, dir, journal.Options{})
-		add(t, j, records)
+		j := journaltest.Open(t, dir, journal.Options{})
+		journaltest.Add(t, j, records)
 		rep, err := journal.Check(dir)
 		require.NoError(t, err)
 		require.Equal(t, j.Last(), rep.Last)
@@ -30,37 +29,37 @@ func TestCheckReportsTheLastHead(t *testing.T) {
 
 // The refusal names the records that are gone with a segment.
 func TestMissingRecordsAreNamed(t *testing.T) {
-	l := newLedger(t, 32)
-	path := segments(t, l.clean)[1]
+	l := journaltest.NewLedger(t, 32)
+	path := journaltest.Segments(t, l.Clean)[1]
 	var first uint64
 	_, err := fmt.Sscanf(filepath.Base(path), "%d", &first)
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(path))
-	_, err = journal.Open(l.clean, journal.Options{})
+	_, err = journal.Open(l.Clean, journal.Options{})
 	var bad *journal.DamageError
 	require.ErrorAs(t, err, &bad)
 	require.Equal(t, first, bad.Seq)
-	require.Contains(t, bad.Reason, fmt.Sprintf("records %d to %d are missing", first, l.third-1))
+	require.Contains(t, bad.Reason, fmt.Sprintf("records %d to %d are missing", first, l.Third-1))
 }
 
 // A segment that begins inside the one before it is named, also behind another
 // damage, and nothing is called missing that is there.
 func TestOverlappingSegments(t *testing.T) {
 	for _, rotten := range []bool{false, true} {
-		l := newLedger(t, 32)
-		path := segments(t, l.clean)[0]
-		es := entries(t, path, 1)
+		l := journaltest.NewLedger(t, 32)
+		path := journaltest.Segments(t, l.Clean)[0]
+		es := journaltest.Entries(t, path, 1)
 		e, last := es[len(es)-2], es[len(es)-1]
 		b, err := os.ReadFile(path)
 		require.NoError(t, err)
-		stray := fmt.Sprintf("journal/%020d", e.rec.Seq)
-		end := last.end
+		stray := fmt.Sprintf("journal/%020d", e.Rec.Seq)
+		end := last.End
 		if rotten {
-			end = e.end
-			edit(t, path, func(b []byte) []byte { zero(b[last.at:]); return b })
+			end = e.End
+			journaltest.Edit(t, path, func(b []byte) []byte { journaltest.Zero(b[last.At:]); return b })
 		}
-		require.NoError(t, os.WriteFile(filepath.Join(l.clean, stray), b[e.at:end], 0o600))
-		rep, err := journal.Check(l.clean)
+		require.NoError(t, os.WriteFile(filepath.Join(l.Clean, stray), b[e.At:end], 0o600))
+		rep, err := journal.Check(l.Clean)
 		require.NoError(t, err)
 		var files []string
 		for _, bad := range rep.Damages {
@@ -70,15 +69,15 @@ func TestOverlappingSegments(t *testing.T) {
 		want := []string{stray}
 		if rotten {
 			overlap = rep.Damages[1]
-			want = []string{"journal/" + filepath.Base(path), stray, fmt.Sprintf("journal/%020d", last.rec.Seq)}
+			want = []string{"journal/" + filepath.Base(path), stray, fmt.Sprintf("journal/%020d", last.Rec.Seq)}
 		}
 		require.Equal(t, want, files)
-		require.Equal(t, e.rec.Seq, overlap.Seq)
-		require.Contains(t, overlap.Reason, fmt.Sprintf("records %d to", e.rec.Seq))
+		require.Equal(t, e.Rec.Seq, overlap.Seq)
+		require.Contains(t, overlap.Reason, fmt.Sprintf("records %d to", e.Rec.Seq))
 		require.Contains(t, overlap.Reason, "stand before this segment already")
-		_, err = journal.Open(l.clean, journal.Options{})
+		_, err = journal.Open(l.Clean, journal.Options{})
 		require.ErrorIs(t, err, journal.ErrDamaged)
-		_, err = tryRead(l.clean, 0)
+		_, err = journaltest.TryRead(l.Clean, 0)
 		require.Equal(t, rep.Damages[0], err)
 	}
 }
@@ -87,29 +86,29 @@ func TestOverlappingSegments(t *testing.T) {
 // segment before it, also to tell rot from a torn write when it is the only one.
 func TestRotInTheOnlyRecordOfASegment(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 500})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
 	for first, size := j.TailMirror(); first == 1 || size > 0; first, size = j.TailMirror() {
-		add(t, j, 1)
+		journaltest.Add(t, j, 1)
 	}
-	add(t, j, 1)
-	dir = copyLedger(t, dir)
-	path, es := lastSegment(t, dir)
+	journaltest.Add(t, j, 1)
+	dir = journaltest.CopyLedger(t, dir)
+	path, es := journaltest.LastSegment(t, dir)
 	require.Len(t, es, 1)
-	edit(t, path, func(b []byte) []byte { b[es[0].end-1] ^= 0x10; return b })
-	requireRefused(t, dir, refused(path, es[0].end-1, "one byte"))
+	journaltest.Edit(t, path, func(b []byte) []byte { b[es[0].End-1] ^= 0x10; return b })
+	journaltest.RequireRefused(t, dir, journaltest.Refused(path, es[0].End-1, "one byte"))
 }
 
 // Without MARK a first segment that begins with seq 1 still has to begin the
 // chain, and a ledger without a segment is an empty one.
 func TestTrustJournalFromTheBeginning(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{})
-	add(t, j, 1)
+	j := journaltest.Open(t, dir, journal.Options{})
+	journaltest.Add(t, j, 1)
 	require.NoError(t, j.Close())
-	path, es := lastSegment(t, dir)
-	rec := es[0].rec
-	require.NoError(t, os.WriteFile(path, withPrefix(journal.EncodeFrame(&rec, [32]byte{1})), 0o600))
-	edit(t, filepath.Join(dir, "MARK"), func(b []byte) []byte { b[20] ^= 1; return b })
+	path, es := journaltest.LastSegment(t, dir)
+	rec := es[0].Rec
+	require.NoError(t, os.WriteFile(path, journaltest.WithPrefix(journaltest.EncodeFrame(&rec, [32]byte{1})), 0o600))
+	journaltest.Edit(t, filepath.Join(dir, "MARK"), func(b []byte) []byte { b[20] ^= 1; return b })
 	_, err := journal.Open(dir, journal.Options{TrustJournal: true})
 	var bad *journal.DamageError
 	require.ErrorAs(t, err, &bad)
@@ -118,7 +117,7 @@ func TestTrustJournalFromTheBeginning(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	_, err = journal.Open(dir, journal.Options{})
 	require.ErrorIs(t, err, journal.ErrDamaged)
-	j = open(t, dir, journal.Options{TrustJournal: true})
+	j = journaltest.Open(t, dir, journal.Options{TrustJournal: true})
 	require.EqualValues(t, 1, j.First())
 	require.Zero(t, j.Durable())
 }
@@ -126,11 +125,11 @@ func TestTrustJournalFromTheBeginning(t *testing.T) {
 // Without MARK a segment is still held to the seq of its name.
 func TestTrustJournalOfARenamedSegment(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{})
-	add(t, j, 3)
+	j := journaltest.Open(t, dir, journal.Options{})
+	journaltest.Add(t, j, 3)
 	require.NoError(t, j.Close())
 	require.NoError(t, os.Remove(filepath.Join(dir, "MARK")))
-	path := segments(t, dir)[0]
+	path := journaltest.Segments(t, dir)[0]
 	require.NoError(t, os.Rename(path, filepath.Join(filepath.Dir(path), fmt.Sprintf("%020d", 777))))
 	_, err := journal.Open(dir, journal.Options{TrustJournal: true})
 	var bad *journal.DamageError
@@ -138,73 +137,26 @@ func TestTrustJournalOfARenamedSegment(t *testing.T) {
 	require.Contains(t, bad.Reason, "seq 1 where seq 777 should be")
 }
 
-var errUnreadable = errors.New("this part cannot be read")
-
-// unreadable is a file of which nothing can be read from an offset on.
-type unreadable struct {
-	io.ReaderAt
-	from int64
-}
-
-func (u unreadable) ReadAt(b []byte, off int64) (int, error) {
-	if off+int64(len(b)) > u.from {
-		return 0, errUnreadable
-	}
-	return u.ReaderAt.ReadAt(b, off)
-}
-
-// Bytes that cannot be read are an error, and never the end of a segment or a
-// torn record: what follows from those is a cut.
-func TestWhatCannotBeReadIsNoFlaw(t *testing.T) {
-	l := newLedger(t, 32)
-	_, es := lastSegment(t, l.clean)
-	b, err := os.ReadFile(segments(t, l.clean)[2])
-	require.NoError(t, err)
-	end := int64(es[len(es)-1].end)
-	const block = 512 << 10 // what is read at once
-	b = append(b[:end], make([]byte, 3*block)...)
-	for name, from := range map[string]int64{"the records": 0, "the zeros behind them": 2 * block} {
-		_, _, reason, err := journal.ScanReader(unreadable{bytes.NewReader(b), from}, int64(len(b)), l.third)
-		require.ErrorIs(t, err, errUnreadable, name)
-		require.Empty(t, reason, name)
-	}
-}
-
-// A file that is shorter than it was when the scan began ends inside a record.
-func TestScanOfAFileThatWasCut(t *testing.T) {
-	l := newLedger(t, 32)
-	_, es := lastSegment(t, l.clean)
-	b, err := os.ReadFile(segments(t, l.clean)[2])
-	require.NoError(t, err)
-	last := es[len(es)-1]
-	for size, end := range map[int]int{last.end: last.end, last.end - 1: last.at, last.frame: last.at} {
-		_, at, reason, err := journal.ScanReader(bytes.NewReader(b[:size]), int64(len(b)+1), l.third)
-		require.NoError(t, err)
-		require.Equal(t, "the file ends inside a record", reason)
-		require.EqualValues(t, end, at)
-	}
-}
-
 // What is cut is counted without the zeros that the segment was sized with.
 func TestCutBytes(t *testing.T) {
-	l := newLedger(t, 32)
-	path, es := lastSegment(t, l.unclean)
+	l := journaltest.NewLedger(t, 32)
+	path, es := journaltest.LastSegment(t, l.Unclean)
 	noise := bytes.Repeat([]byte{0xd7, 0x31, 0xff, 1}, 700)
-	edit(t, path, func(b []byte) []byte {
-		return append(append(b[:es[len(es)-1].end], noise...), make([]byte, behind)...)
+	journaltest.Edit(t, path, func(b []byte) []byte {
+		return append(append(b[:es[len(es)-1].End], noise...), make([]byte, journaltest.Behind)...)
 	})
-	j := open(t, l.unclean, journal.Options{})
+	j := journaltest.Open(t, l.Unclean, journal.Options{})
 	require.EqualValues(t, len(noise), j.Recovery().CutBytes)
 }
 
 // A record stays as it was read while those behind it are, however long its
 // segment is.
 func TestRecordsStayValid(t *testing.T) {
-	dir := fastDir(t)
-	long := func(seq uint64) []byte { return bytes.Repeat(payload(seq), 4000) }
-	j := open(t, dir, journal.Options{SegmentSize: 2 << 20})
-	addSome(t, j, long, 60)
-	require.Len(t, segments(t, dir), 2)
+	dir := journaltest.FastDir(t)
+	long := func(seq uint64) []byte { return bytes.Repeat(journaltest.Payload(seq), 4000) }
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 2 << 20})
+	journaltest.AddSome(t, j, long, 60)
+	require.Len(t, journaltest.Segments(t, dir), 2)
 	r, err := journal.OpenReader(dir)
 	require.NoError(t, err)
 	var all, queued []journal.Record

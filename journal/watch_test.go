@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 	"github.com/moneyprinter/holdfast/journal/repair"
 )
 
@@ -32,8 +33,8 @@ func TestLockThatIsTakenAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := open(t, dir, journal.Options{})
-			add(t, j, 3)
+			j := journaltest.Open(t, dir, journal.Options{})
+			journaltest.Add(t, j, 3)
 			spoil(t, filepath.Join(dir, "LOCK"))
 			_, err := journal.Open(dir, journal.Options{})
 			require.ErrorIs(t, err, journal.ErrInUse)
@@ -44,9 +45,9 @@ func TestLockThatIsTakenAway(t *testing.T) {
 			b.Append([]byte("x"), 0, 0)
 			require.ErrorIs(t, j.Commit(b), journal.ErrFailed)
 			require.NoError(t, j.Close())
-			j = open(t, dir, journal.Options{})
+			j = journaltest.Open(t, dir, journal.Options{})
 			require.EqualValues(t, 3, j.Durable())
-			add(t, j, 1)
+			journaltest.Add(t, j, 1)
 			require.NoError(t, j.SaveMark())
 		})
 	}
@@ -59,15 +60,15 @@ func TestDirectoryThatIsMoved(t *testing.T) {
 		"nothing in its place": func(*testing.T, string) {},
 		"another ledger in its place": func(t *testing.T, dir string) {
 			t.Helper()
-			j := open(t, dir, journal.Options{})
-			add(t, j, 7)
+			j := journaltest.Open(t, dir, journal.Options{})
+			journaltest.Add(t, j, 7)
 			require.NoError(t, j.Close())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "here")
-			j := open(t, dir, journal.Options{SegmentSize: 500})
-			add(t, j, 9)
+			j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+			journaltest.Add(t, j, 9)
 			require.NoError(t, os.Rename(dir, dir+"-moved"))
 			instead(t, dir)
 			before := below(t, filepath.Dir(dir))
@@ -79,7 +80,7 @@ func TestDirectoryThatIsMoved(t *testing.T) {
 			require.ErrorIs(t, j.SaveMark(), journal.ErrMoved)
 			require.NoError(t, j.Close())
 			require.Equal(t, before, below(t, filepath.Dir(dir)))
-			j = open(t, dir+"-moved", journal.Options{})
+			j = journaltest.Open(t, dir+"-moved", journal.Options{})
 			require.EqualValues(t, 9, j.Durable())
 		})
 	}
@@ -101,12 +102,12 @@ func TestNewestSegmentThatIsTakenAway(t *testing.T) {
 	for name, spoil := range spoilings() {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := open(t, dir, journal.Options{})
-			add(t, j, 5, 4)
-			path := segments(t, dir)[0]
+			j := journaltest.Open(t, dir, journal.Options{})
+			journaltest.Add(t, j, 5, 4)
+			path := journaltest.Segments(t, dir)[0]
 			spoil(t, path)
 			b := j.NewBatch()
-			b.Append(payload(10), 0, 10)
+			b.Append(journaltest.Payload(10), 0, 10)
 			err := j.Commit(b)
 			require.ErrorIs(t, err, journal.ErrDamaged)
 			require.ErrorIs(t, err, journal.ErrFailed)
@@ -124,9 +125,9 @@ func TestNewestSegmentThatIsTakenAway(t *testing.T) {
 			}
 			require.Len(t, kept, 1)
 			require.NoError(t, os.Rename(kept[0], path))
-			j = open(t, dir, journal.Options{})
+			j = journaltest.Open(t, dir, journal.Options{})
 			require.GreaterOrEqual(t, j.Durable(), uint64(9), "all that was acknowledged")
-			require.Len(t, read(t, dir, 1), int(j.Durable()))
+			require.Len(t, journaltest.Read(t, dir, 1), int(j.Durable()))
 		})
 	}
 }
@@ -137,7 +138,7 @@ func TestNewestSegmentThatIsTakenAwayWithLock(t *testing.T) {
 	for name, notice := range map[string]func(j *journal.Journal) error{
 		"Commit": func(j *journal.Journal) error {
 			b := j.NewBatch()
-			b.Append(payload(10), 0, 10)
+			b.Append(journaltest.Payload(10), 0, 10)
 			return j.Commit(b)
 		},
 		"SaveMark": (*journal.Journal).SaveMark,
@@ -145,9 +146,9 @@ func TestNewestSegmentThatIsTakenAwayWithLock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := open(t, dir, journal.Options{})
-			add(t, j, 5, 4)
-			path := segments(t, dir)[0]
+			j := journaltest.Open(t, dir, journal.Options{})
+			journaltest.Add(t, j, 5, 4)
+			path := journaltest.Segments(t, dir)[0]
 			for _, gone := range []string{"LOCK", "journal", "quarantine"} {
 				require.NoError(t, os.RemoveAll(filepath.Join(dir, gone)))
 			}
@@ -158,7 +159,7 @@ func TestNewestSegmentThatIsTakenAwayWithLock(t *testing.T) {
 			require.Len(t, kept, 1)
 			require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
 			require.NoError(t, os.Rename(kept[0], path))
-			j = open(t, dir, journal.Options{})
+			j = journaltest.Open(t, dir, journal.Options{})
 			require.GreaterOrEqual(t, j.Durable(), uint64(9), "all that was acknowledged")
 		})
 	}
@@ -196,9 +197,9 @@ func TestSealedSegmentThatIsTakenAway(t *testing.T) {
 		for _, by := range []string{"SaveMark", "Close"} {
 			t.Run(name+", noticed by "+by, func(t *testing.T) {
 				dir := t.TempDir()
-				j := open(t, dir, journal.Options{SegmentSize: 500})
-				add(t, j, 5, 5, 5, 5)
-				list := segments(t, dir)
+				j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+				journaltest.Add(t, j, 5, 5, 5, 5)
+				list := journaltest.Segments(t, dir)
 				require.Greater(t, len(list), 3)
 				require.NoError(t, j.SaveMark())
 				spoil(t, list[1])
@@ -226,16 +227,16 @@ func TestSegmentThatIsTakenAwayWhileItIsFilled(t *testing.T) {
 	for name, spoil := range spoilings() {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := open(t, dir, journal.Options{SegmentSize: 500})
-			add(t, j, 3)
-			path := segments(t, dir)[0]
+			j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+			journaltest.Add(t, j, 3)
+			path := journaltest.Segments(t, dir)[0]
 			j.Interpose().OnSync = func() { spoil(t, path) }
 			b := j.NewBatch()
 			for seq := range uint64(6) {
-				b.Append(payload(seq+4), 0, int64(seq+4))
+				b.Append(journaltest.Payload(seq+4), 0, int64(seq+4))
 			}
 			require.ErrorIs(t, j.Commit(b), journal.ErrDamaged)
-			left := segments(t, dir)
+			left := journaltest.Segments(t, dir)
 			require.NotEqual(t, path, left[len(left)-1], "another one was begun")
 			require.NoError(t, j.Close())
 		})
@@ -264,19 +265,19 @@ func TestSealedSegmentsHaveTheirTurns(t *testing.T) {
 // Another file with the same records is as good, and told of.
 func TestSealedSegmentThatWasCopied(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{SegmentSize: 500})
-	add(t, j, 5, 5, 5)
-	path := segments(t, dir)[0]
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+	journaltest.Add(t, j, 5, 5, 5)
+	path := journaltest.Segments(t, dir)[0]
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path+"-new", b, 0o600))
 	require.NoError(t, os.Rename(path+"-new", path))
 	for range 3 {
 		require.NoError(t, j.SaveMark())
-		add(t, j, 1)
+		journaltest.Add(t, j, 1)
 	}
 	require.NoError(t, j.Close())
-	open(t, dir, journal.Options{})
+	journaltest.Open(t, dir, journal.Options{})
 }
 
 // What file systems, editors and tools leave in a directory is passed over, at rest
@@ -284,8 +285,8 @@ func TestSealedSegmentThatWasCopied(t *testing.T) {
 func TestLitter(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "lost+found"), 0o700))
-	j := open(t, dir, journal.Options{SegmentSize: 500})
-	add(t, j, 5, 5)
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+	journaltest.Add(t, j, 5, 5)
 	in := filepath.Join(dir, "journal")
 	require.NoError(t, os.Mkdir(filepath.Join(in, "lost+found"), 0o700))
 	names := []string{
@@ -295,8 +296,8 @@ func TestLitter(t *testing.T) {
 	for _, name := range names {
 		require.NoError(t, os.WriteFile(filepath.Join(in, name), []byte("x"), 0o600))
 	}
-	add(t, j, 5)
-	require.Len(t, read(t, dir, 1), 15)
+	journaltest.Add(t, j, 5)
+	require.Len(t, journaltest.Read(t, dir, 1), 15)
 	require.NoError(t, j.Close())
 	rep, err := journal.Check(dir)
 	require.NoError(t, err)
@@ -308,7 +309,7 @@ func TestLitter(t *testing.T) {
 	p, err := repair.Diagnose(dir, repair.Options{})
 	require.NoError(t, err)
 	require.True(t, p.Sound())
-	j = open(t, dir, journal.Options{})
+	j = journaltest.Open(t, dir, journal.Options{})
 	require.EqualValues(t, 15, j.Durable())
 	require.NoError(t, j.Close())
 

@@ -13,19 +13,20 @@ import (
 // do to files can lose no record. Whoever adds one says why here.
 func beside() map[string]string {
 	return map[string]string{
-		"bus/embedded":        "the NATS server's store is derived from the journal",
-		"cmd/holdfast":        "reads what people hand in, writes exports and keys",
-		"cmd/holdfast/daemon": "counts the segments for its metrics",
-		"cmd/holdfast/render": "writes to the terminal",
-		"cmd/holdfast/ingest": "reads what people hand in",
-		"internal/faultbuild": "the go command's overlay",
-		"internal/faultos":    "what stands in for os itself",
-		"internal/ledgertest": "tests only",
-		"internal/market":     "writes the files of testdata",
-		"internal/notices":    "writes a file of this repository",
-		"internal/scratch":    "tests only",
-		"internal/systrace":   "tests only",
-		"internal/yardstick":  "benchmarks only",
+		"bus/embedded":                 "the NATS server's store is derived from the journal",
+		"cmd/holdfast":                 "reads what people hand in, writes exports and keys",
+		"cmd/holdfast/daemon":          "counts the segments for its metrics",
+		"cmd/holdfast/render":          "writes to the terminal",
+		"cmd/holdfast/ingest":          "reads what people hand in",
+		"internal/faultbuild":          "the go command's overlay",
+		"internal/faultos":             "what stands in for os itself",
+		"internal/ledgertest":          "tests only",
+		"internal/market":              "writes the files of testdata",
+		"internal/notices":             "writes a file of this repository",
+		"internal/scratch":             "tests only",
+		"internal/systrace":            "tests only",
+		"internal/yardstick":           "benchmarks only",
+		"journal/internal/journaltest": "tests only",
 	}
 }
 

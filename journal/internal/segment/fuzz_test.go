@@ -1,4 +1,4 @@
-package journal_test
+package segment_test
 
 import (
 	"bytes"
@@ -15,12 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 )
 
 func goldenSegments(tb testing.TB) map[uint64][]byte {
 	tb.Helper()
 	out := map[uint64][]byte{}
-	for _, path := range segments(tb, filepath.Join("testdata", "v1")) {
+	for _, path := range journaltest.Segments(tb, filepath.Join("..", "..", "testdata", "v1")) {
 		b, err := os.ReadFile(path)
 		require.NoError(tb, err)
 		var first uint64
@@ -37,26 +38,26 @@ func goldenSegments(tb testing.TB) map[uint64][]byte {
 // chain value, which needs the record before it.
 func FuzzFrame(f *testing.F) {
 	for first, b := range goldenSegments(f) {
-		recs, _, _, _ := journal.ScanBytes(b, first)
+		recs, _, _, _ := journaltest.ScanBytes(b, first)
 		for _, r := range recs {
-			f.Add(journal.EncodeFrame(&r, [32]byte{}))
+			f.Add(journaltest.EncodeFrame(&r, [32]byte{}))
 		}
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		sealed := append([]byte(nil), b...)
-		if len(sealed) > journal.HeaderSize {
+		if len(sealed) > journaltest.HeaderSize {
 			// Past the checksum, where a fuzzer does not get by itself.
-			binary.LittleEndian.PutUint32(sealed, journal.Checksum(sealed[4:]))
+			binary.LittleEndian.PutUint32(sealed, journaltest.Checksum(sealed[4:]))
 		}
 		for _, frame := range [][]byte{b, sealed} {
-			r, reason := journal.DecodeFrame(frame)
+			r, reason := journaltest.DecodeFrame(frame)
 			if reason != "" {
 				continue
 			}
-			again := journal.EncodeFrame(&r, [32]byte{})
+			again := journaltest.EncodeFrame(&r, [32]byte{})
 			require.Equal(t, frame[4:40], again[4:40])
-			require.Equal(t, frame[journal.HeaderSize:], again[journal.HeaderSize:])
+			require.Equal(t, frame[journaltest.HeaderSize:], again[journaltest.HeaderSize:])
 			require.Less(t, r.Synced, r.Seq)
 			require.NotEmpty(t, r.Payload)
 		}
@@ -77,7 +78,7 @@ func FuzzSegment(f *testing.F) {
 		if first == 0 || first+1 == 0 {
 			return
 		}
-		recs, end, reason, err := journal.ScanBytes(b, first)
+		recs, end, reason, err := journaltest.ScanBytes(b, first)
 		require.NoError(t, err)
 		require.Equal(t, reason == "", len(bytes.Trim(b[end:], "\x00")) == 0)
 		at, prev := int64(0), [32]byte{}
@@ -85,21 +86,21 @@ func FuzzSegment(f *testing.F) {
 			r := recs[i]
 			require.Equal(t, first+uint64(i), r.Seq)
 			chain := r.Chain
-			frame := journal.EncodeFrame(&r, prev)
+			frame := journaltest.EncodeFrame(&r, prev)
 			if i > 0 {
 				require.Equal(t, chain, r.Chain, "the chain goes on")
-				entry := withPrefix(frame)
+				entry := journaltest.WithPrefix(frame)
 				require.Equal(t, entry, b[at:at+int64(len(entry))])
 			}
-			at += int64(len(withPrefix(frame)))
+			at += int64(len(journaltest.WithPrefix(frame)))
 			prev = chain
 		}
 		require.Equal(t, end, at)
 		if end < int64(len(b)) {
 			// Neither of these may panic or take long.
 			head := journal.Head{Seq: first + uint64(len(recs)) - 1, Chain: prev}
-			_ = journal.OneByte(b[end:], head)
-			_, _, err = journal.Prove(b, end, head.Seq+1)
+			_ = journaltest.OneByte(b[end:], head)
+			_, _, err = journaltest.Prove(b, end, head.Seq+1)
 			require.NoError(t, err)
 		}
 	})
@@ -107,17 +108,17 @@ func FuzzSegment(f *testing.F) {
 
 // FuzzMark: a MARK that is accepted is the one that its content encodes to.
 func FuzzMark(f *testing.F) {
-	b, err := os.ReadFile(filepath.Join("testdata", "v1", "MARK"))
+	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "v1", "MARK"))
 	require.NoError(f, err)
 	f.Add(b)
 	f.Add(b[:50])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		sealed := append([]byte(nil), b...)
-		if len(sealed) == journal.MarkSize {
-			binary.LittleEndian.PutUint32(sealed[journal.MarkSize-4:], journal.Checksum(sealed[:journal.MarkSize-4]))
+		if len(sealed) == journaltest.MarkSize {
+			binary.LittleEndian.PutUint32(sealed[journaltest.MarkSize-4:], journaltest.Checksum(sealed[:journaltest.MarkSize-4]))
 		}
 		for _, m := range [][]byte{b, sealed} {
-			again, _, reason := journal.DecodeMark(m)
+			again, _, reason := journaltest.DecodeMark(m)
 			if reason == "" {
 				require.Equal(t, m, again)
 			}
@@ -137,10 +138,10 @@ func FuzzHolder(f *testing.F) {
 	}
 	f.Add([]byte(`{"pid":7,"verb":"a\nb\u001b[2J"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		h := journal.ParseHolder(b)
+		h := journaltest.ParseHolder(b)
 		again, err := json.Marshal(h)
 		require.NoError(t, err)
-		require.Equal(t, h, journal.ParseHolder(again))
+		require.Equal(t, h, journaltest.ParseHolder(again))
 		text := (&journal.InUseError{Holder: h}).Error()
 		require.False(t, strings.ContainsFunc(text, unicode.IsControl), "%q", text)
 	})

@@ -1,5 +1,5 @@
 //go:build !race
 
-package journal_test
+package journaltest
 
 const raceEnabled = false

@@ -1,4 +1,4 @@
-package journal_test
+package repair_test
 
 import (
 	"os"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
 	"github.com/moneyprinter/holdfast/journal/repair"
 )
 
@@ -21,36 +22,36 @@ var unhealed = []string{
 // TestHealFromACopy does every damage that is refused to a ledger and heals it
 // from an intact copy: the records come back byte for byte.
 func TestHealFromACopy(t *testing.T) {
-	l := newLedger(t, 32)
-	for _, d := range slices.Concat(tailDamages(false), tailDamages(true), fileDamages()) {
-		state, from := "unclean", l.unclean
-		if d.clean {
-			state, from = "clean", l.clean
+	l := journaltest.NewLedger(t, 32)
+	for _, d := range slices.Concat(journaltest.TailDamages(false), journaltest.TailDamages(true), journaltest.FileDamages()) {
+		state, from := "unclean", l.Unclean
+		if d.Clean {
+			state, from = "clean", l.Clean
 		}
-		t.Run(state+"/"+d.name, func(t *testing.T) {
-			dir := filepath.Join(fastDir(t), "ledger")
+		t.Run(state+"/"+d.Name, func(t *testing.T) {
+			dir := filepath.Join(journaltest.FastDir(t), "ledger")
 			require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
-			want := read(t, from, 0)
-			v := d.corrupt(t, dir, l)
-			before := tree(t, dir)
+			want := journaltest.Read(t, from, 0)
+			v := d.Corrupt(t, dir, l)
+			before := journaltest.Tree(t, dir)
 			var done *repair.Plan
 			plan, err := repair.Diagnose(dir, repair.Options{From: from})
 			require.NoError(t, err)
-			require.Equal(t, before, tree(t, dir), "a plan writes nothing")
-			if v.refused == "" {
+			require.Equal(t, before, journaltest.Tree(t, dir), "a plan writes nothing")
+			if v.Refused == "" {
 				require.True(t, plan.Sound(), "%+v", plan)
 				done, err = repair.Do(dir, repair.Options{From: from})
 				require.NoError(t, err)
 				require.True(t, done.Sound())
-				require.Equal(t, before, tree(t, dir))
+				require.Equal(t, before, journaltest.Tree(t, dir))
 				return
 			}
 			require.False(t, plan.Sound())
-			if slices.Contains(unhealed, d.name) {
+			if slices.Contains(unhealed, d.Name) {
 				require.False(t, plan.Whole())
 				_, err = repair.Do(dir, repair.Options{From: from})
 				require.NoError(t, err)
-				requireRefused(t, dir, v)
+				journaltest.RequireRefused(t, dir, v)
 				return
 			}
 			require.True(t, plan.Whole(), "%+v", plan)
@@ -60,9 +61,9 @@ func TestHealFromACopy(t *testing.T) {
 			again, err := repair.Diagnose(dir, repair.Options{})
 			require.NoError(t, err)
 			require.True(t, again.Sound(), "%+v", again)
-			j := open(t, dir, journal.Options{SegmentSize: ledgerSegment})
-			require.Equal(t, l.last, j.Durable())
-			require.Equal(t, want, read(t, dir, 0))
+			j := journaltest.Open(t, dir, journal.Options{SegmentSize: journaltest.LedgerSegment})
+			require.Equal(t, l.Last, j.Durable())
+			require.Equal(t, want, journaltest.Read(t, dir, 0))
 			require.NoError(t, j.Close())
 		})
 	}
