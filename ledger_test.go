@@ -382,7 +382,7 @@ func TestReplayOfATrimmedLedger(t *testing.T) {
 	require.Equal(t, l.View().Seq(), seqs[len(seqs)-1])
 }
 
-// What one call leaves in a request is not there for the next one that uses it.
+// A request that is used again holds nothing of the call before.
 func TestRequestsAreUsedAgain(t *testing.T) {
 	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())
 	var last uint64

@@ -91,7 +91,7 @@ func TestIdentityNamesEveryDefault(t *testing.T) {
 	require.Equal(t, "desk-1", ledgertest.Open(t, t.TempDir(), o).Identity().Name)
 }
 
-// What no identity can be made of is refused, and leaves no ledger.
+// Options that make no identity are refused, and leave no ledger.
 func TestIdentityThatCannotBeMade(t *testing.T) {
 	beyond := time.Date(2900, 1, 1, 0, 0, 0, 0, time.UTC) // what a position.Time can hold
 	for name, c := range map[string]struct {
@@ -214,7 +214,8 @@ func TestExists(t *testing.T) {
 	require.False(t, exists)
 }
 
-// What is asked for by name must be what the ledger is, and it is written once.
+// Options that name a property of the ledger must name the one that it has. The
+// identity is written once.
 func TestIdentityIsHeldAgainstTheOptions(t *testing.T) {
 	dir := t.TempDir()
 	o := ledgertest.Quiet()

@@ -88,7 +88,7 @@ func TestIdentityFromACopy(t *testing.T) {
 	require.ErrorIs(t, err, holdfast.ErrNotLedger, "there is no journal either")
 }
 
-// Whose a copy is, its identity says, or where that is lost, the chain.
+// A copy's identity says whose it is; where that is lost, its chain does.
 func TestWhoseCopyHeals(t *testing.T) {
 	dir, whole, _ := ledgertest.Damaged(t)
 	for name, spoil := range map[string]func(path string) error{

@@ -191,7 +191,8 @@ func TestBustsUnderLoad(t *testing.T) {
 	require.Equal(t, want, ledgertest.Digest(ledgertest.Open(t, dir, o)))
 }
 
-// What other callers do to the key while the past of a fill is read is part of it.
+// Other callers change the key while a bust reads the past of its fill. Their
+// changes count in the result.
 func TestBustsOfOneKeyByManyCallers(t *testing.T) {
 	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())
 	const callers, each = 8, 40

@@ -142,8 +142,8 @@ func TestBustOfTrimmedHistory(t *testing.T) {
 	deep(t, l)
 }
 
-// What a bust went back to may be trimmed later: a recomputation believes the
-// bust then, and says so.
+// The fill that a bust takes back may be trimmed later. A recomputation then
+// believes the bust, and says so.
 func TestVerifyOfABustWhoseFillIsTrimmed(t *testing.T) {
 	o := ledgertest.Quiet()
 	o.SnapshotKeep, o.Retain, o.SegmentSize = 2, -1, 8<<10
@@ -222,7 +222,8 @@ func TestBustThatLeavesLotsOpenThatHadMetAnOppositePosition(t *testing.T) {
 	require.ErrorIs(t, err, holdfast.ErrRefold)
 	require.Equal(t, want, ledgertest.Digest(l))
 
-	// What meets again what it had met needs no time.
+	// Without the last fill the others meet the lots that they met before, so that
+	// no time is missing.
 	_, err = l.Apply(t.Context(), ledgertest.Bust("bust-x", last))
 	require.NoError(t, err)
 	clean := ledgertest.Open(t, t.TempDir(), o)

@@ -21,9 +21,9 @@ import (
 	"github.com/moneyprinter/holdfast/repair"
 )
 
-// Whatever takes a context returns its error where it has ended before the call,
-// and does nothing: nothing is applied, no file appears or changes. The methods
-// are found by reflection, so that a new one is held to it as well.
+// A method that takes a context returns the context's error if it has ended before
+// the call, and does nothing: it applies nothing and touches no file. Reflection
+// finds the methods, so that a new one is held to it as well.
 func TestAnEndedContextDoesNothing(t *testing.T) {
 	dir := t.TempDir()
 	l := ledgertest.Open(t, dir, ledgertest.Quiet())

@@ -138,7 +138,7 @@ func TestRepairOfAnEncryptedLedger(t *testing.T) {
 	require.Equal(t, p.Digest, fmt.Sprintf("%x", ledgertest.Digest(l)))
 }
 
-// What was repaired is announced by the next opening, and by no later one.
+// The opening after a repair announces it, and no later one does.
 func TestRepairIsAnnounced(t *testing.T) {
 	dir, _, broken := ledgertest.Damaged(t)
 	_, err := repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: broken})

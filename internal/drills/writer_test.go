@@ -41,8 +41,8 @@ func within[T any](t *testing.T, c <-chan T, what string) {
 	}
 }
 
-// MARK follows the journal whatever a snapshot takes: what is acknowledged meanwhile
-// and lost must not pass for a torn tail.
+// MARK follows the journal however long a snapshot takes, so that records that are
+// acknowledged meanwhile and then lost do not pass for a torn tail.
 func TestMarkDoesNotWaitForASnapshot(t *testing.T) {
 	began, goOn, marked := make(chan struct{}), make(chan struct{}), make(chan struct{}, 1)
 	var first sync.Once
@@ -110,8 +110,8 @@ func TestCloseEndsAVerification(t *testing.T) {
 	require.ErrorIs(t, <-done, holdfast.ErrClosed)
 }
 
-// What a ledger stands on is taken away under it: it says so, and what kind it is,
-// and takes nothing more.
+// A ledger whose files are taken away says so, names the kind of fault, and takes
+// nothing more.
 func TestFilesThatAreTakenAway(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(dir string) error
@@ -184,7 +184,8 @@ func TestSameSeqOfAnotherHistoryIsNoSnapshotOfOurs(t *testing.T) {
 	require.FileExists(t, filepath.Join(other, "backups", name), "nor is it removed")
 }
 
-// What was created with keys takes nothing without one, from before its first record.
+// A ledger that was created with keys takes nothing without one, even before its
+// first record.
 func TestEncryptedFromCreation(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ledger")
 	o := ledgertest.Quiet()

@@ -50,7 +50,7 @@ func lifecycle() []bug {
 		{"trim what is not old enough", in("journal/trim.go",
 			" || age != 0 && j.lapse.UpTo-j.sealed[n].lapse.UpTo <= age {", " {"), by(atJournal, "^TestTrim$")},
 		{"count the gap that a wrong clock makes", in("journal/internal/segment/lapse.go",
-			"d > 0 && d <= maxGap {", "d > 0 {"), by(".", "^TestWrongClockRemovesNothing$")},
+			"d > 0 && d <= maxGap {", "d > 0 {"), by(atDrills+"/snapshots", "^TestWrongClockRemovesNothing$")},
 		{"the time of what was cut ages what is kept", in("journal/journal.go",
 			"seg.Lapse = seg.WholeLapse", "_ = seg.WholeLapse"), by(atJournal, "^TestAge$")},
 		{"trim the newest record", in("journal/trim.go",

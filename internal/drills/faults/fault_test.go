@@ -126,7 +126,7 @@ func untilItHits(t *testing.T, drill func(n int) bool) {
 	t.Fatal("no call that was refused belongs to a commit")
 }
 
-// What the system refuses: once, or until the process ends.
+// The system refuses a call once, or until the process ends.
 func TestInjectedFaults(t *testing.T) {
 	digest := cleanDigest(t)
 	for _, c := range []struct {

@@ -54,8 +54,9 @@ func announced(t *testing.T) (b *holdfast.BusOptions, upTo func(l *holdfast.Ledg
 	}
 }
 
-// What is pruned is announced by its names, and nothing is when nothing was; so
-// are a clock that is far behind and a snapshot that cannot be the base.
+// A ledger announces the names of the snapshots that it prunes, a clock that is far
+// behind and a snapshot that cannot be the base. It announces nothing when it
+// pruned nothing.
 func TestRetiringIsAnnounced(t *testing.T) {
 	b, upTo := announced(t)
 	dir := t.TempDir()
@@ -96,7 +97,7 @@ func TestRetiringIsAnnounced(t *testing.T) {
 	require.NotEmpty(t, failed[0]["error"])
 }
 
-// What the bus has not got yet is not trimmed, up to so many bytes.
+// Records that the bus has not got yet are not trimmed, up to so many bytes.
 func TestLaggingBusHoldsTheTrimBack(t *testing.T) {
 	for hold, first := range map[int64]uint64{1 << 30: 1, 1: 4} {
 		o := ledgertest.RecordPerSegment(1)

@@ -220,8 +220,8 @@ func TestWindowComesBackFromASnapshot(t *testing.T) {
 	}
 }
 
-// Whatever is kept of the journal can be asked for, from the base on: the
-// snapshot that it was trimmed behind is not pruned while it is the base.
+// Every moment that the journal still holds can be asked for. So the snapshot
+// behind which it was trimmed, its base, is not pruned.
 func TestBaseIsNotPruned(t *testing.T) {
 	c := ledgertest.NewClock()
 	o := ledgertest.RecordPerSegment(1)

@@ -19,8 +19,8 @@ import (
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// What lies before the base was trimmed, which is no damage; that the base itself
-// cannot be used is.
+// A moment before the base was trimmed, which is no damage. A base that cannot be
+// used is damage.
 func TestMomentsBeforeTheBase(t *testing.T) {
 	origin, base := ledgertest.OnBase(t)
 	r := ledgertest.OpenReader(t, origin)
@@ -174,7 +174,7 @@ func TestRestoreContinuesTheParent(t *testing.T) {
 	require.Equal(t, "main_"+l.Identity().ID.String()[:8], l.Identity().Name)
 }
 
-// What cannot be restored is refused before anything is written.
+// A restore that cannot succeed is refused before it writes anything.
 func TestRestoreThatIsRefused(t *testing.T) {
 	empty := t.TempDir()
 	require.NoError(t, ledgertest.Open(t, empty, ledgertest.Quiet()).Close())

@@ -91,9 +91,9 @@ func verified(t *testing.T, dir string) *audit.Report {
 	return rep
 }
 
-// Who has everything but the signing key fools a plain verification with each
-// forgery of each record, and none of the comparisons; those that can name the
-// record do, the others name bounds that hold it.
+// A forger who has everything but the signing key fools a plain verification with
+// each forgery of each record. The comparisons with evidence find it: some name
+// the record, the others name bounds that hold it.
 func TestForgeries(t *testing.T) {
 	by, known := witnessKeys(t, "desk")
 	dir, last := witnessed(t, by)
@@ -227,7 +227,8 @@ func TestRollback(t *testing.T) {
 	require.NoError(t, l.Close())
 }
 
-// What is no evidence is refused before it is compared.
+// Evidence that is malformed, altered or signed by a stranger is refused before it
+// is compared.
 func TestEvidenceRefused(t *testing.T) {
 	by, known := witnessKeys(t, "desk")
 	stranger, foreign := witnessKeys(t, "desk")
