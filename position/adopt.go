@@ -55,8 +55,8 @@ func (a Adopt) Validate() error {
 		}
 	}
 	switch {
-	case a.Opened < 0:
-		return invalid("opened", "is before 1970")
+	case a.Opened.outside() != "":
+		return invalid("opened", "%s", a.Opened.outside())
 	case a.Qty.IsZero() && given > 0:
 		return invalid("price", "and cost and lots have no meaning for a flat position")
 	case !a.Qty.IsZero() && given != 1:
@@ -92,8 +92,8 @@ func (a Adopt) validateLots() error {
 			return invalid("lots", "number %d: price or cost is required, and only one of them", i+1)
 		case l.Cost != nil && l.Cost.Sign()*l.Qty.Sign() < 0:
 			return invalid("lots", "number %d: cost must have the sign of qty; where the average is negative, give it as price", i+1)
-		case l.Opened < 0:
-			return invalid("lots", "number %d: opened is before 1970", i+1)
+		case l.Opened.outside() != "":
+			return invalid("lots", "number %d: opened %s", i+1, l.Opened.outside())
 		}
 		err := checkName("lots", l.Label, true)
 		if err != nil {

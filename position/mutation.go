@@ -57,8 +57,8 @@ func (m Meta) identified(id string, at Time) Meta {
 
 // validate accepts an absent id and time, because the ledger supplies them.
 func (m Meta) validate() error {
-	if m.Time < 0 {
-		return invalid("time", "is before 1970")
+	if side := m.Time.outside(); side != "" {
+		return invalid("time", "%s", side)
 	}
 	return checkName("id", m.Ident, true)
 }

@@ -21,6 +21,17 @@ func At(t time.Time) (Time, error) {
 	return Time(t.UnixNano()), nil
 }
 
+// outside says on which side of the accepted range t is, or "" within it.
+func (t Time) outside() string {
+	switch {
+	case t < 0:
+		return "is before 1970"
+	case t >= endOfTime*1e9:
+		return "is after 2261"
+	}
+	return ""
+}
+
 // Std returns t as a [time.Time] in UTC.
 func (t Time) Std() time.Time { return time.Unix(0, int64(t)).UTC() }
 

@@ -52,3 +52,21 @@ func TestParseTime(t *testing.T) {
 		require.Equal(t, "time", field.Field)
 	}
 }
+
+func TestATimeBeyond2261IsRefusedWhereverItStands(t *testing.T) {
+	const late = position.Time(1<<63 - 1)
+	of := position.Key{Account: "A", Instrument: "X"}
+	one := position.MustParse("1")
+	fill := position.Fill{Key: of, Side: position.Buy, Qty: one, Price: one}
+	require.NoError(t, fill.Validate())
+	fill.Time = late
+	for _, m := range []position.Mutation{
+		fill,
+		position.Adopt{Key: of, Qty: one, Price: &one, Opened: late},
+		position.Adopt{Key: of, Qty: one, Lots: []position.AdoptedLot{{Qty: one, Price: &one, Opened: late}}},
+	} {
+		err := m.Validate()
+		require.ErrorIs(t, err, position.ErrInvalid)
+		require.ErrorContains(t, err, "is after 2261")
+	}
+}
