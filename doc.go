@@ -25,13 +25,22 @@
 // One process writes a ledger. Durability is that of the local file system and
 // its fsync; a disk that lies about fsync is outside the model. Nothing is
 // encrypted unless [Options.Keys] says so: journal and snapshots are then, names
-// of files, sizes and times are not. The bus is derived: consumers get every record at least once, in
-// order, and recognise repeats by seq.
+// of files, sizes and times are not. The bus is derived: consumers get every record at
+// least once, in order, and recognise repeats by seq.
 //
-// The packages below can be used on their own: [position] for the arithmetic,
-// [journal] for the log, [projector] for state from records, [snapshotter] for
-// verified files, [bus] for the NATS side.
+// Package service answers requests to a ledger on NATS. It is above this one: give its
+// Offer to [BusOptions.Connected].
 //
+// The packages below can be used on their own: [archive] reads a ledger's directory,
+// [audit] verifies it, [repair] mends it, and [report] draws up trades and sums;
+// [position] has the arithmetic, [journal] the log, [projector] state from records,
+// [snapshotter] verified files, [bus] the NATS side. Names of theirs that an engine
+// needs are here as well.
+//
+// [archive]: https://pkg.go.dev/github.com/moneyprinter/holdfast/archive
+// [audit]: https://pkg.go.dev/github.com/moneyprinter/holdfast/audit
+// [repair]: https://pkg.go.dev/github.com/moneyprinter/holdfast/repair
+// [report]: https://pkg.go.dev/github.com/moneyprinter/holdfast/report
 // [position]: https://pkg.go.dev/github.com/moneyprinter/holdfast/position
 // [journal]: https://pkg.go.dev/github.com/moneyprinter/holdfast/journal
 // [projector]: https://pkg.go.dev/github.com/moneyprinter/holdfast/projector

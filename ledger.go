@@ -52,10 +52,7 @@ type Ledger struct {
 
 	clocks clockWatch // the follower's
 
-	// connection guards stopConnected, which is of the relay's newest connection; see
-	// [BusOptions.Connected].
-	connection    sync.Mutex
-	stopConnected func()
+	offered offered // on the relay's newest connection
 
 	// life ends when the ledger is about to be closed.
 	life    context.Context //nolint:containedctx // made by Open, ended by Close
@@ -169,11 +166,11 @@ func (l *Ledger) Close() error {
 	}
 	l.close.Do(func() {
 		l.abandon()
-		l.disconnect() // while there is a connection to answer on
+		l.offered.withdraw() // while there is a connection to answer on
 		l.stop()
 		l.commits.Close()
 		l.workers.Wait()
-		l.disconnect() // of a connection that was just made
+		l.offered.withdraw() // of a connection that was just made
 		// A snapshot that a caller was making has ended before the lock is released.
 		l.snapshotting.Lock()
 		l.gone = true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -45,25 +46,35 @@ func (l *Ledger) telling(connect func(context.Context) (*nats.Conn, error)) func
 		if err != nil {
 			return nil, err
 		}
-		l.disconnect()
+		l.offered.withdraw()
 		stop, err := l.opts.Bus.Connected(l, nc)
 		if err != nil {
 			l.log.Error("request API not offered", "err", err)
 			return nc, nil
 		}
-		l.connection.Lock()
-		l.stopConnected = stop
-		l.connection.Unlock()
+		l.offered.set(stop)
 		return nc, nil
 	}
 }
 
-// disconnect calls what Connected gave for the newest connection, once.
-func (l *Ledger) disconnect() {
-	l.connection.Lock()
-	stop := l.stopConnected
-	l.stopConnected = nil
-	l.connection.Unlock()
+// offered is what [BusOptions.Connected] offers on a connection.
+type offered struct {
+	mu   sync.Mutex
+	stop func() // guarded by mu; nil: nothing is offered
+}
+
+func (o *offered) set(stop func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stop = stop
+}
+
+// withdraw stops what is offered and waits for it.
+func (o *offered) withdraw() {
+	o.mu.Lock()
+	stop := o.stop
+	o.stop = nil
+	o.mu.Unlock()
 	if stop != nil {
 		stop()
 	}
