@@ -140,6 +140,9 @@ func (g *Run) Progress() (done, total int64, line string) {
 // Dropped are the kinds of rows that Skip has left out, each with its number: a
 // kind that is missing altogether is a mapping that does not fit.
 func (g *Run) Dropped() []string {
+	if !g.Skip {
+		return nil
+	}
 	var kinds []string
 	for _, word := range slices.Sorted(maps.Keys(g.dropped)) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", g.dropped[word], word))
