@@ -213,13 +213,17 @@ func amountsOut[T any](name, about string, get func(T) Amounts) output[T] {
 	return o
 }
 
-// unlessEmpty leaves sums out where there are none.
+// unlessEmpty leaves the member out where there is nothing to say. A member that
+// comes to be after the format has been fixed is written so: the texts of before stay
+// as they are, and the schema does not demand it.
 func (o output[T]) unlessEmpty() output[T] {
 	get := o.get
 	o.optional = true
 	o.get = getter[T]{json: func(b []byte, of T) []byte {
 		before := len(b)
-		if b = get.append(b, of); string(b[before:]) == "{}" {
+		b = get.append(b, of)
+		switch string(b[before:]) {
+		case "{}", "0", `"0"`, `""`, "null", "false":
 			return b[:before]
 		}
 		return b
