@@ -59,7 +59,7 @@ func orphaned(dir string) bool {
 
 // Dir is the ledger's directory.
 func (r *Reader) Dir() string {
-	if r == nil {
+	if r == nil || r.src == nil {
 		return ""
 	}
 	return r.src.Dir
@@ -67,7 +67,7 @@ func (r *Reader) Dir() string {
 
 // Identity says which ledger this is.
 func (r *Reader) Identity() Identity {
-	if r == nil {
+	if r == nil || r.src == nil {
 		return Identity{}
 	}
 	return r.src.ID
@@ -132,7 +132,7 @@ func (r *Reader) begin(ctx context.Context) error {
 
 // made refuses a Reader that no OpenReader made.
 func (r *Reader) made() error {
-	if r == nil || r.src.Snaps == nil {
+	if r == nil || r.src == nil {
 		return fmt.Errorf("%w: the Reader was not made by OpenReader", ErrNotLedger)
 	}
 	return nil

@@ -138,7 +138,7 @@ type Notes struct {
 	last *checkpoint.Checkpoint // the newest that was made here; nil: none
 }
 
-// newNotes returns those of a ledger, signed by a key; without one none can be made.
+// NewNotes returns those of a ledger, signed by a key; without one none can be made.
 func NewNotes(r *archive.Source, by note.Signer) *Notes { return &Notes{r: auditor{r}, by: by} }
 
 // Cover reports whether the newest checkpoint made here vouches for a record.
@@ -147,6 +147,9 @@ func (n *Notes) Cover(seq uint64) bool { return n.last != nil && n.last.Seq >= s
 // Make makes a checkpoint of a durable record and the digest of the state there, and
 // writes it into the directory.
 func (n *Notes) Make(ctx context.Context, seq uint64, digest [32]byte) (*checkpoint.Note, error) {
+	if n.r.Source == nil {
+		return nil, fmt.Errorf("%w: the Notes were not made by NewNotes", archive.ErrNotLedger)
+	}
 	last := n.last
 	if last == nil { // the first of this opening continues what the last one has signed
 		last = n.continued()
@@ -190,6 +193,9 @@ func (n *Notes) continued() *checkpoint.Checkpoint {
 
 // Thin removes what need not be kept of the checkpoints.
 func (n *Notes) Thin() error {
+	if n.r.Source == nil {
+		return nil
+	}
 	seqs, err := notesIn(n.r.Source)
 	if err != nil || len(seqs) <= notesKept {
 		return err

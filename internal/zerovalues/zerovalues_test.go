@@ -18,7 +18,7 @@ import (
 
 // embedded are the packages that a program imports, below the module's root.
 func embedded() []string {
-	return []string{".", "position", "projector", "journal", "snapshotter", "bus", "keyring", "checkpoint", "service"}
+	return []string{".", "position", "projector", "journal", "snapshotter", "bus", "keyring", "checkpoint", "service", "report", "audit", "repair"}
 }
 
 // No exported function or method panics, hangs or leaves a file for zero values: an
