@@ -160,7 +160,7 @@ func (x *Rehearsal) accept(s *projector.Staged) {
 func (x *Rehearsal) made(from, to uint64) iter.Seq[journal.Record] {
 	return func(yield func(journal.Record) bool) {
 		base := x.base.Seq()
-		for seq := max(from, base+1); seq <= min(to, x.NewestShown()); seq++ {
+		for seq := max(from, base+1); seq <= min(to, rehearsedPast{x}.NewestShown()); seq++ {
 			r := &x.records[seq-base-1]
 			rec := journal.Record{Seq: seq, Epoch: x.epoch, Time: int64(r.at), Payload: r.payload}
 			if r.more {
@@ -182,24 +182,28 @@ func (x *Rehearsal) history(ctx context.Context, ms []position.Mutation) project
 		a := known[id]
 		if a == nil {
 			var err error
-			if a, err = foldAhead(ctx, x, x.o.Rules, revision(ms, id), id, first, most); err != nil {
+			if a, err = foldAhead(ctx, rehearsedPast{x}, x.o.Rules, revision(ms, id), id, first, most); err != nil {
 				return nil, err
 			}
 			most -= a.cycles()
 			known[id] = a
 		}
-		return a.history(ctx, x, head)
+		return a.history(ctx, rehearsedPast{x}, head)
 	}
 }
 
+// rehearsedPast is what a refold reads in a rehearsal: the ledger, and what was rehearsed
+// on it.
+type rehearsedPast struct{ *Rehearsal }
+
 // NewestShown implements [annals].
-func (x *Rehearsal) NewestShown() uint64 { return x.base.Seq() + uint64(len(x.records)) }
+func (x rehearsedPast) NewestShown() uint64 { return x.base.Seq() + uint64(len(x.records)) }
 
 // TrimmedHistory implements [annals].
-func (x *Rehearsal) TrimmedHistory(start uint64) error { return x.o.Past.TrimmedHistory(start) }
+func (x rehearsedPast) TrimmedHistory(start uint64) error { return x.o.Past.TrimmedHistory(start) }
 
 // RecordOf implements [annals] among the rehearsal's records as well.
-func (x *Rehearsal) RecordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
+func (x rehearsedPast) RecordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
 	f := archive.FillFinder{Key: key, Fill: fill}
 	for rec := range x.made(from, to) {
 		if err := f.Look(rec); err != nil {
@@ -216,7 +220,7 @@ func (x *Rehearsal) RecordOf(ctx context.Context, key position.Key, fill string,
 }
 
 // Concerning implements [annals] among the rehearsal's records as well.
-func (x *Rehearsal) Concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
+func (x rehearsedPast) Concerning(ctx context.Context, instrument string, from, to uint64, f func(journal.Record) error) error {
 	if x.o.Past != nil {
 		if err := x.o.Past.Concerning(ctx, instrument, from, min(to, x.base.Seq()), f); err != nil {
 			return err
@@ -235,7 +239,7 @@ func (x *Rehearsal) Concerning(ctx context.Context, instrument string, from, to 
 
 // StateAt implements [annals] among the rehearsal's records as well. A book that
 // follows them is kept: fills are mostly busted in the order in which they came.
-func (x *Rehearsal) StateAt(ctx context.Context, key position.Key, start uint64) (archive.StateBefore, error) {
+func (x rehearsedPast) StateAt(ctx context.Context, key position.Key, start uint64) (archive.StateBefore, error) {
 	base := x.base.Seq()
 	if start <= base+1 {
 		if start == base+1 {
