@@ -325,23 +325,6 @@ func (j *Journal) Last() segment.Head {
 // Durable returns the seq of the last durable record.
 func (j *Journal) Durable() uint64 { return j.Last().Seq }
 
-// SetReach tells those who find the ledger in use where to reach its holder.
-func (j *Journal) SetReach(url string) error {
-	if j.lock == nil {
-		return ErrClosed
-	}
-	j.markMu.Lock()
-	defer j.markMu.Unlock()
-	if err := j.usable(); err != nil {
-		return err
-	}
-	j.lock.Holder.Reach = url
-	if err := j.lock.Write(); err != nil {
-		return fmt.Errorf("journal: write %s: %w", segment.LockName, err)
-	}
-	return nil
-}
-
 // usable returns why nothing can be written any more, or nil.
 func (j *Journal) usable() error {
 	j.mu.Lock()

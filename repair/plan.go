@@ -152,9 +152,16 @@ func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.j.Approve, m.j.Settle = m.approve, m.settle
-	p, err := journalrepair.Do(dir, m.j)
-	if p == nil {
+	w, err := journalrepair.Begin(dir, m.j)
+	if w == nil {
+		return nil, fmt.Errorf("holdfast: %w", err)
+	}
+	defer func() { _ = w.Close() }() // nothing is written any more
+	if err == nil {
+		err = m.carryOut(w)
+	}
+	p := w.Plan
+	if err != nil && (p.Refused == "" || !errors.Is(err, journalrepair.ErrRefused)) {
 		return nil, fmt.Errorf("holdfast: %w", err)
 	}
 	if m.plan == nil {
@@ -168,6 +175,26 @@ func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
 		return m.plan, fmt.Errorf("holdfast: %w", err)
 	}
 	return m.plan, nil
+}
+
+// carryOut looks at the journal's plan before anything is touched, and settles what
+// depends on the journal before the repair ends.
+func (m *mender) carryOut(w *journalrepair.Repair) error {
+	if !w.Plan.Sound() {
+		if err := m.approve(w.Plan); err != nil {
+			if errors.Is(err, journalrepair.ErrRefused) {
+				w.Plan.Refused = err.Error()
+			}
+			return err
+		}
+	}
+	if err := w.Heal(); err != nil {
+		return err
+	}
+	if err := m.settle(w.Plan); err != nil {
+		return err
+	}
+	return w.Finish()
 }
 
 // newMender reads the identities and what snapshots know.

@@ -130,16 +130,8 @@ func Do(dir string, o Options) (*Plan, error) {
 		return nil, err
 	}
 	defer func() { _ = r.Close() }()
-	if err == nil && o.Approve != nil && !r.Plan.Sound() {
-		if err = o.Approve(r.Plan); errors.Is(err, ErrRefused) {
-			r.Plan.Refused = err.Error()
-		}
-	}
 	if err == nil {
 		err = r.Heal()
-	}
-	if err == nil && o.Settle != nil {
-		err = o.Settle(r.Plan)
 	}
 	if err == nil {
 		err = r.Finish()

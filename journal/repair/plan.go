@@ -49,15 +49,7 @@ type Options struct {
 	Now    func() time.Time // nil: reports carry no time
 	Logger *slog.Logger     // nil: nothing is logged
 	Holder segment.Holder   // see Options.Holder
-	// Approve, if set, is called by Do under the lock before anything is
-	// changed; an error ends the repair.
-	Approve func(*Plan) error
-	// Settle, if set, is called by Do under the lock, when the segments are
-	// as they will stay. Where records are given up, the ledger cannot be opened
-	// before it has returned nil: it is the place to begin a new lineage. It is
-	// called again when a repair that was interrupted is finished.
-	Settle func(*Plan) error
-	// Step, if set, is called after each step of Do that changes something;
+	// Step, if set, is called after each step that changes something;
 	// an error ends the repair there, as a crash would. It serves the drills.
 	Step func(name string) error
 }

@@ -33,7 +33,7 @@ type Holder struct {
 type Lock struct {
 	*claim.Claim
 
-	Holder Holder
+	holder Holder
 }
 
 // TakeLock takes the lock or says who has it.
@@ -50,18 +50,18 @@ func TakeLock(dir string, h Holder) (*Lock, error) {
 	case err != nil:
 		return nil, fmt.Errorf("journal: lock %s: %w", dir, err)
 	}
-	l := &Lock{Claim: c, Holder: h}
-	if err = l.Write(); err != nil {
+	l := &Lock{Claim: c, holder: h}
+	if err = l.write(); err != nil {
 		_ = c.Release() // nothing was done under it
 		return nil, fmt.Errorf("journal: write %s: %w", LockName, err)
 	}
 	return l, nil
 }
 
-// Write puts the holder into the file: the new text first, then the cut, so
+// write puts the holder into the file: the new text first, then the cut, so
 // that whoever reads meanwhile finds one whole value in front.
-func (l *Lock) Write() error {
-	b, err := json.Marshal(l.Holder)
+func (l *Lock) write() error {
+	b, err := json.Marshal(l.holder)
 	if err != nil {
 		return err
 	}
