@@ -97,7 +97,7 @@ func (l *Ledger) begin(ctx context.Context) error {
 	return archive.Ended(ctx)
 }
 
-func errNotOpened() error { return fmt.Errorf("holdfast: %w: it was not made by Open", ErrClosed) }
+func errNotOpened() error { return fmt.Errorf("%w: it was not made by Open", ErrClosed) }
 
 // Rehearse begins a rehearsal on what dir holds, or, where there is no ledger, on
 // the one that [Open] would make of it with these options. It refuses what Open

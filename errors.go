@@ -41,7 +41,7 @@ var (
 	ErrUnknownName = archive.ErrUnknownName
 	// ErrNoSigner is returned by [Ledger.Checkpoint] of a ledger without
 	// [Options.Signer].
-	ErrNoSigner = errors.New("holdfast: no signing key")
+	ErrNoSigner = errors.New("no signing key")
 	// ErrWitness: what an audit was to compare with is no evidence; see
 	// [audit.ErrEvidence].
 	ErrWitness = audit.ErrEvidence

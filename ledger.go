@@ -176,7 +176,7 @@ func (l *Ledger) Close() error {
 		l.gone = true
 		l.snapshotting.Unlock()
 		if err := l.wal.Close(); err != nil {
-			l.closeErr = fmt.Errorf("holdfast: %w", committer.AsSyncError(err))
+			l.closeErr = fmt.Errorf("%w", committer.AsSyncError(err))
 		}
 	})
 	return l.closeErr
@@ -210,7 +210,7 @@ func (l *Ledger) rotate(ctx context.Context, change func(*keyring.Ring) error) e
 	}
 	before := ring.Current()
 	if err := change(ring); err != nil {
-		return fmt.Errorf("holdfast: rotate: %w", err)
+		return fmt.Errorf("rotate: %w", err)
 	}
 	if now := ring.Current(); now != before {
 		l.log.Info("key rotated", "from", before.String(), "to", now.String())
@@ -267,7 +267,7 @@ func (l *Ledger) whileOpen(ctx context.Context) (context.Context, context.Cancel
 // closing gives what a context of whileOpen has broken off the reason.
 func closing(ctx context.Context, err error) error {
 	if err != nil && errors.Is(context.Cause(ctx), ErrClosed) {
-		return fmt.Errorf("holdfast: broken off: %w", ErrClosed)
+		return fmt.Errorf("broken off: %w", ErrClosed)
 	}
 	return err
 }

@@ -150,7 +150,7 @@ func (f *feed) seek(from uint64) error {
 	f.drop()
 	log, err := f.l.src.OpenLog()
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	f.cursor, f.next = log.Cursor(from), from
 	return nil
@@ -166,7 +166,7 @@ func (f *feed) drop() {
 func event(d *wire.Decoder, ledger string, rec journal.Record) (bus.Event, error) {
 	c, err := d.Change(rec.Payload)
 	if err != nil {
-		return bus.Event{}, fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+		return bus.Event{}, fmt.Errorf("seq %d: %w", rec.Seq, err)
 	}
 	account, instrument := "", ""
 	switch {

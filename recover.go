@@ -68,7 +68,7 @@ func openFiles(ctx context.Context, dir string, o Options) (*opening, *journal.J
 		return nil, nil, p.err
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("holdfast: %w", err)
+		return nil, nil, fmt.Errorf("%w", err)
 	}
 	if p.created {
 		if p.r.ID, err = archive.WriteIdentity(p.r.ID, dir); err != nil { // with its sum, as the next opening will read it
@@ -122,7 +122,7 @@ func (p *opening) load(first, last uint64) error {
 	}
 	log, err := p.r.OpenLog()
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	if err = r.ForeignIdentity(log); err == nil {
 		p.book, p.base, err = r.Base(log, archive.Moment{})
@@ -136,7 +136,7 @@ func (p *opening) recoverBook(ctx context.Context, wal *journal.Journal) (*proje
 	book, base := p.book, p.base
 	if last := wal.Last().Seq; last > base.Seq { // verified by Open: the chain need not be hashed again
 		if err := book.Replay(archive.Project(ctx, wal.Records(base.Seq+1)), projector.Until{}); err != nil {
-			return nil, fmt.Errorf("holdfast: %w", err)
+			return nil, fmt.Errorf("%w", err)
 		}
 	}
 	if head, last := book.Head(), wal.Last().Seq; head != last {

@@ -56,7 +56,7 @@ type judged struct {
 // [Options.SnapshotKeep] and [Options.Retain].
 func (l *Ledger) Prune() error {
 	if l.Reader == nil {
-		return fmt.Errorf("holdfast: %w: it was not made by Open", ErrClosed)
+		return fmt.Errorf("%w: it was not made by Open", ErrClosed)
 	}
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
@@ -64,7 +64,7 @@ func (l *Ledger) Prune() error {
 		return err
 	}
 	if l.gone {
-		return fmt.Errorf("holdfast: %w", ErrClosed)
+		return fmt.Errorf("%w", ErrClosed)
 	}
 	err := l.retire()
 	if err != nil {
@@ -89,7 +89,7 @@ func (l *Ledger) retire() error {
 		return expendable(slices.DeleteFunc(list, others), l.opts.SnapshotKeep, base, l.spacing())
 	})
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	if len(gone) > 0 {
 		names := make([]string, len(gone))
@@ -159,10 +159,10 @@ func (l *Ledger) trim(mine []snapshotter.Snapshot) (base uint64, err error) {
 	}
 	if err != nil {
 		l.announce("backup.failed", map[string]string{"name": s.Name, "error": err.Error()})
-		return base, fmt.Errorf("holdfast: not trimmed behind %s: %w", s.Name, err)
+		return base, fmt.Errorf("not trimmed behind %s: %w", s.Name, err)
 	}
 	if _, err = l.wal.Trim(before, age); err != nil {
-		return base, fmt.Errorf("holdfast: %w", err)
+		return base, fmt.Errorf("%w", err)
 	}
 	return s.Seq, nil
 }

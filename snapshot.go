@@ -100,11 +100,11 @@ func (l *Ledger) Snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 		return snapshotter.Snapshot{}, err
 	}
 	if l.gone {
-		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: %w", ErrClosed)
+		return snapshotter.Snapshot{}, fmt.Errorf("%w", ErrClosed)
 	}
 	if err := l.wal.Watch(); err != nil { // a directory that was moved is not made anew around a snapshot
 		l.noteFault(opSnapshot, "backup.failed", err)
-		return snapshotter.Snapshot{}, fmt.Errorf("holdfast: %w", err)
+		return snapshotter.Snapshot{}, fmt.Errorf("%w", err)
 	}
 	l.attempted.Store(l.wal.Durable())
 	s, err := l.snapshot(ctx)
@@ -186,7 +186,7 @@ func (l *Ledger) Checkpoint(ctx context.Context) (*checkpoint.Note, error) {
 	defer l.snapshotting.Unlock()
 	switch {
 	case l.gone:
-		return nil, fmt.Errorf("holdfast: %w", ErrClosed)
+		return nil, fmt.Errorf("%w", ErrClosed)
 	case l.opts.Signer == nil:
 		return nil, fmt.Errorf("%w: checkpoints are signed: give the ledger one (serve --sign-key, Options.Signer)", ErrNoSigner)
 	}

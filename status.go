@@ -66,7 +66,7 @@ func StatusOf(from *archive.Reader, v *projector.View) (Status, error) {
 	}
 	log, err := r.OpenLog()
 	if err != nil {
-		return Status{}, fmt.Errorf("holdfast: %w", err)
+		return Status{}, fmt.Errorf("%w", err)
 	}
 	list, err := r.Snapshots()
 	if err != nil {

@@ -38,7 +38,7 @@ func (r *Source) BookAt(ctx context.Context, at Moment) (book *projector.Book, e
 func (r *Source) bookOnce(ctx context.Context, at Moment) (*projector.Book, error) {
 	log, err := r.OpenLog()
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	if last, lastErr := log.Last(); lastErr == nil && at.Seq > min(last.Seq, r.NewestShown()) {
 		return nil, fmt.Errorf("%w: seq %d is not there yet, the newest is %d", position.ErrInvalid, at.Seq, last.Seq)
@@ -49,7 +49,7 @@ func (r *Source) bookOnce(ctx context.Context, at Moment) (*projector.Book, erro
 	}
 	until := projector.Until{Seq: at.Seq, Time: at.Time}
 	if err := book.Replay(r.Records(ctx, log, base), until); err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	return book, nil
 }
@@ -125,12 +125,12 @@ func (r *Source) Load(log *journal.Reader, s snapshotter.Snapshot) (*projector.B
 func LoadBook(snaps *snapshotter.Snapshotter, s snapshotter.Snapshot, o projector.Options) (*projector.Book, error) {
 	f, err := snaps.Open(s.Name)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
 	book, err := projector.Load(f, o)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: snapshot %s: %w", s.Name, err)
+		return nil, fmt.Errorf("snapshot %s: %w", s.Name, err)
 	}
 	if v := book.View(); v.Digest() != s.Digest || v.Seq() != s.Seq {
 		return nil, fmt.Errorf("%w: snapshot %s does not give the digest it was written with", journal.ErrDamaged, s.Name)
@@ -145,7 +145,7 @@ func LoadBook(snaps *snapshotter.Snapshotter, s snapshotter.Snapshot, o projecto
 func Linked(log *journal.Reader, a Anchor) error {
 	last, err := log.Last()
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	switch {
 	case a.Seq > last.Seq:

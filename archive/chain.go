@@ -32,11 +32,11 @@ type ChainRun struct {
 func (r *Source) ReadChain(ctx context.Context, from uint64, want []uint64) (*ChainRun, error) {
 	log, err := r.StoredLog()
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	ends, err := log.Anchors()
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	s := &ChainRun{Base: ends.Base.Seq, End: ends.Base, Durable: ends.Durable, At: make(map[uint64][32]byte, len(want))}
 	if ends.Known {
@@ -52,7 +52,7 @@ func (r *Source) ReadChain(ctx context.Context, from uint64, want []uint64) (*Ch
 	}
 	if s.End.Seq == s.Base { // asked for what is behind the end only
 		if s.End, err = log.Last(); err != nil {
-			return nil, fmt.Errorf("holdfast: %w", err)
+			return nil, fmt.Errorf("%w", err)
 		}
 	}
 	return s, nil
@@ -68,7 +68,7 @@ func (s *ChainRun) read(ctx context.Context, records iter.Seq2[journal.Record, e
 		case errors.As(err, &s.Broken):
 			return nil
 		case err != nil:
-			return fmt.Errorf("holdfast: %w", err)
+			return fmt.Errorf("%w", err)
 		case rec.Seq > bound:
 			s.whole = true
 			return nil

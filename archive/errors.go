@@ -6,11 +6,11 @@ import "errors"
 var (
 	// ErrNotLedger is returned for a directory that holds no ledger, or
 	// something else.
-	ErrNotLedger = errors.New("holdfast: not a ledger")
+	ErrNotLedger = errors.New("not a ledger")
 	// ErrMismatch is returned by Open when the options ask for other rules or
 	// another name than the ledger was created with.
-	ErrMismatch = errors.New("holdfast: options contradict the ledger")
+	ErrMismatch = errors.New("options contradict the ledger")
 	// ErrUnknownName: a selection names an account, instrument, strategy or leg
 	// that the ledger has never seen; see [UnknownNameError].
-	ErrUnknownName = errors.New("holdfast: name is not known here")
+	ErrUnknownName = errors.New("name is not known here")
 )

@@ -29,7 +29,7 @@ func (r *Reader) AsOfEvent(ctx context.Context, at position.Time, believed Momen
 	}
 	log, err := r.src.OpenLog()
 	if err != nil {
-		return nil, nil, fmt.Errorf("holdfast: %w", err)
+		return nil, nil, fmt.Errorf("%w", err)
 	}
 	if last, lastErr := log.Last(); lastErr == nil && believed.Seq > min(last.Seq, r.src.NewestShown()) {
 		return nil, nil, fmt.Errorf("%w: seq %d is not there yet, the newest is %d", position.ErrInvalid, believed.Seq, last.Seq)
@@ -43,7 +43,7 @@ func (r *Reader) AsOfEvent(ctx context.Context, at position.Time, believed Momen
 	}
 	v, refused, err := projector.EventOrder(r.src.Opts, base, covered(r.src.Records(ctx, log, stands), believed), at)
 	if err != nil {
-		return nil, nil, fmt.Errorf("holdfast: %w", err)
+		return nil, nil, fmt.Errorf("%w", err)
 	}
 	return v, refused, nil
 }

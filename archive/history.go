@@ -78,13 +78,13 @@ func (r *Reader) History(ctx context.Context, f Filter) iter.Seq2[Entry, error] 
 		}
 		log, err := r.src.OpenLog()
 		if err != nil {
-			yield(Entry{}, fmt.Errorf("holdfast: %w", err))
+			yield(Entry{}, fmt.Errorf("%w", err))
 			return
 		}
 		end := r.src.NewestShown()
 		for e, err := range entries(ctx, log, f.From.Seq) {
 			if err != nil {
-				yield(Entry{}, fmt.Errorf("holdfast: %w", err))
+				yield(Entry{}, fmt.Errorf("%w", err))
 				return
 			}
 			if !f.To.covers(e.Stamp) || e.Seq > end {
@@ -179,7 +179,7 @@ func (w *walk) step(e Entry) (Step, error) {
 	}
 	var err error
 	if e.Change.After.Lots, err = projector.LotsAfter(lots, &e.Change); err != nil {
-		return Step{}, fmt.Errorf("holdfast: record %d: %w", e.Seq, err)
+		return Step{}, fmt.Errorf("record %d: %w", e.Seq, err)
 	}
 	w.seen[key] = e.Change.After
 	return Step{Entry: e, Before: prev}, nil
@@ -191,7 +191,7 @@ func (w *walk) step(e Entry) (Step, error) {
 func (r *Source) stateBefore(ctx context.Context, from Moment) (func(position.Key) (position.Position, bool), uint64, error) {
 	log, err := r.OpenLog()
 	if err != nil {
-		return nil, 0, fmt.Errorf("holdfast: %w", err)
+		return nil, 0, fmt.Errorf("%w", err)
 	}
 	at := Moment{Time: max(from.Time-1, 0)}
 	if from.Seq > 1 {

@@ -136,7 +136,7 @@ func NewIdentity(o Options) (Identity, error) {
 	}
 	u, err := uuid.NewRandomFromReader(o.Rand)
 	if err != nil {
-		return Identity{}, fmt.Errorf("holdfast: make ledger id: %w", err)
+		return Identity{}, fmt.Errorf("make ledger id: %w", err)
 	}
 	rules, err := settledRules(o.Rules)
 	if err != nil {
@@ -148,7 +148,7 @@ func NewIdentity(o Options) (Identity, error) {
 	}
 	at, err := position.At(o.Now())
 	if err != nil {
-		return Identity{}, fmt.Errorf("holdfast: clock: %w", err)
+		return Identity{}, fmt.Errorf("clock: %w", err)
 	}
 	return Identity{
 		Format: identityFormat, ID: u, Name: name, CreatedAt: at.String(),
@@ -204,7 +204,7 @@ func parseIdentity(path string, b []byte) (Identity, error) {
 	}
 	again, err := json.MarshalIndent(id, "", "  ")
 	if err != nil {
-		return Identity{}, fmt.Errorf("holdfast: encode identity: %w", err)
+		return Identity{}, fmt.Errorf("encode identity: %w", err)
 	}
 	if string(append(again, '\n')) != string(b) {
 		return Identity{}, &IdentityError{File: path, Reason: "holds bytes that were not written by holdfast"}
@@ -217,10 +217,10 @@ func WriteIdentity(id Identity, dir string) (Identity, error) {
 	id.Sum = digest(id)
 	b, err := json.MarshalIndent(id, "", "  ")
 	if err != nil {
-		return id, fmt.Errorf("holdfast: encode identity: %w", err)
+		return id, fmt.Errorf("encode identity: %w", err)
 	}
 	if err := durable.WriteFile(filepath.Join(dir, IdentityFile), append(b, '\n'), 0o600); err != nil {
-		return id, fmt.Errorf("holdfast: %w", err)
+		return id, fmt.Errorf("%w", err)
 	}
 	return id, nil
 }
@@ -232,7 +232,7 @@ type IdentityError struct{ File, Reason string }
 const IdentityLost = "is missing, but there are records: 'holdfast repair --from DIR' takes it from a copy of the ledger; " +
 	"where a restore into this directory was cut short, remove the directory and restore again"
 
-func (e *IdentityError) Error() string { return "holdfast: " + e.File + " " + e.Reason }
+func (e *IdentityError) Error() string { return e.File + " " + e.Reason }
 
 // Unwrap returns ErrDamaged.
 func (e *IdentityError) Unwrap() error { return journal.ErrDamaged }
@@ -249,7 +249,7 @@ func Exists(dir string) (bool, error) {
 		return false, NotADirectory(dir)
 	}
 	if err != nil {
-		return false, fmt.Errorf("holdfast: %w", err)
+		return false, fmt.Errorf("%w", err)
 	}
 	foreign := ""
 	for _, e := range entries {
@@ -271,7 +271,7 @@ func Exists(dir string) (bool, error) {
 
 // notADirectory is the error for a file where a ledger should be.
 func NotADirectory(dir string) error {
-	return fmt.Errorf("holdfast: %s is no place for a ledger: %w: name another --dir", dir, unix.ENOTDIR)
+	return fmt.Errorf("%s is no place for a ledger: %w: name another --dir", dir, unix.ENOTDIR)
 }
 
 // keyless refuses to write plainly to a ledger that was made to be encrypted.
@@ -319,12 +319,12 @@ func readIdentityFile(path string) ([]byte, error) {
 		return nil, &IdentityError{File: path, Reason: "is not a regular file"}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	switch {
 	case !info.Mode().IsRegular():
@@ -334,7 +334,7 @@ func readIdentityFile(path string) ([]byte, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxIdentity))
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	return b, nil
 }

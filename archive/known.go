@@ -20,7 +20,7 @@ type UnknownNameError struct {
 
 // Error names what is unknown and what may have been meant.
 func (e *UnknownNameError) Error() string {
-	text := "holdfast: " + e.What + " " + shown(e.Name) + " is not known here"
+	text := e.What + " " + shown(e.Name) + " is not known here"
 	if len(e.Nearest) == 0 {
 		return text
 	}

@@ -146,9 +146,9 @@ func Ended(ctx context.Context) error {
 		return nil
 	}
 	if cause := context.Cause(ctx); !errors.Is(cause, err) {
-		return fmt.Errorf("holdfast: %w: %w", err, cause)
+		return fmt.Errorf("%w: %w", err, cause)
 	}
-	return fmt.Errorf("holdfast: %w", err)
+	return fmt.Errorf("%w", err)
 }
 
 // WithKeys returns a reader that decrypts with the keys of a ring. Where a key is
@@ -187,7 +187,7 @@ func (r *Reader) CheckKeys() error {
 		return nil
 	}
 	if err = r.src.Keys.Has(id); err != nil {
-		return fmt.Errorf("holdfast: %s: %w", r.src.Dir, err)
+		return fmt.Errorf("%s: %w", r.src.Dir, err)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ type StateBefore struct {
 type earlierError struct{ start uint64 }
 
 func (e *earlierError) Error() string {
-	return fmt.Sprintf("holdfast: the refold has to begin at record %d", e.start)
+	return fmt.Sprintf("the refold has to begin at record %d", e.start)
 }
 
 // readRefold reads what a refold of the fill at record first starts from. A bust or
@@ -129,7 +129,7 @@ func (r *Source) RecordOf(ctx context.Context, key position.Key, fill string, fr
 func (r *Source) recordAmong(ctx context.Context, key position.Key, fill string, from, to uint64) (uint64, error) {
 	log, err := r.OpenLog()
 	if err != nil {
-		return 0, fmt.Errorf("holdfast: %w", err)
+		return 0, fmt.Errorf("%w", err)
 	}
 	f := FillFinder{Key: key, Fill: fill}
 	for rec, err := range log.Records(from) {
@@ -140,7 +140,7 @@ func (r *Source) recordAmong(ctx context.Context, key position.Key, fill string,
 			err = ctx.Err()
 		}
 		if err != nil {
-			return 0, fmt.Errorf("holdfast: %w", err)
+			return 0, fmt.Errorf("%w", err)
 		}
 		if rec.Seq > to {
 			break
@@ -177,7 +177,7 @@ func (f *FillFinder) Look(rec journal.Record) error {
 	}
 	c, err := f.decode.Change(rec.Payload)
 	if err != nil {
-		return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+		return fmt.Errorf("seq %d: %w", rec.Seq, err)
 	}
 	if v, ok := c.Cause.(position.Fill); ok && v.Ident == f.Fill && v.Key == f.Key {
 		f.Found = rec.Seq - uint64(c.Part)
@@ -202,7 +202,7 @@ func (p *refoldInput) extend(ctx context.Context, r *Source, head uint64) error 
 func (p *refoldInput) take(rec journal.Record) error {
 	c, err := p.decode.Change(rec.Payload)
 	if err != nil {
-		return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+		return fmt.Errorf("seq %d: %w", rec.Seq, err)
 	}
 	if t, ok := c.Cause.(position.Transfer); ok && t.To() == p.key {
 		p.transfers = append(p.transfers, c)
@@ -305,7 +305,7 @@ func (r *Source) StateAt(ctx context.Context, key position.Key, start uint64) (s
 func (r *Source) stateOnce(ctx context.Context, key position.Key, start uint64) (StateBefore, error) {
 	log, err := r.OpenLog()
 	if err != nil {
-		return StateBefore{}, fmt.Errorf("holdfast: %w", err)
+		return StateBefore{}, fmt.Errorf("%w", err)
 	}
 	book, base, err := r.Base(log, Moment{Seq: start - 1})
 	if err != nil {
@@ -324,7 +324,7 @@ func (r *Source) Bring(ctx context.Context, log *journal.Reader, book *projector
 		return nil
 	}
 	if err := book.Replay(Cut(r.Records(ctx, log, *base), upTo), projector.Until{}); err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	if book.Head() != upTo {
 		return fmt.Errorf("%w: replay ended at seq %d, not at %d", journal.ErrDamaged, book.Head(), upTo)
@@ -369,7 +369,7 @@ func (r *Source) Concerning(ctx context.Context, instrument string, from, to uin
 	}
 	log, err := r.OpenLog()
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	name, last := []byte(instrument), from-1
 	for rec, err := range log.Records(from) {
@@ -377,7 +377,7 @@ func (r *Source) Concerning(ctx context.Context, instrument string, from, to uin
 			err = ctx.Err()
 		}
 		if err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 		if rec.Seq > to {
 			break

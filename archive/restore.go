@@ -131,12 +131,12 @@ func claimVacant(to string, o Options) (*vacancy, error) {
 	}
 	held, err := journal.Reserve(to, journal.Holder{Verb: cmp.Or(o.Verb, "restore"), Since: o.WithDefaults().Now().UTC()})
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	v := &vacancy{held}
 	entries, err := os.ReadDir(to)
 	if err != nil {
-		return nil, v.done(fmt.Errorf("holdfast: %w", err))
+		return nil, v.done(fmt.Errorf("%w", err))
 	}
 	for _, e := range entries {
 		if e.Name() != "LOCK" && !durable.Litter(e.Name()) {
@@ -180,7 +180,7 @@ func (r *Source) restore(ctx context.Context, v *projector.View, head journal.Re
 	parent := Parent{Ledger: r.ID.ID, Seq: head.Seq, Chain: fmt.Sprintf("%x", head.Chain)}
 	id.Parents = append([]Parent{parent}, r.ID.Parents...)
 	if err = journal.Create(to, journal.Head{Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, Time: head.Time}); err != nil {
-		return Restored{}, fmt.Errorf("holdfast: %w", err)
+		return Restored{}, fmt.Errorf("%w", err)
 	}
 	snaps := snapshotter.New(filepath.Join(to, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger, Keys: o.Keys})
 	written, err := WriteSnapshot(ctx, snaps, [16]byte(id.ID), head, v)
@@ -235,7 +235,7 @@ func (r *Reader) VerifySnapshot(name string) (snapshotter.Snapshot, error) {
 func (r *Source) sound(name string) (snapshotter.Snapshot, *projector.Book, error) {
 	s, err := r.Snaps.Verify(name)
 	if err != nil {
-		return s, nil, fmt.Errorf("holdfast: %w", err)
+		return s, nil, fmt.Errorf("%w", err)
 	}
 	if !Owns(r.ID, s.Ledger, s.Seq) {
 		return s, nil, fmt.Errorf("%w: snapshot %s belongs to another ledger", journal.ErrDamaged, name)
@@ -294,7 +294,7 @@ func WriteSnapshot(ctx context.Context, to *snapshotter.Snapshotter, ledger [16]
 		return err //nolint:wrapcheck // Write wraps it with the snapshot's name
 	})
 	if err != nil {
-		return s, fmt.Errorf("holdfast: %w", err)
+		return s, fmt.Errorf("%w", err)
 	}
 	return s, nil
 }

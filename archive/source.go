@@ -91,7 +91,7 @@ func (r *Source) Snapshots() ([]snapshotter.Snapshot, error) {
 		return nil, fmt.Errorf("%w: %w", journal.ErrDamaged, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	return list, nil
 }
@@ -109,7 +109,7 @@ func (r *Source) firstKept() uint64 {
 func (r *Source) HeadAt(seq uint64) (journal.Record, error) {
 	log, err := r.OpenLog()
 	if err != nil {
-		return journal.Record{}, fmt.Errorf("holdfast: %w", err)
+		return journal.Record{}, fmt.Errorf("%w", err)
 	}
 	return RecordAt(log, seq)
 }
@@ -119,7 +119,7 @@ func RecordAt(log *journal.Reader, seq uint64) (journal.Record, error) {
 	c := log.Stored().Cursor(seq)
 	rec, err := c.Next(seq)
 	if err = errors.Join(err, c.Close()); err != nil {
-		return rec, fmt.Errorf("holdfast: read seq %d: %w", seq, err)
+		return rec, fmt.Errorf("read seq %d: %w", seq, err)
 	}
 	return rec, nil
 }

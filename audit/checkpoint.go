@@ -47,7 +47,7 @@ func Checkpoint(ctx context.Context, from *archive.Reader, by note.Signer) (*che
 	}
 	all, err := r.ReadChain(ctx, 0, []uint64{math.MaxUint64})
 	if err == nil && all.Broken != nil {
-		err = fmt.Errorf("holdfast: nothing is signed: %w", all.Broken)
+		err = fmt.Errorf("nothing is signed: %w", all.Broken)
 	}
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func Checkpoint(ctx context.Context, from *archive.Reader, by note.Signer) (*che
 func (r auditor) state(ctx context.Context, seq uint64, digest [32]byte, from checkpoint.Point, earlier []checkpoint.Point) (*checkpoint.Checkpoint, error) {
 	log, err := r.StoredLog()
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	first := max(from.Seq, log.First()-1, 1)
 	want := append(checkpoint.Spaced(first, seq), first, seq)
@@ -82,7 +82,7 @@ func (r auditor) state(ctx context.Context, seq uint64, digest [32]byte, from ch
 		return nil, err
 	}
 	if s.Broken != nil {
-		return nil, fmt.Errorf("holdfast: nothing is signed: %w", s.Broken)
+		return nil, fmt.Errorf("nothing is signed: %w", s.Broken)
 	}
 	if now, kept := s.At[from.Seq]; kept && from.Seq > 0 && now != from.Chain {
 		return nil, fmt.Errorf("%w: nothing is signed: seq %d is not the record that was signed before", journal.ErrDamaged, from.Seq)
@@ -125,7 +125,7 @@ func (r auditor) state(ctx context.Context, seq uint64, digest [32]byte, from ch
 func signed(c *checkpoint.Checkpoint, by note.Signer) (*checkpoint.Note, error) {
 	n, err := c.Sign(by)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	return n, nil
 }
@@ -175,7 +175,7 @@ func (n *Notes) Make(ctx context.Context, seq uint64, digest [32]byte) (*checkpo
 		err = durable.WriteFile(filepath.Join(dir, noteName(made.Seq)), made.Raw, 0o600)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: checkpoint: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	n.last = &made.Checkpoint
 	return made, nil
@@ -207,11 +207,11 @@ func (n *Notes) Thin() error {
 			continue
 		}
 		if err = os.Remove(filepath.Join(dir, noteName(seq))); err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 	}
 	if err = durable.SyncDir(dir); err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	return nil
 }
@@ -226,7 +226,7 @@ func notesIn(r *archive.Source) ([]uint64, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	var seqs []uint64
 	for _, e := range entries { // sorted by name, and so by seq
@@ -246,10 +246,10 @@ func readNote(r *archive.Source, seq uint64) (*checkpoint.Note, error) {
 	}
 	n, err := checkpoint.Open(b, nil)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	if n.Seq != seq {
-		return nil, fmt.Errorf("holdfast: %w: it vouches for seq %d: the file was renamed", checkpoint.ErrMalformed, n.Seq)
+		return nil, fmt.Errorf("%w: it vouches for seq %d: the file was renamed", checkpoint.ErrMalformed, n.Seq)
 	}
 	return n, nil
 }
@@ -289,7 +289,7 @@ func HoldsTo(r *archive.Source, n *checkpoint.Note, by note.Signer) error {
 		return fmt.Errorf("checkpoint %s, which this ledger's key has signed: %w: the history was rewritten; "+
 			"nothing was changed; compare with every copy that was kept elsewhere, see 'verify --against'", noteName(n.Seq), err)
 	}
-	return fmt.Errorf("holdfast: %w", err)
+	return fmt.Errorf("%w", err)
 }
 
 // Checkpointed is a checkpoint as it is shown, as the request API gives it and as

@@ -348,7 +348,7 @@ func (r auditor) compareState(ctx context.Context, a *Against, w *Evidence) erro
 	v, err := r.AsOf(ctx, archive.Moment{Seq: w.Seq})
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("holdfast: %w", ctx.Err())
+		return fmt.Errorf("%w", ctx.Err())
 	case errors.Is(err, journal.ErrDamaged):
 		a.find(w, w.Seq, fmt.Sprintf("the state at seq %d cannot be derived: %v", w.Seq, err))
 	case err != nil:

@@ -87,7 +87,7 @@ func (r auditor) lockstep(ctx context.Context, a *Against, w *Evidence, other au
 	defer stopTheirs()
 	for a.Proven < limit {
 		if err = ctx.Err(); err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 		saw, err, more := nextTheirs()
 		if !more || err != nil {
@@ -117,7 +117,7 @@ func (r auditor) lockstep(ctx context.Context, a *Against, w *Evidence, other au
 func (r auditor) pull(from uint64) (next func() (journal.Record, error, bool), stop func(), err error) {
 	log, err := r.StoredLog()
 	if err != nil {
-		return nil, nil, fmt.Errorf("holdfast: %w", err)
+		return nil, nil, fmt.Errorf("%w", err)
 	}
 	next, stop = iter.Pull2(log.Records(from))
 	return next, stop, nil
@@ -141,5 +141,5 @@ func (a *Against) ledgerEnds(w *Evidence, err error) error {
 		a.notice(w, fmt.Sprintf("the ledger is damaged and was compared up to seq %d only: %v", a.Proven, err))
 		return nil
 	}
-	return fmt.Errorf("holdfast: %w", err)
+	return fmt.Errorf("%w", err)
 }

@@ -24,7 +24,7 @@ import (
 // ErrEvidence is returned by [Reader.Compare] for a file that is not
 // evidence: it cannot be read, is no checkpoint, snapshot or ledger, or its
 // signature is not good.
-var ErrEvidence = errors.New("holdfast: not usable as evidence")
+var ErrEvidence = errors.New("not usable as evidence")
 
 // maxNotes bounds the size of a file of checkpoints.
 const maxNotes = 64 << 20
@@ -199,22 +199,22 @@ func readCopy(path string) ([]*Evidence, error) {
 func readBounded(path string, limit int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) //nolint:gosec // the caller names the file
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("holdfast: %s is not a regular file", path)
+		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("holdfast: %s is larger than %d bytes", path, limit)
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
 	}
 	return b, nil
 }

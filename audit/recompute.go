@@ -205,7 +205,7 @@ func (c *recomputation) refoldings(ctx context.Context) (map[position.Key][]*ref
 			err = ctx.Err()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("holdfast: %w", err)
+			return nil, fmt.Errorf("%w", err)
 		}
 		if rec.Seq > c.rep.Last {
 			break
@@ -233,7 +233,7 @@ func (f *finder) look(rec journal.Record) error {
 	if bytes.HasPrefix(rec.Payload, f.prefixes[0]) || bytes.HasPrefix(rec.Payload, f.prefixes[1]) {
 		change, err := f.decode.Change(rec.Payload)
 		if err != nil {
-			return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+			return fmt.Errorf("seq %d: %w", rec.Seq, err)
 		}
 		if change.Part == 0 {
 			one := &refolding{seq: rec.Seq, fill: change.Fill}

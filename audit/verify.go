@@ -136,7 +136,7 @@ func (r auditor) verify(ctx context.Context, o Options) (*Report, error) {
 		j, err = journal.Report{Damages: []*journal.DamageError{journal.Missing()}}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	rep.First, rep.Last, rep.Records, rep.Segments, rep.Bytes = j.First, j.Last.Seq, j.Records, j.Segments, j.Bytes
 	for _, id := range j.Keys {
@@ -213,7 +213,7 @@ func (r auditor) verifySnapshots(rep *Report, link bool) ([]snapshotter.Snapshot
 	var log *journal.Reader
 	if link {
 		if log, err = r.OpenLog(); err != nil {
-			return nil, fmt.Errorf("holdfast: %w", err)
+			return nil, fmt.Errorf("%w", err)
 		}
 	}
 	var good []snapshotter.Snapshot
@@ -256,7 +256,7 @@ func (r auditor) verifyForeign(rep *Report, log *journal.Reader, s snapshotter.S
 func (r auditor) verifyState(ctx context.Context, rep *Report, o Options, good []snapshotter.Snapshot) error {
 	log, err := r.OpenLog()
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	if rep.Unread {
 		log = log.Stored()
@@ -316,7 +316,7 @@ func (r auditor) countChanges(ctx context.Context, log *journal.Reader, rep *Rep
 			err = ctx.Err()
 		}
 		if err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 		if rec.Seq > rep.Last {
 			break

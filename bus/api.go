@@ -95,29 +95,29 @@ func (a *api) request(ctx context.Context, verb string, v, out any) error {
 	if v != nil {
 		var err error
 		if body, err = json.Marshal(v); err != nil {
-			return fmt.Errorf("bus: %s: %w", verb, err)
+			return fmt.Errorf("%s: %w", verb, err)
 		}
 	}
 	rctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	msg, err := a.nc.RequestWithContext(rctx, a.prefix+verb+"."+a.stream, body)
 	if err != nil {
-		return fmt.Errorf("bus: %s of stream %s: %w", verb, a.stream, err)
+		return fmt.Errorf("%s of stream %s: %w", verb, a.stream, err)
 	}
 	var failed struct {
 		Error *apiError `json:"error"`
 	}
 	if err = json.Unmarshal(msg.Data, &failed); err != nil {
-		return fmt.Errorf("bus: %s of stream %s: answer: %w", verb, a.stream, err)
+		return fmt.Errorf("%s of stream %s: answer: %w", verb, a.stream, err)
 	}
 	if failed.Error != nil {
-		return fmt.Errorf("bus: %s of stream %s: %w", verb, a.stream, failed.Error)
+		return fmt.Errorf("%s of stream %s: %w", verb, a.stream, failed.Error)
 	}
 	if out == nil {
 		return nil
 	}
 	if err = json.Unmarshal(msg.Data, out); err != nil {
-		return fmt.Errorf("bus: %s of stream %s: answer: %w", verb, a.stream, err)
+		return fmt.Errorf("%s of stream %s: answer: %w", verb, a.stream, err)
 	}
 	return nil
 }
@@ -163,12 +163,12 @@ func (a *api) message(ctx context.Context, seq uint64) (*storedMessage, error) {
 	}
 	raw, err := base64.StdEncoding.DecodeString(out.Message.Header)
 	if err != nil {
-		return nil, fmt.Errorf("bus: message %d of stream %s: headers: %w", seq, a.stream, err)
+		return nil, fmt.Errorf("message %d of stream %s: headers: %w", seq, a.stream, err)
 	}
 	m := &storedMessage{Subject: out.Message.Subject, Seq: out.Message.Seq}
 	if len(raw) > 0 {
 		if m.Header, err = nats.DecodeHeadersMsg(raw); err != nil {
-			return nil, fmt.Errorf("bus: message %d of stream %s: headers: %w", seq, a.stream, err)
+			return nil, fmt.Errorf("message %d of stream %s: headers: %w", seq, a.stream, err)
 		}
 	}
 	return m, nil

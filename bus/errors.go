@@ -9,23 +9,23 @@ import (
 var (
 	// ErrToken is returned by ParseToken and ParseEventSubject for text that
 	// Token and EventSubject never make.
-	ErrToken = errors.New("bus: not a token")
+	ErrToken = errors.New("not a token")
 	// ErrStopped is matched by the *StopError with which the relay stands still
 	// because the stream contradicts the journal.
-	ErrStopped = errors.New("bus: relay stopped")
+	ErrStopped = errors.New("relay stopped")
 	// ErrNotRunning is returned by Relay.Rebuild when Relay.Run is not at work.
-	ErrNotRunning = errors.New("bus: relay is not running")
+	ErrNotRunning = errors.New("relay is not running")
 	// ErrGap is matched by the *GapError with which Follow ends when the stream
 	// does not hold the next change any more.
-	ErrGap = errors.New("bus: gap in the stream")
+	ErrGap = errors.New("gap in the stream")
 	// ErrForeign is returned by Follow when the stream changes its lineage under
 	// it, or holds a message that no relay wrote.
-	ErrForeign = errors.New("bus: foreign message")
+	ErrForeign = errors.New("foreign message")
 	// ErrClosed is returned by Follow when its connection was closed for good.
-	ErrClosed = errors.New("bus: connection closed")
+	ErrClosed = errors.New("connection closed")
 	// ErrNoConnection is returned where a connection, or a way to make one, was
 	// not given.
-	ErrNoConnection = errors.New("bus: no connection was given")
+	ErrNoConnection = errors.New("no connection was given")
 )
 
 // A StopError says why the relay does not touch a stream: what is on it did not
@@ -40,7 +40,7 @@ type StopError struct {
 
 // Error names the place, the reason and the way out.
 func (e *StopError) Error() string {
-	return fmt.Sprintf("bus: stream %s at seq %d: %s; it is left as it is; run `holdfast bus rebuild` to delete it and feed it again from the journal",
+	return fmt.Sprintf("stream %s at seq %d: %s; it is left as it is; run `holdfast bus rebuild` to delete it and feed it again from the journal",
 		e.Stream, e.Seq, e.Reason)
 }
 
@@ -57,7 +57,7 @@ type GapError struct {
 
 // Error names both sequences.
 func (e *GapError) Error() string {
-	return fmt.Sprintf("bus: stream %s: seq %d is not there any more, the next one is %d", e.Stream, e.Want, e.First)
+	return fmt.Sprintf("stream %s: seq %d is not there any more, the next one is %d", e.Stream, e.Want, e.First)
 }
 
 // Is makes every GapError match ErrGap.

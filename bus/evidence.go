@@ -30,7 +30,7 @@ func LastPublished(ctx context.Context, o Options) (Evidence, error) {
 	e := Evidence{Stream: StreamName(o.Ledger)}
 	nc, err := dial(ctx, o.Connect)
 	if err != nil {
-		return e, fmt.Errorf("bus: connect: %w", err)
+		return e, fmt.Errorf("connect: %w", err)
 	}
 	defer nc.Close()
 	a := &api{nc: nc, prefix: o.APIPrefix + ".", stream: e.Stream, timeout: o.Timeout}
@@ -41,7 +41,7 @@ func LastPublished(ctx context.Context, o Options) (Evidence, error) {
 	case err != nil:
 		return e, err
 	case answer.Config.Metadata[metaLineage] != o.Lineage:
-		return e, fmt.Errorf("bus: stream %s belongs to lineage %q, this ledger is %q",
+		return e, fmt.Errorf("stream %s belongs to lineage %q, this ledger is %q",
 			e.Stream, shorten(answer.Config.Metadata[metaLineage]), o.Lineage)
 	case answer.State.Messages == 0:
 		return e, nil
@@ -58,11 +58,11 @@ func (e *Evidence) read(m *storedMessage, lineage string) error {
 	seq := strconv.FormatUint(m.Seq, 10)
 	epoch, err := strconv.ParseUint(m.Header.Get(HeaderEpoch), 10, 64)
 	if err != nil || m.Header.Get(HeaderID) != lineage+":"+seq || m.Header.Get(HeaderSeq) != seq {
-		return fmt.Errorf("bus: message %d of stream %s is no record of this ledger", m.Seq, e.Stream)
+		return fmt.Errorf("message %d of stream %s is no record of this ledger", m.Seq, e.Stream)
 	}
 	chain := m.Header.Get(HeaderChain)
 	if n, err := hex.Decode(e.Chain[:], []byte(chain[:min(len(chain), 2*len(e.Chain))])); err != nil || n != len(e.Chain) || len(chain) != 2*n {
-		return fmt.Errorf("bus: message %d of stream %s has no chain value", m.Seq, e.Stream)
+		return fmt.Errorf("message %d of stream %s has no chain value", m.Seq, e.Stream)
 	}
 	e.Seq, e.Epoch = m.Seq, epoch
 	return nil

@@ -68,10 +68,10 @@ func (r *Relay) publish(ctx context.Context, l *link, next uint64) (uint64, erro
 	}
 	for ev, err := range r.src.Events(ctx, next) {
 		if err != nil {
-			return next, fmt.Errorf("bus: journal at %d: %w", next, err)
+			return next, fmt.Errorf("journal at %d: %w", next, err)
 		}
 		if ev.Seq != next {
-			return next, fmt.Errorf("bus: journal yields %d instead of %d", ev.Seq, next)
+			return next, fmt.Errorf("journal yields %d instead of %d", ev.Seq, next)
 		}
 		w, err := l.pub.commit(&ev)
 		if err == nil {
@@ -96,10 +96,10 @@ func (r *Relay) publishBatches(ctx context.Context, l *link, next, last uint64) 
 	want := next
 	for ev, err := range r.src.Events(ctx, next) {
 		if err != nil {
-			return b.next, fmt.Errorf("bus: journal at %d: %w", want, err)
+			return b.next, fmt.Errorf("journal at %d: %w", want, err)
 		}
 		if ev.Seq != want {
-			return b.next, fmt.Errorf("bus: journal yields %d instead of %d", ev.Seq, want)
+			return b.next, fmt.Errorf("journal yields %d instead of %d", ev.Seq, want)
 		}
 		want++
 		if b.full(&ev) {

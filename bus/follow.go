@@ -68,7 +68,7 @@ func FollowIn(ctx context.Context, nc *nats.Conn, domain, ledger string, from ui
 }
 
 // errDone says that the caller has left its loop.
-var errDone = errors.New("bus: done")
+var errDone = errors.New("done")
 
 // follower is the state of one Follow.
 type follower struct {

@@ -75,7 +75,7 @@ func newPublisher(nc *nats.Conn, o *Options, root string) (*publisher, error) {
 	}
 	var err error
 	if p.answers, err = nc.SubscribeSync(p.inbox + "*"); err != nil {
-		return nil, fmt.Errorf("bus: subscribe: %w", err)
+		return nil, fmt.Errorf("subscribe: %w", err)
 	}
 	return p, nil
 }
@@ -106,7 +106,7 @@ func (p *publisher) set(slot int, key, value string) {
 // load fills the reused message with an event and the headers of every message.
 func (p *publisher) load(ev *Event) error {
 	if limit := p.nc.MaxPayload(); int64(len(ev.Body)+headerRoom) > limit {
-		return fmt.Errorf("bus: event %d has %d bytes, the server takes %d with headers: raise its max_payload", ev.Seq, len(ev.Body), limit)
+		return fmt.Errorf("event %d has %d bytes, the server takes %d with headers: raise its max_payload", ev.Seq, len(ev.Body), limit)
 	}
 	p.msg.Subject, p.msg.Data = ev.Subject, ev.Body
 	clear(p.msg.Header)
@@ -127,7 +127,7 @@ func (p *publisher) add(ev *Event) error {
 		return err
 	}
 	if err := p.nc.PublishMsg(&p.msg); err != nil {
-		return fmt.Errorf("bus: publish %d: %w", ev.Seq, err)
+		return fmt.Errorf("publish %d: %w", ev.Seq, err)
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (p *publisher) commit(ev *Event) (pending, error) {
 	err := p.nc.PublishMsg(&p.msg)
 	p.msg.Reply = ""
 	if err != nil {
-		return w, fmt.Errorf("bus: publish %d: %w", ev.Seq, err)
+		return w, fmt.Errorf("publish %d: %w", ev.Seq, err)
 	}
 	return w, nil
 }
@@ -189,18 +189,18 @@ func (p *publisher) await(ctx context.Context, w pending) error {
 		msg, err := p.answers.NextMsgWithContext(wctx)
 		switch {
 		case err != nil:
-			return fmt.Errorf("bus: publish %d: %w", w.seq, err)
+			return fmt.Errorf("publish %d: %w", w.seq, err)
 		case msg.Subject != w.reply:
 			continue
 		case msg.Header.Get("Status") == "503":
-			return fmt.Errorf("bus: publish %d: %w", w.seq, nats.ErrNoResponders)
+			return fmt.Errorf("publish %d: %w", w.seq, nats.ErrNoResponders)
 		}
 		var ack pubAck
 		if err = json.Unmarshal(msg.Data, &ack); err != nil {
-			return fmt.Errorf("bus: publish %d: answer: %w", w.seq, err)
+			return fmt.Errorf("publish %d: answer: %w", w.seq, err)
 		}
 		if ack.Error != nil {
-			return fmt.Errorf("bus: publish %d: %w", w.seq, ack.Error)
+			return fmt.Errorf("publish %d: %w", w.seq, ack.Error)
 		}
 		return p.check(&ack, w)
 	}
@@ -211,7 +211,7 @@ func (p *publisher) await(ctx context.Context, w pending) error {
 // somebody else has a hand in it.
 func (p *publisher) check(ack *pubAck, w pending) error {
 	if ack.Stream != p.stream || ack.Seq != w.seq || ack.Batch != w.batch || ack.Count != w.count {
-		return fmt.Errorf("bus: publish %d: answer is for seq %d, batch %q of %d, on stream %q; expected batch %q of %d on %s",
+		return fmt.Errorf("publish %d: answer is for seq %d, batch %q of %d, on stream %q; expected batch %q of %d on %s",
 			w.seq, ack.Seq, ack.Batch, ack.Count, ack.Stream, w.batch, w.count, p.stream)
 	}
 	return nil

@@ -73,8 +73,8 @@ type link struct {
 
 // Reasons to interrupt a round.
 var (
-	errRebuild      = errors.New("bus: rebuild asked for")
-	errDisconnected = errors.New("bus: connection lost")
+	errRebuild      = errors.New("rebuild asked for")
+	errDisconnected = errors.New("connection lost")
 )
 
 // NewRelay returns a relay that waits for Run.
@@ -165,7 +165,7 @@ func (r *Relay) begin() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running {
-		return errors.New("bus: relay is running already")
+		return errors.New("relay is running already")
 	}
 	r.running = true
 	r.status.State = StateConnecting
@@ -209,7 +209,7 @@ func (r *Relay) connect(ctx context.Context, l *link) (*link, error) {
 	}
 	nc, err := r.o.Connect(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("bus: connect: %w", err)
+		return nil, fmt.Errorf("connect: %w", err)
 	}
 	pub, err := newPublisher(nc, &r.o, crand.Text()[:16])
 	if err != nil {

@@ -105,7 +105,7 @@ func (r *Relay) compare(ctx context.Context, l *link, seq uint64) error {
 		if first, _ := r.bounds(); seq < first {
 			return nil // trimmed meanwhile
 		}
-		return fmt.Errorf("bus: journal at %d: %w", seq, err)
+		return fmt.Errorf("journal at %d: %w", seq, err)
 	}
 	m, err := l.api.message(ctx, seq)
 	if isCode(err, codeNoMessage) {

@@ -87,7 +87,7 @@ type Error struct {
 }
 
 // Error gives both.
-func (e *Error) Error() string { return "bus: " + e.Code + ": " + e.Text }
+func (e *Error) Error() string { return e.Code + ": " + e.Text }
 
 // service is what runs between Serve and its stop.
 type service struct {
@@ -122,7 +122,7 @@ func Serve(nc *nats.Conn, ledger, version string, endpoints []Endpoint) (stop fu
 		Description: "requests to Holdfast ledger " + ledger,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("bus: serve: %w", err)
+		return nil, fmt.Errorf("serve: %w", err)
 	}
 	s := &service{nc: nc, micro: m}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -133,7 +133,7 @@ func Serve(nc *nats.Conn, ledger, version string, endpoints []Endpoint) (stop fu
 			micro.WithEndpointPendingLimits(pendingRequests, pendingBytes))
 		if err != nil {
 			s.stop()
-			return nil, fmt.Errorf("bus: serve %s: %w", e.Name, err)
+			return nil, fmt.Errorf("serve %s: %w", e.Name, err)
 		}
 	}
 	// A request that is sent when this has returned finds somebody. Without a
@@ -326,7 +326,7 @@ func Ask(ctx context.Context, nc *nats.Conn, ledger, endpoint string, body []byt
 		return Reply{}, &Error{Code: CodeNoAnswer, Text: "no daemon answers for ledger " + ledger + " on " + endpoint}
 	}
 	if err != nil {
-		return Reply{}, fmt.Errorf("bus: request %s: %w", endpoint, err)
+		return Reply{}, fmt.Errorf("request %s: %w", endpoint, err)
 	}
 	if code := msg.Header.Get(micro.ErrorCodeHeader); code != "" {
 		failed := struct {

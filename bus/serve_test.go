@@ -74,7 +74,7 @@ func TestServe(t *testing.T) {
 func TestServeRefusesNames(t *testing.T) {
 	h := newHouse(t)
 	_, err := bus.Serve(h.core(), testLedger, "1.0.0", []bus.Endpoint{{Name: "a b", Handle: nil}})
-	require.ErrorContains(t, err, "bus: serve a b")
+	require.ErrorContains(t, err, "serve a b")
 }
 
 // An answer is not sent to a subject that means something.

@@ -28,10 +28,10 @@ const Extension = ".note"
 
 var (
 	// ErrMalformed is returned for bytes that are no checkpoint.
-	ErrMalformed = errors.New("checkpoint: malformed")
+	ErrMalformed = errors.New("malformed")
 	// ErrSignature is returned for a checkpoint that was altered after it was
 	// signed, or that none of the given keys has signed.
-	ErrSignature = errors.New("checkpoint: signature refused")
+	ErrSignature = errors.New("signature refused")
 )
 
 // Point is a place in a history: a seq and the chain value of its record.
@@ -100,7 +100,7 @@ func (c *Checkpoint) Sign(by note.Signer) (*Note, error) {
 	}
 	b, err := note.Sign(&note.Note{Text: text}, by)
 	if err != nil {
-		return nil, fmt.Errorf("checkpoint: sign: %w", err)
+		return nil, fmt.Errorf("sign: %w", err)
 	}
 	return &Note{Checkpoint: *c, Raw: b, Keys: []string{keyName(by.Name(), by.KeyHash())}}, nil
 }

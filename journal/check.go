@@ -43,7 +43,7 @@ func CheckContext(ctx context.Context, dir string) (Report, error) {
 		before, found, err := segment.ReadMark(dir)
 		if err == nil && !found {
 			if _, statErr := os.Stat(filepath.Join(dir, segment.JournalDir)); statErr != nil {
-				return Report{}, fmt.Errorf("journal: check: %w", statErr)
+				return Report{}, fmt.Errorf("check: %w", statErr)
 			}
 		}
 		rep, err := check(ctx, dir)

@@ -28,7 +28,7 @@ func Reserve(dir string, h segment.Holder) (*Reservation, error) {
 	_, err := os.Lstat(dir)
 	made := errors.Is(err, fs.ErrNotExist)
 	if err = segment.MakeDirs(dir); err != nil {
-		return nil, fmt.Errorf("journal: make ledger directory: %w", err)
+		return nil, fmt.Errorf("make ledger directory: %w", err)
 	}
 	l, err := segment.TakeLock(dir, h)
 	if err != nil {
@@ -69,7 +69,7 @@ func (r *Reservation) Abandon() error {
 // refused by Open because MARK is missing.
 func Create(dir string, base segment.Head) error {
 	if err := segment.MakeDirs(dir); err != nil {
-		return fmt.Errorf("journal: make ledger directory: %w", err)
+		return fmt.Errorf("make ledger directory: %w", err)
 	}
 	segs, err := segment.List(dir)
 	if err != nil {
@@ -80,17 +80,17 @@ func Create(dir string, base segment.Head) error {
 		return err
 	}
 	if found || len(segs) > 0 {
-		return fmt.Errorf("journal: create: %s holds a journal already", dir)
+		return fmt.Errorf("create: %s holds a journal already", dir)
 	}
 	for _, name := range []string{segment.JournalDir, segment.QuarantineDir} {
 		if err = segment.MakeDir(filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("journal: make directory: %w", err)
+			return fmt.Errorf("make directory: %w", err)
 		}
 	}
 	first := base.Seq + 1
 	err = makeEmpty(filepath.Join(dir, segment.JournalDir, segment.Name(first)))
 	if err != nil {
-		return fmt.Errorf("journal: make first segment: %w", err)
+		return fmt.Errorf("make first segment: %w", err)
 	}
 	return segment.WriteMark(dir, &segment.Mark{
 		Clean: true, First: first, Last: base.Seq, Epoch: base.Epoch, Tail: first, Chain: base.Chain, Base: base.Chain,

@@ -108,7 +108,7 @@ func (c *Cursor) fill() error {
 func (c *Cursor) stopped(err error) error {
 	var bad *segment.Flaw
 	if !errors.Is(err, io.EOF) && !errors.As(err, &bad) {
-		return fmt.Errorf("journal: read %s: %w", c.seg.Name(), err)
+		return fmt.Errorf("read %s: %w", c.seg.Name(), err)
 	}
 	return c.advance(bad)
 }
@@ -176,7 +176,7 @@ func (c *Cursor) open(first uint64) error {
 	info, err := f.Stat()
 	if err != nil {
 		_ = f.Close()
-		return fmt.Errorf("journal: open %s: %w", seg.Name(), err)
+		return fmt.Errorf("open %s: %w", seg.Name(), err)
 	}
 	seg.Size = info.Size()
 	s := segment.NewScanner(f, seg.Size, first)
@@ -214,7 +214,7 @@ func (c *Cursor) advance(bad *segment.Flaw) error {
 			return c.open(next)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("journal: open %s: %w", segment.Path(next), err)
+			return fmt.Errorf("open %s: %w", segment.Path(next), err)
 		}
 	}
 	if c.scan.Prev.Seq < c.returned.Seq {
@@ -251,7 +251,7 @@ func (c *Cursor) look(bad *segment.Flaw) (more bool, err error) {
 	}
 	held, err := c.file.Stat()
 	if err != nil {
-		return false, fmt.Errorf("journal: read %s: %w", c.seg.Name(), err)
+		return false, fmt.Errorf("read %s: %w", c.seg.Name(), err)
 	}
 	if !os.SameFile(now, held) {
 		return true, c.Close()
@@ -271,7 +271,7 @@ func (c *Cursor) look(bad *segment.Flaw) (more bool, err error) {
 	case c.scan.Off < c.scan.Size:
 		var b [1]byte
 		if _, err = segment.ReadFull(c.file, b[:], c.scan.Off); err != nil {
-			return false, fmt.Errorf("journal: read %s: %w", c.seg.Name(), err)
+			return false, fmt.Errorf("read %s: %w", c.seg.Name(), err)
 		}
 		more = b[0] != 0
 	}

@@ -13,13 +13,13 @@ import (
 var (
 	// ErrTrimmed is returned by readers that are asked for a record before the
 	// first one kept. See [TrimmedError].
-	ErrTrimmed = errors.New("journal: record was trimmed")
+	ErrTrimmed = errors.New("record was trimmed")
 	// ErrFailed is returned by [Journal.Commit] for the first write or sync
 	// error and by everything that would write from then on. See [FailedError].
 	// [Journal.SaveMark] and [Journal.Trim] return it for the failed sync of a
 	// directory, which the next commit may have to sync; their other errors
 	// leave the journal as it is.
-	ErrFailed = errors.New("journal: failed, the outcome of the last commit is unknown")
+	ErrFailed = errors.New("failed, the outcome of the last commit is unknown")
 	// ErrMoved is among the causes of a journal's failure when its directory is not
 	// where it was opened: it was moved or removed, or another one is in its place.
 	ErrMoved = claim.ErrMoved
@@ -27,17 +27,17 @@ var (
 	// replaced while it was held.
 	ErrLockLost = claim.ErrLost
 	// ErrClosed is returned after [Journal.Close].
-	ErrClosed = errors.New("journal: closed")
+	ErrClosed = errors.New("closed")
 	// ErrPayload is returned by [Journal.Commit] for a batch that was given an
 	// empty payload, one above [MaxPayload], or an unknown flag.
-	ErrPayload = errors.New("journal: payload refused")
+	ErrPayload = errors.New("payload refused")
 	// ErrOrder is returned by [Journal.Commit] for batches that are committed
 	// in another order than they were filled in, or that end inside an atomic
 	// batch.
-	ErrOrder = errors.New("journal: batch out of order")
+	ErrOrder = errors.New("batch out of order")
 	// ErrRewound is returned by a [Cursor] whose last records were read before
 	// they were durable and have been cut by a recovery since.
-	ErrRewound = errors.New("journal: records read before they were durable are gone")
+	ErrRewound = errors.New("records read before they were durable are gone")
 )
 
 // TrimmedError names the earliest record that is kept. It matches

@@ -166,7 +166,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	o.Phase("recovery", true)
 	defer o.Phase("recovery", false)
 	if err := segment.MakeDirs(dir); err != nil {
-		return nil, fmt.Errorf("journal: make ledger directory: %w", err)
+		return nil, fmt.Errorf("make ledger directory: %w", err)
 	}
 	l, err := segment.TakeLock(dir, o.Holder)
 	if err != nil {
@@ -202,7 +202,7 @@ func open(dir string, o Options, l *segment.Lock) (*Journal, error) {
 	}
 	for _, name := range []string{segment.JournalDir, segment.QuarantineDir} {
 		if err = segment.MakeDir(filepath.Join(dir, name)); err != nil {
-			return nil, fmt.Errorf("journal: make directory: %w", err)
+			return nil, fmt.Errorf("make directory: %w", err)
 		}
 	}
 	r := &recoverer{Survey: s, epoch: s.NextEpoch(), step: o.step}
@@ -227,7 +227,7 @@ func open(dir string, o Options, l *segment.Lock) (*Journal, error) {
 		}
 		id, size, lookErr := look(seg.Path)
 		if lookErr != nil {
-			return nil, fmt.Errorf("journal: open: %w", lookErr)
+			return nil, fmt.Errorf("open: %w", lookErr)
 		}
 		j.sealed = append(j.sealed, sealed{first: seg.First, last: seg.Head, lapse: seg.Lapse, id: id, bytes: size})
 	}
@@ -260,10 +260,10 @@ func (j *Journal) openLog() error {
 		AllowEmpty: true, DirPerms: segment.DirPerm, FilePerms: segment.FilePerm,
 	})
 	if err != nil {
-		return fmt.Errorf("journal: open log: %w", err)
+		return fmt.Errorf("open log: %w", err)
 	}
 	if err = durable.SyncDir(path); err != nil {
-		return errors.Join(fmt.Errorf("journal: sync directory: %w", err), log.Close())
+		return errors.Join(fmt.Errorf("sync directory: %w", err), log.Close())
 	}
 	last, err := log.LastIndex()
 	if err == nil && last != j.head.Seq {
@@ -276,7 +276,7 @@ func (j *Journal) openLog() error {
 		err = j.o.step("open")
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("journal: open log: %w", err), log.Close())
+		return errors.Join(fmt.Errorf("open log: %w", err), log.Close())
 	}
 	j.log = log
 	return nil
@@ -381,7 +381,7 @@ func (j *Journal) Close() error {
 		err = closeErr
 	}
 	if err != nil {
-		err = fmt.Errorf("journal: close log: %w", err)
+		err = fmt.Errorf("close log: %w", err)
 	} else {
 		m := j.currentMark()
 		m.Clean = true

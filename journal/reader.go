@@ -44,7 +44,7 @@ func OpenReader(dir string) (*Reader, error) {
 		_, _, err = r.list()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("journal: open reader: %w", err)
+		return nil, fmt.Errorf("open reader: %w", err)
 	}
 	return r, nil
 }
@@ -164,7 +164,7 @@ func (r *Reader) missing(first, seq uint64, err error) error {
 		}
 		return segment.Damaged(m.Last, segment.Path(first), 0, first, "the segment is missing")
 	}
-	return fmt.Errorf("journal: open %s: %w", segment.Path(first), err)
+	return fmt.Errorf("open %s: %w", segment.Path(first), err)
 }
 
 // Size returns how many bytes the segments take, 0 when that cannot be read.

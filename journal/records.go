@@ -257,7 +257,7 @@ func (l *lane) read(seg segment.File, out chan<- block, stop <-chan struct{}) {
 	}
 	f, err := segment.OpenRegular(seg.Path, os.O_RDONLY)
 	if err != nil {
-		send(block{err: fmt.Errorf("journal: open %s: %w", seg.Name(), err)})
+		send(block{err: fmt.Errorf("open %s: %w", seg.Name(), err)})
 		return
 	}
 	defer func() { _ = f.Close() }()

@@ -68,7 +68,7 @@ func (r *recoverer) run() error {
 		{"mark", r.writeMark},
 	} {
 		if err := step.do(); err != nil {
-			return fmt.Errorf("journal: recovery, %s: %w", step.name, err)
+			return fmt.Errorf("recovery, %s: %w", step.name, err)
 		}
 		if err := r.step(step.name); err != nil {
 			return err

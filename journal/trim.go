@@ -54,7 +54,7 @@ func (j *Journal) Trim(before uint64, age time.Duration) (removed []string, err 
 		return removed, j.fail("trim", err)
 	}
 	if err != nil {
-		return removed, fmt.Errorf("journal: trim: %w", err)
+		return removed, fmt.Errorf("trim: %w", err)
 	}
 	j.o.Logger.Info("journal trimmed", "first", j.First(), "segments", len(removed))
 	return removed, nil

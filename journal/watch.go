@@ -203,7 +203,7 @@ func (j *Journal) noticed(err error) error {
 	case errors.Is(err, ErrMoved), errors.Is(err, ErrLockLost), errors.Is(err, segment.ErrDamaged):
 		return j.fail("watch", err)
 	}
-	return fmt.Errorf("journal: watch: %w", err)
+	return fmt.Errorf("watch: %w", err)
 }
 
 func (j *Journal) watchNewest() error {

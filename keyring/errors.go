@@ -10,12 +10,12 @@ import (
 var (
 	// ErrNoKey is matched by a [NoKeyError]: something is encrypted under a key
 	// that was not given. It is no damage.
-	ErrNoKey = errors.New("keyring: no key")
+	ErrNoKey = errors.New("no key")
 	// ErrKey is returned for a text that is not a key.
-	ErrKey = errors.New("keyring: not a key")
+	ErrKey = errors.New("not a key")
 	// ErrSource is matched by a [SourceError]: no keys could be had from a
 	// source.
-	ErrSource = errors.New("keyring: unusable key source")
+	ErrSource = errors.New("unusable key source")
 )
 
 // NoKeyError names the key that is needed and those that were given. It matches

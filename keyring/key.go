@@ -38,7 +38,7 @@ type Key struct{ secret func() *[KeySize]byte }
 func Generate(random io.Reader) (Key, error) {
 	var b [KeySize]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return Key{}, fmt.Errorf("keyring: generate: %w", err)
+		return Key{}, fmt.Errorf("generate: %w", err)
 	}
 	return fromBytes(b)
 }

@@ -166,7 +166,7 @@ func (r *Ring) Derive(id ID, purpose string, salt []byte, n int) ([]byte, error)
 	}
 	b, err := hkdf.Key(sha256.New, key.secret()[:], salt, "holdfast "+purpose, n)
 	if err != nil {
-		return nil, fmt.Errorf("keyring: derive: %w", err)
+		return nil, fmt.Errorf("derive: %w", err)
 	}
 	return b, nil
 }

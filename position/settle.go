@@ -92,7 +92,7 @@ func (r Rules) foldSettle(s State, v *Settle, cause Mutation) ([]Change, error) 
 	for p := range s.Open(v.Instrument) {
 		c, err := settled(p, v, next)
 		if err != nil {
-			return nil, fmt.Errorf("position: settlement of %s: %w", p.Key, err)
+			return nil, fmt.Errorf("settlement of %s: %w", p.Key, err)
 		}
 		changes = append(changes, c)
 	}

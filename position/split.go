@@ -75,7 +75,7 @@ func (r Rules) foldSplit(s State, v *Split, cause Mutation) ([]Change, error) {
 	if next.MarkTime != 0 {
 		var err error
 		if next.Mark, err = x.price(next.Terms, next.Mark); err != nil {
-			return nil, fmt.Errorf("position: split of the mark of %s: %w", v.Instrument, err)
+			return nil, fmt.Errorf("split of the mark of %s: %w", v.Instrument, err)
 		}
 	}
 	x.in = next
@@ -83,7 +83,7 @@ func (r Rules) foldSplit(s State, v *Split, cause Mutation) ([]Change, error) {
 	for p := range s.Open(v.Instrument) {
 		c, err := x.position(p)
 		if err != nil {
-			return nil, fmt.Errorf("position: split of %s: %w", p.Key, err)
+			return nil, fmt.Errorf("split of %s: %w", p.Key, err)
 		}
 		changes = append(changes, c)
 	}

@@ -85,8 +85,8 @@ func TestTermsThatCannotBeRight(t *testing.T) {
 				continue
 			}
 			require.ErrorIs(t, d.Validate(), position.ErrInvalid, name)
-			require.EqualError(t, d.Validate(), "position: "+want[i], name)
-			require.EqualError(t, err, "position: "+want[i], name)
+			require.EqualError(t, d.Validate(), want[i], name)
+			require.EqualError(t, err, want[i], name)
 		}
 	}
 	require.Equal(t, 5*15, met)

@@ -22,11 +22,11 @@ func (b *Book) effects(s *Staged, c *position.Change, seq uint64) error {
 	case c.Kind == position.Marked:
 		m, ok := c.Cause.(position.Mark)
 		if !ok {
-			return fmt.Errorf("projector: a mark is caused by %T", c.Cause)
+			return fmt.Errorf("a mark is caused by %T", c.Cause)
 		}
 		b.mark(s, m)
 	default:
-		return fmt.Errorf("projector: a change of kind %s carries no image", c.Kind)
+		return fmt.Errorf("a change of kind %s carries no image", c.Kind)
 	}
 	return nil
 }

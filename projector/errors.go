@@ -12,28 +12,28 @@ import (
 var (
 	// ErrIDReused is returned by [Book.Stage] for an id that the window knows
 	// with other content.
-	ErrIDReused = errors.New("projector: id reused for other content")
+	ErrIDReused = errors.New("id reused for other content")
 	// ErrPartlyKnown is returned by [Book.Stage] for a batch of which some
 	// members were applied before and others were not, or that holds one id twice.
-	ErrPartlyKnown = errors.New("projector: batch partly known")
+	ErrPartlyKnown = errors.New("batch partly known")
 	// ErrTooOld is returned by [Book.Stage] for an unknown id that is not
 	// younger than what the window has forgotten: it may have been applied.
-	ErrTooOld = errors.New("projector: older than the dedupe window")
+	ErrTooOld = errors.New("older than the dedupe window")
 	// ErrAhead is returned by [Book.Stage] for an unknown id whose event time is
 	// ahead of the record time, while the book remembers as many of that kind as
 	// the window holds beside those in the window: it could not remember this one.
-	ErrAhead = errors.New("projector: dated ahead of the clock")
+	ErrAhead = errors.New("dated ahead of the clock")
 	// ErrRecord is returned by [Book.Replay] and [Book.Recompute] for records
 	// that no book could have staged; see [RecordError].
-	ErrRecord = errors.New("projector: bad record")
+	ErrRecord = errors.New("bad record")
 	// ErrMismatch is returned by [Book.Recompute] when a cause gives other
 	// changes than those recorded; see [MismatchError].
-	ErrMismatch = errors.New("projector: recomputation differs")
+	ErrMismatch = errors.New("recomputation differs")
 	// ErrNotRecomputable is returned by [Book.Recompute] for records of an
 	// epoch whose arithmetic this build does not know. It is no sign of damage.
-	ErrNotRecomputable = errors.New("projector: not recomputable")
+	ErrNotRecomputable = errors.New("not recomputable")
 	// ErrBody is returned by [Load] for bytes that are no body of a snapshot.
-	ErrBody = errors.New("projector: bad snapshot body")
+	ErrBody = errors.New("bad snapshot body")
 )
 
 // MemberError says which member of a batch was refused. A batch of one gives

@@ -351,5 +351,5 @@ func (l *loader) readError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &BodyError{Offset: l.start, Reason: "it ends too early", Err: io.ErrUnexpectedEOF}
 	}
-	return fmt.Errorf("projector: read a snapshot: %w", err)
+	return fmt.Errorf("read a snapshot: %w", err)
 }

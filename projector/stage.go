@@ -250,7 +250,7 @@ func (b *Book) member(s *Staged, i int, m position.Mutation, fp wire.Fingerprint
 func (s *Staged) repeated(st *staging, i int, m position.Mutation) error {
 	d, ok := m.(position.DefineInstrument)
 	if !ok {
-		return fmt.Errorf("projector: %q changes nothing, which a %s cannot", m.ID(), m.Type())
+		return fmt.Errorf("%q changes nothing, which a %s cannot", m.ID(), m.Type())
 	}
 	var seq uint64
 	if in := st.Instrument(d.Instrument); in != nil {

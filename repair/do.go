@@ -48,7 +48,7 @@ func (m *mender) settle(p *journalrepair.Plan) error {
 		return nil
 	}
 	if _, err := journalrepair.Quarantine(m.dir, filepath.Join(m.dir, archive.IdentityFile), m.id.ID.String()[:8]); err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	if err := m.o.Step("keep identity"); err != nil {
 		return err
@@ -68,10 +68,10 @@ func (m *mender) settleIdentity() error {
 	path := filepath.Join(m.dir, archive.IdentityFile)
 	if _, err := os.Lstat(path); err == nil {
 		if err = os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 		if _, err = journalrepair.Quarantine(m.dir, path, "damaged"); err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 	}
 	if _, err := archive.WriteIdentity(*m.copy, m.dir); err != nil {
@@ -87,17 +87,17 @@ func (m *mender) putAway(name string) error {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	kept, err := journalrepair.Quarantine(m.dir, path, "repair")
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	if err = os.Remove(path); err == nil {
 		err = durable.SyncDir(filepath.Dir(path))
 	}
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	m.o.Logger.Info("moved to quarantine", "file", name, "kept", kept)
 	return m.o.Step("snapshot")

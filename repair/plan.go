@@ -119,7 +119,7 @@ func Diagnose(ctx context.Context, dir string, o Options) (*Plan, error) {
 	}
 	p, err := journalrepair.Diagnose(dir, m.j)
 	if p == nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	refused := err
 	if err = m.survey(p); err != nil {
@@ -130,7 +130,7 @@ func Diagnose(ctx context.Context, dir string, o Options) (*Plan, error) {
 	}
 	if refused != nil {
 		m.plan.Refused = refused.Error()
-		return m.plan, fmt.Errorf("holdfast: %w", refused)
+		return m.plan, fmt.Errorf("%w", refused)
 	}
 	return m.plan, nil
 }
@@ -154,7 +154,7 @@ func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
 	}
 	w, err := journalrepair.Begin(dir, m.j)
 	if w == nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	defer func() { _ = w.Close() }() // nothing is written any more
 	if err == nil {
@@ -162,7 +162,7 @@ func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
 	}
 	p := w.Plan
 	if err != nil && (p.Refused == "" || !errors.Is(err, journalrepair.ErrRefused)) {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	if m.plan == nil {
 		if serr := m.survey(p); serr != nil {
@@ -172,7 +172,7 @@ func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
 	m.plan.Plan = p
 	if err != nil {
 		m.plan.Refused = err.Error()
-		return m.plan, fmt.Errorf("holdfast: %w", err)
+		return m.plan, fmt.Errorf("%w", err)
 	}
 	return m.plan, nil
 }
@@ -321,7 +321,7 @@ func (m *mender) provenCopy(p *journalrepair.Plan) error {
 	}
 	old, err := filepath.Glob(filepath.Join(m.dir, "quarantine", archive.IdentityFile+"-*"))
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	for _, path := range old {
 		if id, readErr := archive.IdentityAt(path); readErr == nil && id.ID == m.copy.ID {
@@ -333,16 +333,16 @@ func (m *mender) provenCopy(p *journalrepair.Plan) error {
 	}
 	mine, err := journal.OpenReader(m.dir)
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	theirs, err := journal.OpenReader(m.o.From)
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	a, errA := mine.Last()
 	b, errB := theirs.Last()
 	if err = errors.Join(errA, errB); err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	seq := min(a.Seq, b.Seq)
 	if seq == 0 || seq < max(mine.First(), theirs.First()) {
@@ -413,7 +413,7 @@ func (m *mender) from(p *journalrepair.Plan, s snapshotter.Snapshot) (*projector
 	fits := s.Seq == p.Loss.Before.Seq && s.Chain == p.Loss.Before.Chain
 	for rec, err := range p.Records(max(s.Seq, p.First)) {
 		if err != nil {
-			return nil, fmt.Errorf("holdfast: %w", err)
+			return nil, fmt.Errorf("%w", err)
 		}
 		fits = fits || rec.Seq == s.Seq && rec.Chain == s.Chain || rec.Seq == s.Seq+1 && rec.Follows(s.Chain)
 		break
@@ -430,7 +430,7 @@ func (m *mender) from(p *journalrepair.Plan, s snapshotter.Snapshot) (*projector
 
 func (m *mender) replay(p *journalrepair.Plan, book *projector.Book, after uint64) (*projector.Book, error) {
 	if err := book.Replay(archive.Project(m.ctx, p.Records(after+1)), projector.Until{}); err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	if head := book.Head(); head != p.Loss.From-1 {
 		return nil, fmt.Errorf("%w: the replay ends at seq %d, not at %d", journal.ErrDamaged, head, p.Loss.From-1)

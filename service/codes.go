@@ -56,48 +56,9 @@ func CodeOf(err error) string {
 
 // coded gives an error the code that a remote caller can act on.
 func coded(err error) error {
-	return &bus.Error{Code: CodeOf(err), Text: plain(err.Error())}
-}
-
-// plain takes the names of packages off the clauses of an error's text: who asks
-// over the wire knows none of them. What is quoted stays as it was given.
-func plain(text string) string {
-	var b strings.Builder
-	quoted, clause := false, true
-	for i := 0; i < len(text); i++ {
-		if clause {
-			i += packageName(text[i:])
-		}
-		if i == len(text) {
-			break
-		}
-		switch {
-		case quoted && text[i] == '\\' && i+1 < len(text):
-			b.WriteByte(text[i])
-			i++
-		case text[i] == '"':
-			quoted = !quoted
-		}
-		b.WriteByte(text[i])
-		clause = !quoted && strings.HasSuffix(text[:i+1], ": ")
+	text := err.Error()
+	if errors.Is(err, holdfast.ErrInvalid) { // which the code says already
+		text = strings.Replace(text, holdfast.ErrInvalid.Error()+": ", "", 1)
 	}
-	return b.String()
-}
-
-// packageName returns how many bytes of a text are names of packages in front of
-// a clause. That it is invalid says the code of the answer.
-func packageName(text string) int {
-	rest := text
-	for again := true; again; {
-		again = false
-		for _, name := range []string{
-			"position: invalid: ", "holdfast: ", "position: ", "projector: ", "journal: ", "snapshotter: ", "checkpoint: ", "service: ", "bus: ",
-		} {
-			if after, found := strings.CutPrefix(rest, name); found {
-				rest, again = after, true
-				break
-			}
-		}
-	}
-	return len(text) - len(rest)
+	return &bus.Error{Code: CodeOf(err), Text: text}
 }

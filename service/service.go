@@ -52,11 +52,11 @@ func newAPI(l *holdfast.Ledger) *api {
 // keeps it in service between Close and the next Open.
 func Offer(l *holdfast.Ledger, nc *nats.Conn) (stop func(), err error) {
 	if l == nil || l.Relay() == nil {
-		return nil, fmt.Errorf("service: %w: the ledger has no bus", holdfast.ErrInvalid)
+		return nil, fmt.Errorf("%w: the ledger has no bus", holdfast.ErrInvalid)
 	}
 	stop, err = bus.Serve(nc, l.Identity().Name, holdfast.Version(), newAPI(l).endpoints())
 	if err != nil {
-		return nil, fmt.Errorf("service: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	return stop, nil
 }
@@ -148,7 +148,7 @@ func reply[T any](v T, err error) (bus.Reply, error) {
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
-		return bus.Reply{}, fmt.Errorf("service: encode reply: %w", err)
+		return bus.Reply{}, fmt.Errorf("encode reply: %w", err)
 	}
 	return bus.Reply{Body: b}, nil
 }

@@ -95,7 +95,7 @@ func summary(v *projector.View, q *Summary) ([]summaryReply, error) {
 	}
 	groups, err := report.Summarize(selected{&q.Selection, true}.positions(v, nil), by, q.In, rates)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	out := make([]summaryReply, len(groups))
 	for i := range groups {

@@ -9,15 +9,15 @@ import (
 var (
 	// ErrDamaged is matched by a [DamageError]: the file is not, or not any
 	// more, what Write made.
-	ErrDamaged = errors.New("snapshotter: damaged")
+	ErrDamaged = errors.New("damaged")
 	// ErrNewerFormat is returned for a snapshot that a later version of this
 	// software wrote. It is not damage; only a newer build can read it.
-	ErrNewerFormat = errors.New("snapshotter: newer format")
+	ErrNewerFormat = errors.New("newer format")
 	// ErrName is returned for a name that is not a snapshot's, or that belongs
 	// to something other than a regular file.
-	ErrName = errors.New("snapshotter: not a snapshot's name")
+	ErrName = errors.New("not a snapshot's name")
 	// ErrTooLarge is returned by Write for a body of more than [MaxBody] bytes.
-	ErrTooLarge = errors.New("snapshotter: body too large")
+	ErrTooLarge = errors.New("body too large")
 )
 
 // DamageError says which file is damaged and where: Offset is where the part
@@ -30,7 +30,7 @@ type DamageError struct {
 }
 
 func (e *DamageError) Error() string {
-	return fmt.Sprintf("snapshotter: %s is damaged at offset %d: %s", e.File, e.Offset, e.Reason)
+	return fmt.Sprintf("%s is damaged at offset %d: %s", e.File, e.Offset, e.Reason)
 }
 
 // Unwrap returns ErrDamaged.

@@ -28,7 +28,7 @@ func (s *Snapshotter) List() ([]Snapshot, error) {
 		return nil, &DamageError{File: filepath.Base(s.dir), Reason: "it is not a directory"}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("snapshotter: list: %w", err)
+		return nil, fmt.Errorf("list: %w", err)
 	}
 	var list []Snapshot
 	for _, e := range entries {
@@ -131,7 +131,7 @@ func (s *Snapshotter) Prune(choose func(newestFirst []Snapshot) (doomed []Snapsh
 		return verifyErr == nil
 	})
 	if good < 0 {
-		return nil, fmt.Errorf("snapshotter: prune: none of %d snapshots verifies, so none is removed: %w", len(list), cause)
+		return nil, fmt.Errorf("prune: none of %d snapshots verifies, so none is removed: %w", len(list), cause)
 	}
 	doomed = slices.DeleteFunc(doomed, func(x Snapshot) bool { return x.Name == list[good].Name })
 	return s.remove(doomed)
@@ -157,7 +157,7 @@ func (s *Snapshotter) remove(doomed []Snapshot) (removed []Snapshot, err error) 
 		removed = append(removed, x)
 	}
 	if err = errors.Join(err, durable.SyncDir(s.dir)); err != nil {
-		return removed, fmt.Errorf("snapshotter: prune: %w", err)
+		return removed, fmt.Errorf("prune: %w", err)
 	}
 	return removed, nil
 }
@@ -169,14 +169,14 @@ func (s *Snapshotter) removeTemps() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("snapshotter: prune: %w", err)
+		return fmt.Errorf("prune: %w", err)
 	}
 	for _, e := range entries {
 		if !isTemp(e.Name()) || !e.Type().IsRegular() {
 			continue
 		}
 		if err = os.Remove(filepath.Join(s.dir, e.Name())); err != nil {
-			return fmt.Errorf("snapshotter: prune: %w", err)
+			return fmt.Errorf("prune: %w", err)
 		}
 		s.o.Logger.Warn("left-over temporary file removed", "file", e.Name())
 	}

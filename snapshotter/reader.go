@@ -99,11 +99,11 @@ func openRegular(path, name string) (*os.File, int64, error) {
 		return nil, 0, fmt.Errorf("%w: %s is a symbolic link", ErrName, name)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("snapshotter: open %s: %w", name, err)
+		return nil, 0, fmt.Errorf("open %s: %w", name, err)
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("snapshotter: stat %s: %w", name, err), f.Close())
+		return nil, 0, errors.Join(fmt.Errorf("stat %s: %w", name, err), f.Close())
 	}
 	if !info.Mode().IsRegular() {
 		return nil, 0, errors.Join(fmt.Errorf("%w: %s is not a regular file", ErrName, name), f.Close())
@@ -148,7 +148,7 @@ func (r *Reader) check(name string) error {
 	}
 	sum := sha256.New()
 	if _, err = io.CopyBuffer(sum, io.NewSectionReader(r.f, 0, r.size-digestSize), make([]byte, 256<<10)); err != nil {
-		return fmt.Errorf("snapshotter: read %s: %w", name, err)
+		return fmt.Errorf("read %s: %w", name, err)
 	}
 	if !bytes.Equal(sum.Sum(nil), r.trailer.sum[:]) {
 		return &DamageError{File: name, Offset: headerSize, Reason: "the body does not match its SHA-256"}
@@ -180,7 +180,7 @@ func (r *Reader) begin() error {
 func readAt(f *os.File, name string, at, n int64) ([]byte, error) {
 	b := make([]byte, n)
 	if _, err := f.ReadAt(b, at); err != nil {
-		return nil, fmt.Errorf("snapshotter: read %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return b, nil
 }

@@ -27,7 +27,7 @@ func stream(keys *keyring.Ring, id keyring.ID, head []byte) (*subtle.AESGCMHKDF,
 	}
 	s, err := subtle.NewAESGCMHKDF(key, sealHash, sealKeySize, sealSegment, 0)
 	if err != nil {
-		return nil, fmt.Errorf("snapshotter: cipher: %w", err)
+		return nil, fmt.Errorf("cipher: %w", err)
 	}
 	return s, nil
 }
@@ -49,7 +49,7 @@ func encrypted(w io.Writer, head []byte, keys *keyring.Ring) (io.WriteCloser, er
 	}
 	out, err := s.NewEncryptingWriter(w, head)
 	if err != nil {
-		return nil, fmt.Errorf("snapshotter: encrypt: %w", err)
+		return nil, fmt.Errorf("encrypt: %w", err)
 	}
 	return out, nil
 }
@@ -62,7 +62,7 @@ func (r *Reader) decrypted(stored io.Reader) (io.Reader, error) {
 	}
 	s, err := stream(r.keys, r.Key, r.header)
 	if err != nil {
-		return nil, fmt.Errorf("snapshotter: %s: %w", r.Name, err)
+		return nil, fmt.Errorf("%s: %w", r.Name, err)
 	}
 	in, err := s.NewDecryptingReader(stored, r.header)
 	if err != nil {

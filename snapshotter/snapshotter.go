@@ -49,7 +49,7 @@ type Snapshotter struct {
 // made refuses a Snapshotter that New did not make.
 func (s *Snapshotter) made() error {
 	if s.dir == "" {
-		return errors.New("snapshotter: it has no directory: it was not made by New")
+		return errors.New("it has no directory: it was not made by New")
 	}
 	return nil
 }
@@ -100,11 +100,11 @@ func (s *Snapshotter) Write(ctx context.Context, m Meta, body func(io.Writer) er
 		created = s.o.Now().UTC()
 	}
 	if err := s.makeDir(); err != nil {
-		return Snapshot{}, fmt.Errorf("snapshotter: make %s: %w", s.dir, err)
+		return Snapshot{}, fmt.Errorf("make %s: %w", s.dir, err)
 	}
 	name, err := s.freeName(created, m.Seq)
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("snapshotter: name a snapshot: %w", err)
+		return Snapshot{}, fmt.Errorf("name a snapshot: %w", err)
 	}
 	var key *keyring.ID
 	if s.o.Keys != nil {
@@ -113,7 +113,7 @@ func (s *Snapshotter) Write(ctx context.Context, m Meta, body func(io.Writer) er
 	}
 	size, err := s.writeDurably(ctx, name, encodeHeader(&m, created, key), body)
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("snapshotter: write %s: %w", name, err)
+		return Snapshot{}, fmt.Errorf("write %s: %w", name, err)
 	}
 	s.o.Logger.Info("snapshot written", "file", name, "seq", m.Seq, "bytes", size)
 	snap := Snapshot{Name: name, Meta: m, Size: size, Created: created, Encrypted: key != nil}

@@ -190,7 +190,7 @@ func TestWriteIntoWhatIsNoDirectory(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
 	s := snapshotter.New(path, snapshotter.Options{Now: clockAt(epoch0)})
 	_, err := s.Write(context.Background(), metaOf(1), bodyOf(nil))
-	require.ErrorContains(t, err, "snapshotter: make ")
+	require.ErrorContains(t, err, "make ")
 }
 
 func TestReadingCreatesNothing(t *testing.T) {

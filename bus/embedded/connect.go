@@ -22,7 +22,7 @@ func (s *Server) Connect(ctx context.Context) (*nats.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed != nil {
-		return nil, errors.New("bus/embedded: server is closed")
+		return nil, errors.New("NATS server: server is closed")
 	}
 	options := append(bus.ConnectOptions("holdfast core", s.log),
 		nats.InProcessServer(s.ns),
@@ -31,7 +31,7 @@ func (s *Server) Connect(ctx context.Context) (*nats.Conn, error) {
 		nats.ClosedHandler(s.forget))
 	nc, err := nats.Connect("", options...)
 	if err != nil {
-		return nil, fmt.Errorf("bus/embedded: connect: %w", err)
+		return nil, fmt.Errorf("NATS server: connect: %w", err)
 	}
 	s.conns[nc] = struct{}{}
 	return nc, nil

@@ -40,17 +40,17 @@ func loadSecret(path string) (string, error) {
 		return rand.Text() + rand.Text(), nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("bus/embedded: credentials: %w", err)
+		return "", fmt.Errorf("NATS server: credentials: %w", err)
 	}
 	var c contextFile
 	if err = json.Unmarshal(b, &c); err == nil {
 		err = form.UniqueFold(b)
 	}
 	if err != nil {
-		return "", fmt.Errorf("bus/embedded: credentials %s: %w; delete the file to get new ones", path, err)
+		return "", fmt.Errorf("NATS server: credentials %s: %w; delete the file to get new ones", path, err)
 	}
 	if !secretForm.MatchString(c.Password) {
-		return "", fmt.Errorf("bus/embedded: credentials %s: the password must be 20 to 128 letters and digits; delete the file to get a new one", path)
+		return "", fmt.Errorf("NATS server: credentials %s: the password must be 20 to 128 letters and digits; delete the file to get a new one", path)
 	}
 	return c.Password, nil
 }
@@ -59,19 +59,19 @@ func loadSecret(path string) (string, error) {
 func saveCredential(path string, c contextFile) error {
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
-		return fmt.Errorf("bus/embedded: credentials: %w", err)
+		return fmt.Errorf("NATS server: credentials: %w", err)
 	}
 	b = append(b, '\n')
 	if old, readErr := os.ReadFile(path); readErr == nil && string(old) == string(b) {
 		// The mode may have been widened by hand or by a copy.
 		if err = os.Chmod(path, 0o600); err != nil {
-			return fmt.Errorf("bus/embedded: credentials: %w", err)
+			return fmt.Errorf("NATS server: credentials: %w", err)
 		}
 		return nil
 	}
 	// The secret is never readable by others, not even for a moment.
 	if err = durable.WriteFile(path, b, 0o600); err != nil {
-		return fmt.Errorf("bus/embedded: credentials: %w", err)
+		return fmt.Errorf("NATS server: credentials: %w", err)
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	if err = os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("bus/embedded: %w", err)
+		return nil, fmt.Errorf("NATS server: %w", err)
 	}
 	lock, err := lockStore(o.Dir)
 	if err != nil {
@@ -98,7 +98,7 @@ func Start(o Options) (*Server, error) {
 	}
 	around, err := os.Stat(filepath.Dir(o.Dir))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("bus/embedded: %w", err), lock.Release())
+		return nil, errors.Join(fmt.Errorf("NATS server: %w", err), lock.Release())
 	}
 	s := &Server{dir: o.Dir, lock: lock, around: around, log: o.Logger, core: rand.Text() + rand.Text(), conns: make(map[*nats.Conn]struct{})}
 	if err = s.start(&o, host, port); err != nil {
@@ -128,7 +128,7 @@ func (s *Server) start(o *Options, host string, port int) error {
 	}
 	opts.JetStreamCipher = server.AES
 	if s.ns, err = server.NewServerFromConfig(opts); err != nil {
-		return fmt.Errorf("bus/embedded: configuration: %w", err)
+		return fmt.Errorf("NATS server: configuration: %w", err)
 	}
 	s.lines = newBridge(o.Logger)
 	logs := s.lines
@@ -167,20 +167,20 @@ func (s *Server) await(logs *bridge, listen string) error {
 			if strings.HasPrefix(text, "Error listening on port") {
 				return &ListenError{Addr: orDefault(listen), Reason: text}
 			}
-			return fmt.Errorf("bus/embedded: start: %s", text)
+			return fmt.Errorf("NATS server: start: %s", text)
 		default:
 		}
 		if ready {
 			return nil
 		}
 	}
-	return fmt.Errorf("bus/embedded: start: not ready after %v", readyTries*readyStep)
+	return fmt.Errorf("NATS server: start: not ready after %v", readyTries*readyStep)
 }
 
 func serverOptions(o *Options, known secrets, host string, port int) (*server.Options, error) {
 	opts := &server.Options{}
 	if err := opts.ProcessConfigString(configText(o.Ledger, known)); err != nil {
-		return nil, fmt.Errorf("bus/embedded: configuration: %w", err)
+		return nil, fmt.Errorf("NATS server: configuration: %w", err)
 	}
 	opts.ServerName = bus.EmbeddedName + bus.Token(o.Ledger)
 	opts.Host, opts.Port, opts.DontListen = host, port, o.Listen == NoListen
@@ -208,11 +208,11 @@ func listenAddress(listen string) (host string, port int, err error) {
 	}
 	host, text, err := net.SplitHostPort(orDefault(listen))
 	if err != nil {
-		return "", 0, fmt.Errorf("bus/embedded: --nats-listen %q: %w", listen, err)
+		return "", 0, fmt.Errorf("NATS server: --nats-listen %q: %w", listen, err)
 	}
 	number, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return "", 0, fmt.Errorf("bus/embedded: --nats-listen %q: bad port", listen)
+		return "", 0, fmt.Errorf("NATS server: --nats-listen %q: bad port", listen)
 	}
 	if number == 0 {
 		return host, server.RANDOM_PORT, nil
@@ -235,7 +235,7 @@ type ListenError struct {
 
 // Error names the address and the flag that changes it.
 func (e *ListenError) Error() string {
-	return fmt.Sprintf("bus/embedded: cannot listen on %s (%s); free the port or choose another address with --nats-listen", e.Addr, e.Reason)
+	return fmt.Sprintf("NATS server: cannot listen on %s (%s); free the port or choose another address with --nats-listen", e.Addr, e.Reason)
 }
 
 // URL returns the address that clients connect to, or "" without a listener.

@@ -180,7 +180,7 @@ func TestUnusableStore(t *testing.T) {
 	dir := scratch.Dir(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "jetstream"), nil, 0o600))
 	_, err := embedded.Start(embedded.Options{Dir: dir, Ledger: ledger, Listen: "127.0.0.1:0"})
-	require.ErrorContains(t, err, "bus/embedded: ")
+	require.ErrorContains(t, err, "NATS server: ")
 	require.NoError(t, os.Remove(filepath.Join(dir, "jetstream")))
 	start(t, embedded.Options{Dir: dir})
 }

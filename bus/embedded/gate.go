@@ -62,12 +62,12 @@ func (s *Server) openGate(o *Options) error {
 		s.gate.slots[user] = make(chan struct{}, gateRequests)
 		for _, subject := range gated(bus.StreamName(o.Ledger)) {
 			if _, err = nc.Subscribe(gateRoot+user+"."+subject, func(m *nats.Msg) { s.gate.take(user, m) }); err != nil {
-				return fmt.Errorf("bus/embedded: gate: %w", err)
+				return fmt.Errorf("NATS server: gate: %w", err)
 			}
 		}
 	}
 	if err = nc.FlushTimeout(gateTimeout); err != nil {
-		return fmt.Errorf("bus/embedded: gate: %w", err)
+		return fmt.Errorf("NATS server: gate: %w", err)
 	}
 	return nil
 }

@@ -13,14 +13,14 @@ const lockName = "LOCK"
 
 // ErrInUse is matched by the *InUseError that Start returns when another server
 // holds the store.
-var ErrInUse = errors.New("bus/embedded: store in use")
+var ErrInUse = errors.New("NATS server: store in use")
 
 // An InUseError names the store that another server holds.
 type InUseError struct{ Dir string }
 
 // Error names the directory.
 func (e *InUseError) Error() string {
-	return fmt.Sprintf("bus/embedded: store %s is in use by another server", e.Dir)
+	return fmt.Sprintf("NATS server: store %s is in use by another server", e.Dir)
 }
 
 // Is makes every InUseError match ErrInUse.
@@ -34,7 +34,7 @@ func lockStore(dir string) (*claim.Claim, error) {
 		return nil, &InUseError{Dir: dir}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("bus/embedded: lock: %w", err)
+		return nil, fmt.Errorf("NATS server: lock: %w", err)
 	}
 	return c, nil
 }
@@ -49,13 +49,13 @@ func (s *Server) holds() error {
 	}
 	around, err := os.Stat(filepath.Dir(s.dir))
 	if err != nil {
-		return fmt.Errorf("bus/embedded: %w", err)
+		return fmt.Errorf("NATS server: %w", err)
 	}
 	if !os.SameFile(around, s.around) {
-		return fmt.Errorf("bus/embedded: %s: %w", filepath.Dir(s.dir), claim.ErrMoved)
+		return fmt.Errorf("NATS server: %s: %w", filepath.Dir(s.dir), claim.ErrMoved)
 	}
 	if err = os.Mkdir(s.dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("bus/embedded: %w", err)
+		return fmt.Errorf("NATS server: %w", err)
 	}
 	if s.lock != nil {
 		_ = s.lock.Release() // it is worth nothing by itself

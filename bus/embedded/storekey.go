@@ -17,7 +17,7 @@ import (
 
 // ErrStoreKey is returned by Start for a store that is encrypted when no key is
 // given.
-var ErrStoreKey = errors.New("bus/embedded: the store is encrypted: start it with the ledger's key")
+var ErrStoreKey = errors.New("NATS server: the store is encrypted: start it with the ledger's key")
 
 // store.key is the magic, a nonce of 12 bytes, and the store's key encrypted
 // with AES-256-GCM, the magic being authenticated with it.
@@ -38,7 +38,7 @@ func openStoreKey(o *Options) (string, error) {
 	exists := err == nil
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("bus/embedded: %w", err)
+		return "", fmt.Errorf("NATS server: %w", err)
 	case len(o.StoreKey) == 0 && exists:
 		return "", ErrStoreKey
 	case len(o.StoreKey) == 0:
@@ -66,7 +66,7 @@ func openStoreKey(o *Options) (string, error) {
 	}
 	key := make([]byte, storeKeySize)
 	if _, err = rand.Read(key); err != nil {
-		return "", fmt.Errorf("bus/embedded: make store key: %w", err)
+		return "", fmt.Errorf("NATS server: make store key: %w", err)
 	}
 	return hex.EncodeToString(key), saveStoreKey(o.Dir, o.StoreKey, key)
 }
@@ -80,18 +80,18 @@ func setAside(o *Options) error {
 		if err := os.Mkdir(to, 0o700); errors.Is(err, fs.ErrExist) {
 			continue
 		} else if err != nil {
-			return fmt.Errorf("bus/embedded: set store aside: %w", err)
+			return fmt.Errorf("NATS server: set store aside: %w", err)
 		}
 		o.Logger.Error("bus/embedded: no key that was given opens the store; it is set aside, and the stream is fed again; make its consumers again",
 			"store", to)
 		for _, name := range []string{"jetstream", storeKeyFile} {
 			err := os.Rename(filepath.Join(o.Dir, name), filepath.Join(to, name))
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("bus/embedded: set store aside: %w", err)
+				return fmt.Errorf("NATS server: set store aside: %w", err)
 			}
 		}
 		if err := durable.SyncDir(o.Dir); err != nil {
-			return fmt.Errorf("bus/embedded: set store aside: %w", err)
+			return fmt.Errorf("NATS server: set store aside: %w", err)
 		}
 		return nil
 	}
@@ -103,11 +103,11 @@ func (s *Server) Rekey(old, to []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed != nil {
-		return errors.New("bus/embedded: server is closed")
+		return errors.New("NATS server: server is closed")
 	}
 	sealed, err := os.ReadFile(filepath.Join(s.dir, storeKeyFile))
 	if err != nil {
-		return fmt.Errorf("bus/embedded: %w", err)
+		return fmt.Errorf("NATS server: %w", err)
 	}
 	key, err := unwrap(old, sealed)
 	if err != nil {
@@ -125,11 +125,11 @@ func saveStoreKey(dir string, under, key []byte) error {
 	copy(b, storeKeyMagic)
 	nonce := b[len(storeKeyMagic):]
 	if _, err = rand.Read(nonce); err != nil {
-		return fmt.Errorf("bus/embedded: save store key: %w", err)
+		return fmt.Errorf("NATS server: save store key: %w", err)
 	}
 	b = aead.Seal(b, nonce, key, []byte(storeKeyMagic))
 	if err = durable.WriteFile(filepath.Join(dir, storeKeyFile), b, 0o600); err != nil {
-		return fmt.Errorf("bus/embedded: save store key: %w", err)
+		return fmt.Errorf("NATS server: save store key: %w", err)
 	}
 	return nil
 }
@@ -142,26 +142,26 @@ func unwrap(under, sealed []byte) ([]byte, error) {
 	}
 	rest, ok := bytes.CutPrefix(sealed, []byte(storeKeyMagic))
 	if !ok || len(sealed) != storeKeyWhole {
-		return nil, fmt.Errorf("bus/embedded: %s is damaged", storeKeyFile)
+		return nil, fmt.Errorf("NATS server: %s is damaged", storeKeyFile)
 	}
 	key, err := aead.Open(nil, rest[:storeKeyNonce], rest[storeKeyNonce:], []byte(storeKeyMagic))
 	if err != nil {
-		return nil, fmt.Errorf("bus/embedded: %s is not under this key: %w", storeKeyFile, err)
+		return nil, fmt.Errorf("NATS server: %s is not under this key: %w", storeKeyFile, err)
 	}
 	return key, nil
 }
 
 func wrapper(key []byte) (cipher.AEAD, error) {
 	if len(key) != storeKeySize {
-		return nil, fmt.Errorf("bus/embedded: a store key has %d bytes, not %d", storeKeySize, len(key))
+		return nil, fmt.Errorf("NATS server: a store key has %d bytes, not %d", storeKeySize, len(key))
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("bus/embedded: %w", err)
+		return nil, fmt.Errorf("NATS server: %w", err)
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
-		return nil, fmt.Errorf("bus/embedded: %w", err)
+		return nil, fmt.Errorf("NATS server: %w", err)
 	}
 	return aead, nil
 }

@@ -208,13 +208,13 @@ func verifyBackups(r *holdfast.Reader, names []string) (rows []holdfast.Backup, 
 		switch {
 		case verr == nil:
 		case unlinked:
-			row.Unlinked = render.Plain(apart.Why())
+			row.Unlinked = apart.Why()
 			if isDamage(verr) {
 				journal = apart.Err
 			}
 		case isDamage(verr):
 			bad++
-			row.Damage = render.Plain(verr.Error())
+			row.Damage = verr.Error()
 		default:
 			return nil, bad, nil, verr
 		}
@@ -281,7 +281,7 @@ what came after it is then lost, so see 'holdfast repair --plan' first.`,
 			{"digest", res.Digest},
 		}
 		if res.Unlinked != "" {
-			pairs = append(pairs, render.Pair{"unlinked", "the snapshot is whole, but could not be held against the journal: " + render.Plain(res.Unlinked)})
+			pairs = append(pairs, render.Pair{"unlinked", "the snapshot is whole, but could not be held against the journal: " + res.Unlinked})
 		}
 		return render.Describe(a.stdout, pairs)
 	})

@@ -112,7 +112,7 @@ func (a *app) bench(ctx context.Context, f *benchFlags) (err error) {
 	}
 	scratch, err := os.MkdirTemp(filepath.Dir(filepath.Clean(a.dir)), "holdfast-bench-")
 	if err != nil {
-		return fmt.Errorf("holdfast: bench: %w: name a writable place with --dir", err)
+		return fmt.Errorf("bench: %w: name a writable place with --dir", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	b := &bench{app: a, dir: scratch, length: length}
@@ -443,7 +443,7 @@ func (b *bench) publish(ctx context.Context, n int) (cost stepCost, err error) {
 			return stepCost{Step: "publish", NS: perChange(began, n), What: "relay to the embedded server, JSON included"}, nil
 		}
 		if st.State == bus.StateStopped {
-			return cost, errors.New("holdfast: bench: " + st.Err)
+			return cost, errors.New("bench: " + st.Err)
 		}
 		select {
 		case <-tick.C:

@@ -53,7 +53,7 @@ Exit code 1 when the stream contradicts the journal.`,
 			return err
 		}
 		if st.State == bus.StateStopped {
-			return fmt.Errorf("holdfast: the stream contradicts the journal at seq %d: 'holdfast bus rebuild' makes a new one", st.StopSeq)
+			return fmt.Errorf("the stream contradicts the journal at seq %d: 'holdfast bus rebuild' makes a new one", st.StopSeq)
 		}
 		return nil
 	})
@@ -104,7 +104,7 @@ func (a *app) busStatus(ctx context.Context, f *natsFlags) (bus.Status, error) {
 		case err != nil:
 			return bus.Status{}, err
 		case st.Bus == nil:
-			return bus.Status{}, fmt.Errorf("holdfast: the daemon runs without a bus")
+			return bus.Status{}, fmt.Errorf("the daemon runs without a bus")
 		}
 		return *st.Bus, nil
 	}
@@ -202,7 +202,7 @@ runs, the ledger and its bus are opened for the moment.`,
 				}
 				var st bus.Status
 				if err := json.Unmarshal(b, &st); err != nil {
-					return fmt.Errorf("holdfast: unexpected answer: %w", err)
+					return fmt.Errorf("unexpected answer: %w", err)
 				}
 				return a.printBus(st)
 			})

@@ -125,7 +125,7 @@ func (a *app) verifyAgainst(ctx context.Context, rep *audit.Report, path string,
 	case err == nil:
 		rep.Add(found)
 	case errors.Is(err, holdfast.ErrDamaged) && !rep.OK():
-		rep.Notices = append(rep.Notices, audit.Finding{File: path, Reason: "not compared: " + render.Plain(err.Error())})
+		rep.Notices = append(rep.Notices, audit.Finding{File: path, Reason: "not compared: " + err.Error()})
 	default:
 		return err
 	}

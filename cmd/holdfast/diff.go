@@ -287,7 +287,7 @@ func images(d *report.Difference) (before, after map[string]json.RawMessage, err
 			continue
 		}
 		if err = json.Unmarshal(x.from, x.to); err != nil {
-			return nil, nil, fmt.Errorf("holdfast: unexpected form of a row: %w", err)
+			return nil, nil, fmt.Errorf("unexpected form of a row: %w", err)
 		}
 	}
 	return before, after, nil

@@ -13,7 +13,6 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus/embedded"
-	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
@@ -72,7 +71,7 @@ func isDamage(err error) bool {
 
 // complain prints an error and what to do next.
 func (a *app) complain(ctx context.Context, cmd *cobra.Command, err error, code int) {
-	text := "holdfast: " + redact(render.Plain(err.Error()))
+	text := "holdfast: " + redact(err.Error())
 	cut, interrupted := a.interrupted(ctx)
 	var held *journal.InUseError
 	switch {

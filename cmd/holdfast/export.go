@@ -85,7 +85,7 @@ func (a *app) export(ctx context.Context, f *exportFlags, file string) error {
 	}
 	var b bytes.Buffer
 	if err = statefile.Write(&b, list, v.Time()); err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	if file == "-" {
 		_, err = a.stdout.Write(b.Bytes())
@@ -115,7 +115,7 @@ func replaceKeeping(file string, b []byte) error {
 		err = durable.WriteFile(file, b, 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func openOnes(v *projector.View, sel selection) ([]position.Position, error) {
 	seen := make(map[string]position.Key)
 	for p := range selected(v, &positionsFlags{selection: sel}) {
 		if other, twice := seen[p.Key.Instrument]; twice {
-			return nil, fmt.Errorf("holdfast: %s is open as %s and as %s, and the layout holds an instrument once: choose with --account, --strategy or --leg ('' is those without one)",
+			return nil, fmt.Errorf("%s is open as %s and as %s, and the layout holds an instrument once: choose with --account, --strategy or --leg ('' is those without one)",
 				p.Key.Instrument, other, p.Key)
 		}
 		seen[p.Key.Instrument] = p.Key

@@ -132,7 +132,7 @@ func (a *app) warnOf(from string, state *statefile.Imported) {
 func (a *app) readState(file string, o statefile.Options) (from string, state *statefile.Imported, err error) {
 	if file == "-" {
 		if state, err = statefile.Read(a.stdin, o); err != nil {
-			err = fmt.Errorf("holdfast: standard input: %w", err)
+			err = fmt.Errorf("standard input: %w", err)
 		}
 		return "standard input", state, err
 	}
@@ -147,7 +147,7 @@ func (a *app) readState(file string, o statefile.Options) (from string, state *s
 	if kerr != nil {
 		return "", nil, fmt.Errorf("%w; and %w", err, kerr)
 	}
-	_, _ = fmt.Fprintf(a.stderr, "holdfast: warning: %s; read %s instead\n", render.Plain(err.Error()), kept) // nobody is left to tell
+	_, _ = fmt.Fprintf(a.stderr, "holdfast: warning: %s; read %s instead\n", err.Error(), kept) // nobody is left to tell
 	return kept, state, nil
 }
 
@@ -159,7 +159,7 @@ func stateIn(name string, o statefile.Options) (*statefile.Imported, error) {
 	defer func() { _ = file.Close() }() // opened for reading
 	state, err := statefile.Read(file, o)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return state, nil
 }

@@ -184,7 +184,7 @@ func (a *app) ingest(ctx context.Context, f *ingestFlags, files []string) (err e
 	defer closing(end, &err)
 	err = a.runIngest(ctx, run)
 	if kinds := run.Dropped(); len(kinds) > 0 {
-		a.notef("holdfast: rejected by kind: %s", render.Plain(strings.Join(kinds, ", ")))
+		a.notef("holdfast: rejected by kind: %s", strings.Join(kinds, ", "))
 	}
 	if perr := a.printCounts(run.Counts(), f.ack); err == nil {
 		err = perr
@@ -210,7 +210,7 @@ type rejectedLine struct {
 // rejected names a bad line on standard error, however many there are: what a run
 // leaves out can be put right from what it says.
 func (a *app) rejected(r ingest.Row, err error) rejectedLine {
-	reason := render.Plain(err.Error()) + advice(err)
+	reason := err.Error() + advice(err)
 	text := reason
 	if _, ok := errors.AsType[*feed.LineError](err); ok { // which names its place itself
 		reason = strings.TrimPrefix(reason, r.Place()+": ")
@@ -348,7 +348,7 @@ func (a *app) openFiles(f *inputFlags, files []string) (*ingest.Input, error) {
 		last := &in.Sources[len(in.Sources)-1]
 		if last.Feed, err = feed.Open(name, file, in.Format, in.Mapping); err != nil {
 			in.Close()
-			return nil, fmt.Errorf("holdfast: %w", err)
+			return nil, fmt.Errorf("%w", err)
 		}
 		ingest.NoteUnused(last.Feed, a.noteOfInput)
 	}
@@ -429,17 +429,17 @@ func readMapping(text string) (mapping.Mapping, error) {
 func openFile(name string) (*os.File, int64, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, 0, fmt.Errorf("holdfast: %w", err)
+		return nil, 0, fmt.Errorf("%w", err)
 	}
 	info, err := f.Stat()
 	switch {
 	case err != nil:
 	case info.Mode()&os.ModeDevice != 0:
-		err = fmt.Errorf("holdfast: %s is a device, not a file: use - for standard input", name)
+		err = fmt.Errorf("%s is a device, not a file: use - for standard input", name)
 	case info.IsDir():
-		err = fmt.Errorf("holdfast: %s is a directory: name the files in it", name)
+		err = fmt.Errorf("%s is a directory: name the files in it", name)
 	case info.Mode().IsRegular() && info.Size() == 0:
-		err = fmt.Errorf("holdfast: %s is empty: there is nothing to apply", name)
+		err = fmt.Errorf("%s is empty: there is nothing to apply", name)
 	default:
 		return f, info.Size(), nil
 	}

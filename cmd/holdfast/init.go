@@ -80,7 +80,7 @@ func (a *app) create(ctx context.Context, f *creationFlags) error {
 	}
 	if r, rerr := a.reader(); rerr == nil {
 		id := r.Identity()
-		return fmt.Errorf("holdfast: %s holds a ledger already: %s, created %s, cost method %s: use it, or name another --dir",
+		return fmt.Errorf("%s holds a ledger already: %s, created %s, cost method %s: use it, or name another --dir",
 			a.dir, id.Name, id.CreatedAt, id.CostMethod)
 	}
 	keys, err := a.keys()

@@ -101,10 +101,10 @@ func (a *app) keygen(ctx context.Context, path string, rotate bool) error {
 func createFile(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names it
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("holdfast: %s exists: a key is never overwritten; name a new file, or add --rotate", path)
+		return fmt.Errorf("%s exists: a key is never overwritten; name a new file, or add --rotate", path)
 	}
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	_, err = f.WriteString(text)
 	if err == nil {
@@ -117,7 +117,7 @@ func createFile(path, text string) error {
 		err = durable.SyncDir(filepath.Dir(path))
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("holdfast: write key: %w", err), os.Remove(path))
+		return errors.Join(fmt.Errorf("write key: %w", err), os.Remove(path))
 	}
 	return nil
 }
@@ -129,10 +129,10 @@ func rotateFile(ctx context.Context, path, text string) error {
 	}
 	old, err := os.ReadFile(path) //nolint:gosec // the operator names it
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	if err = durable.WriteFile(path, append([]byte(text), old...), 0o600); err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	return nil
 }
@@ -158,17 +158,17 @@ func signKeygen(path, name string) (public string, err error) {
 	}
 	private, public, err := note.GenerateKey(rand.Reader, name)
 	if err != nil {
-		return "", fmt.Errorf("holdfast: make signing key: %w", err)
+		return "", fmt.Errorf("make signing key: %w", err)
 	}
 	if _, err = note.NewVerifier(public); err != nil {
 		return "", usagef("--name %q is not a name that a key can have", name)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the caller names the file
 	if errors.Is(err, os.ErrExist) {
-		return "", fmt.Errorf("holdfast: %s exists: a key is never overwritten, name a new file", path)
+		return "", fmt.Errorf("%s exists: a key is never overwritten, name a new file", path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("holdfast: %w", err)
+		return "", fmt.Errorf("%w", err)
 	}
 	_, err = f.WriteString(private + "\n")
 	if err == nil {
@@ -181,7 +181,7 @@ func signKeygen(path, name string) (public string, err error) {
 		err = durable.SyncDir(filepath.Dir(path))
 	}
 	if err != nil {
-		return "", fmt.Errorf("holdfast: write %s: %w", path, err)
+		return "", fmt.Errorf("write %s: %w", path, err)
 	}
 	return public, nil
 }

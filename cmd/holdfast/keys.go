@@ -27,10 +27,10 @@ func readKeys(ctx context.Context, source string) (*keyring.Ring, error) {
 	defer cancel()
 	ring, err := keyring.Load(ctx, source)
 	if bad, ok := errors.AsType[*keyring.SourceError](err); ok && bad.Source == strings.TrimPrefix(source, "file:") {
-		return nil, fmt.Errorf("holdfast: %s: %w", fileOf("--key", bad.Source), &sourceError{bad})
+		return nil, fmt.Errorf("%s: %w", fileOf("--key", bad.Source), &sourceError{bad})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: --key: %w", err)
+		return nil, fmt.Errorf("--key: %w", err)
 	}
 	return ring, nil
 }

@@ -66,7 +66,7 @@ func (c *natsContext) options() ([]nats.Option, error) {
 	if c.NKey != "" {
 		o, err := nats.NkeyOptionFromSeed(c.NKey)
 		if err != nil { // it was read a moment ago
-			return nil, fmt.Errorf("holdfast: the file of the nkey: %s", redact(err.Error()))
+			return nil, fmt.Errorf("the file of the nkey: %s", redact(err.Error()))
 		}
 		out = append(out, o)
 	}

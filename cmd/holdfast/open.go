@@ -141,7 +141,7 @@ func openJournal(dir string) (*journal.Reader, error) {
 		err = journal.Missing()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	return log, nil
 }

@@ -145,7 +145,7 @@ func reached(dir string, at holdfast.Moment) error {
 		err = fmt.Errorf("seq %d is not there yet, the newest is %d", at.Seq, last.Seq)
 	}
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	return nil
 }
@@ -224,7 +224,7 @@ func (a *app) remotePositions(ctx context.Context, r *remote, f *positionsFlags)
 func rawRows(b []byte) ([]json.RawMessage, error) {
 	var rows []json.RawMessage
 	if err := json.Unmarshal(b, &rows); err != nil {
-		return nil, fmt.Errorf("holdfast: unexpected answer: %w", err)
+		return nil, fmt.Errorf("unexpected answer: %w", err)
 	}
 	return rows, nil
 }

@@ -54,9 +54,9 @@ func (a *app) dial(ctx context.Context) (*remote, error) {
 	case cutShort(ctx, err):
 		return nil, err
 	case errors.Is(err, nats.ErrAuthorization):
-		return nil, fmt.Errorf("holdfast: %s refuses the credentials: give --creds DIR/nats/writer.json of the daemon's directory", withoutSecrets(a.server))
+		return nil, fmt.Errorf("%s refuses the credentials: give --creds DIR/nats/writer.json of the daemon's directory", withoutSecrets(a.server))
 	case err != nil:
-		return nil, fmt.Errorf("holdfast: --server %s: %w: is the daemon running there?", withoutSecrets(a.server), err)
+		return nil, fmt.Errorf("--server %s: %w: is the daemon running there?", withoutSecrets(a.server), err)
 	}
 	r := &remote{nc: nc, domain: c.Domain, ledger: a.ledger, denied: denied}
 	if r.ledger == "" {
@@ -79,11 +79,11 @@ func discover(ctx context.Context, nc *nats.Conn) (string, error) {
 	inbox := nc.NewInbox()
 	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
-		return "", fmt.Errorf("holdfast: --server: %w", err)
+		return "", fmt.Errorf("--server: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // the connection outlives it only for this verb
 	if err = nc.PublishRequest("$SRV.INFO.holdfast", inbox, nil); err != nil {
-		return "", fmt.Errorf("holdfast: --server: %w", err)
+		return "", fmt.Errorf("--server: %w", err)
 	}
 	found, wait := "", 5*time.Second
 	for {
@@ -92,7 +92,7 @@ func discover(ctx context.Context, nc *nats.Conn) (string, error) {
 			return found, nil
 		}
 		if err != nil || msg.Header.Get("Status") == "503" {
-			return "", errors.New("holdfast: no ledger is served there: start 'holdfast serve', or check --server")
+			return "", errors.New("no ledger is served there: start 'holdfast serve', or check --server")
 		}
 		name, ok := servedLedger(msg.Data)
 		if !ok {
@@ -129,7 +129,7 @@ func (r *remote) call(ctx context.Context, endpoint string, query any) ([]byte, 
 	if query != nil {
 		var err error
 		if body, err = json.Marshal(query); err != nil {
-			return nil, fmt.Errorf("holdfast: encode request: %w", err)
+			return nil, fmt.Errorf("encode request: %w", err)
 		}
 	}
 	return r.send(ctx, endpoint, body)
@@ -152,14 +152,14 @@ func (r *remote) exchange(ctx context.Context, endpoint string, body []byte) (bu
 	case err == nil:
 		return answer, nil
 	case r.denied.Err() != nil:
-		return bus.Reply{}, fmt.Errorf("holdfast: these credentials may not ask for %s: give --creds DIR/nats/writer.json: %w", endpoint, context.Cause(r.denied))
+		return bus.Reply{}, fmt.Errorf("these credentials may not ask for %s: give --creds DIR/nats/writer.json: %w", endpoint, context.Cause(r.denied))
 	case errors.As(err, &failed) && failed.Code == bus.CodeNoAnswer:
-		return bus.Reply{}, fmt.Errorf("holdfast: ledger %q is not served at %s, or these credentials may not ask it for %s: check --ledger and --creds",
+		return bus.Reply{}, fmt.Errorf("ledger %q is not served at %s, or these credentials may not ask it for %s: check --ledger and --creds",
 			r.ledger, r.nc.ConnectedUrlRedacted(), endpoint)
 	case errors.As(err, &failed):
 		return bus.Reply{}, &remoteError{failed}
 	}
-	return bus.Reply{}, fmt.Errorf("holdfast: ask %s: %w", endpoint, err)
+	return bus.Reply{}, fmt.Errorf("ask %s: %w", endpoint, err)
 }
 
 // remoteError is what the daemon refused and why.
@@ -190,7 +190,7 @@ func (r *remote) ask(ctx context.Context, endpoint string, answer any) error {
 		return err
 	}
 	if err = json.Unmarshal(b, answer); err != nil {
-		return fmt.Errorf("holdfast: unexpected answer: %w", err)
+		return fmt.Errorf("unexpected answer: %w", err)
 	}
 	return nil
 }
@@ -206,7 +206,7 @@ func (r *remote) apply(ctx context.Context, body []byte) (holdfast.Result, error
 		Duplicate  bool
 	}
 	if err := json.Unmarshal(b, &v); err != nil {
-		return holdfast.Result{}, fmt.Errorf("holdfast: unexpected answer: %w", err)
+		return holdfast.Result{}, fmt.Errorf("unexpected answer: %w", err)
 	}
 	return holdfast.Result{First: v.First, Last: v.Seq, Duplicate: v.Duplicate}, nil
 }
@@ -256,7 +256,7 @@ func tooLong(err error) bool {
 func (r *remote) page(ctx context.Context, endpoint string, q service.List) (rows []json.RawMessage, more bool, err error) {
 	body, err := json.Marshal(q)
 	if err != nil {
-		return nil, false, fmt.Errorf("holdfast: encode request: %w", err)
+		return nil, false, fmt.Errorf("encode request: %w", err)
 	}
 	answer, err := r.exchange(ctx, endpoint, body)
 	if err == nil {
@@ -270,7 +270,7 @@ func (r *remote) page(ctx context.Context, endpoint string, q service.List) (row
 	case complete == "true":
 		return rows, false, nil
 	case complete == "false" && (next == "" || next == page.After):
-		return nil, false, errors.New("holdfast: unexpected answer: a part of a list that does not say how to go on")
+		return nil, false, errors.New("unexpected answer: a part of a list that does not say how to go on")
 	case complete == "false":
 		page.After = next
 		return rows, true, nil
@@ -283,7 +283,7 @@ func (r *remote) page(ctx context.Context, endpoint string, q service.List) (row
 		Seq uint64 `json:"seq"`
 	}
 	if err = json.Unmarshal(rows[len(rows)-1], &last); err != nil {
-		return nil, false, fmt.Errorf("holdfast: unexpected answer: %w", err)
+		return nil, false, fmt.Errorf("unexpected answer: %w", err)
 	}
 	history.From = strconv.FormatUint(last.Seq+1, 10)
 	return rows, true, nil
@@ -298,7 +298,7 @@ func all[T any](rows iter.Seq2[json.RawMessage, error]) ([]T, error) {
 		}
 		var one T
 		if err = json.Unmarshal(raw, &one); err != nil {
-			return nil, fmt.Errorf("holdfast: unexpected answer: %w", err)
+			return nil, fmt.Errorf("unexpected answer: %w", err)
 		}
 		out = append(out, one)
 	}

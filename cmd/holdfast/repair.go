@@ -155,10 +155,10 @@ func damageLines(p *repair.Plan) (lines []string) {
 		lines = append(lines, "DAMAGE: "+placeText(d.File, d.Offset, d.Seq, d.Reason))
 	}
 	if p.Identity != "" {
-		lines = append(lines, "DAMAGE: ledger.json "+render.Plain(p.Identity))
+		lines = append(lines, "DAMAGE: ledger.json "+p.Identity)
 	}
 	for _, s := range p.Snapshots {
-		lines = append(lines, fmt.Sprintf("snapshot: %s (seq %d): %s", s.Name, s.Seq, render.Plain(s.Reason)))
+		lines = append(lines, fmt.Sprintf("snapshot: %s (seq %d): %s", s.Name, s.Seq, s.Reason))
 	}
 	if p.Torn != nil {
 		lines = append(lines, fmt.Sprintf("torn: %s, %s; the next opening cuts it and keeps it",
@@ -248,7 +248,7 @@ func (a *app) repairNext(p *repair.Plan, f *repairFlags) []string {
 	case p.Sound():
 		return []string{"ok: nothing to repair"}
 	case p.Refused != "":
-		next = append(next, "refused: "+render.Plain(p.Refused))
+		next = append(next, "refused: "+p.Refused)
 	case p.Whole() && f.plan:
 		return []string{"next: " + command}
 	case p.Whole():

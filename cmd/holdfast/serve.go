@@ -266,7 +266,7 @@ func listenHTTP(ctx context.Context, f *httpFlags, token *daemon.Token) (net.Lis
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: --http %s: %w: choose another address, or none", addr, err)
+		return nil, fmt.Errorf("--http %s: %w: choose another address, or none", addr, err)
 	}
 	if err = f.admits(l.Addr(), token); err != nil {
 		return nil, errors.Join(err, l.Close())

@@ -55,10 +55,10 @@ func loadVerifiers(source string) (note.Verifiers, error) {
 	}
 	b, err := os.ReadFile(source)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %s: neither a public key (name+hash+key) nor a file: %s", fileOf("--verifier", source), reasonAlone(err))
+		return nil, fmt.Errorf("%s: neither a public key (name+hash+key) nor a file: %s", fileOf("--verifier", source), reasonAlone(err))
 	}
 	if len(b) > maxKeyFile {
-		return nil, fmt.Errorf("holdfast: --verifier %s: it is too large for a file of keys", source)
+		return nil, fmt.Errorf("--verifier %s: it is too large for a file of keys", source)
 	}
 	var list []note.Verifier
 	for line := range strings.Lines(string(b)) {
@@ -68,12 +68,12 @@ func loadVerifiers(source string) (note.Verifiers, error) {
 		}
 		v, err := note.NewVerifier(line)
 		if err != nil {
-			return nil, fmt.Errorf("holdfast: --verifier %s: it holds a line that is no public key", source)
+			return nil, fmt.Errorf("--verifier %s: it holds a line that is no public key", source)
 		}
 		list = append(list, v)
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("holdfast: --verifier %s: it holds no public key", source)
+		return nil, fmt.Errorf("--verifier %s: it holds no public key", source)
 	}
 	return note.VerifierList(list...), nil
 }

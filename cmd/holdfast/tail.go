@@ -69,7 +69,7 @@ func (a *app) tail(ctx context.Context, f *tailFlags) error {
 	log = log.WithKeys(keys)
 	head, err := log.Last()
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	from := max(log.First(), 1)
 	if head.Seq >= f.last {
@@ -109,11 +109,11 @@ func catchUp(ctx context.Context, cursor *journal.Cursor, s *render.Sheet[render
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 		c, err := d.Change(rec.Payload)
 		if err != nil {
-			return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+			return fmt.Errorf("seq %d: %w", rec.Seq, err)
 		}
 		if c.After != nil {
 			c.After.Seq = rec.Seq
@@ -133,7 +133,7 @@ func (a *app) remoteTail(ctx context.Context, r *remote, f *tailFlags) error {
 	}
 	var st holdfast.Status
 	if err := json.Unmarshal(b, &st); err != nil {
-		return fmt.Errorf("holdfast: unexpected answer: %w", err)
+		return fmt.Errorf("unexpected answer: %w", err)
 	}
 	from := max(st.First, 1)
 	if st.Last >= f.last {

@@ -71,7 +71,7 @@ compared. A torn tail that the next opening will cut is a notice, no damage.`,
 			return fmt.Errorf("%w: %s", errFindings, render.Counted(len(rep.Findings), "finding"))
 		}
 		if rep.Against != nil && !rep.Against.OK() {
-			return fmt.Errorf("holdfast: no damage was found, but nothing of %s could be compared with the ledger", against)
+			return fmt.Errorf("no damage was found, but nothing of %s could be compared with the ledger", against)
 		}
 		return nil
 	})

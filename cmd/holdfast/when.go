@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
-	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -69,7 +68,7 @@ func (a *app) viewAt(ctx context.Context, r *holdfast.Reader, w *when) (*project
 			a.notef("holdfast: %d more are left out", len(refused)-i)
 			break
 		}
-		_, _ = fmt.Fprintf(a.stderr, "holdfast: left out, seq %d, id %s: %s\n", x.Seq, x.ID, render.Plain(x.Err.Error())) // nobody is left to tell
+		_, _ = fmt.Fprintf(a.stderr, "holdfast: left out, seq %d, id %s: %s\n", x.Seq, x.ID, x.Err.Error()) // nobody is left to tell
 	}
 	return v, nil
 }

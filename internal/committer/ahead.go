@@ -82,7 +82,7 @@ func foldAhead(ctx context.Context, from annals, rules position.Rules, m positio
 	}
 	origin := &position.History{Seq: a.first, Position: before.Position, Instrument: before.Instrument}
 	if a.fold, err = rules.NewRefold(m, origin, revised, most); err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	a.upTo, a.revised, a.refused = start-1, head, nil
 	return a, catchUp(ctx, from, a.extend, &a.upTo)
@@ -132,7 +132,7 @@ func revisions(ctx context.Context, from annals, key position.Key, first, head u
 		err = from.Concerning(ctx, key.Instrument, start, head, func(rec journal.Record) error {
 			c, derr := d.Change(rec.Payload)
 			if derr != nil {
-				return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, derr)
+				return fmt.Errorf("seq %d: %w", rec.Seq, derr)
 			}
 			if c.Fill == 0 || c.After == nil || c.After.Key != key {
 				return nil
@@ -172,7 +172,7 @@ func (a *ahead) extend(ctx context.Context, from annals, head uint64) error {
 func (a *ahead) take(rec journal.Record) error {
 	c, err := a.decode.Change(rec.Payload)
 	if err != nil {
-		return fmt.Errorf("holdfast: seq %d: %w", rec.Seq, err)
+		return fmt.Errorf("seq %d: %w", rec.Seq, err)
 	}
 	t, ok := c.Cause.(position.Transfer)
 	arrives := ok && t.To() == a.key

@@ -40,7 +40,7 @@ func since(written, now time.Time, last position.Time) recordClock {
 func (c *recordClock) read(now time.Time, last position.Time) (position.Time, error) {
 	at, err := position.At(now)
 	if err != nil {
-		return 0, fmt.Errorf("holdfast: clock: %w", err)
+		return 0, fmt.Errorf("clock: %w", err)
 	}
 	if at >= last {
 		c.since = time.Time{}

@@ -209,11 +209,11 @@ func (c *Committer) perform(ctx context.Context, req *request) error {
 // beyond its deadline.
 func (c *Committer) enqueue(ctx context.Context, req *request) error {
 	if !c.sending.TryRLock() { // only Close takes it for writing
-		return fmt.Errorf("holdfast: %w", journal.ErrClosed)
+		return fmt.Errorf("%w", journal.ErrClosed)
 	}
 	defer c.sending.RUnlock()
 	if c.closed {
-		return fmt.Errorf("holdfast: %w", journal.ErrClosed)
+		return fmt.Errorf("%w", journal.ErrClosed)
 	}
 	select {
 	case c.queue <- req:
@@ -224,7 +224,7 @@ func (c *Committer) enqueue(ctx context.Context, req *request) error {
 	case c.queue <- req:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("holdfast: apply: %w", context.Cause(ctx))
+		return fmt.Errorf("apply: %w", context.Cause(ctx))
 	}
 }
 

@@ -14,16 +14,16 @@ var (
 	// but its fate could not be learnt: the context ended first, or the disk
 	// failed. Apply it again with the same id, which the [UnknownOutcomeError]
 	// names: it is applied once.
-	ErrOutcomeUnknown = errors.New("holdfast: outcome unknown")
+	ErrOutcomeUnknown = errors.New("outcome unknown")
 	// ErrSync is matched by the error of a failed fsync, as the ledger, Open
 	// and Close give it. The kernel may have dropped what it still shows, and
 	// asked again it calls it written: the process should end. The next one
 	// rewrites what was not known durable before it appends.
-	ErrSync = errors.New("holdfast: fsync failed")
+	ErrSync = errors.New("fsync failed")
 	// ErrTooMany is returned for a batch of more than [MaxBatch] mutations or
 	// of more than [MaxBatchBytes] encoded bytes. A batch of one mutation is
 	// bounded as that is, and beyond it [position.ErrTooLarge].
-	ErrTooMany = errors.New("holdfast: batch too large")
+	ErrTooMany = errors.New("batch too large")
 )
 
 // UnknownOutcomeError is the error that matches [ErrOutcomeUnknown]: it names the

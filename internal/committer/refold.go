@@ -42,7 +42,7 @@ const restages = 8
 
 var (
 	// errProbed ends the staging of a probe.
-	errProbed = errors.New("holdfast: history wanted")
+	errProbed = errors.New("history wanted")
 	// errStale: the stager would have to read what the caller should have read.
 	errStale = fmt.Errorf("%w: the position changed while its history was read: apply it again", position.ErrVersionConflict)
 )
@@ -95,7 +95,7 @@ func (c *Committer) readAhead(ctx context.Context, req *request) (leave func(), 
 	select {
 	case <-probe.done:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("holdfast: apply: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("apply: %w", context.Cause(ctx))
 	}
 	// What a probe saw may have been lost with its group. The request itself is then
 	// answered with why.
@@ -104,7 +104,7 @@ func (c *Committer) readAhead(ctx context.Context, req *request) (leave func(), 
 	}
 	of := refoldings(req.ms)
 	if leave, err = c.refolds.enter(ctx, of); err != nil {
-		return nil, fmt.Errorf("holdfast: apply: %w", err)
+		return nil, fmt.Errorf("apply: %w", err)
 	}
 	req.known = make(map[fillOf]*ahead, len(of))
 	most := position.MaxRefoldCycles

@@ -126,7 +126,7 @@ func (x *Rehearsal) stage(ctx context.Context, ms []position.Mutation, o ApplyOp
 	history := x.history(ctx, ms)
 	s, err := x.o.Book.StagePrinted(x.last, ms, nil, o.Insist, history)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	if len(s.Changes) == 0 {
 		return s, nil
@@ -139,7 +139,7 @@ func (x *Rehearsal) stage(ctx context.Context, ms []position.Mutation, o ApplyOp
 		x.accept(x.o.Book.StageEpoch(x.last, x.epoch, e))
 		x.began = true
 		if s, err = x.o.Book.StagePrinted(x.last, ms, nil, o.Insist, history); err != nil {
-			return nil, fmt.Errorf("holdfast: %w", err)
+			return nil, fmt.Errorf("%w", err)
 		}
 	}
 	x.accept(s)
@@ -261,7 +261,7 @@ func (x rehearsedPast) StateAt(ctx context.Context, key position.Key, start uint
 			}
 		}
 		if err := x.replay.Replay(archive.Cut(records, start-1), projector.Until{}); err != nil {
-			return archive.StateBefore{}, fmt.Errorf("holdfast: %w", err)
+			return archive.StateBefore{}, fmt.Errorf("%w", err)
 		}
 	}
 	return archive.StateOf(x.replay.View(), key), nil
@@ -277,12 +277,12 @@ func (x *Rehearsal) rewind() (err error) {
 	if x.body == nil {
 		var buf bytes.Buffer
 		if _, err = x.base.WriteTo(&buf); err != nil {
-			return fmt.Errorf("holdfast: copy the state: %w", err)
+			return fmt.Errorf("copy the state: %w", err)
 		}
 		x.body = buf.Bytes()
 	}
 	if x.replay, err = projector.Load(bytes.NewReader(x.body), o); err != nil {
-		return fmt.Errorf("holdfast: copy the state: %w", err)
+		return fmt.Errorf("copy the state: %w", err)
 	}
 	return nil
 }

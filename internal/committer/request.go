@@ -76,11 +76,11 @@ func identified(m position.Mutation, now func() time.Time, random io.Reader) (po
 	}
 	at, err := position.At(now())
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: clock: %w", err)
+		return nil, fmt.Errorf("clock: %w", err)
 	}
 	u, err := uuid.NewV7FromReader(random)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: make mutation id: %w", err)
+		return nil, fmt.Errorf("make mutation id: %w", err)
 	}
 	return m.Identified(u.String(), at), nil
 }

@@ -220,7 +220,7 @@ func (s *stager) tryAdd(ctx context.Context, g *group, req *request) error {
 	}
 	staged, err := s.c.o.Book.StagePrinted(s.last, req.ms, req.prints, req.insist, past)
 	if err != nil {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	if len(staged.Changes) == 0 { // nothing new; the head stays
 		req.setOutcomes(staged)
@@ -236,7 +236,7 @@ func (s *stager) tryAdd(ctx context.Context, g *group, req *request) error {
 			return err
 		}
 		if staged, err = s.c.o.Book.StagePrinted(s.last, req.ms, req.prints, req.insist, past); err != nil {
-			return fmt.Errorf("holdfast: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 	}
 	req.setOutcomes(staged)
@@ -309,7 +309,7 @@ func sizeOf(changes []position.Change, mutations int) (total int, err error) {
 func (s *stager) begin(g *group) error {
 	e := position.Epoch{Build: s.c.o.Build, Arithmetic: position.ArithmeticVersion}
 	if _, err := io.ReadFull(s.c.o.Rand, e.Salt[:]); err != nil {
-		return fmt.Errorf("holdfast: make salt: %w", err)
+		return fmt.Errorf("make salt: %w", err)
 	}
 	staged := s.c.o.Book.StageEpoch(s.last, s.c.o.Journal.Epoch(), e)
 	size, err := sizeOf(staged.Changes, 1)

@@ -29,7 +29,7 @@ func TestNearestNames(t *testing.T) {
 	} {
 		err := holdfast.Known(l.View(), holdfast.Filter{Account: name})
 		require.ErrorIs(t, err, holdfast.ErrUnknownName)
-		require.EqualError(t, err, "holdfast: "+want)
+		require.EqualError(t, err, want)
 		var unknown *holdfast.UnknownNameError
 		require.ErrorAs(t, err, &unknown)
 		require.Equal(t, name, unknown.Name)

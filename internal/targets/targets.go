@@ -227,7 +227,7 @@ func (s *saving) adopt(t *Target, p *position.Position) (*position.Position, pos
 func (s *saving) tried(m position.Mutation) (*position.Position, error) {
 	changes, err := s.from.Rules.Fold(s, m)
 	if err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	return changes[len(changes)-1].After, nil
 }
@@ -330,7 +330,7 @@ func (s *saving) mark(step *saveStep, t *Target, p *position.Position, marks map
 // state, and a time.
 func (s *saving) identified(m position.Mutation) (position.Mutation, error) {
 	if err := m.Validate(); err != nil {
-		return nil, fmt.Errorf("holdfast: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	b := []byte("holdfast/save/")
 	switch v := m.(type) {
@@ -347,7 +347,7 @@ func (s *saving) identified(m position.Mutation) (position.Mutation, error) {
 	if at == 0 { // it is tried as it will be written
 		var err error
 		if at, err = position.At(s.from.Now()); err != nil {
-			return nil, fmt.Errorf("holdfast: clock: %w", err)
+			return nil, fmt.Errorf("clock: %w", err)
 		}
 	}
 	return m.Identified(id.String(), at), nil

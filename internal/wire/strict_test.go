@@ -22,7 +22,7 @@ func TestNewerFormatIsRefusedByName(t *testing.T) {
 
 	_, err := d.Change(append(slices.Clip(b), 17<<3|2|0x80, 17>>4, 1, 'x'))
 	require.ErrorIs(t, err, position.ErrFormat)
-	require.EqualError(t, err, "position: bad encoding: change, field 17 of wire type 2 is not known to this version")
+	require.EqualError(t, err, "bad encoding: change, field 17 of wire type 2 is not known to this version")
 	var fe *wire.FormatError
 	require.ErrorAs(t, err, &fe)
 	require.Equal(t, uint32(17), fe.Field)
@@ -33,11 +33,11 @@ func TestNewerFormatIsRefusedByName(t *testing.T) {
 	require.ErrorContains(t, err, "change, field 1 has the value 0")
 
 	_, err = d.Mutation([]byte{13<<3 | 2, 0})
-	require.EqualError(t, err, "position: bad encoding: mutation, field 13 of wire type 2 is not known to this version")
+	require.EqualError(t, err, "bad encoding: mutation, field 13 of wire type 2 is not known to this version")
 
 	p := wire.AppendPosition(nil, c.After)
 	_, err = d.Position(append(p, 0xda, 1, 0))
-	require.EqualError(t, err, "position: bad encoding: position, field 27 of wire type 2 is not known to this version")
+	require.EqualError(t, err, "bad encoding: position, field 27 of wire type 2 is not known to this version")
 }
 
 // Each of these is a legal protobuf message that another encoder could have

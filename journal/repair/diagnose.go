@@ -156,11 +156,11 @@ func (d *diagnosis) readCopy() error {
 	}
 	mine, err := os.Stat(d.dir)
 	if err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	theirs, err := os.Stat(d.o.From)
 	if err != nil {
-		return fmt.Errorf("journal: copy: %w", err)
+		return fmt.Errorf("copy: %w", err)
 	}
 	if os.SameFile(mine, theirs) {
 		return &CopyError{Reason: "the copy is the ledger itself"}

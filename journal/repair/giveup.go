@@ -137,7 +137,7 @@ func (d *diagnosis) locate(seq uint64) (at place, err error) {
 		})
 	}
 	if err == nil && at.head.Seq != seq {
-		err = fmt.Errorf("journal: seq %d was not found again", seq)
+		err = fmt.Errorf("seq %d was not found again", seq)
 	}
 	return at, err
 }
@@ -147,7 +147,7 @@ func (d *diagnosis) scan(t *target, f func(rec *segment.Record, end int64) bool)
 	seg := t.segment(d.dir)
 	r, err := seg.Open()
 	if err != nil {
-		return fmt.Errorf("journal: open %s: %w", seg.Name(), err)
+		return fmt.Errorf("open %s: %w", seg.Name(), err)
 	}
 	defer func() { _ = r.Close() }()
 	s := segment.NewScanner(r, seg.Size, t.first)
@@ -244,7 +244,7 @@ func (r *Repair) giveUp(p *Plan) error {
 	if len(d.targets) > 0 && at.head.Seq >= d.mark.First {
 		cut = d.targets[at.target]
 		if !cut.keep && len(cut.parts) == 0 {
-			return fmt.Errorf("journal: %s is not what it should be", segment.Path(cut.first))
+			return fmt.Errorf("%s is not what it should be", segment.Path(cut.first))
 		}
 	}
 	m.Tail = cut.first
@@ -280,7 +280,7 @@ func (r *Repair) giveUp(p *Plan) error {
 func (d *diagnosis) doomed(last uint64) (paths []string, err error) {
 	entries, err := os.ReadDir(filepath.Join(d.dir, segment.JournalDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("journal: list segments: %w", err)
+		return nil, fmt.Errorf("list segments: %w", err)
 	}
 	for _, e := range slices.Backward(entries) {
 		first, bad := segment.ParseName(e.Name())
@@ -303,14 +303,14 @@ func (r *Repair) cutFile(path string, end int64) error {
 	if end > 0 {
 		f, err := segment.OpenRegular(path, os.O_RDONLY)
 		if err != nil {
-			return fmt.Errorf("journal: open %s: %w", filepath.Base(path), err)
+			return fmt.Errorf("open %s: %w", filepath.Base(path), err)
 		}
 		defer func() { _ = f.Close() }()
 		if err = replaceFrom(path, []segment.Part{{Path: path, N: end}}); err != nil {
 			return err
 		}
 	} else if err := durable.WriteFile(path, b, segment.FilePerm); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	return r.o.Step("cut")
 }
@@ -351,10 +351,10 @@ func (r *Repair) report(p *Plan, name string) error {
 	}
 	b, err := json.MarshalIndent(rep, "", "  ")
 	if err != nil {
-		return fmt.Errorf("journal: encode report: %w", err)
+		return fmt.Errorf("encode report: %w", err)
 	}
 	if err = durable.WriteFile(path, append(b, '\n'), segment.FilePerm); err != nil {
-		return fmt.Errorf("journal: write report: %w", err)
+		return fmt.Errorf("write report: %w", err)
 	}
 	return r.o.Step("report")
 }
@@ -364,7 +364,7 @@ func (r *Repair) report(p *Plan, name string) error {
 func Reports(dir string) ([]Report, error) {
 	names, err := filepath.Glob(filepath.Join(dir, segment.QuarantineDir, "repair-epoch-*.json"))
 	if err != nil {
-		return nil, fmt.Errorf("journal: list reports: %w", err)
+		return nil, fmt.Errorf("list reports: %w", err)
 	}
 	var out []Report
 	for _, name := range names {

@@ -35,7 +35,7 @@ type Repair struct {
 func Begin(dir string, o Options) (*Repair, error) {
 	o = o.withDefaults()
 	if _, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
+		return nil, fmt.Errorf("%w", err)
 	}
 	l, err := segment.TakeLock(dir, o.Holder)
 	if err != nil {
@@ -63,7 +63,7 @@ func (r *Repair) Heal() error {
 	}
 	for _, name := range []string{segment.JournalDir, segment.QuarantineDir} {
 		if err := segment.MakeDir(filepath.Join(r.dir, name)); err != nil {
-			return fmt.Errorf("journal: make directory: %w", err)
+			return fmt.Errorf("make directory: %w", err)
 		}
 	}
 	if err := r.heal(r.Plan); err != nil {
@@ -149,7 +149,7 @@ func (r *Repair) check(p *Plan) error {
 		err = s.Judge()
 	}
 	if err != nil {
-		return fmt.Errorf("journal: after the repair: %w", err)
+		return fmt.Errorf("after the repair: %w", err)
 	}
 	return nil
 }
@@ -302,7 +302,7 @@ func Quarantine(dir, path, tag string) (string, error) {
 			err = durable.SyncDir(filepath.Join(dir, segment.QuarantineDir))
 		}
 		if err != nil {
-			return "", fmt.Errorf("journal: keep %s: %w", filepath.Base(path), err)
+			return "", fmt.Errorf("keep %s: %w", filepath.Base(path), err)
 		}
 		return name, nil
 	}
@@ -331,7 +331,7 @@ func (r *Repair) hold(paths []string) (map[string]string, error) {
 			if err != nil && !errors.Is(err, fs.ErrExist) {
 				err = replaceFrom(to, []segment.Part{{Path: path, N: fileSize(path)}})
 				if err != nil {
-					return nil, fmt.Errorf("journal: hold %s: %w", filepath.Base(path), err)
+					return nil, fmt.Errorf("hold %s: %w", filepath.Base(path), err)
 				}
 			}
 			out[path] = to
@@ -351,14 +351,14 @@ func (r *Repair) hold(paths []string) (map[string]string, error) {
 func (r *Repair) release() error {
 	names, err := segment.LeftTemps(r.dir)
 	if err != nil {
-		return fmt.Errorf("journal: list segments: %w", err)
+		return fmt.Errorf("list segments: %w", err)
 	}
 	for _, name := range names {
 		if !strings.HasSuffix(name, sourceSuffix) {
 			continue
 		}
 		if err = os.Remove(filepath.Join(r.dir, segment.JournalDir, name)); err != nil {
-			return fmt.Errorf("journal: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 		if err = r.o.Step("release"); err != nil {
 			return err
@@ -371,10 +371,10 @@ func (r *Repair) release() error {
 func (r *Repair) removeAll(paths []string) error {
 	for _, path := range paths {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("journal: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 		if err := durable.SyncDir(filepath.Dir(path)); err != nil {
-			return fmt.Errorf("journal: %w", err)
+			return fmt.Errorf("%w", err)
 		}
 		if err := r.o.Step("remove"); err != nil {
 			return err
@@ -393,7 +393,7 @@ func replaceFrom(path string, parts []segment.Part) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	return nil
 }

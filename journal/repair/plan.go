@@ -14,7 +14,7 @@ import (
 // ErrRefused is returned by [Diagnose] and [Do] for what they will not do:
 // take records from a copy of another history, or give up more or less than was
 // asked for. See [CopyError].
-var ErrRefused = errors.New("journal: repair refused")
+var ErrRefused = errors.New("repair refused")
 
 // CopyError says why nothing is taken from a copy. It matches [ErrRefused].
 type CopyError struct {

@@ -78,7 +78,7 @@ func indexDir(dir string, copied bool) (out []*source, obstacles []string, err e
 		return nil, nil, segment.NoDirectory()
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("journal: list segments: %w", err)
+		return nil, nil, fmt.Errorf("list segments: %w", err)
 	}
 	for _, e := range entries {
 		base := e.Name()
@@ -118,7 +118,7 @@ func indexAll(all []*source) error {
 		wg.Go(func() {
 			for i := range next {
 				if err := all[i].index(); err != nil && (!all[i].copied || !errors.Is(err, fs.ErrNotExist)) {
-					errs[i] = fmt.Errorf("journal: read %s: %w", all[i].path, err)
+					errs[i] = fmt.Errorf("read %s: %w", all[i].path, err)
 				}
 			}
 		})
@@ -269,7 +269,7 @@ func (x *extent) headAt(seq uint64) (h segment.Head, end int64, err error) {
 	}
 	f, err := segment.OpenRegular(x.src.path, os.O_RDONLY)
 	if err != nil {
-		return h, 0, fmt.Errorf("journal: open %s: %w", x.src.path, err)
+		return h, 0, fmt.Errorf("open %s: %w", x.src.path, err)
 	}
 	defer func() { _ = f.Close() }()
 	s := segment.NewScanner(f, x.end, x.first)
@@ -277,7 +277,7 @@ func (x *extent) headAt(seq uint64) (h segment.Head, end int64, err error) {
 	var rec segment.Record
 	for s.Prev.Seq < seq {
 		if err = s.Next(&rec); err != nil {
-			return h, 0, fmt.Errorf("journal: read %s again: %w", x.src.path, err)
+			return h, 0, fmt.Errorf("read %s again: %w", x.src.path, err)
 		}
 	}
 	return s.Prev, s.Off, nil

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/moneyprinter/holdfast/bus"
-	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/service"
 )
 
@@ -150,7 +149,7 @@ func failed(rw http.ResponseWriter, r *http.Request, err error) {
 	if convErr != nil {
 		status = http.StatusInternalServerError
 	}
-	refuse(rw, r, status, render.Plain(err.Error()))
+	refuse(rw, r, status, err.Error())
 }
 
 // refuse answers with an error: as JSON, in the form of the request API, where the

@@ -10,13 +10,12 @@ import (
 	"time"
 
 	"github.com/moneyprinter/holdfast"
-	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
 // healthz says ok, or 503 and why nothing can be written.
 func (w *web) healthz(rw http.ResponseWriter, r *http.Request, _ url.Values) {
 	if text := w.d.degraded(); text != "" {
-		refuse(rw, r, http.StatusServiceUnavailable, render.Plain(text))
+		refuse(rw, r, http.StatusServiceUnavailable, text)
 		return
 	}
 	_, _ = io.WriteString(rw, "ok\n") // the client may be gone
@@ -54,7 +53,7 @@ func (w *web) status(rw http.ResponseWriter, r *http.Request, _ url.Values) {
 	w.d.reopening.note(func(r *reopening) {
 		out.Reopened, out.Tries = r.reopened, r.tries
 		if r.last != nil {
-			out.Last, out.At = render.Plain(r.last.Error()), r.at.UTC().Format(time.RFC3339)
+			out.Last, out.At = r.last.Error(), r.at.UTC().Format(time.RFC3339)
 		}
 	})
 	answer(rw, r, out, err)

@@ -68,7 +68,7 @@ func (d *Daemon) Supervise(ctx context.Context) error {
 		err := l.Err()
 		d.reopening.note(func(r *reopening) { r.active, r.last, r.at = true, err, time.Now() })
 		if errors.Is(err, holdfast.ErrSync) {
-			return fmt.Errorf("holdfast: %w: nothing may be tried again; restart to repair and go on", err)
+			return fmt.Errorf("%w: nothing may be tried again; restart to repair and go on", err)
 		}
 		if lasting(err) {
 			return err
@@ -83,7 +83,7 @@ func (d *Daemon) Supervise(ctx context.Context) error {
 // failed fsync is never passed over.
 func stoppedWith(l *holdfast.Ledger) error {
 	if err := l.Err(); errors.Is(err, holdfast.ErrSync) {
-		return fmt.Errorf("holdfast: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (d *Daemon) reopen(ctx context.Context, old *holdfast.Ledger, pause time.Du
 		case ctx.Err() != nil:
 			return 0, nil
 		case errors.Is(err, holdfast.ErrSync):
-			return 0, fmt.Errorf("holdfast: %w: nothing may be tried again; restart to repair and go on", err)
+			return 0, fmt.Errorf("%w: nothing may be tried again; restart to repair and go on", err)
 		case lasting(err) || holdfast.FaultKind(err) == "other" && !errors.Is(err, holdfast.ErrInUse):
 			return 0, err
 		}

@@ -103,7 +103,7 @@ func Open(name string, r io.Reader, format Format, m mapping.Mapping) (*Feed, er
 		return nil, fmt.Errorf("%w: %s", tabular.ErrEmpty, name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("feed: read %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if err = f.refuseBinary(first.Text); err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (f *Feed) admit(m mapping.Mapping) error {
 func (f *Feed) beginVenue(m mapping.Mapping) error {
 	head, err := f.lines.Next()
 	if err != nil {
-		return fmt.Errorf("feed: read %s: %w", f.name, err)
+		return fmt.Errorf("read %s: %w", f.name, err)
 	}
 	if head.TooLong {
 		return fmt.Errorf("%w: %s: the header is longer than %d bytes", tabular.ErrFormat, f.name, tabular.MaxLine)
@@ -331,7 +331,7 @@ func (f *Feed) Next() (tabular.Entry, error) {
 		r, err := f.record()
 		if err != nil {
 			if f.err = err; !errors.Is(err, io.EOF) {
-				f.err = fmt.Errorf("feed: read %s: %w", f.name, err)
+				f.err = fmt.Errorf("read %s: %w", f.name, err)
 			}
 			continue
 		}
@@ -357,7 +357,7 @@ func (f *Feed) nextOfSheet() (int, error) {
 		return 0, nil
 	}
 	if f.err = err; !errors.Is(err, io.EOF) && !errors.Is(err, tabular.ErrDoubt) && !errors.Is(err, tabular.ErrFormat) && !errors.Is(err, tabular.ErrColumn) {
-		f.err = fmt.Errorf("feed: read %s: %w", f.name, err)
+		f.err = fmt.Errorf("read %s: %w", f.name, err)
 	}
 	return 0, nil
 }

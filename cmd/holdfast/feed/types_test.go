@@ -148,7 +148,7 @@ func TestCSVTypedBadRows(t *testing.T) {
 		var bad *feed.LineError
 		require.ErrorAs(t, out[0].err, &bad, c.row)
 		require.Equal(t, c.field, bad.Field, "%v", bad)
-		require.ErrorContains(t, bad, "feed: x.csv:2: ")
+		require.ErrorContains(t, bad, "x.csv:2: ")
 		require.ErrorContains(t, bad, c.text)
 		require.NoError(t, out[1].err)
 	}
@@ -192,7 +192,7 @@ func TestTermsByCSVAndNDJSON(t *testing.T) {
 			require.Equal(t, want, byCell[0].Mutation, line)
 			continue
 		}
-		reason := strings.TrimPrefix(wantErr.Error(), "position: ")
+		reason := wantErr.Error()
 		require.ErrorContains(t, byLine[0].err, reason, line)
 		if strings.Contains(line, "strike") {
 			continue // a column that no mutation has is told by the file, not the line

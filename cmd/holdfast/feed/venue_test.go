@@ -98,7 +98,7 @@ func TestBitMEXBadRows(t *testing.T) {
 		var bad *feed.LineError
 		require.ErrorAs(t, out[0].err, &bad)
 		require.Equal(t, c.field, bad.Field)
-		require.ErrorContains(t, bad, "feed: x.csv:2: "+c.named)
+		require.ErrorContains(t, bad, "x.csv:2: "+c.named)
 	}
 }
 

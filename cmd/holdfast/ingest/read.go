@@ -90,7 +90,7 @@ func (g *Run) noteSkipped(f *feed.Feed) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", k.Rows, k.Word))
 	}
 	if len(kinds) > 0 {
-		g.note("%s: skipped: %s", f.Name(), render.Plain(strings.Join(kinds, ", ")))
+		g.note("%s: skipped: %s", f.Name(), strings.Join(kinds, ", "))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // ErrDamaged is returned for bytes that no crash of ours can have left, or
 // for the absence of records that are known to have been durable. See
 // [DamageError].
-var ErrDamaged = errors.New("journal: damaged")
+var ErrDamaged = errors.New("damaged")
 
 // DamageError names the place of a damage, the reason why it is not taken for
 // a torn write, and what can be done. It matches [ErrDamaged].

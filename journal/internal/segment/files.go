@@ -67,7 +67,7 @@ func List(dir string) ([]File, error) {
 		return nil, NoDirectory()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("journal: list segments: %w", err)
+		return nil, fmt.Errorf("list segments: %w", err)
 	}
 	var segs []File
 	for _, e := range entries {
@@ -81,7 +81,7 @@ func List(dir string) ([]File, error) {
 			continue // trimmed meanwhile
 		}
 		if statErr != nil {
-			return nil, fmt.Errorf("journal: list segments: %w", statErr)
+			return nil, fmt.Errorf("list segments: %w", statErr)
 		}
 		if bad == "" && !info.Mode().IsRegular() {
 			bad = "not a regular file"

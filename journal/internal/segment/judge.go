@@ -86,12 +86,12 @@ func (s *Survey) judgeTail(f *Flaw, lost uint64) error {
 	seg := &s.Segs[len(s.Segs)-1]
 	file, err := seg.Open()
 	if err != nil {
-		return fmt.Errorf("journal: open %s: %w", seg.Name(), err)
+		return fmt.Errorf("open %s: %w", seg.Name(), err)
 	}
 	defer func() { _ = file.Close() }()
 	p, err := SearchProof(file, seg.Size, f.Off, lost)
 	if err != nil {
-		return fmt.Errorf("journal: read %s: %w", seg.Name(), err)
+		return fmt.Errorf("read %s: %w", seg.Name(), err)
 	}
 	switch {
 	case p.unsure:
@@ -104,7 +104,7 @@ func (s *Survey) judgeTail(f *Flaw, lost uint64) error {
 	b := make([]byte, min(int64(MaxFrame+MaxPrefix), seg.Size-f.Off))
 	n, err := ReadFull(file, b, f.Off)
 	if err != nil {
-		return fmt.Errorf("journal: read %s: %w", seg.Name(), err)
+		return fmt.Errorf("read %s: %w", seg.Name(), err)
 	}
 	if s.Mark.NoBase && seg.Head.Seq < s.Mark.First {
 		return nil // the record before it is not known

@@ -48,12 +48,12 @@ func TakeLock(dir string, h Holder) (*Lock, error) {
 		held, _ := ReadHolder(dir)
 		return nil, &InUseError{Dir: dir, Holder: held}
 	case err != nil:
-		return nil, fmt.Errorf("journal: lock %s: %w", dir, err)
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	l := &Lock{Claim: c, holder: h}
 	if err = l.write(); err != nil {
 		_ = c.Release() // nothing was done under it
-		return nil, fmt.Errorf("journal: write %s: %w", LockName, err)
+		return nil, fmt.Errorf("write %s: %w", LockName, err)
 	}
 	return l, nil
 }
@@ -111,7 +111,7 @@ func ReadHolder(dir string) (h Holder, held bool) {
 
 // ErrInUse is returned by [Open] when another value, in this process or in
 // another one, holds the ledger. See [InUseError].
-var ErrInUse = errors.New("journal: ledger in use")
+var ErrInUse = errors.New("ledger in use")
 
 // InUseError says who holds the ledger. It matches [ErrInUse].
 type InUseError struct {

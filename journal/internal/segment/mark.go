@@ -133,7 +133,7 @@ func PeekMark(dir string) (m Mark, found bool, damage *DamageError, err error) {
 		return m, false, nil, nil
 	}
 	if err != nil {
-		return m, true, nil, fmt.Errorf("journal: read %s: %w", MarkName, err)
+		return m, true, nil, fmt.Errorf("read %s: %w", MarkName, err)
 	}
 	m, offset, reason := DecodeMark(b)
 	if reason != "" {
@@ -170,7 +170,7 @@ func NoMark(segments int) *DamageError {
 func WriteMark(dir string, m *Mark) error {
 	err := durable.WriteFile(filepath.Join(dir, MarkName), m.Encode(), FilePerm)
 	if err != nil {
-		return fmt.Errorf("journal: write %s: %w", MarkName, err)
+		return fmt.Errorf("write %s: %w", MarkName, err)
 	}
 	return nil
 }

@@ -223,7 +223,7 @@ func (s *Scan) stop(r io.ReaderAt, open bool, err error) error {
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("journal: read %s: %w", s.Name(), err)
+		err = fmt.Errorf("read %s: %w", s.Name(), err)
 	}
 	return err
 }

@@ -46,11 +46,11 @@ func (h *sealHead) cipher(keys *keyring.Ring) (cipher.AEAD, error) {
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("journal: cipher: %w", err)
+		return nil, fmt.Errorf("cipher: %w", err)
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
-		return nil, fmt.Errorf("journal: cipher: %w", err)
+		return nil, fmt.Errorf("cipher: %w", err)
 	}
 	return aead, nil
 }
@@ -107,7 +107,7 @@ func (s *sealer) ready() error {
 	var head sealHead
 	copy(head[:], id[:])
 	if err := s.salt(head[sealIDSize:]); err != nil {
-		return fmt.Errorf("journal: make salt: %w", err)
+		return fmt.Errorf("make salt: %w", err)
 	}
 	aead, err := head.cipher(s.keys)
 	if err != nil {
@@ -177,7 +177,7 @@ func (o *Opener) Open(rec *Record, prev *[32]byte, first uint64) error {
 	if h := sealedUnder(rec.Payload); o.aead == nil || o.head != h {
 		aead, err := o.Vault.cipher(h)
 		if err != nil {
-			return fmt.Errorf("journal: read seq %d: %w", rec.Seq, err)
+			return fmt.Errorf("read seq %d: %w", rec.Seq, err)
 		}
 		o.head, o.aead = h, aead
 	}

@@ -67,7 +67,7 @@ func (s *Survey) KeysUsed() []keyring.ID {
 func (s *Survey) Authenticate(keys *keyring.Ring) error {
 	for _, id := range s.KeysUsed() {
 		if err := keys.Has(id); err != nil {
-			return fmt.Errorf("journal: open: %w", err)
+			return fmt.Errorf("open: %w", err)
 		}
 	}
 	v := NewVault(keys)
@@ -113,14 +113,14 @@ func (s *Survey) authenticateAt(v *Vault, i int, p *sealedPlace) error {
 	seg := &s.Segs[i]
 	f, err := OpenRegular(seg.Path, os.O_RDONLY)
 	if err != nil {
-		return fmt.Errorf("journal: open %s: %w", seg.Name(), err)
+		return fmt.Errorf("open %s: %w", seg.Name(), err)
 	}
 	defer func() { _ = f.Close() }()
 	sc := NewScanner(f, p.end, p.seq)
 	sc.Off = p.at
 	var rec Record
 	if err = sc.Next(&rec); err != nil {
-		return fmt.Errorf("journal: read %s: %w", seg.Name(), err)
+		return fmt.Errorf("read %s: %w", seg.Name(), err)
 	}
 	o := Opener{Vault: v}
 	return o.Open(&rec, &prev, seg.First)

@@ -127,7 +127,7 @@ func scanAll(ctx context.Context, segs []File, asked uint64, open bool) ([]Scan,
 func ScanFile(f File, asked uint64, open bool) (Scan, error) {
 	file, err := f.Open()
 	if err != nil {
-		return Scan{}, fmt.Errorf("journal: open %s: %w", f.Name(), err)
+		return Scan{}, fmt.Errorf("open %s: %w", f.Name(), err)
 	}
 	defer func() { _ = file.Close() }()
 	return scanSegment(file, f, asked, open)

@@ -171,7 +171,7 @@ func (r *rows) readLeg(p *plan, cells []string) (legRow, error) {
 }
 
 // errJoined says that a row went into the trade of an earlier one.
-var errJoined = errors.New("feed: the row is part of an earlier row's trade")
+var errJoined = errors.New("the row is part of an earlier row's trade")
 
 // grouped reports whether some rows are put together.
 func (r *rows) grouped() bool {

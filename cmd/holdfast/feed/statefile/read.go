@@ -18,7 +18,7 @@ import (
 const MaxPositions = 256 << 20
 
 // ErrEncrypted is returned by [Read] for a file in the encrypted envelope.
-var ErrEncrypted = errors.New("feed: the positions are encrypted: decrypt them first")
+var ErrEncrypted = errors.New("the positions are encrypted: decrypt them first")
 
 // SizeUnit is what the member size of a position counts.
 type SizeUnit uint8
@@ -70,8 +70,8 @@ type PositionError struct {
 }
 
 func (e *PositionError) Error() string {
-	reason := strings.TrimPrefix(strings.TrimPrefix(e.Err.Error(), "feed: "), "position: ")
-	return fmt.Sprintf("feed: position %d (%s): %s", e.Number, tabular.Clip(e.Name), reason)
+	reason := e.Err.Error()
+	return fmt.Sprintf("position %d (%s): %s", e.Number, tabular.Clip(e.Name), reason)
 }
 
 // Unwrap returns ErrLine and the reason.
@@ -104,7 +104,7 @@ func Read(r io.Reader, o Options) (*Imported, error) {
 	b, err := io.ReadAll(io.LimitReader(r, MaxPositions+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("feed: read positions: %w", err)
+		return nil, fmt.Errorf("read positions: %w", err)
 	case len(b) > MaxPositions:
 		return nil, fmt.Errorf("%w: more than %d bytes of positions", tabular.ErrFormat, MaxPositions)
 	}

@@ -76,7 +76,7 @@ func Write(w io.Writer, positions []position.Position, saved position.Time) erro
 		}
 		x, err := writtenOf(p)
 		if err != nil {
-			return fmt.Errorf("feed: write position %s: %w", p.Key, err)
+			return fmt.Errorf("write position %s: %w", p.Key, err)
 		}
 		doc.Positions = append(doc.Positions, x)
 	}
@@ -84,7 +84,7 @@ func Write(w io.Writer, positions []position.Position, saved position.Time) erro
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(doc); err != nil {
-		return fmt.Errorf("feed: write positions: %w", err)
+		return fmt.Errorf("write positions: %w", err)
 	}
 	return nil
 }
@@ -265,7 +265,7 @@ func (h *holding) readOwn() (whole bool, err error) {
 		}
 		m, readErr := position.UnmarshalMutation(text)
 		if readErr != nil {
-			return false, fmt.Errorf("holdfast: mutation %d: %w", i+1, readErr)
+			return false, fmt.Errorf("mutation %d: %w", i+1, readErr)
 		}
 		switch m := m.(type) {
 		case position.DefineInstrument:
@@ -281,7 +281,7 @@ func (h *holding) readOwn() (whole bool, err error) {
 			continue
 		case position.Adopt, position.Mark, position.Amend:
 		default:
-			return false, fmt.Errorf("holdfast: mutation %d: a %s is none of what an export writes", i+1, m.Type())
+			return false, fmt.Errorf("mutation %d: a %s is none of what an export writes", i+1, m.Type())
 		}
 		h.own = append(h.own, m)
 	}

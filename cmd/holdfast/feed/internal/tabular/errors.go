@@ -12,22 +12,22 @@ import (
 // The errors of this package, for [errors.Is].
 var (
 	// ErrEmpty is returned by Open for an input without a line.
-	ErrEmpty = errors.New("feed: the input is empty")
+	ErrEmpty = errors.New("the input is empty")
 	// ErrDirectory is returned by Open for a directory.
-	ErrDirectory = errors.New("feed: the input is a directory")
+	ErrDirectory = errors.New("the input is a directory")
 	// ErrFormat is returned by Open when the input is not in the wanted format,
 	// or when none was given and none can be told.
-	ErrFormat = errors.New("feed: unsuitable format")
+	ErrFormat = errors.New("unsuitable format")
 	// ErrColumn is returned by Open when a column is missing, ambiguous or
 	// unknown.
-	ErrColumn = errors.New("feed: unsuitable columns")
+	ErrColumn = errors.New("unsuitable columns")
 	// ErrMapping is returned by ParseMapping.
-	ErrMapping = errors.New("feed: bad mapping")
+	ErrMapping = errors.New("bad mapping")
 	// ErrDoubt is returned by Next before a CSV gives anything, where its columns
 	// say something that the mapping leaves out and that figures depend on.
-	ErrDoubt = errors.New("feed: the file says more than the mapping")
+	ErrDoubt = errors.New("the file says more than the mapping")
 	// ErrLine is matched by every [LineError].
-	ErrLine = errors.New("feed: bad line")
+	ErrLine = errors.New("bad line")
 )
 
 // LineError says which line is bad, which member of it, and why. The feed goes
@@ -44,7 +44,7 @@ type LineError struct {
 }
 
 func (e *LineError) Error() string {
-	reason := strings.TrimPrefix(strings.TrimPrefix(e.Err.Error(), "feed: "), "position: ")
+	reason := e.Err.Error()
 	if refused, ok := errors.AsType[*position.FieldError](e.Err); ok {
 		reason = strings.TrimPrefix(reason, refused.Field+" ")
 	}
@@ -54,7 +54,7 @@ func (e *LineError) Error() string {
 	case e.Field != "":
 		reason = e.Field + " " + reason
 	}
-	return "feed: " + e.File + ":" + strconv.Itoa(e.Line) + ": " + reason
+	return e.File + ":" + strconv.Itoa(e.Line) + ": " + reason
 }
 
 // Unwrap returns ErrLine and the reason.

@@ -125,8 +125,8 @@ func (r *Records) split(text []byte) ([]string, error) {
 }
 
 var (
-	ErrOpenQuote  = errors.New("feed: a quoted field has no end")
-	errStrayQuote = errors.New("feed: a quote stands in the middle of a field")
+	ErrOpenQuote  = errors.New("a quoted field has no end")
+	errStrayQuote = errors.New("a quote stands in the middle of a field")
 )
 
 // quoteError says what the reader found in our words.
