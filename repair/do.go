@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,27 +15,78 @@ import (
 	journalrepair "github.com/moneyprinter/holdfast/journal/repair"
 )
 
-// settle does the root's part of a repair, under the lock: the identity, then
-// the snapshots, and when a loss is accepted the new lineage, last. Done again
-// it does nothing.
-func (m *mender) settle(p *journalrepair.Plan) error {
-	digest := ""
-	if m.plan != nil {
-		digest = m.plan.Digest
+// Do does what [Diagnose] says and returns what it did; damage that stays
+// is in the plan. Everything is verified before anything is touched, what is
+// replaced is kept in quarantine/, and doing it again, also after a crash, leads
+// to the same ledger.
+//
+// An accepted loss begins a new lineage in place: ledger.json gets a new id and
+// names its parent, snapshots beyond the cut go to quarantine/, older ones stay
+// usable. The stream on the bus is that of the parent and is left alone until
+// `holdfast bus rebuild` is asked for.
+func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
+	if err := archive.Ended(ctx); err != nil {
+		return nil, err
 	}
-	if err := m.survey(p); err != nil {
-		return err
+	m, err := newRepairer(dir, o)
+	if err != nil {
+		return nil, err
 	}
-	m.plan.Digest = digest
-	if !p.Whole() {
+	w, err := journalrepair.Begin(dir, m.journal)
+	if w == nil {
+		return nil, fmt.Errorf("%w", err)
+	}
+	defer func() { _ = w.Close() }() // nothing is written any more
+	p, err := m.decide(ctx, w.Plan, err)
+	switch {
+	case err == nil:
+		return m.carryOut(w, p)
+	case errors.Is(err, journalrepair.ErrRefused):
+		return p, err
+	}
+	return nil, err
+}
+
+// carryOut does what was decided. What depends on the journal is settled when the
+// records are where they belong, and before the journal's repair ends.
+func (m *repairer) carryOut(w *journalrepair.Repair, p *Plan) (*Plan, error) {
+	if err := w.Heal(); err != nil {
+		if w.Plan.Refused == "" || !errors.Is(err, journalrepair.ErrRefused) {
+			return nil, fmt.Errorf("%w", err)
+		}
+		p.Plan = w.Plan
+		p.Refused = err.Error()
+		return p, fmt.Errorf("%w", err)
+	}
+	if !w.Plan.Sound() { // Heal has moved records, and may have made a new plan for the cut
+		healed, err := m.survey(w.Plan)
+		if err != nil {
+			return nil, err
+		}
+		healed.Digest = p.Digest
+		p = healed
+	}
+	if err := m.settle(p); err != nil {
+		return nil, err
+	}
+	if err := w.Finish(); err != nil {
+		return nil, fmt.Errorf("%w", err)
+	}
+	return p, nil
+}
+
+// settle puts the identity in order, then the snapshots, and when a loss is accepted
+// begins the new lineage, last. Done again it does nothing.
+func (m *repairer) settle(p *Plan) error {
+	if !p.Plan.Whole() {
 		return nil // a snapshot may be the evidence of what is missing
 	}
-	if m.lost != nil {
-		if err := m.settleIdentity(); err != nil {
+	if p.IdentityFrom != "" {
+		if err := m.takeIdentity(); err != nil {
 			return err
 		}
 	}
-	for _, s := range m.plan.Snapshots {
+	for _, s := range p.Snapshots {
 		if err := m.putAway(filepath.Join("backups", s.Name)); err != nil {
 			return err
 		}
@@ -42,36 +94,15 @@ func (m *mender) settle(p *journalrepair.Plan) error {
 	if p.Loss == nil || !p.Loss.Accepted {
 		return nil
 	}
-	id := m.heir(p.Loss)
-	m.plan.NewID = id.ID.String()
-	if id.ID == m.id.ID {
-		return nil
-	}
-	if _, err := journalrepair.Quarantine(m.dir, filepath.Join(m.dir, archive.IdentityFile), m.id.ID.String()[:8]); err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	if err := m.o.Step("keep identity"); err != nil {
-		return err
-	}
-	m.o.Logger.Warn("a new lineage begins", "ledger", id.Name, "id", id.ID, "parent", m.id.ID, "seq", p.Loss.Seq)
-	if _, err := archive.WriteIdentity(id, m.dir); err != nil {
-		return err
-	}
-	return m.o.Step("identity")
+	return m.beginLineage(p.Loss)
 }
 
-// settleIdentity takes ledger.json from the copy.
-func (m *mender) settleIdentity() error {
-	if m.plan.IdentityFrom == "" {
-		return nil
-	}
+// takeIdentity takes ledger.json from the copy.
+func (m *repairer) takeIdentity() error {
 	path := filepath.Join(m.dir, archive.IdentityFile)
 	if _, err := os.Lstat(path); err == nil {
-		if err = os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err != nil {
-			return fmt.Errorf("%w", err)
-		}
-		if _, err = journalrepair.Quarantine(m.dir, path, "damaged"); err != nil {
-			return fmt.Errorf("%w", err)
+		if _, err = m.keep(path, "damaged"); err != nil {
+			return err
 		}
 	}
 	if _, err := archive.WriteIdentity(*m.copy, m.dir); err != nil {
@@ -81,17 +112,14 @@ func (m *mender) settleIdentity() error {
 }
 
 // putAway moves a file of the ledger to quarantine.
-func (m *mender) putAway(name string) error {
+func (m *repairer) putAway(name string) error {
 	path := filepath.Join(m.dir, name)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	kept, err := journalrepair.Quarantine(m.dir, path, "repair")
+	kept, err := m.keep(path, "repair")
 	if err != nil {
-		return fmt.Errorf("%w", err)
+		return err
 	}
 	if err = os.Remove(path); err == nil {
 		err = durable.SyncDir(filepath.Dir(path))
@@ -103,10 +131,40 @@ func (m *mender) putAway(name string) error {
 	return m.o.Step("snapshot")
 }
 
+// keep gives a file a second name in quarantine, and returns it.
+func (m *repairer) keep(path, suffix string) (kept string, err error) {
+	if err = os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err == nil {
+		kept, err = journalrepair.Quarantine(m.dir, path, suffix)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w", err)
+	}
+	return kept, nil
+}
+
+// beginLineage writes the identity of the ledger that goes on without what was lost.
+func (m *repairer) beginLineage(loss *journalrepair.Loss) error {
+	id := m.heir(loss)
+	if id.ID == m.id.ID {
+		return nil // done already
+	}
+	if _, err := m.keep(filepath.Join(m.dir, archive.IdentityFile), m.id.ID.String()[:8]); err != nil {
+		return err
+	}
+	if err := m.o.Step("keep identity"); err != nil {
+		return err
+	}
+	m.o.Logger.Warn("a new lineage begins", "ledger", id.Name, "id", id.ID, "parent", m.id.ID, "seq", loss.Seq)
+	if _, err := archive.WriteIdentity(id, m.dir); err != nil {
+		return err
+	}
+	return m.o.Step("identity")
+}
+
 // heir is the identity of the lineage that goes on when a loss is accepted. Its
 // id follows from the parent's and from what is given up, so that a repair that
 // was interrupted comes to the same.
-func (m *mender) heir(loss *journalrepair.Loss) archive.Identity {
+func (m *repairer) heir(loss *journalrepair.Loss) archive.Identity {
 	old := m.id
 	if n := len(old.Parents); n > 0 && old.ID == heirID(old.Parents[0].Ledger, loss) {
 		return old // done already

@@ -16,8 +16,6 @@ import (
 	"github.com/moneyprinter/holdfast/journal"
 	journalrepair "github.com/moneyprinter/holdfast/journal/repair"
 	"github.com/moneyprinter/holdfast/keyring"
-	"github.com/moneyprinter/holdfast/projector"
-	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
 // Options say what [Do] may do.
@@ -54,8 +52,8 @@ type Plan struct {
 	// Snapshots are those that cannot be read, or that stand beyond what is kept.
 	Snapshots []Snapshot `json:"snapshots"`
 	// Restorable is the newest sound snapshot, where it holds the state of a record
-	// that would have to be given up; [Reader.RestoreSnapshot] makes a new ledger of
-	// it.
+	// that would have to be given up; [archive.Reader.RestoreSnapshot] makes a new
+	// ledger of it.
 	Restorable *Restorable `json:"restorable,omitempty"`
 	// NewID is the id of the lineage that an accepted loss begins, and Digest
 	// that of the state it begins with.
@@ -92,113 +90,57 @@ func (p *Plan) Whole() bool {
 	return p.Plan.Whole() && (p.Identity == "" || p.IdentityFrom != "")
 }
 
-// mender is one call of Diagnose or Do.
-type mender struct {
-	ctx  context.Context // of the call that this value does not outlive
-	dir  string
-	o    Options
-	id   archive.Identity
-	lost *archive.IdentityError // ledger.json is damaged or missing
-	copy *archive.Identity      // that of the copy, if it can be read
-	r    *archive.Source
-	j    journalrepair.Options
-	plan *Plan
+// repairer is what a call of Diagnose or Do knows before it looks at the journal.
+type repairer struct {
+	dir     string
+	o       Options
+	id      archive.Identity
+	lost    *archive.IdentityError // ledger.json is damaged or missing
+	copy    *archive.Identity      // that of the copy, if it can be read
+	src     *archive.Source
+	journal journalrepair.Options
 }
 
 // Diagnose finds out what is damaged in the ledger in dir, what [Do] with
 // the same options would do, and what would be lost. It changes nothing and
-// takes no lock. Damage is in the plan; an error that matches [ErrRefused] comes
-// with it and says why the copy is not used, or the loss not accepted.
+// takes no lock. Damage is in the plan. An error that matches
+// [journalrepair.ErrRefused] comes with the plan and says why the copy is not
+// used, or the loss not accepted.
 func Diagnose(ctx context.Context, dir string, o Options) (*Plan, error) {
 	if err := archive.Ended(ctx); err != nil {
 		return nil, err
 	}
-	m, err := newMender(ctx, dir, o)
+	m, err := newRepairer(dir, o)
 	if err != nil {
 		return nil, err
 	}
-	p, err := journalrepair.Diagnose(dir, m.j)
+	p, err := journalrepair.Diagnose(dir, m.journal)
 	if p == nil {
 		return nil, fmt.Errorf("%w", err)
 	}
-	refused := err
-	if err = m.survey(p); err != nil {
+	return m.decide(ctx, p, err)
+}
+
+// decide completes the journal's plan and approves it. A refusal, of the journal
+// or of this package, comes with the plan, which says it as well.
+func (m *repairer) decide(ctx context.Context, p *journalrepair.Plan, refused error) (*Plan, error) {
+	plan, err := m.survey(p)
+	if err != nil {
 		return nil, err
 	}
 	if refused == nil {
-		refused = m.approve(p)
+		plan.Digest, refused = m.approve(ctx, p)
 	}
 	if refused != nil {
-		m.plan.Refused = refused.Error()
-		return m.plan, fmt.Errorf("%w", refused)
+		plan.Refused = refused.Error()
+		return plan, fmt.Errorf("%w", refused)
 	}
-	return m.plan, nil
+	return plan, nil
 }
 
-// Do does what [Diagnose] says and returns what it did; damage that stays
-// is in the plan. Everything is verified before anything is touched, what is
-// replaced is kept in quarantine/, and doing it again, also after a crash, leads
-// to the same ledger.
-//
-// An accepted loss begins a new lineage in place: ledger.json gets a new id and
-// names its parent, snapshots beyond the cut go to quarantine/, older ones stay
-// usable. The stream on the bus is that of the parent and is left alone until
-// `holdfast bus rebuild` is asked for.
-func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
-	if err := archive.Ended(ctx); err != nil {
-		return nil, err
-	}
-	m, err := newMender(ctx, dir, o)
-	if err != nil {
-		return nil, err
-	}
-	w, err := journalrepair.Begin(dir, m.j)
-	if w == nil {
-		return nil, fmt.Errorf("%w", err)
-	}
-	defer func() { _ = w.Close() }() // nothing is written any more
-	if err == nil {
-		err = m.carryOut(w)
-	}
-	p := w.Plan
-	if err != nil && (p.Refused == "" || !errors.Is(err, journalrepair.ErrRefused)) {
-		return nil, fmt.Errorf("%w", err)
-	}
-	if m.plan == nil {
-		if serr := m.survey(p); serr != nil {
-			return nil, serr
-		}
-	}
-	m.plan.Plan = p
-	if err != nil {
-		m.plan.Refused = err.Error()
-		return m.plan, fmt.Errorf("%w", err)
-	}
-	return m.plan, nil
-}
-
-// carryOut looks at the journal's plan before anything is touched, and settles what
-// depends on the journal before the repair ends.
-func (m *mender) carryOut(w *journalrepair.Repair) error {
-	if !w.Plan.Sound() {
-		if err := m.approve(w.Plan); err != nil {
-			if errors.Is(err, journalrepair.ErrRefused) {
-				w.Plan.Refused = err.Error()
-			}
-			return err
-		}
-	}
-	if err := w.Heal(); err != nil {
-		return err
-	}
-	if err := m.settle(w.Plan); err != nil {
-		return err
-	}
-	return w.Finish()
-}
-
-// newMender reads the identities and what snapshots know.
-func newMender(ctx context.Context, dir string, o Options) (*mender, error) {
+// newRepairer reads the identities, and what the ledger's own snapshots know of its
+// records.
+func newRepairer(dir string, o Options) (*repairer, error) {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the default clock, as in Options
 	}
@@ -208,21 +150,21 @@ func newMender(ctx context.Context, dir string, o Options) (*mender, error) {
 	if o.Step == nil {
 		o.Step = func(string) error { return nil }
 	}
-	m := &mender{ctx: ctx, dir: dir, o: o}
+	m := &repairer{dir: dir, o: o, journal: journalrepair.Options{
+		From: o.From, AcceptLossFrom: o.AcceptLossFrom, Keys: o.Keys, Now: o.Now, Logger: o.Logger, Step: o.Step,
+	}}
 	if err := m.identify(); err != nil {
 		return nil, err
 	}
-	m.r = archive.NewSource(dir, m.id, archive.Options{Now: o.Now, Logger: o.Logger, Keys: o.Keys}.WithDefaults())
-	m.j.From, m.j.AcceptLossFrom, m.j.Now, m.j.Logger = o.From, o.AcceptLossFrom, o.Now, o.Logger
-	m.j.Step, m.j.Keys = o.Step, o.Keys
-	m.j.Holder = journal.Holder{Verb: o.Verb, Since: o.Now().UTC()}
-	list, err := m.r.Snapshots()
+	m.journal.Holder = journal.Holder{Verb: o.Verb, Since: o.Now().UTC()}
+	m.src = archive.NewSource(dir, m.id, archive.Options{Now: o.Now, Logger: o.Logger, Keys: o.Keys}.WithDefaults())
+	list, err := m.src.Snapshots()
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range list {
 		if s.Err == nil && archive.Owns(m.id, s.Ledger, s.Seq) {
-			m.j.Known = append(m.j.Known, journal.Head{Seq: s.Seq, Epoch: s.Epoch, Chain: s.Chain, Time: s.RecordTime})
+			m.journal.Known = append(m.journal.Known, journal.Head{Seq: s.Seq, Epoch: s.Epoch, Chain: s.Chain, Time: s.RecordTime})
 		}
 	}
 	return m, nil
@@ -230,7 +172,7 @@ func newMender(ctx context.Context, dir string, o Options) (*mender, error) {
 
 // identify reads ledger.json and, where there is a copy, holds it against the
 // copy's.
-func (m *mender) identify() error {
+func (m *repairer) identify() error {
 	id, err := archive.ReadIdentity(m.dir)
 	switch {
 	case err == nil:
@@ -269,171 +211,6 @@ func (m *mender) identify() error {
 	if !ok || upTo == 0 {
 		return fmt.Errorf("%w: %s is a copy of ledger %s (%s), this one is %s (%s)", journalrepair.ErrRefused, m.o.From, theirs.Name, theirs.ID, id.Name, id.ID)
 	}
-	m.j.FromLast = upTo
+	m.journal.FromLast = upTo
 	return nil
-}
-
-// survey completes the journal's plan with what the root knows.
-func (m *mender) survey(p *journalrepair.Plan) error {
-	m.plan = &Plan{Plan: p, Name: m.id.Name, ID: m.id.ID.String(), Snapshots: []Snapshot{}}
-	if m.lost != nil {
-		m.plan.Identity = m.lost.Reason
-		if err := m.provenCopy(p); err == nil {
-			m.plan.IdentityFrom = m.o.From
-		} else if m.copy != nil {
-			m.plan.Identity += "; " + err.Error()
-		} else {
-			m.plan.Name, m.plan.ID = "", ""
-		}
-	}
-	list, err := m.r.Snapshots()
-	if err != nil {
-		return err
-	}
-	for _, s := range list {
-		_, err = m.r.Snaps.Verify(s.Name)
-		switch {
-		case errors.Is(err, snapshotter.ErrDamaged):
-			m.plan.Snapshots = append(m.plan.Snapshots, Snapshot{Name: s.Name, Seq: s.Seq, Reason: err.Error()})
-		case m.beyond(p, &s):
-			m.plan.Snapshots = append(m.plan.Snapshots, Snapshot{Name: s.Name, Seq: s.Seq, Reason: "it stands beyond what is kept"})
-		}
-		if err == nil && m.plan.Restorable == nil && p.Loss != nil && archive.Owns(m.id, s.Ledger, s.Seq) && s.Seq >= p.Loss.Least {
-			m.plan.Restorable = &Restorable{Name: s.Name, Seq: s.Seq}
-		}
-	}
-	if p.Loss != nil && p.Loss.Accepted {
-		m.plan.NewID = m.heir(p.Loss).ID.String()
-	}
-	return nil
-}
-
-// beyond reports whether a snapshot of ours holds what is given up.
-func (m *mender) beyond(p *journalrepair.Plan, s *snapshotter.Snapshot) bool {
-	return p.Loss != nil && p.Loss.Accepted && s.Err == nil && archive.Owns(m.id, s.Ledger, s.Seq) && s.Seq >= p.Loss.From
-}
-
-// provenCopy reports whether the copy's identity is ours: the copy holds records
-// of this very history, and no loss was accepted here since.
-func (m *mender) provenCopy(p *journalrepair.Plan) error {
-	if m.copy == nil {
-		return fmt.Errorf("%w: there is no copy to take it from", journalrepair.ErrRefused)
-	}
-	old, err := filepath.Glob(filepath.Join(m.dir, "quarantine", archive.IdentityFile+"-*"))
-	if err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	for _, path := range old {
-		if id, readErr := archive.IdentityAt(path); readErr == nil && id.ID == m.copy.ID {
-			return fmt.Errorf("%w: the copy's is that of a parent: a loss was accepted here since", journalrepair.ErrRefused)
-		}
-	}
-	if p.Shared > 0 {
-		return nil
-	}
-	mine, err := journal.OpenReader(m.dir)
-	if err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	theirs, err := journal.OpenReader(m.o.From)
-	if err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	a, errA := mine.Last()
-	b, errB := theirs.Last()
-	if err = errors.Join(errA, errB); err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	seq := min(a.Seq, b.Seq)
-	if seq == 0 || seq < max(mine.First(), theirs.First()) {
-		return fmt.Errorf("%w: the copy and this ledger have no record in common", journalrepair.ErrRefused)
-	}
-	x, errX := archive.RecordAt(mine, seq)
-	y, errY := archive.RecordAt(theirs, seq)
-	if err = errors.Join(errX, errY); err != nil {
-		return err
-	}
-	if x.Chain != y.Chain {
-		return fmt.Errorf("%w: at seq %d the copy is of another history", journalrepair.ErrRefused, seq)
-	}
-	return nil
-}
-
-// approve verifies, before anything is touched, that what a loss leaves is a
-// ledger.
-func (m *mender) approve(p *journalrepair.Plan) error {
-	if m.plan == nil {
-		if err := m.survey(p); err != nil {
-			return err
-		}
-	}
-	if p.Loss == nil || !p.Loss.Accepted {
-		return nil
-	}
-	if m.lost != nil {
-		return fmt.Errorf("%w: nothing is given up while it is not known which ledger this is: %s %s", journalrepair.ErrRefused, archive.IdentityFile, m.lost.Reason)
-	}
-	book, err := m.derive(p)
-	if err != nil {
-		return err
-	}
-	m.plan.Digest = fmt.Sprintf("%x", book.View().Digest())
-	return nil
-}
-
-// derive builds the state that the ledger will begin again with, from the newest
-// usable snapshot or from the beginning.
-func (m *mender) derive(p *journalrepair.Plan) (*projector.Book, error) {
-	want := p.Loss.From - 1
-	list, err := m.r.Snapshots()
-	if err != nil {
-		return nil, err
-	}
-	var passed error
-	for _, s := range list {
-		if s.Err != nil || !archive.Owns(m.id, s.Ledger, s.Seq) || s.Seq > want || s.Seq+1 < p.First {
-			continue
-		}
-		book, err := m.from(p, s)
-		if err == nil {
-			return book, nil
-		}
-		passed = errors.Join(passed, err)
-	}
-	if p.First <= 1 {
-		return m.replay(p, projector.New(m.r.Opts), 0)
-	}
-	return nil, fmt.Errorf("%w: no usable snapshot gives the state at seq %d, and the journal begins with seq %d: "+
-		"heal the journal from a copy, or restore a snapshot into another directory: %w",
-		journalrepair.ErrRefused, want, p.First, errors.Join(passed, journal.ErrTrimmed))
-}
-
-// from derives the state from one snapshot.
-func (m *mender) from(p *journalrepair.Plan, s snapshotter.Snapshot) (*projector.Book, error) {
-	fits := s.Seq == p.Loss.Before.Seq && s.Chain == p.Loss.Before.Chain
-	for rec, err := range p.Records(max(s.Seq, p.First)) {
-		if err != nil {
-			return nil, fmt.Errorf("%w", err)
-		}
-		fits = fits || rec.Seq == s.Seq && rec.Chain == s.Chain || rec.Seq == s.Seq+1 && rec.Follows(s.Chain)
-		break
-	}
-	if !fits {
-		return nil, fmt.Errorf("%w: snapshot %s is not of this history", journal.ErrDamaged, s.Name)
-	}
-	book, err := archive.LoadBook(m.r.Snaps, s, m.r.Opts)
-	if err != nil {
-		return nil, err
-	}
-	return m.replay(p, book, s.Seq)
-}
-
-func (m *mender) replay(p *journalrepair.Plan, book *projector.Book, after uint64) (*projector.Book, error) {
-	if err := book.Replay(archive.Project(m.ctx, p.Records(after+1)), projector.Until{}); err != nil {
-		return nil, fmt.Errorf("%w", err)
-	}
-	if head := book.Head(); head != p.Loss.From-1 {
-		return nil, fmt.Errorf("%w: the replay ends at seq %d, not at %d", journal.ErrDamaged, head, p.Loss.From-1)
-	}
-	return book, nil
 }
