@@ -16,7 +16,7 @@ import (
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// asOf is [Reader.AsOf].
+// AsOf is [Reader.AsOf].
 func (r *Source) AsOf(ctx context.Context, at Moment) (*projector.View, error) {
 	b, err := r.BookAt(ctx, at)
 	if err != nil {
@@ -25,7 +25,7 @@ func (r *Source) AsOf(ctx context.Context, at Moment) (*projector.View, error) {
 	return b.View(), nil
 }
 
-// bookAt builds the state at a moment from the nearest usable snapshot and the
+// BookAt builds the state at a moment from the nearest usable snapshot and the
 // records after it.
 func (r *Source) BookAt(ctx context.Context, at Moment) (book *projector.Book, err error) {
 	err = r.untrimmed(ctx, func() error {
@@ -54,7 +54,7 @@ func (r *Source) bookOnce(ctx context.Context, at Moment) (*projector.Book, erro
 	return book, nil
 }
 
-// base returns the book of the newest snapshot at or before a moment that
+// Base returns the book of the newest snapshot at or before a moment that
 // verifies and fits the journal, else an empty one, and where it stands. A
 // damaged snapshot is passed over for an older one.
 func (r *Source) Base(log *journal.Reader, at Moment) (*projector.Book, Anchor, error) {
@@ -100,7 +100,7 @@ func (r *Source) Base(log *journal.Reader, at Moment) (*projector.Book, Anchor, 
 	return nil, Anchor{}, err
 }
 
-// anchor is the record that a state stands on.
+// Anchor is the record that a state stands on.
 type Anchor struct {
 	Seq   uint64
 	Chain [32]byte
@@ -111,7 +111,7 @@ func AnchorOf(s snapshotter.Snapshot) Anchor {
 	return Anchor{Seq: s.Seq, Chain: s.Chain, plain: !s.Encrypted}
 }
 
-// load reads a snapshot's book and checks that it belongs to this ledger and to
+// Load reads a snapshot's book and checks that it belongs to this ledger and to
 // this journal, and that it gives the digest it was written with.
 func (r *Source) Load(log *journal.Reader, s snapshotter.Snapshot) (*projector.Book, error) {
 	if err := Linked(log, AnchorOf(s)); err != nil {
@@ -120,7 +120,7 @@ func (r *Source) Load(log *journal.Reader, s snapshotter.Snapshot) (*projector.B
 	return LoadBook(r.Snaps, s, r.Opts)
 }
 
-// loadBook loads a snapshot and checks that it gives the state that it was written
+// LoadBook loads a snapshot and checks that it gives the state that it was written
 // from.
 func LoadBook(snaps *snapshotter.Snapshotter, s snapshotter.Snapshot, o projector.Options) (*projector.Book, error) {
 	f, err := snaps.Open(s.Name)
@@ -138,7 +138,7 @@ func LoadBook(snaps *snapshotter.Snapshotter, s snapshotter.Snapshot, o projecto
 	return book, nil
 }
 
-// linked checks that a snapshot's chain is the journal's at that seq, or, where
+// Linked checks that a snapshot's chain is the journal's at that seq, or, where
 // that record was trimmed, that the first kept one follows it. A plain snapshot
 // of an encrypted record is somebody else's: anybody can write one whose
 // checksums are right.
@@ -178,7 +178,7 @@ func Linked(log *journal.Reader, a Anchor) error {
 	return nil
 }
 
-// records yields what follows an anchor, in the projector's form.
+// Records yields what follows an anchor, in the projector's form.
 func (r *Source) Records(ctx context.Context, log *journal.Reader, after Anchor) iter.Seq2[projector.Record, error] {
 	return func(yield func(projector.Record, error) bool) {
 		last, err := log.Last()
@@ -198,7 +198,7 @@ func (r *Source) Records(ctx context.Context, log *journal.Reader, after Anchor)
 	}
 }
 
-// project gives records the projector's form, until the context ends.
+// Project gives records the projector's form, until the context ends.
 func Project(ctx context.Context, records iter.Seq2[journal.Record, error]) iter.Seq2[projector.Record, error] {
 	return func(yield func(projector.Record, error) bool) {
 		for rec, err := range records {

@@ -10,7 +10,7 @@ import (
 	"github.com/moneyprinter/holdfast/journal"
 )
 
-// chainRun is what one verified pass over the journal found of the chain at some
+// ChainRun is what one verified pass over the journal found of the chain at some
 // seqs.
 type ChainRun struct {
 	// base is the seq before the first record that is kept; its chain value is
@@ -26,7 +26,7 @@ type ChainRun struct {
 	Broken  *journal.DamageError // what is behind end, if it cannot be read
 }
 
-// readChain reads the records from one on (0: from the first that is kept), each
+// ReadChain reads the records from one on (0: from the first that is kept), each
 // verified to continue the one before it, until it has the chain values at the
 // wanted seqs. What is not kept is not in the result.
 func (r *Source) ReadChain(ctx context.Context, from uint64, want []uint64) (*ChainRun, error) {

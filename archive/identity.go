@@ -63,7 +63,7 @@ type Parent struct {
 	Chain  string    `json:"chain"` // its chain, hex
 }
 
-// owns reports whether a state at a seq that bears a ledger's id is one of this
+// Owns reports whether a state at a seq that bears a ledger's id is one of this
 // ledger's own history: it made it, or an ancestor did before they parted.
 func Owns(id Identity, ledger [16]byte, seq uint64) bool {
 	if ledger == [16]byte(id.ID) {
@@ -73,7 +73,7 @@ func Owns(id Identity, ledger [16]byte, seq uint64) bool {
 	return ok && seq <= upTo
 }
 
-// ancestor returns the last seq that this ledger has in common with an ancestor.
+// Ancestor returns the last seq that this ledger has in common with an ancestor.
 func Ancestor(id Identity, ledger [16]byte) (upTo uint64, ok bool) {
 	upTo = math.MaxUint64
 	for _, p := range id.Parents {
@@ -125,7 +125,7 @@ func digest(id Identity) string {
 
 func ledgerName() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`) }
 
-// newIdentity makes the identity of a ledger that does not exist yet.
+// NewIdentity makes the identity of a ledger that does not exist yet.
 func NewIdentity(o Options) (Identity, error) {
 	name := o.Name
 	if name == "" {
@@ -172,12 +172,12 @@ func settledRules(r position.Rules) (position.Rules, error) {
 	return r, nil
 }
 
-// readIdentity returns fs.ErrNotExist, wrapped, when there is none.
+// ReadIdentity returns fs.ErrNotExist, wrapped, when there is none.
 func ReadIdentity(dir string) (Identity, error) {
 	return IdentityAt(filepath.Join(dir, IdentityFile))
 }
 
-// identityAt reads an identity under any name.
+// IdentityAt reads an identity under any name.
 func IdentityAt(path string) (Identity, error) {
 	b, err := readIdentityFile(path)
 	if err != nil {
@@ -212,7 +212,7 @@ func parseIdentity(path string, b []byte) (Identity, error) {
 	return id, nil
 }
 
-// writeIdentity writes an identity and returns it with its sum.
+// WriteIdentity writes an identity and returns it with its sum.
 func WriteIdentity(id Identity, dir string) (Identity, error) {
 	id.Sum = digest(id)
 	b, err := json.MarshalIndent(id, "", "  ")
@@ -269,17 +269,17 @@ func Exists(dir string) (bool, error) {
 	return false, nil
 }
 
-// notADirectory is the error for a file where a ledger should be.
+// NotADirectory is the error for a file where a ledger should be.
 func NotADirectory(dir string) error {
 	return fmt.Errorf("%s is no place for a ledger: %w: name another --dir", dir, unix.ENOTDIR)
 }
 
-// keyless refuses to write plainly to a ledger that was made to be encrypted.
+// Keyless refuses to write plainly to a ledger that was made to be encrypted.
 func Keyless(id Identity) error {
 	return fmt.Errorf("%w: ledger %s was created to be encrypted, and no key was given", keyring.ErrNoKey, id.Name)
 }
 
-// matches compares what the options ask for with what the ledger is. A zero
+// Matches compares what the options ask for with what the ledger is. A zero
 // member asks for nothing; any other is compared with the rule that is in force,
 // wherever that came from.
 func Matches(id Identity, o Options) error {
@@ -339,7 +339,7 @@ func readIdentityFile(path string) ([]byte, error) {
 	return b, nil
 }
 
-// foreignIdentity refuses an identity that came with the file of another ledger: a
+// ForeignIdentity refuses an identity that came with the file of another ledger: a
 // snapshot that was made of this very journal names the ledger that the journal is
 // of. The rules of the other ledger would be applied to positions that were made by
 // the rules of this one.
@@ -356,7 +356,7 @@ func (r *Source) ForeignIdentity(log *journal.Reader) error {
 	return nil
 }
 
-// foreignSnapshot returns the damage that a snapshot under another ledger's id proves:
+// ForeignSnapshot returns the damage that a snapshot under another ledger's id proves:
 // it stands on a record of this journal, and that record is no part of the parent's.
 func (r *Source) ForeignSnapshot(log *journal.Reader, s snapshotter.Snapshot) error {
 	if _, related := Ancestor(r.ID, s.Ledger); s.Err != nil || related || s.Ledger == [16]byte(r.ID.ID) {

@@ -10,7 +10,7 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// readOptions are what reading a ledger, restoring it and making its identity need to
+// Options are what reading a ledger, restoring it and making its identity need to
 // know. The zero value works.
 type Options struct {
 	// Name, Rules and Window are those of a ledger that is made, or that is asked for;

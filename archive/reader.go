@@ -138,7 +138,7 @@ func (r *Reader) made() error {
 	return nil
 }
 
-// ended returns the error of a context that has ended, which changes nothing and
+// Ended returns the error of a context that has ended, which changes nothing and
 // begins nothing.
 func Ended(ctx context.Context) error {
 	err := ctx.Err()

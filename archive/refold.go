@@ -14,7 +14,7 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
-// with returns a source whose books answer what happened to a key since a fill, by
+// With returns a source whose books answer what happened to a key since a fill, by
 // reading, for as long as the context lasts. known has the states that are found
 // out already; the caller may add to it.
 func (r *Source) With(ctx context.Context, known map[KeyAt]StateBefore) *Source {
@@ -61,7 +61,7 @@ type refoldInput struct {
 	decode    wire.Decoder
 }
 
-// stateBefore is a key and its instrument at one moment, nil for what was not
+// StateBefore is a key and its instrument at one moment, nil for what was not
 // known then.
 type StateBefore struct {
 	Position   *position.Position
@@ -163,7 +163,7 @@ func NoFill(key position.Key, fill string) error {
 	return fmt.Errorf("%w: no fill of %s has the id %q", position.ErrUnknownFill, key, fill)
 }
 
-// fillFinder looks for the newest record of a fill.
+// FillFinder looks for the newest record of a fill.
 type FillFinder struct {
 	Key    position.Key
 	Fill   string
@@ -228,7 +228,7 @@ func (p *refoldInput) take(rec journal.Record) error {
 	return nil
 }
 
-// concerns reports whether a record changed a key or its instrument.
+// Concerns reports whether a record changed a key or its instrument.
 func Concerns(c *position.Change, key position.Key) bool {
 	if c.After != nil {
 		return c.After.Key == key
@@ -245,7 +245,7 @@ func (p *refoldInput) history() *position.History {
 	}
 }
 
-// markRun is what has to be kept of marks that follow one another.
+// MarkRun is what has to be kept of marks that follow one another.
 type MarkRun struct {
 	n               int
 	high, low, last numberedMark
@@ -267,7 +267,7 @@ func (r *MarkRun) Add(m position.Mark) {
 	}
 }
 
-// appendTo appends them in their order.
+// AppendTo appends them in their order.
 func (r *MarkRun) AppendTo(ms []position.Mutation) []position.Mutation {
 	if r.n == 0 {
 		return ms
@@ -282,7 +282,7 @@ func (r *MarkRun) AppendTo(ms []position.Mutation) []position.Mutation {
 	return ms
 }
 
-// keyAt names the state of a key just before a record.
+// KeyAt names the state of a key just before a record.
 type KeyAt struct {
 	Key   position.Key
 	Start uint64
@@ -317,7 +317,7 @@ func (r *Source) stateOnce(ctx context.Context, key position.Key, start uint64) 
 	return StateOf(book.View(), key), nil
 }
 
-// bring replays a book up to and including a record, which must be the last of a
+// Bring replays a book up to and including a record, which must be the last of a
 // mutation.
 func (r *Source) Bring(ctx context.Context, log *journal.Reader, book *projector.Book, base *Anchor, upTo uint64) error {
 	if base.Seq >= upTo {
@@ -333,7 +333,7 @@ func (r *Source) Bring(ctx context.Context, log *journal.Reader, book *projector
 	return nil
 }
 
-// cut ends records behind one of them, as if its batch ended there.
+// Cut ends records behind one of them, as if its batch ended there.
 func Cut(records iter.Seq2[projector.Record, error], upTo uint64) iter.Seq2[projector.Record, error] {
 	return func(yield func(projector.Record, error) bool) {
 		for rec, err := range records {

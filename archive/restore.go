@@ -200,7 +200,7 @@ func (r *Source) restore(ctx context.Context, v *projector.View, head journal.Re
 	}, nil
 }
 
-// chainAt returns the head at a seq, from the journal or, where that record was
+// ChainAt returns the head at a seq, from the journal or, where that record was
 // trimmed, from the snapshot that stands on it.
 func (r *Source) ChainAt(seq uint64) (journal.Record, error) {
 	rec, err := r.HeadAt(seq)
@@ -282,7 +282,7 @@ func stampOf(s snapshotter.Snapshot) position.Stamp {
 	return position.Stamp{Seq: s.Seq, Epoch: s.Epoch, Time: position.Time(s.RecordTime)}
 }
 
-// writeSnapshot writes a state and the record that it stands on.
+// WriteSnapshot writes a state and the record that it stands on.
 func WriteSnapshot(ctx context.Context, to *snapshotter.Snapshotter, ledger [16]byte, head journal.Record, v *projector.View) (snapshotter.Snapshot, error) {
 	n := v.Counts()
 	s, err := to.Write(ctx, snapshotter.Meta{

@@ -13,7 +13,7 @@ import (
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// source is what a ledger's directory says: what a [Reader] reads, and what the
+// Source is what a ledger's directory says: what a [Reader] reads, and what the
 // packages that check, repair and write a ledger need to know besides.
 type Source struct {
 	Dir   string
@@ -24,7 +24,7 @@ type Source struct {
 	bound func() uint64 // the newest seq to show; nil: all there is
 }
 
-// newSource opens the directory of a ledger for reading.
+// NewSource opens the directory of a ledger for reading.
 func NewSource(dir string, id Identity, o Options) *Source {
 	return &Source{
 		Dir: dir, ID: id, Keys: o.Keys,
@@ -33,7 +33,7 @@ func NewSource(dir string, id Identity, o Options) *Source {
 	}
 }
 
-// sourceOf returns what a reader reads, and refuses one that no OpenReader made.
+// SourceOf returns what a reader reads, and refuses one that no OpenReader made.
 func SourceOf(r *Reader) (*Source, error) {
 	if err := r.made(); err != nil {
 		return nil, err
@@ -41,13 +41,13 @@ func SourceOf(r *Reader) (*Source, error) {
 	return r.src, nil
 }
 
-// reader is what everybody else reads with.
+// Reader is what everybody else reads with.
 func (r *Source) Reader() *Reader { return &Reader{src: r} }
 
-// within shows records up to a bound only: beside a writer, up to what is durable.
+// Within shows records up to a bound only: beside a writer, up to what is durable.
 func (r *Source) Within(bound func() uint64) { r.bound = bound }
 
-// openLog returns a reader of the journal that has the ledger's keys.
+// OpenLog returns a reader of the journal that has the ledger's keys.
 func (r *Source) OpenLog() (*journal.Reader, error) {
 	log, err := r.anyLog()
 	if err != nil {
@@ -56,7 +56,7 @@ func (r *Source) OpenLog() (*journal.Reader, error) {
 	return log.WithKeys(r.Keys), nil
 }
 
-// storedLog returns a reader of the journal that needs no keys: heads, and payloads
+// StoredLog returns a reader of the journal that needs no keys: heads, and payloads
 // as they are stored.
 func (r *Source) StoredLog() (*journal.Reader, error) {
 	log, err := r.anyLog()
@@ -84,7 +84,7 @@ func (r *Source) NewestShown() uint64 {
 	return r.bound()
 }
 
-// snapshots is [Reader.Snapshots].
+// Snapshots is [Reader.Snapshots].
 func (r *Source) Snapshots() ([]snapshotter.Snapshot, error) {
 	list, err := r.Snaps.List()
 	if errors.Is(err, snapshotter.ErrDamaged) {
@@ -105,7 +105,7 @@ func (r *Source) firstKept() uint64 {
 	return log.First()
 }
 
-// headAt reads one record.
+// HeadAt reads one record.
 func (r *Source) HeadAt(seq uint64) (journal.Record, error) {
 	log, err := r.OpenLog()
 	if err != nil {
@@ -114,7 +114,7 @@ func (r *Source) HeadAt(seq uint64) (journal.Record, error) {
 	return RecordAt(log, seq)
 }
 
-// recordAt reads the head of one record, which needs no key.
+// RecordAt reads the head of one record, which needs no key.
 func RecordAt(log *journal.Reader, seq uint64) (journal.Record, error) {
 	c := log.Stored().Cursor(seq)
 	rec, err := c.Next(seq)
@@ -124,7 +124,7 @@ func RecordAt(log *journal.Reader, seq uint64) (journal.Record, error) {
 	return rec, nil
 }
 
-// journalSize is what the segments take on disk, 0 when that cannot be read.
+// JournalSize is what the segments take on disk, 0 when that cannot be read.
 func (r *Source) JournalSize() int64 {
 	log, err := r.OpenLog()
 	if err != nil {
@@ -133,7 +133,7 @@ func (r *Source) JournalSize() int64 {
 	return log.Size()
 }
 
-// knownDurable is the seq of the newest snapshot whose header is good: the journal
+// KnownDurable is the seq of the newest snapshot whose header is good: the journal
 // cannot have ended before it.
 func (r *Source) KnownDurable() (uint64, error) {
 	list, err := r.Snapshots()
@@ -149,7 +149,7 @@ func (r *Source) KnownDurable() (uint64, error) {
 	return seq, nil
 }
 
-// own reports whether a listed snapshot is this ledger's and stands on a record
+// Own reports whether a listed snapshot is this ledger's and stands on a record
 // it knows. Files of other ledgers are never counted, used or removed.
 func (r *Source) Own(s snapshotter.Snapshot) bool {
 	return s.Err == nil && Owns(r.ID, s.Ledger, s.Seq) && s.Seq <= r.NewestShown()

@@ -33,7 +33,7 @@ func (r *Source) Standing() standing {
 	return s
 }
 
-// moved reports whether something was taken away since.
+// Moved reports whether something was taken away since.
 func (r *Source) Moved(before standing) bool {
 	now := r.Standing()
 	return now.first != before.first || slices.ContainsFunc(before.snaps, func(name string) bool { return !slices.Contains(now.snaps, name) })
@@ -56,7 +56,7 @@ func Vanished(err error) bool {
 	return errors.Is(err, journal.ErrTrimmed) || errors.Is(err, fs.ErrNotExist)
 }
 
-// meanwhile is the error of a reading that a writer outruns. It wraps nothing of what
+// Meanwhile is the error of a reading that a writer outruns. It wraps nothing of what
 // the reading has found, which looks like damage.
 func Meanwhile(err error) error {
 	return fmt.Errorf("%w meanwhile, at each of %d tries, by the process that writes here: try again: %v", journal.ErrTrimmed, TrimTries, err) //nolint:errorlint // see above

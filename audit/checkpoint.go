@@ -218,7 +218,7 @@ func (n *Notes) Thin() error {
 
 func noteName(seq uint64) string { return fmt.Sprintf("%020d%s", seq, checkpoint.Extension) }
 
-// notes lists the seqs of the checkpoints in the directory, ascending. Other names
+// notesIn lists the seqs of the checkpoints in the directory, ascending. Other names
 // are passed over.
 func notesIn(r *archive.Source) ([]uint64, error) {
 	entries, err := os.ReadDir(filepath.Join(r.Dir, archive.NotesDir))
@@ -254,7 +254,7 @@ func readNote(r *archive.Source, seq uint64) (*checkpoint.Note, error) {
 	return n, nil
 }
 
-// newestNote is the newest checkpoint in the directory that can be read and is
+// NewestNote is the newest checkpoint in the directory that can be read and is
 // this ledger's own; nil when there is none. One that cannot be read proves
 // nothing, and nothing is lost with it.
 func NewestNote(r *archive.Source) (*checkpoint.Note, error) {
@@ -270,7 +270,7 @@ func NewestNote(r *archive.Source) (*checkpoint.Note, error) {
 	return nil, nil //nolint:nilnil // most ledgers have none
 }
 
-// holdsTo demands that the journal still has the history that the newest of its
+// HoldsTo demands that the journal still has the history that the newest of its
 // own checkpoints has signed. One record is read for it; what an older one proves
 // is for [Reader.Verify]. Only who holds the key can tell a rotten checkpoint from a
 // rewritten history here; without it nothing is refused.
