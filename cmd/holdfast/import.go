@@ -65,7 +65,7 @@ daemon.`,
 	})
 }
 
-// options reads the flags that say what the file does not.
+// positions reads the flags that say what the file does not.
 func (f *importFlags) positions() (o statefile.Options, err error) {
 	o = statefile.Options{Account: f.account, Strategy: f.strategy, Settlement: f.settlement}
 	if o.Size, err = choice("size", f.size, map[string]statefile.SizeUnit{"auto": statefile.SizeAuto, "quote": statefile.SizeQuote, "base": statefile.SizeBase}); err != nil {

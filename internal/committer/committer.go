@@ -42,7 +42,7 @@ const (
 	MaxMutationBytes   = 1 << 30   // encoded
 )
 
-// committer makes mutations durable: it stages them, encodes their changes, syncs and
+// Committer makes mutations durable: it stages them, encodes their changes, syncs and
 // publishes, and answers. All methods may be called from any goroutine.
 //
 // Three goroutines work behind it, waited for by close: the stager owns the head of
@@ -70,7 +70,7 @@ type Committer struct {
 	closed  bool // guarded by sending
 }
 
-// commitOptions are what a committer works with; all are needed.
+// Options are what a committer works with; all are needed.
 type Options struct {
 	Book    *projector.Book  // the committer is its writer
 	Journal *journal.Journal // and of this one; it shows what is durable
@@ -88,7 +88,7 @@ type Options struct {
 	Failed    func(err error)
 }
 
-// startCommitter starts the goroutines of a committer. They outlive the context; close
+// Start starts the goroutines of a committer. They outlive the context; close
 // ends them.
 func Start(ctx context.Context, o Options) *Committer {
 	c := &Committer{
@@ -103,7 +103,7 @@ func Start(ctx context.Context, o Options) *Committer {
 	return c
 }
 
-// close takes nothing more, finishes what was handed over and waits for that. It is
+// Close takes nothing more, finishes what was handed over and waits for that. It is
 // called once.
 func (c *Committer) Close() {
 	c.sending.Lock()
@@ -113,7 +113,7 @@ func (c *Committer) Close() {
 	c.workers.Wait()
 }
 
-// apply makes one mutation durable.
+// Apply makes one mutation durable.
 func (c *Committer) Apply(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
 	req, _ := c.requests.Get().(*request)
 	if req == nil {
@@ -129,7 +129,7 @@ func (c *Committer) Apply(ctx context.Context, m position.Mutation, o ApplyOptio
 	return r, nil
 }
 
-// applyAsync hands a mutation over.
+// ApplyAsync hands a mutation over.
 func (c *Committer) ApplyAsync(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
 	req := &request{done: make(chan struct{})}
 	req.single(m, o)
@@ -139,7 +139,7 @@ func (c *Committer) ApplyAsync(ctx context.Context, m position.Mutation, o Apply
 	return &Future{req: req}, nil
 }
 
-// applyBatch makes a batch durable, all of it or nothing.
+// ApplyBatch makes a batch durable, all of it or nothing.
 func (c *Committer) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
 	if err := archive.Ended(ctx); err != nil {
 		return nil, err
@@ -228,13 +228,13 @@ func (c *Committer) enqueue(ctx context.Context, req *request) error {
 	}
 }
 
-// refused returns how many requests were refused since it was asked last.
+// Refused returns how many requests were refused since it was asked last.
 func (c *Committer) Refused() uint64 { return c.refusals.Swap(0) }
 
-// queued returns how many requests wait for the stager.
+// Queued returns how many requests wait for the stager.
 func (c *Committer) Queued() int { return len(c.queue) }
 
-// waiting returns how many callers wait for their turn to read ahead.
+// Waiting returns how many callers wait for their turn to read ahead.
 func (c *Committer) Waiting() int { return c.refolds.waiting(0) }
 
 // failure is why nothing is taken any more.
@@ -244,7 +244,7 @@ type failure struct {
 	done chan struct{} // closed by the first error
 }
 
-// fail records the first error that ends the writing.
+// Fail records the first error that ends the writing.
 func (c *Committer) Fail(err error) {
 	c.failure.once.Do(func() {
 		c.failure.err = AsSyncError(err)
@@ -253,10 +253,10 @@ func (c *Committer) Fail(err error) {
 	})
 }
 
-// failed is closed by the first error that ends the writing.
+// Failed is closed by the first error that ends the writing.
 func (c *Committer) Failed() <-chan struct{} { return c.failure.done }
 
-// err returns the error that ended the writing, nil while it works.
+// Err returns the error that ended the writing, nil while it works.
 func (c *Committer) Err() error {
 	select {
 	case <-c.failure.done:
@@ -266,7 +266,7 @@ func (c *Committer) Err() error {
 	}
 }
 
-// refuseFailed returns why nothing can be written any more, or nil.
+// RefuseFailed returns why nothing can be written any more, or nil.
 func (c *Committer) RefuseFailed() error {
 	if err := c.Err(); err != nil {
 		return fmt.Errorf("%w: %w", journal.ErrFailed, err)

@@ -63,8 +63,8 @@ func (w *datedAhead) untold() uint64 {
 	return n
 }
 
-// datedAhead returns what was dated ahead, nil if nothing was.
+// DatedAhead returns what was dated ahead, nil if nothing was.
 func (c *Committer) DatedAhead() *DatedAhead { return c.dated.status() }
 
-// newlyDated returns how many were dated ahead since it was asked last.
+// NewlyDated returns how many were dated ahead since it was asked last.
 func (c *Committer) NewlyDated() uint64 { return c.dated.untold() }

@@ -65,7 +65,7 @@ func (e *UnknownOutcomeError) Error() string {
 // Unwrap gives [ErrOutcomeUnknown] and the reason.
 func (e *UnknownOutcomeError) Unwrap() []error { return []error{ErrOutcomeUnknown, e.Err} }
 
-// asSyncError makes an error match ErrSync if a failed fsync is among its causes.
+// AsSyncError makes an error match ErrSync if a failed fsync is among its causes.
 func AsSyncError(err error) error {
 	var failed *journal.FailedError
 	if durable.SyncFailed(err) || errors.As(err, &failed) && failed.Synced() {

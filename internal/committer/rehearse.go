@@ -42,7 +42,7 @@ type rehearsedRecord struct {
 	more    bool
 }
 
-// rehearsalOptions are what a rehearsal begins with.
+// RehearsalOptions are what a rehearsal begins with.
 type RehearsalOptions struct {
 	Book         *projector.Book // the rehearsal is its writer
 	Past         annals          // of the ledger; nil where there is none yet
@@ -55,7 +55,7 @@ type RehearsalOptions struct {
 	Rand io.Reader
 }
 
-// newRehearsal returns a rehearsal of what follows the state of a book.
+// NewRehearsal returns a rehearsal of what follows the state of a book.
 func NewRehearsal(o RehearsalOptions) *Rehearsal {
 	x := &Rehearsal{o: o, base: o.Book.View(), last: o.Book.HeadTime()}
 	epoch, _ := x.base.Epoch()

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// changeRow is what the columns show of a change's JSON.
+// ChangeRow is what the columns show of a change's JSON.
 type ChangeRow struct {
 	Seq        Text         `json:"seq"`
 	Epoch      Text         `json:"epoch"`
@@ -66,7 +66,7 @@ func changeNumber(title string, get func(*ChangeRow) Text) ChangeColumn {
 	return ChangeColumn{Title: title, Right: true, Cell: func(r *ChangeRow) string { return Short(get(r)) }}
 }
 
-// changeTable are the columns of history and tail for people.
+// ChangeTable are the columns of history and tail for people.
 func ChangeTable() []ChangeColumn {
 	return []ChangeColumn{
 		changeNumber("seq", func(r *ChangeRow) Text { return r.Seq }),
@@ -84,7 +84,7 @@ func ChangeTable() []ChangeColumn {
 	}
 }
 
-// changeFile are the columns of history and tail in CSV.
+// ChangeFile are the columns of history and tail in CSV.
 func ChangeFile() []ChangeColumn {
 	cols := []ChangeColumn{
 		changeText("seq", func(r *ChangeRow) string { return string(r.Seq) }),

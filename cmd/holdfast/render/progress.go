@@ -16,10 +16,10 @@ const (
 	lineEvery = 5 * time.Second
 )
 
-// gauge shows how far long work is.
+// Progress shows how far long work is.
 type Progress struct{ quit, gone chan struct{} }
 
-// startGauge shows on out what look returns until stop is called: how much is
+// StartProgress shows on out what look returns until stop is called: how much is
 // done of how much (0 when that is not known), and a line about it. Without out
 // it shows nothing.
 func StartProgress(out io.Writer, what string, look func() (done, total int64, line string)) *Progress {
@@ -35,7 +35,7 @@ func StartProgress(out io.Writer, what string, look func() (done, total int64, l
 	return p
 }
 
-// stop ends the display and waits until it is gone. It may be called twice.
+// Stop ends the display and waits until it is gone. It may be called twice.
 func (p *Progress) Stop() {
 	select {
 	case <-p.quit:

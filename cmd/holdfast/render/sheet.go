@@ -18,7 +18,7 @@ const (
 	AsCSV    = "csv"
 )
 
-// writeJSON writes one value, indented for people unless the form is NDJSON.
+// WriteJSON writes one value, indented for people unless the form is NDJSON.
 func WriteJSON(out io.Writer, form string, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -33,7 +33,7 @@ func WriteJSON(out io.Writer, form string, v any) error {
 	return err
 }
 
-// column is one column of a table or of a CSV file, read from a row.
+// Column is one column of a table or of a CSV file, read from a row.
 type Column[R any] struct {
 	Title string
 	Right bool // numbers are aligned right
@@ -42,7 +42,7 @@ type Column[R any] struct {
 	Sparse bool
 }
 
-// sheet prints rows in one of the forms. Each row is given as JSON; R is what of
+// Sheet prints rows in one of the forms. Each row is given as JSON; R is what of
 // it the columns need.
 type Sheet[R any] struct {
 	form  string
@@ -79,13 +79,13 @@ func NewSheet[R any](form string, out io.Writer, tableColumns, fileColumns []Col
 	return s
 }
 
-// rows is how many rows were added.
+// Rows is how many rows were added.
 func (s *Sheet[R]) Rows() int { return s.n }
 
-// isTable reports whether the rows are for people.
+// IsTable reports whether the rows are for people.
 func (s *Sheet[R]) IsTable() bool { return s.form == AsTable }
 
-// addValue prints the JSON of a value as one row.
+// AddValue prints the JSON of a value as one row.
 func (s *Sheet[R]) AddValue(v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *Sheet[R]) AddValue(v any) error {
 	return s.Add(raw)
 }
 
-// add prints one row.
+// Add prints one row.
 func (s *Sheet[R]) Add(raw []byte) error {
 	s.n++
 	switch s.form {
@@ -124,7 +124,7 @@ func (s *Sheet[R]) Add(raw []byte) error {
 	return s.table.add(cells)
 }
 
-// flush hands over what was added so far; a follower calls it when it waits.
+// Flush hands over what was added so far; a follower calls it when it waits.
 func (s *Sheet[R]) Flush() error {
 	switch s.form {
 	case AsCSV:
@@ -140,7 +140,7 @@ func (s *Sheet[R]) Flush() error {
 	return s.out.Flush()
 }
 
-// end finishes the output. nothing is the line for an empty table. Where rows are
+// End finishes the output. nothing is the line for an empty table. Where rows are
 // missing because a name is unknown, it prints nothing and returns that.
 func (s *Sheet[R]) End(nothing string) error {
 	if s.n == 0 && s.Known != nil {

@@ -90,10 +90,10 @@ func (t *table) line(cells []string) error {
 	return err
 }
 
-// pair is one line of a description: a name and its value.
+// Pair is one line of a description: a name and its value.
 type Pair [2]string
 
-// describe prints names and values in two columns.
+// Describe prints names and values in two columns.
 func Describe(w io.Writer, pairs []Pair) error {
 	width := 0
 	for _, p := range pairs {

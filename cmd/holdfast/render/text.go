@@ -2,7 +2,7 @@ package render
 
 import "encoding/json"
 
-// text is a JSON string, number or null, as text.
+// Text is a JSON string, number or null, as text.
 type Text string
 
 // UnmarshalJSON implements [json.Unmarshaler].

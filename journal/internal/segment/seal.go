@@ -34,7 +34,7 @@ type sealHead [sealHeadSize]byte
 
 func (h *sealHead) id() keyring.ID { return keyring.ID(h[:sealIDSize]) }
 
-// SealedUnder returns the head of an encrypted payload, whose length
+// sealedUnder returns the head of an encrypted payload, whose length
 // decodeFrame has checked.
 func sealedUnder(stored []byte) sealHead { return sealHead(stored[:sealHeadSize]) }
 

@@ -193,7 +193,7 @@ func (s *Survey) link(c *Chainer, head *Head, seg *Scan) {
 // InSealed ends the reason of a flaw that no crash can have left.
 const InSealed = ", in a segment that was synced before the next one was made"
 
-// Damaged is damaged with what the survey knows to have been durable.
+// damaged is damaged with what the survey knows to have been durable.
 func (s *Survey) damaged(file string, off int64, seq uint64, reason string) *DamageError {
 	return Damaged(s.Known, file, off, seq, reason)
 }

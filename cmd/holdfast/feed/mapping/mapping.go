@@ -429,7 +429,7 @@ func (m *Mapping) once(name string) error {
 	return nil
 }
 
-// labels returns the constants for account and strategy, and whether the mapping
+// Labels returns the constants for account and strategy, and whether the mapping
 // says nothing else.
 func (m Mapping) Labels() (names map[string]string, only bool) {
 	names = map[string]string{}

@@ -20,7 +20,7 @@ const MaxHeld = 500_000
 // chunk is how many rows are looked at together where not all are held.
 const chunk = 1024
 
-// sheet reads a CSV: it holds its rows, doubts them, and hands them out in the
+// Sheet reads a CSV: it holds its rows, doubts them, and hands them out in the
 // order of their times.
 type Sheet struct {
 	name    string
@@ -43,7 +43,7 @@ type Sheet struct {
 	err     error
 }
 
-// newSheet finds the header of a CSV. source is what the lines are of.
+// NewSheet finds the header of a CSV. source is what the lines are of.
 func NewSheet(name string, in *tabular.Lines, source io.Reader, m Mapping) (*Sheet, error) {
 	rows, err := openTable(name, in, m)
 	if err != nil {
@@ -55,16 +55,16 @@ func NewSheet(name string, in *tabular.Lines, source io.Reader, m Mapping) (*She
 	}, nil
 }
 
-// unused returns, quoted, the columns that no member is read from.
+// Unused returns, quoted, the columns that no member is read from.
 func (s *Sheet) Unused() []string { return s.rows.unused() }
 
-// skippedByWord are the rows that the mapping passed over, by the file's words.
+// Skipped are the rows that the mapping passed over, by the file's words.
 func (s *Sheet) Skipped() map[string]int { return s.skipped }
 
-// notesSoFar are what there is to say about how the file was read.
+// Notes are what there is to say about how the file was read.
 func (s *Sheet) Notes() []string { return s.notes }
 
-// next returns the entries of one row, or what is wrong with it, or the end.
+// Next returns the entries of one row, or what is wrong with it, or the end.
 func (s *Sheet) Next() ([]tabular.Entry, *tabular.LineError, error) {
 	for {
 		if len(s.queue) > 0 {

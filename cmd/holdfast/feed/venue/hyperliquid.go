@@ -100,7 +100,7 @@ func (h *hyperliquid) Read(l *tabular.Record) ([]tabular.Entry, error) {
 	return []tabular.Entry{{Mutation: d, Implied: true}, {Mutation: x}}, nil
 }
 
-// whole reports whether the file has no columns but those that are read and some
+// Whole reports whether the file has no columns but those that are read and some
 // others.
 func (h *hyperliquid) Whole(t *tabular.Table, others ...string) bool {
 	v := venue{table: t, at: h.at[:]}

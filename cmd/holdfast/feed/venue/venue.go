@@ -36,7 +36,7 @@ func newVenue(t *tabular.Table, labels map[string]string, names []string, member
 	return v, nil
 }
 
-// whole reports whether the file has no columns but those that are read and some
+// Whole reports whether the file has no columns but those that are read and some
 // others.
 func (v *venue) Whole(others ...string) bool {
 	for i, c := range v.table.Columns {

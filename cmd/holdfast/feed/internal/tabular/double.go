@@ -13,7 +13,7 @@ import (
 // digits, or out of range.
 const maxExponent = 400
 
-// parseDouble reads the decimal text of a JSON number as it is written, exponent
+// ParseDouble reads the decimal text of a JSON number as it is written, exponent
 // and all. Digits beyond the 18th after the point are rounded, half to even.
 func ParseDouble(text string) (position.Decimal, error) {
 	d, err := exactDouble(text)
@@ -82,7 +82,7 @@ func roundsUp(kept, cut string) bool {
 	return (kept[len(kept)-1]-'0')%2 == 1
 }
 
-// shift moves the decimal point of a plain number to the right by n places. What
+// Shift moves the decimal point of a plain number to the right by n places. What
 // is no plain number stays none.
 func Shift(number string, n int) string {
 	sign := ""

@@ -60,7 +60,7 @@ func (e *LineError) Error() string {
 // Unwrap returns ErrLine and the reason.
 func (e *LineError) Unwrap() []error { return []error{ErrLine, e.Err} }
 
-// memberError is a refusal of one member, on its way to a LineError.
+// MemberError is a refusal of one member, on its way to a LineError.
 type MemberError struct {
 	Field string
 	Err   error
@@ -73,7 +73,7 @@ func Bad(field, format string, args ...any) error {
 	return &MemberError{Field: field, Err: fmt.Errorf(format, args...)}
 }
 
-// lineError places err, which may know the member, on a line.
+// OnLine places err, which may know the member, on a line.
 func OnLine(file string, line int, err error) *LineError {
 	e := &LineError{File: file, Line: line, Err: err}
 	var known *MemberError
@@ -87,7 +87,7 @@ func OnLine(file string, line int, err error) *LineError {
 	return e
 }
 
-// clip shortens hostile input for an error text.
+// Clip shortens hostile input for an error text.
 func Clip(s string) string {
 	const limit = 40
 	if len(s) > limit {
@@ -96,7 +96,7 @@ func Clip(s string) string {
 	return strconv.Quote(s)
 }
 
-// clipLong shortens what an error text proposes.
+// ClipLong shortens what an error text proposes.
 func ClipLong(s string) string {
 	const limit = 300
 	if len(s) > limit {

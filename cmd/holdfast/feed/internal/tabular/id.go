@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// idOf makes an id of texts, such that different texts give different ids.
+// IDOf makes an id of texts, such that different texts give different ids.
 func IDOf(kind string, parts ...string) string {
 	b := []byte("holdfast/" + kind)
 	for _, p := range parts {

@@ -19,7 +19,7 @@ const maxSkip = 1 << 30
 // errNoLines is returned for an input that has no line ends.
 var errNoLines = errors.New("a line goes on for more than 1 GiB: this is no text")
 
-// line is one line without its end. text is valid until the next one is read.
+// Line is one line without its end. text is valid until the next one is read.
 type Line struct {
 	Number  int
 	Text    []byte
@@ -27,10 +27,10 @@ type Line struct {
 	TooLong bool
 }
 
-// blank reports whether there is nothing on the line.
+// Blank reports whether there is nothing on the line.
 func (l *Line) Blank() bool { return !l.TooLong && len(bytes.TrimSpace(l.Text)) == 0 }
 
-// lines reads an input line by line.
+// Lines reads an input line by line.
 type Lines struct {
 	r      *bufio.Reader
 	buf    []byte
@@ -41,7 +41,7 @@ type Lines struct {
 
 func NewLines(r io.Reader) *Lines { return &Lines{r: bufio.NewReaderSize(r, 64<<10)} }
 
-// peek returns the first line that is not blank, and leaves it to next.
+// Peek returns the first line that is not blank, and leaves it to next.
 func (l *Lines) Peek() (*Line, error) {
 	for {
 		x, err := l.Next()
@@ -59,7 +59,7 @@ func (l *Lines) Peek() (*Line, error) {
 	}
 }
 
-// next returns the next line, or io.EOF when there is none.
+// Next returns the next line, or io.EOF when there is none.
 func (l *Lines) Next() (Line, error) {
 	if x := l.first; x != nil {
 		l.first = nil
@@ -95,7 +95,7 @@ func (l *Lines) Next() (Line, error) {
 	}
 }
 
-// binary says what bytes are that are not text, "" where they may be.
+// Binary says what bytes are that are not text, "" where they may be.
 func Binary(b []byte) string {
 	for prefix, what := range map[string]string{
 		"\x1f\x8b": "is compressed with gzip: unpack it first", "\x28\xb5\x2f\xfd": "is compressed with zstd: unpack it first",

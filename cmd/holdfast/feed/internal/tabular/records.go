@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// record is one row of a table. Its cells are valid until the next one is read,
+// Record is one row of a table. Its cells are valid until the next one is read,
 // their texts for ever.
 type Record struct {
 	Line
@@ -18,7 +18,7 @@ type Record struct {
 	Err   error // why the row cannot be split
 }
 
-// records splits lines into the rows of a table by RFC 4180: a quoted cell may go
+// Records splits lines into the rows of a table by RFC 4180: a quoted cell may go
 // on over several lines. A quote that is never closed costs one line, not the
 // rest of the input.
 type Records struct {
@@ -58,7 +58,7 @@ func (r *Records) line() (Line, error) {
 	return l, err
 }
 
-// next returns the next row, a blank line as one without cells.
+// Next returns the next row, a blank line as one without cells.
 func (r *Records) Next() (Record, error) {
 	l, err := r.line()
 	if err != nil || l.TooLong || l.Blank() {
@@ -140,7 +140,7 @@ func quoteError(err error) error {
 	return err
 }
 
-// cut splits one text that is a whole row.
+// Cut splits one text that is a whole row.
 func Cut(text string, comma rune) ([]string, error) {
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.FieldsPerRecord = comma, -1
@@ -154,7 +154,7 @@ func Cut(text string, comma rune) ([]string, error) {
 // delimiters are what cells are separated by, the usual one first.
 const Delimiters = ",;\t|"
 
-// parseDelimiter reads the value of delimiter.
+// ParseDelimiter reads the value of delimiter.
 func ParseDelimiter(s string) (rune, error) {
 	switch s {
 	case "tab":
@@ -170,7 +170,7 @@ func ParseDelimiter(s string) (rune, error) {
 	return 0, fmt.Errorf("delimiter %s is none of comma, semicolon, tab and |", Clip(s))
 }
 
-// widest returns the delimiter that cuts a line into the most cells, the usual
+// Widest returns the delimiter that cuts a line into the most cells, the usual
 // one of equals.
 func Widest(text string) rune {
 	best, most := ',', 1

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// table is the header of a table.
+// Table is the header of a table.
 type Table struct {
 	Columns []string
 	Comma   rune
@@ -15,7 +15,7 @@ type Table struct {
 	Section string   // rows have it in their first cell; "" for all
 }
 
-// newTable reads the header. The names are cut as they stand, but for the blanks
+// NewTable reads the header. The names are cut as they stand, but for the blanks
 // around them.
 func NewTable(header string, comma rune) (*Table, error) {
 	cells, err := Cut(strings.TrimPrefix(header, "\ufeff"), comma)
@@ -33,16 +33,16 @@ func TableOf(cells []string, comma rune) *Table {
 	return t
 }
 
-// twice reports whether several columns have the name.
+// Twice reports whether several columns have the name.
 func (t *Table) Twice(name string) bool {
 	i := t.Index(name)
 	return i >= 0 && name != "" && slices.Contains(t.Columns[i+1:], name)
 }
 
-// index returns the place of a column, -1 when there is none of that name.
+// Index returns the place of a column, -1 when there is none of that name.
 func (t *Table) Index(name string) int { return slices.Index(t.Columns, name) }
 
-// listed returns the columns for an error text.
+// Listed returns the columns for an error text.
 func (t *Table) Listed() string {
 	const limit = 40
 	if len(t.Columns) > limit {
@@ -62,7 +62,7 @@ func QuoteAll(names []string) string {
 	return b.String()
 }
 
-// row holds the cells of a row against the header. Empty cells beyond it are the
+// Row holds the cells of a row against the header. Empty cells beyond it are the
 // commas that some exports end their rows with.
 func (t *Table) Row(r *Record) ([]string, error) {
 	if r.Err != nil {
@@ -78,7 +78,7 @@ func (t *Table) Row(r *Record) ([]string, error) {
 	return cells, nil
 }
 
-// place returns the place of a column that a mapping names.
+// Place returns the place of a column that a mapping names.
 func (t *Table) Place(column, member string) (int, error) {
 	column = strings.TrimSpace(column)
 	if n, ok := strings.CutPrefix(column, "#"); ok && t.Index(column) < 0 {
@@ -96,7 +96,7 @@ func (t *Table) Place(column, member string) (int, error) {
 	return i, nil
 }
 
-// longest returns the column with the longest name at the beginning of a sum, and
+// Longest returns the column with the longest name at the beginning of a sum, and
 // what follows it.
 func (t *Table) Longest(text string) (column int, rest string, ok bool) {
 	if inner, after, braced := strings.Cut(strings.TrimPrefix(text, "{"), "}"); braced && text[0] == '{' {

@@ -11,7 +11,7 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// parseLayout checks the value of time_format.
+// ParseLayout checks the value of time_format.
 func ParseLayout(s string) (string, error) {
 	if s == "rfc3339" {
 		return time.RFC3339, nil
@@ -39,7 +39,7 @@ func unixUnit(layout string) (int64, bool) {
 
 var errNoInstant = errors.New("is 1970-01-01T00:00:00Z, which stands for no time at all")
 
-// clock reads the times of a file.
+// Clock reads the times of a file.
 type Clock struct {
 	Layout string         // "" is RFC 3339
 	Zone   *time.Location // of times that name none, or a name only; nil: none is stated
@@ -48,7 +48,7 @@ type Clock struct {
 	Fold int
 }
 
-// parse reads an instant.
+// Parse reads an instant.
 func (c Clock) Parse(text string) (position.Time, error) {
 	if text == "" {
 		return 0, errors.New("is empty")
@@ -156,7 +156,7 @@ func readings(wall time.Time, zone *time.Location) []time.Time {
 	return out
 }
 
-// parseZone reads the value of time_zone.
+// ParseZone reads the value of time_zone.
 func ParseZone(name string) (*time.Location, error) {
 	offset := strings.TrimPrefix(strings.TrimPrefix(name, "UTC"), "GMT")
 	switch {
@@ -190,7 +190,7 @@ func parseOffset(text string) (*time.Location, bool) {
 	return nil, false
 }
 
-// parseUnix reads a count, perhaps with a fraction, of units since 1970.
+// ParseUnix reads a count, perhaps with a fraction, of units since 1970.
 func ParseUnix(text string, unit int64) (position.Time, error) {
 	d, err := position.Parse(text)
 	if err != nil {
@@ -206,5 +206,5 @@ func ParseUnix(text string, unit int64) (position.Time, error) {
 	return instant(time.Unix(0, ns))
 }
 
-// parseTime reads an instant. An empty layout is RFC 3339.
+// ParseTime reads an instant. An empty layout is RFC 3339.
 func ParseTime(text, layout string) (position.Time, error) { return Clock{Layout: layout}.Parse(text) }
