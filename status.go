@@ -218,7 +218,7 @@ func FaultKinds() []string {
 // the ledger.
 type Faults struct {
 	Snapshots uint64 `json:"snapshots"` // that could not be written
-	Marks     uint64 `json:"marks"`     // that could not be saved; recovery knows less of the newest records
+	MarkFiles uint64 `json:"marks"`     // that could not be saved, see MARK; recovery knows less of the newest records
 	Trims     uint64 `json:"trims"`     // of the journal or the snapshots, that could not be finished
 
 	Kind  string `json:"last_kind,omitempty"` // of the newest error; see [FaultKind]
@@ -272,7 +272,7 @@ func (f *faults) note(op, kind, text string, now func() time.Time) bool {
 	case opSnapshot:
 		f.n.Snapshots++
 	case opMark:
-		f.n.Marks++
+		f.n.MarkFiles++
 	case opTrim:
 		f.n.Trims++
 	}

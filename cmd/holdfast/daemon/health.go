@@ -126,7 +126,7 @@ func (d *Daemon) troubles(l *holdfast.Ledger) []metric {
 			{"holdfast_reopened_total", "counter", "Times that the ledger was opened again after a failure.", r.reopened},
 			{"holdfast_reopen_failures_total", "counter", "Openings after a failure that failed.", r.tries},
 			{"holdfast_snapshot_failures_total", "counter", "Snapshots that could not be written.", r.past.Snapshots + f.Snapshots},
-			{"holdfast_mark_failures_total", "counter", "Times that MARK could not be saved between appends.", r.past.Marks + f.Marks},
+			{"holdfast_mark_failures_total", "counter", "Times that MARK could not be saved between appends.", r.past.MarkFiles + f.MarkFiles},
 			{"holdfast_trim_failures_total", "counter", "Trims of the journal or the snapshots that could not be finished.", r.past.Trims + f.Trims},
 		}
 	})

@@ -143,7 +143,7 @@ func (d *Daemon) replace(old, l *holdfast.Ledger) {
 		r.active = false
 		r.reopened++
 		r.past.Snapshots += f.Snapshots
-		r.past.Marks += f.Marks
+		r.past.MarkFiles += f.MarkFiles
 		r.past.Trims += f.Trims
 	})
 }

@@ -96,7 +96,7 @@ func (c *faulty) besideMark() error {
 	if err := c.fault.begin(); err != nil {
 		return err
 	}
-	for i := faultFills + 2; c.l.Faults().Marks == 0; i++ { // about once a second
+	for i := faultFills + 2; c.l.Faults().MarkFiles == 0; i++ { // about once a second
 		if err := c.append(i); err != nil {
 			return err
 		}
