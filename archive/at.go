@@ -139,9 +139,9 @@ func LoadBook(snaps *snapshotter.Snapshotter, s snapshotter.Snapshot, o projecto
 }
 
 // Linked checks that a snapshot's chain is the journal's at that seq, or, where
-// that record was trimmed, that the first kept one follows it. A plain snapshot
-// of an encrypted record is somebody else's: anybody can write one whose
-// checksums are right.
+// that record was trimmed, that the first kept one follows it. It refuses
+// a plain snapshot of an encrypted record: without a key, anybody can write one with
+// right checksums.
 func Linked(log *journal.Reader, a Anchor) error {
 	last, err := log.Last()
 	if err != nil {

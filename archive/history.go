@@ -36,7 +36,8 @@ func (f Filter) SelectsKey(k position.Key) bool {
 		(f.Leg == "" || f.Leg == k.Leg) && (!f.NoLeg || k.Leg == "")
 }
 
-// ofKeys reports whether what belongs to no account and to no key is left out.
+// ofKeys reports whether the filter leaves out changes that belong to no account and no
+// key.
 func (f Filter) ofKeys() bool {
 	return f.Account+f.Strategy+f.Leg != "" || f.NoStrategy || f.NoLeg
 }

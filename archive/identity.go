@@ -55,8 +55,8 @@ type Identity struct {
 	Sum       string `json:"sum"` // SHA-256 of this object without the member
 }
 
-// Parent is where a ledger came from that was restored, or whose loss was
-// accepted. Up to its seq the history is the parent's.
+// Parent is the ledger from which this one was restored, or which it was before a loss
+// was accepted. Up to Seq the history is the parent's.
 type Parent struct {
 	Ledger uuid.UUID `json:"ledger"`
 	Seq    uint64    `json:"seq"`   // last record taken over
@@ -105,8 +105,8 @@ func (id Identity) rules() (r position.Rules, err error) {
 	return r, nil
 }
 
-// ruledAs returns the identity with the rules of another ledger: whose changes
-// it takes over, under whose rules they are recomputed.
+// ruledAs returns the identity with the rules of another ledger. A ledger that takes
+// over another one's changes recomputes them under the rules that made them.
 func ruledAs(id, o Identity) Identity {
 	id.CostMethod, id.OverReduction, id.DefaultCurrency = o.CostMethod, o.OverReduction, o.DefaultCurrency
 	id.StrictInstruments, id.StrictIncrements, id.Window = o.StrictInstruments, o.StrictIncrements, o.Window
@@ -362,8 +362,8 @@ func (r *Source) ForeignSnapshot(log *journal.Reader, s snapshotter.Snapshot) er
 	if _, related := Ancestor(r.ID, s.Ledger); s.Err != nil || related || s.Ledger == [16]byte(r.ID.ID) {
 		return nil //nolint:nilerr // a damaged header names no ledger
 	}
-	// What is no record of this journal is a snapshot that was put here, and is
-	// never used.
+	// A snapshot that stands on no record of this journal was put here, and is never
+	// used.
 	if rec, err := RecordAt(log, s.Seq); err == nil && rec.Chain == s.Chain {
 		return &IdentityError{File: IdentityFile, Reason: fmt.Sprintf(
 			"belongs to ledger %s, but snapshot %s of this journal to ledger %s: put the file back from a copy of the ledger",

@@ -165,8 +165,8 @@ func (r *Reader) WithKeys(keys *keyring.Ring) *Reader {
 
 // CheckKeys reports by [ErrNoKey] whether the key of the newest record is missing, or
 // any key for a ledger that was created to be encrypted.
-// It is a quick look before work is begun; Open asks for every key. A directory
-// whose journal cannot be read gives nil: that is for Open to say.
+// It is a quick look before work is begun; Open asks for every key. It returns nil
+// where it cannot read the journal: Open says why.
 func (r *Reader) CheckKeys() error {
 	if err := r.made(); err != nil {
 		return err

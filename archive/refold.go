@@ -113,9 +113,9 @@ func (r *Source) TrimmedHistory(start uint64) error {
 		position.ErrTrimmedHistory, start, r.firstKept())
 }
 
-// RecordOf returns the record of a fill whose id the duplicate window has
-// forgotten: the newest from one record, 0 for the oldest kept, up to another, all
-// of which are read for it. What is trimmed under the search cannot be it.
+// RecordOf returns the newest record of a fill in a range, for an id that the duplicate
+// window has forgotten. It reads every record of the range; from 0 is the oldest kept.
+// A record that is trimmed during the search cannot be the newest.
 func (r *Source) RecordOf(ctx context.Context, key position.Key, fill string, from, to uint64) (found uint64, err error) {
 	for range TrimTries {
 		if found, err = r.recordAmong(ctx, key, fill, from, to); !errors.Is(err, journal.ErrTrimmed) {

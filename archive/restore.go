@@ -93,8 +93,8 @@ func (r *Reader) Restore(ctx context.Context, at Moment, to, name string, o Opti
 }
 
 // RestoreSnapshot is [Reader.Restore] with the state of one snapshot, which is
-// verified whole. A journal that contradicts it refuses it; one that cannot tell,
-// because it is damaged or gone, does not: that is what backups are for.
+// verified whole. It refuses a snapshot that the journal contradicts. It takes one that
+// the journal cannot judge, because it is damaged or gone: for this there are backups.
 func (r *Reader) RestoreSnapshot(ctx context.Context, snapshot, to, name string, o Options) (made Restored, err error) {
 	if err = r.begin(ctx); err != nil {
 		return Restored{}, err

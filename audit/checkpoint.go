@@ -271,9 +271,9 @@ func NewestNote(r *archive.Source) (*checkpoint.Note, error) {
 }
 
 // HoldsTo demands that the journal still has the history that the newest of its
-// own checkpoints has signed. One record is read for it; what an older one proves
-// is for [Reader.Verify]. Only who holds the key can tell a rotten checkpoint from a
-// rewritten history here; without it nothing is refused.
+// own checkpoints has signed. It reads one record; [Verify] compares the older
+// checkpoints. Without the key a rotten checkpoint cannot be told from a rewritten
+// history, so that HoldsTo then refuses nothing.
 func HoldsTo(r *archive.Source, n *checkpoint.Note, by note.Signer) error {
 	if n == nil || by == nil || !n.SignedBy(by) {
 		return nil

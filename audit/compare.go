@@ -137,8 +137,8 @@ func (r auditor) compare(ctx context.Context, a *Against) error {
 	return nil
 }
 
-// trimmedSnapshots are the places of this ledger's snapshots whose records are
-// gone.
+// trimmedSnapshots are the places of this ledger's snapshots that stand on trimmed
+// records.
 func (r auditor) trimmedSnapshots(base uint64) (map[uint64]archive.Anchor, error) {
 	list, err := r.Snapshots()
 	if err != nil {
@@ -291,8 +291,8 @@ func (c *comparison) difference(w *Evidence, how match) string {
 	return fmt.Sprintf("the ledger does not have the history that the %s of seq %d has seen: it was rewritten; %s", w.Kind, w.Seq, place)
 }
 
-// rest says why what is not checked is not, or that other evidence, which fits,
-// agrees with it.
+// rest judges the evidence that the journal could not: newer evidence speaks for it or
+// against it, or a notice says why it was not checked.
 func (c *comparison) rest() {
 	for _, w := range c.Witnesses {
 		if w.Verdict != VerdictUnchecked || len(w.points) == 0 {

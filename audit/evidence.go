@@ -231,8 +231,8 @@ func (r auditor) shares(with uuid.UUID) (upTo uint64, ok bool) {
 }
 
 // verifyNotes compares the ledger with the checkpoints that lie in its own
-// directory. Whoever rewrites a history can remove them; who does not think of it
-// is found out.
+// directory. They prove nothing to someone who can rewrite the history, because they
+// can be removed as well; they expose a rewriting that left them there.
 func (r auditor) verifyNotes(ctx context.Context, rep *Report) error {
 	seqs, err := notesIn(r.Source)
 	if err != nil {

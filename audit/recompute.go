@@ -194,7 +194,7 @@ func startOf(list []*refolding, f *refolding) uint64 {
 func (c *recomputation) refoldings(ctx context.Context) (map[position.Key][]*refolding, error) {
 	f := finder{
 		found: make(map[position.Key][]*refolding),
-		// What begins otherwise is no such record, and need not be decoded.
+		// Records that begin with neither prefix are not decoded.
 		prefixes: [2][]byte{
 			wire.AppendChange(nil, &position.Change{Kind: position.Busted}),
 			wire.AppendChange(nil, &position.Change{Kind: position.Corrected}),

@@ -239,8 +239,8 @@ func (r auditor) verifySnapshots(rep *Report, link bool) ([]snapshotter.Snapshot
 	return good, nil
 }
 
-// verifyForeign reports a snapshot that is not this ledger's; without log, the
-// journal is not in order and cannot tell whose it is.
+// verifyForeign reports a snapshot that is not this ledger's. Without a log nothing is
+// asked of the journal: it is not in order.
 func (r auditor) verifyForeign(rep *Report, log *journal.Reader, s snapshotter.Snapshot) {
 	if log != nil {
 		if err := r.ForeignSnapshot(log, s); err != nil {
