@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/moneyprinter/holdfast/archive"
@@ -13,6 +14,7 @@ import (
 	"github.com/moneyprinter/holdfast/checkpoint"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 // opening is what one Open finds out before it changes anything: the identity
@@ -68,7 +70,7 @@ func openFiles(ctx context.Context, dir string, o Options) (*opening, *journal.J
 		return nil, nil, p.err
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w", err)
+		return nil, nil, known.doubt(err)
 	}
 	if p.created {
 		if p.r.ID, err = archive.WriteIdentity(p.r.ID, dir); err != nil { // with its sum, as the next opening will read it
@@ -107,7 +109,7 @@ func (p *opening) claim(last uint64) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	case last > 0:
-		return &archive.IdentityError{File: archive.IdentityFile, Reason: archive.IdentityLost}
+		return archive.LostIdentity(archive.IdentityFile)
 	}
 	p.created = true
 	return nil
@@ -153,8 +155,18 @@ const evidencePatience = 2 * time.Second
 
 // witness is who knows up to where records were durable.
 type witness struct {
-	seq uint64
-	by  string
+	seq    uint64
+	by     string
+	stream string // whose word it is; "" where it is the ledger's own
+}
+
+// doubt says of damage that only the stream knows of that the stream may be wrong.
+func (w witness) doubt(err error) error {
+	var damage *journal.DamageError
+	if w.stream == "" || !errors.As(err, &damage) || !strings.HasSuffix(damage.Reason, w.by) {
+		return fmt.Errorf("%w", err)
+	}
+	return remedy.Because(fmt.Errorf("%w; if stream %s is wrong", err, w.stream), remedy.OpenUnasked)
 }
 
 // witnesses asks those outside the journal up to where it was durable, so that a
@@ -171,9 +183,8 @@ func witnesses(ctx context.Context, r *archive.Source, vouched *checkpoint.Note,
 	}
 	w := witness{seq: seq, by: "a snapshot or a checkpoint stands on it"}
 	if e := published(ctx, r, o); e.Seq > w.seq {
-		w = witness{seq: e.Seq, by: fmt.Sprintf(
-			"the bus says so: stream %s holds it (epoch %d, chain %.8x…); if that stream is wrong, open without asking it (Options.Bus.Evidence, --bus-evidence 0)",
-			e.Stream, e.Epoch, e.Chain[:])}
+		w = witness{seq: e.Seq, stream: e.Stream, by: fmt.Sprintf(
+			"the bus says so: stream %s holds it (epoch %d, chain %.8x…)", e.Stream, e.Epoch, e.Chain[:])}
 	}
 	return w, nil
 }

@@ -188,7 +188,7 @@ func (l *Ledger) Checkpoint(ctx context.Context) (*checkpoint.Note, error) {
 	case l.gone:
 		return nil, fmt.Errorf("%w", ErrClosed)
 	case l.opts.Signer == nil:
-		return nil, fmt.Errorf("%w: checkpoints are signed: give the ledger one (serve --sign-key, Options.Signer)", ErrNoSigner)
+		return nil, fmt.Errorf("%w: checkpoints are signed: give the ledger one (Options.Signer)", ErrNoSigner)
 	}
 	v := l.book.View()
 	if v.Seq() == 0 {

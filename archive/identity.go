@@ -21,6 +21,7 @@ import (
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/remedy"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -226,13 +227,29 @@ func WriteIdentity(id Identity, dir string) (Identity, error) {
 }
 
 // IdentityError says that ledger.json is damaged. It matches [ErrDamaged].
-type IdentityError struct{ File, Reason string }
+type IdentityError struct {
+	File, Reason string
+	Remedy       remedy.Remedy // the zero value where the reason says all
+}
 
-// identityLost is the reason where there are records and no identity.
-const IdentityLost = "is missing, but there are records: 'holdfast repair --from DIR' takes it from a copy of the ledger; " +
-	"where a restore into this directory was cut short, remove the directory and restore again"
+// LostIdentity is the error where there are records and no identity.
+func LostIdentity(path string) error {
+	return &IdentityError{
+		File: path, Reason: "is missing, but there are records",
+		Remedy: remedy.Remedy{Kind: remedy.TakeIdentityOrRestore},
+	}
+}
 
-func (e *IdentityError) Error() string { return e.File + " " + e.Reason }
+func (e *IdentityError) Error() string {
+	text := e.File + " " + e.Reason
+	if e.Remedy.Kind != "" {
+		text += ": " + e.Remedy.String()
+	}
+	return text
+}
+
+// Advice is what can be done about it.
+func (e *IdentityError) Advice() remedy.Remedy { return e.Remedy }
 
 // Unwrap returns ErrDamaged.
 func (e *IdentityError) Unwrap() error { return journal.ErrDamaged }
@@ -271,7 +288,7 @@ func Exists(dir string) (bool, error) {
 
 // NotADirectory is the error for a file where a ledger should be.
 func NotADirectory(dir string) error {
-	return fmt.Errorf("%s is no place for a ledger: %w: name another --dir", dir, unix.ENOTDIR)
+	return remedy.Because(fmt.Errorf("%s is no place for a ledger: %w", dir, unix.ENOTDIR), remedy.OtherDir)
 }
 
 // Keyless refuses to write plainly to a ledger that was made to be encrypted.

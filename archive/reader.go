@@ -16,6 +16,7 @@ import (
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
+	"github.com/moneyprinter/holdfast/remedy"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -34,9 +35,9 @@ func OpenReader(dir string) (*Reader, error) {
 	id, err := ReadIdentity(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && orphaned(dir):
-		return nil, &IdentityError{File: filepath.Join(dir, IdentityFile), Reason: IdentityLost}
+		return nil, LostIdentity(filepath.Join(dir, IdentityFile))
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: %s has no %s: create one with ingest or serve, or name another --dir", ErrNotLedger, dir, IdentityFile)
+		return nil, remedy.Because(fmt.Errorf("%w: %s has no %s", ErrNotLedger, dir, IdentityFile), remedy.CreateLedger)
 	case errors.Is(err, unix.ENOTDIR):
 		return nil, NotADirectory(dir)
 	case err != nil:

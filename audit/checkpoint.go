@@ -20,6 +20,7 @@ import (
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 // Checkpoints. A ledger with a [Options.Signer] makes one with each snapshot and
@@ -286,8 +287,8 @@ func HoldsTo(r *archive.Source, n *checkpoint.Note, by note.Signer) error {
 	case err == nil, errors.Is(err, journal.ErrTrimmed):
 		return nil
 	case errors.Is(err, journal.ErrDamaged):
-		return fmt.Errorf("checkpoint %s, which this ledger's key has signed: %w: the history was rewritten; "+
-			"nothing was changed; compare with every copy that was kept elsewhere, see 'verify --against'", noteName(n.Seq), err)
+		return remedy.Because(fmt.Errorf("checkpoint %s, which this ledger's key has signed: %w: the history was rewritten",
+			noteName(n.Seq), err), remedy.CompareCopies)
 	}
 	return fmt.Errorf("%w", err)
 }

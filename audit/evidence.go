@@ -18,6 +18,7 @@ import (
 	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/checkpoint"
 	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/remedy"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -267,7 +268,8 @@ func (r auditor) verifyNotes(ctx context.Context, rep *Report) error {
 		return err
 	}
 	for i := range a.Findings {
-		a.Findings[i].Plan = "compare with evidence that was kept elsewhere (verify --against, --verifier); if only this file says so, it is the file that was altered"
+		a.Findings[i].Remedy = remedy.Remedy{Kind: remedy.Compare}
+		a.Findings[i].Plan = a.Findings[i].Remedy.String()
 	}
 	rep.Findings = append(rep.Findings, a.Findings...)
 	return nil

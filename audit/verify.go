@@ -197,7 +197,11 @@ func (r *Report) find(err error) {
 	case errors.As(err, &m):
 		f.Seq = m.Seq
 	case errors.As(err, &id):
-		f = Finding{File: id.File, Reason: id.Reason, Plan: "'holdfast repair --from DIR' takes it from a copy of this ledger"}
+		r := id.Remedy
+		if r.Kind == "" {
+			r.Kind = remedy.TakeIdentity
+		}
+		f = Finding{File: id.File, Reason: id.Reason, Plan: r.String(), Remedy: r}
 	}
 	r.Findings = append(r.Findings, f)
 }

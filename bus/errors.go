@@ -38,9 +38,9 @@ type StopError struct {
 	Reason string // what differs there
 }
 
-// Error names the place, the reason and the way out.
+// Error names the place, the reason and what Relay.Rebuild would do.
 func (e *StopError) Error() string {
-	return fmt.Sprintf("stream %s at seq %d: %s; it is left as it is; run `holdfast bus rebuild` to delete it and feed it again from the journal",
+	return fmt.Sprintf("stream %s at seq %d: %s; it is left as it is until a rebuild deletes it and feeds it again from the journal",
 		e.Stream, e.Seq, e.Reason)
 }
 

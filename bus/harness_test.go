@@ -225,7 +225,7 @@ func stopped(tb testing.TB, r *bus.Relay, seq uint64, words ...string) {
 	until(tb, r, "stopped", func(s bus.Status) bool { return s.State == bus.StateStopped })
 	s := r.Status()
 	require.Equal(tb, seq, s.StopSeq, s.Err)
-	for _, word := range append(words, fmt.Sprintf("seq %d", seq), "holdfast bus rebuild", bus.StreamName(testLedger)) {
+	for _, word := range append(words, fmt.Sprintf("seq %d", seq), "until a rebuild deletes it", bus.StreamName(testLedger)) {
 		require.Contains(tb, s.Err, word)
 	}
 }

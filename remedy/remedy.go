@@ -5,7 +5,10 @@
 // The package knows no ledger, no command and no flag.
 package remedy
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Kind is one thing to do.
 type Kind string
@@ -32,6 +35,22 @@ const (
 	PutBackSnapshot Kind = "put-back-snapshot"
 	// MoveAway: the file is to be moved away; the next opening makes a new one.
 	MoveAway Kind = "move-away"
+	// TakeIdentity: the identity is to be taken from a copy of the ledger.
+	TakeIdentity Kind = "take-identity"
+	// TakeIdentityOrRestore is TakeIdentity where a restore that was cut short may have
+	// left the directory.
+	TakeIdentityOrRestore Kind = "take-identity-or-restore"
+	// Compare: evidence that was kept elsewhere tells which of two files is wrong.
+	Compare Kind = "compare"
+	// CompareCopies: copies that were kept elsewhere tell what was rewritten.
+	CompareCopies Kind = "compare-copies"
+	// OpenUnasked: the ledger can be opened without asking the bus what was durable.
+	OpenUnasked Kind = "open-unasked"
+	// CreateLedger: there is no ledger here; one can be created, or another directory
+	// is meant.
+	CreateLedger Kind = "create-ledger"
+	// OtherDir: another directory is to be named.
+	OtherDir Kind = "other-dir"
 )
 
 // Remedy is what can be done, and the files that it speaks of, relative to the
@@ -65,6 +84,54 @@ func (r Remedy) String() string {
 		return "nothing was changed; put the newest snapshot back from a copy of this ledger"
 	case MoveAway:
 		return "nothing was changed; move it away: the next open makes a new one"
+	case TakeIdentity:
+		return "a repair takes it from a copy of this ledger"
+	case TakeIdentityOrRestore:
+		return "a repair takes it from a copy of the ledger; " +
+			"where a restore into this directory was cut short, remove the directory and restore again"
+	case Compare:
+		return "compare with evidence that was kept elsewhere; if only this file says so, it is the file that was altered"
+	case CompareCopies:
+		return "nothing was changed; compare with every copy that was kept elsewhere"
+	case OpenUnasked:
+		return "open without asking it"
+	case CreateLedger:
+		return "create one, or name another directory"
+	case OtherDir:
+		return "name another directory"
 	}
 	return string(r.Kind)
+}
+
+// Error is an error about which something can be done. Its text ends with the
+// remedy's sentence.
+type Error struct {
+	Err    error
+	Remedy Remedy
+}
+
+// Because makes an [Error] of what is wrong and the kind of remedy.
+func Because(err error, kind Kind) error { return &Error{Err: err, Remedy: Remedy{Kind: kind}} }
+
+func (e *Error) Error() string { return fmt.Sprintf("%v: %v", e.Err, e.Remedy) }
+
+// Unwrap returns what is wrong.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Advice is what can be done about it.
+func (e *Error) Advice() Remedy { return e.Remedy }
+
+// advised is an error that says what can be done about it.
+type advised interface {
+	error
+	Advice() Remedy
+}
+
+// Of returns the remedy that stands at the end of an error's text: that of the first
+// error in its tree that has an Advice. The zero Remedy says that there is none.
+func Of(err error) Remedy {
+	if e, ok := errors.AsType[advised](err); ok {
+		return e.Advice()
+	}
+	return Remedy{}
 }

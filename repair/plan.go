@@ -16,6 +16,7 @@ import (
 	"github.com/moneyprinter/holdfast/journal"
 	journalrepair "github.com/moneyprinter/holdfast/journal/repair"
 	"github.com/moneyprinter/holdfast/keyring"
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 // Options say what [Do] may do.
@@ -179,7 +180,7 @@ func (m *repairer) identify() error {
 	case errors.As(err, &m.lost):
 	case errors.Is(err, fs.ErrNotExist):
 		if _, merr := os.Stat(filepath.Join(m.dir, "journal")); merr != nil {
-			return fmt.Errorf("%w: %s has no %s: name another --dir", archive.ErrNotLedger, m.dir, archive.IdentityFile)
+			return remedy.Because(fmt.Errorf("%w: %s has no %s", archive.ErrNotLedger, m.dir, archive.IdentityFile), remedy.OtherDir)
 		}
 		m.lost = &archive.IdentityError{File: filepath.Join(m.dir, archive.IdentityFile), Reason: "is missing"}
 	case errors.Is(err, unix.ENOTDIR):

@@ -208,11 +208,11 @@ func listenAddress(listen string) (host string, port int, err error) {
 	}
 	host, text, err := net.SplitHostPort(orDefault(listen))
 	if err != nil {
-		return "", 0, fmt.Errorf("NATS server: --nats-listen %q: %w", listen, err)
+		return "", 0, fmt.Errorf("%w %q: %w", ErrAddress, listen, err)
 	}
 	number, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return "", 0, fmt.Errorf("NATS server: --nats-listen %q: bad port", listen)
+		return "", 0, fmt.Errorf("%w %q: bad port", ErrAddress, listen)
 	}
 	if number == 0 {
 		return host, server.RANDOM_PORT, nil
@@ -227,15 +227,18 @@ func orDefault(listen string) string {
 	return listen
 }
 
+// ErrAddress: Options.Listen is no address that a server can listen on.
+var ErrAddress = errors.New("NATS server: address")
+
 // A ListenError says that the server cannot listen on its address.
 type ListenError struct {
 	Addr   string
 	Reason string // the server's words
 }
 
-// Error names the address and the flag that changes it.
+// Error names the address and what can be done.
 func (e *ListenError) Error() string {
-	return fmt.Sprintf("NATS server: cannot listen on %s (%s); free the port or choose another address with --nats-listen", e.Addr, e.Reason)
+	return fmt.Sprintf("NATS server: cannot listen on %s (%s); free the port or choose another address", e.Addr, e.Reason)
 }
 
 // URL returns the address that clients connect to, or "" without a listener.

@@ -71,7 +71,7 @@ func isDamage(err error) bool {
 
 // complain prints an error and what to do next.
 func (a *app) complain(ctx context.Context, cmd *cobra.Command, err error, code int) {
-	text := "holdfast: " + redact(err.Error())
+	text := "holdfast: " + redact(inWords(err))
 	cut, interrupted := a.interrupted(ctx)
 	var held *journal.InUseError
 	switch {

@@ -220,6 +220,7 @@ func TestServeAsksTheBus(t *testing.T) {
 	require.ErrorAs(t, err, &exit)
 	require.Equal(t, exitDamage, exit.ExitCode(), "%s", out)
 	require.Contains(t, string(out), "seq 21 was durable: the bus says so")
+	require.Contains(t, string(out), "open without asking it (--bus-evidence 0)")
 	s = startServe(t, "--dir", dir, "--http", "none", "--bus-evidence", "0")
 	s.stop(t)
 	require.Contains(t, s.stderr.String(), "cut_from")

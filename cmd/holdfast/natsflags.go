@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -79,7 +81,15 @@ func (a *app) startBus(f *natsFlags, ledger string) (*daemon.Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	return daemon.StartBus(embedded.Options{Dir: filepath.Join(a.dir, "nats"), Listen: f.listen, Ledger: ledger, Logger: a.busLog()}, keys)
+	b, err := daemon.StartBus(embedded.Options{Dir: filepath.Join(a.dir, "nats"), Listen: f.listen, Ledger: ledger, Logger: a.busLog()}, keys)
+	var busy *embedded.ListenError
+	switch {
+	case errors.As(err, &busy):
+		err = fmt.Errorf("%w with --nats-listen", err)
+	case errors.Is(err, embedded.ErrAddress):
+		err = fmt.Errorf("--nats-listen: %w", err)
+	}
+	return b, err
 }
 
 // busLog keeps the embedded server's chatter out of the daemon's own log.

@@ -167,6 +167,9 @@ type remoteError struct{ answer *bus.Error }
 
 func (e *remoteError) Error() string { return e.answer.Text }
 
+// Code is the code of package service.
+func (e *remoteError) Code() string { return e.answer.Code }
+
 // Refused reports whether the daemon refused this one mutation, so that others
 // may still be applied.
 func (e *remoteError) Refused() bool {

@@ -168,5 +168,8 @@ func busText(s *bus.Status) string {
 	if s.Err != "" {
 		text += ": " + s.Err
 	}
+	if s.State == bus.StateStopped {
+		text += ": 'holdfast bus rebuild' does that"
+	}
 	return text
 }

@@ -91,7 +91,7 @@ func TestAcceptedLossBeginsALineage(t *testing.T) {
 		require.NotContains(t, n.Reason, "another ledger")
 	}
 	require.Eventually(t, func() bool { return l.Relay().Status().State == bus.StateStopped }, 60*time.Second, 5*time.Millisecond)
-	require.Contains(t, l.Relay().Status().Err, "holdfast bus rebuild")
+	require.Contains(t, l.Relay().Status().Err, "until a rebuild deletes it")
 	require.NoError(t, l.Relay().Rebuild(t.Context()))
 	_, err = l.Apply(t.Context(), ledgertest.Fill("after", "A", "I", position.Buy, "1", "1"))
 	require.NoError(t, err)

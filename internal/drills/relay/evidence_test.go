@@ -17,6 +17,7 @@ import (
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/internal/scratch"
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 // shortened makes a ledger whose records are on the stream of a server, takes
@@ -69,6 +70,7 @@ func TestTheBusIsEvidence(t *testing.T) {
 		require.ErrorAs(t, err, &damage)
 		require.Equal(t, last, damage.Durable)
 		require.Contains(t, damage.Reason, "the bus says so")
+		require.Equal(t, remedy.OpenUnasked, remedy.Of(err).Kind)
 		after, rerr := os.ReadFile(ledgertest.FirstSegment(dir))
 		require.NoError(t, rerr)
 		require.Equal(t, before, after, "nothing was changed")
