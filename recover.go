@@ -52,12 +52,12 @@ func openFiles(ctx context.Context, dir string, o Options) (*opening, *journal.J
 		return nil, nil, err
 	}
 	p := &opening{dir: dir, o: o, r: archive.NewSource(dir, id, o.Reading())}
-	var known witness
+	var known testimony
 	if p.vouched, err = audit.NewestNote(p.r); err != nil {
 		return nil, nil, err
 	}
 	if exists { // a ledger that is being made has none
-		if known, err = witnesses(ctx, p.r, p.vouched, o); err != nil {
+		if known, err = testimonyOf(ctx, p.r, p.vouched, o); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -153,15 +153,15 @@ func (p *opening) recoverBook(ctx context.Context, wal *journal.Journal) (*proje
 // otherwise.
 const evidencePatience = 2 * time.Second
 
-// witness is who knows up to where records were durable.
-type witness struct {
+// testimony says up to where records were durable, and who says so.
+type testimony struct {
 	seq    uint64
 	by     string
 	stream string // whose word it is; "" where it is the ledger's own
 }
 
 // doubt says of damage that only the stream knows of that the stream may be wrong.
-func (w witness) doubt(err error) error {
+func (w testimony) doubt(err error) error {
 	var damage *journal.DamageError
 	if w.stream == "" || !errors.As(err, &damage) || !strings.HasSuffix(damage.Reason, w.by) {
 		return fmt.Errorf("%w", err)
@@ -169,21 +169,21 @@ func (w witness) doubt(err error) error {
 	return remedy.Because(fmt.Errorf("%w; if stream %s is wrong", err, w.stream), remedy.OpenUnasked)
 }
 
-// witnesses asks those outside the journal up to where it was durable, so that a
+// testimonyOf asks those outside the journal up to where it was durable, so that a
 // journal that ends before that is refused instead of taken for torn: the
 // ledger's snapshots and checkpoints, and the stream, when it answers. Only durable records are
 // published, so what is on the stream was durable.
-func witnesses(ctx context.Context, r *archive.Source, vouched *checkpoint.Note, o Options) (witness, error) {
+func testimonyOf(ctx context.Context, r *archive.Source, vouched *checkpoint.Note, o Options) (testimony, error) {
 	seq, err := r.KnownDurable()
 	if err != nil {
-		return witness{}, err
+		return testimony{}, err
 	}
 	if vouched != nil {
 		seq = max(seq, vouched.Seq)
 	}
-	w := witness{seq: seq, by: "a snapshot or a checkpoint stands on it"}
+	w := testimony{seq: seq, by: "a snapshot or a checkpoint stands on it"}
 	if e := published(ctx, r, o); e.Seq > w.seq {
-		w = witness{seq: e.Seq, stream: e.Stream, by: fmt.Sprintf(
+		w = testimony{seq: e.Seq, stream: e.Stream, by: fmt.Sprintf(
 			"the bus says so: stream %s holds it (epoch %d, chain %.8x…)", e.Stream, e.Epoch, e.Chain[:])}
 	}
 	return w, nil

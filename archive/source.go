@@ -49,7 +49,7 @@ func (r *Source) Within(bound func() uint64) { r.bound = bound }
 
 // OpenLog returns a reader of the journal that has the ledger's keys.
 func (r *Source) OpenLog() (*journal.Reader, error) {
-	log, err := r.anyLog()
+	log, err := OpenJournal(r.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -59,17 +59,17 @@ func (r *Source) OpenLog() (*journal.Reader, error) {
 // StoredLog returns a reader of the journal that needs no keys: heads, and payloads
 // as they are stored.
 func (r *Source) StoredLog() (*journal.Reader, error) {
-	log, err := r.anyLog()
+	log, err := OpenJournal(r.Dir)
 	if err != nil {
 		return nil, err
 	}
 	return log.Stored(), nil
 }
 
-// anyLog returns a reader of the journal. A ledger has one from before it had an
-// identity: where there is none, it is gone.
-func (r *Source) anyLog() (*journal.Reader, error) {
-	log, err := journal.OpenReader(r.Dir)
+// OpenJournal returns a reader of the journal of a ledger's directory. A ledger has
+// one from before it had an identity: where there is none, it is gone.
+func OpenJournal(dir string) (*journal.Reader, error) {
+	log, err := journal.OpenReader(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = journal.Missing()
 	}

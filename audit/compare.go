@@ -14,7 +14,7 @@ import (
 // Against is what a comparison of the ledger with evidence from elsewhere found.
 type Against struct {
 	Source string `json:"source"`
-	// Proven is the newest record that is known to be the one that was witnessed,
+	// Proven is the newest record that is known to be the one that the evidence says,
 	// and so is every record before it. 0: none is.
 	Proven uint64 `json:"proven"`
 	// The first record that differs, or is missing, is one of these; 0: none.
@@ -52,7 +52,7 @@ func Compare(ctx context.Context, from *archive.Reader, path string, o CompareOp
 	if err != nil {
 		return nil, err
 	}
-	ws, err := readWitnesses(path, o)
+	ws, err := readEvidence(path, o)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (c *comparison) match(w *Evidence, p checkpoint.Point) match {
 	return matchMissing
 }
 
-// points looks at every point of a witness for the place where the histories part.
+// points looks at every point of an evidence for the place where the histories part.
 func (c *comparison) points(w *Evidence) {
 	for _, p := range w.points {
 		switch c.match(w, p) {
@@ -220,7 +220,7 @@ func (c *comparison) bound() {
 	}
 }
 
-// judge gives a witness its verdict.
+// judge gives an evidence its verdict.
 func (c *comparison) judge(w *Evidence) {
 	wrong, altered := uint64(math.MaxUint64), uint64(0)
 	some := false
@@ -319,7 +319,7 @@ func (c *comparison) rest() {
 	}
 }
 
-// compareStates derives the state at the oldest and at the newest witness that fits
+// compareStates derives the state at the oldest and at the newest evidence that fits
 // and compares digests. The chain says nothing of the snapshot that a trimmed
 // ledger begins with; the digest does.
 func (r auditor) compareStates(ctx context.Context, a *Against) error {

@@ -74,10 +74,10 @@ const (
 	VerdictUnchecked = "unchecked"
 )
 
-// readWitnesses reads what verification is to be compared with: a file of
+// readEvidence reads what verification is to be compared with: a file of
 // checkpoints, a directory of such files, or a snapshot. The directory of a ledger
-// gives one witness without points.
-func readWitnesses(path string, o CompareOptions) ([]*Evidence, error) {
+// gives evidence without points.
+func readEvidence(path string, o CompareOptions) ([]*Evidence, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, unusable(err)

@@ -14,14 +14,14 @@ import (
 
 // approve verifies, before anything is touched, that what an accepted loss leaves is
 // a ledger, and returns the digest of its state; "" where nothing is given up.
-func (m *repairer) approve(ctx context.Context, p *journalrepair.Plan) (digest string, err error) {
+func (r *repairer) approve(ctx context.Context, p *journalrepair.Plan) (digest string, err error) {
 	if p.Loss == nil || !p.Loss.Accepted {
 		return "", nil
 	}
-	if m.lost != nil {
-		return "", fmt.Errorf("%w: nothing is given up while it is not known which ledger this is: %s %s", journalrepair.ErrRefused, archive.IdentityFile, m.lost.Reason)
+	if r.lost != nil {
+		return "", fmt.Errorf("%w: nothing is given up while it is not known which ledger this is: %s %s", journalrepair.ErrRefused, archive.IdentityFile, r.lost.Reason)
 	}
-	book, err := m.derive(ctx, p)
+	book, err := r.derive(ctx, p)
 	if err != nil {
 		return "", err
 	}
@@ -30,25 +30,25 @@ func (m *repairer) approve(ctx context.Context, p *journalrepair.Plan) (digest s
 
 // derive builds the state that the ledger will begin again with, from the newest
 // usable snapshot or from the beginning.
-func (m *repairer) derive(ctx context.Context, p *journalrepair.Plan) (*projector.Book, error) {
+func (r *repairer) derive(ctx context.Context, p *journalrepair.Plan) (*projector.Book, error) {
 	want := p.Loss.From - 1
-	list, err := m.src.Snapshots()
+	list, err := r.src.Snapshots()
 	if err != nil {
 		return nil, err
 	}
 	var passed error
 	for _, s := range list {
-		if s.Err != nil || !archive.Owns(m.id, s.Ledger, s.Seq) || s.Seq > want || s.Seq+1 < p.First {
+		if s.Err != nil || !archive.Owns(r.id, s.Ledger, s.Seq) || s.Seq > want || s.Seq+1 < p.First {
 			continue
 		}
-		book, err := m.from(ctx, p, s)
+		book, err := r.from(ctx, p, s)
 		if err == nil {
 			return book, nil
 		}
 		passed = errors.Join(passed, err)
 	}
 	if p.First <= 1 {
-		return m.replay(ctx, p, projector.New(m.src.Opts), 0)
+		return r.replay(ctx, p, projector.New(r.src.Opts), 0)
 	}
 	return nil, fmt.Errorf("%w: no usable snapshot gives the state at seq %d, and the journal begins with seq %d: "+
 		"heal the journal from a copy, or restore a snapshot into another directory: %w",
@@ -56,7 +56,7 @@ func (m *repairer) derive(ctx context.Context, p *journalrepair.Plan) (*projecto
 }
 
 // from derives the state from one snapshot.
-func (m *repairer) from(ctx context.Context, p *journalrepair.Plan, s snapshotter.Snapshot) (*projector.Book, error) {
+func (r *repairer) from(ctx context.Context, p *journalrepair.Plan, s snapshotter.Snapshot) (*projector.Book, error) {
 	fits := s.Seq == p.Loss.Before.Seq && s.Chain == p.Loss.Before.Chain
 	for rec, err := range p.Records(max(s.Seq, p.First)) {
 		if err != nil {
@@ -68,15 +68,15 @@ func (m *repairer) from(ctx context.Context, p *journalrepair.Plan, s snapshotte
 	if !fits {
 		return nil, fmt.Errorf("%w: snapshot %s is not of this history", journal.ErrDamaged, s.Name)
 	}
-	book, err := archive.LoadBook(m.src.Snaps, s, m.src.Opts)
+	book, err := archive.LoadBook(r.src.Snaps, s, r.src.Opts)
 	if err != nil {
 		return nil, err
 	}
-	return m.replay(ctx, p, book, s.Seq)
+	return r.replay(ctx, p, book, s.Seq)
 }
 
 // replay brings a state to the record before the loss.
-func (m *repairer) replay(ctx context.Context, p *journalrepair.Plan, book *projector.Book, after uint64) (*projector.Book, error) {
+func (r *repairer) replay(ctx context.Context, p *journalrepair.Plan, book *projector.Book, after uint64) (*projector.Book, error) {
 	if err := book.Replay(archive.Project(ctx, p.Records(after+1)), projector.Until{}); err != nil {
 		return nil, fmt.Errorf("%w", err)
 	}

@@ -28,19 +28,19 @@ func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
 	if err := archive.Ended(ctx); err != nil {
 		return nil, err
 	}
-	m, err := newRepairer(dir, o)
+	r, err := newRepairer(dir, o)
 	if err != nil {
 		return nil, err
 	}
-	w, err := journalrepair.Begin(dir, m.journal)
+	w, err := journalrepair.Begin(dir, r.journal)
 	if w == nil {
 		return nil, fmt.Errorf("%w", err)
 	}
 	defer func() { _ = w.Close() }() // nothing is written any more
-	p, err := m.decide(ctx, w.Plan, err)
+	p, err := r.decide(ctx, w.Plan, err)
 	switch {
 	case err == nil:
-		return m.carryOut(w, p)
+		return r.carryOut(w, p)
 	case errors.Is(err, journalrepair.ErrRefused):
 		return p, err
 	}
@@ -49,7 +49,7 @@ func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
 
 // carryOut does what was decided. What depends on the journal is settled when the
 // records are where they belong, and before the journal's repair ends.
-func (m *repairer) carryOut(w *journalrepair.Repair, p *Plan) (*Plan, error) {
+func (r *repairer) carryOut(w *journalrepair.Repair, p *Plan) (*Plan, error) {
 	if err := w.Heal(); err != nil {
 		if w.Plan.Refused == "" || !errors.Is(err, journalrepair.ErrRefused) {
 			return nil, fmt.Errorf("%w", err)
@@ -59,14 +59,14 @@ func (m *repairer) carryOut(w *journalrepair.Repair, p *Plan) (*Plan, error) {
 		return p, fmt.Errorf("%w", err)
 	}
 	if !w.Plan.Sound() { // Heal has moved records, and may have made a new plan for the cut
-		healed, err := m.survey(w.Plan)
+		healed, err := r.survey(w.Plan)
 		if err != nil {
 			return nil, err
 		}
 		healed.Digest = p.Digest
 		p = healed
 	}
-	if err := m.settle(p); err != nil {
+	if err := r.settle(p); err != nil {
 		return nil, err
 	}
 	if err := w.Finish(); err != nil {
@@ -77,47 +77,47 @@ func (m *repairer) carryOut(w *journalrepair.Repair, p *Plan) (*Plan, error) {
 
 // settle puts the identity in order, then the snapshots, and when a loss is accepted
 // begins the new lineage, last. Done again it does nothing.
-func (m *repairer) settle(p *Plan) error {
+func (r *repairer) settle(p *Plan) error {
 	if !p.Plan.Whole() {
 		return nil // a snapshot may be the evidence of what is missing
 	}
 	if p.IdentityFrom != "" {
-		if err := m.takeIdentity(); err != nil {
+		if err := r.takeIdentity(); err != nil {
 			return err
 		}
 	}
 	for _, s := range p.Snapshots {
-		if err := m.putAway(filepath.Join("backups", s.Name)); err != nil {
+		if err := r.putAway(filepath.Join("backups", s.Name)); err != nil {
 			return err
 		}
 	}
 	if p.Loss == nil || !p.Loss.Accepted {
 		return nil
 	}
-	return m.beginLineage(p.Loss)
+	return r.beginLineage(p.Loss)
 }
 
 // takeIdentity takes ledger.json from the copy.
-func (m *repairer) takeIdentity() error {
-	path := filepath.Join(m.dir, archive.IdentityFile)
+func (r *repairer) takeIdentity() error {
+	path := filepath.Join(r.dir, archive.IdentityFile)
 	if _, err := os.Lstat(path); err == nil {
-		if _, err = m.keep(path, "damaged"); err != nil {
+		if _, err = r.keep(path, "damaged"); err != nil {
 			return err
 		}
 	}
-	if _, err := archive.WriteIdentity(*m.copy, m.dir); err != nil {
+	if _, err := archive.WriteIdentity(*r.copy, r.dir); err != nil {
 		return err
 	}
-	return m.o.Step("identity")
+	return r.o.Step("identity")
 }
 
 // putAway moves a file of the ledger to quarantine.
-func (m *repairer) putAway(name string) error {
-	path := filepath.Join(m.dir, name)
+func (r *repairer) putAway(name string) error {
+	path := filepath.Join(r.dir, name)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	kept, err := m.keep(path, "repair")
+	kept, err := r.keep(path, "repair")
 	if err != nil {
 		return err
 	}
@@ -127,14 +127,14 @@ func (m *repairer) putAway(name string) error {
 	if err != nil {
 		return fmt.Errorf("%w", err)
 	}
-	m.o.Logger.Info("moved to quarantine", "file", name, "kept", kept)
-	return m.o.Step("snapshot")
+	r.o.Logger.Info("moved to quarantine", "file", name, "kept", kept)
+	return r.o.Step("snapshot")
 }
 
 // keep gives a file a second name in quarantine, and returns it.
-func (m *repairer) keep(path, suffix string) (kept string, err error) {
-	if err = os.MkdirAll(filepath.Join(m.dir, "quarantine"), 0o700); err == nil {
-		kept, err = journalrepair.Quarantine(m.dir, path, suffix)
+func (r *repairer) keep(path, suffix string) (kept string, err error) {
+	if err = os.MkdirAll(filepath.Join(r.dir, "quarantine"), 0o700); err == nil {
+		kept, err = journalrepair.Quarantine(r.dir, path, suffix)
 	}
 	if err != nil {
 		return "", fmt.Errorf("%w", err)
@@ -143,29 +143,29 @@ func (m *repairer) keep(path, suffix string) (kept string, err error) {
 }
 
 // beginLineage writes the identity of the ledger that goes on without what was lost.
-func (m *repairer) beginLineage(loss *journalrepair.Loss) error {
-	id := m.heir(loss)
-	if id.ID == m.id.ID {
+func (r *repairer) beginLineage(loss *journalrepair.Loss) error {
+	id := r.heir(loss)
+	if id.ID == r.id.ID {
 		return nil // done already
 	}
-	if _, err := m.keep(filepath.Join(m.dir, archive.IdentityFile), m.id.ID.String()[:8]); err != nil {
+	if _, err := r.keep(filepath.Join(r.dir, archive.IdentityFile), r.id.ID.String()[:8]); err != nil {
 		return err
 	}
-	if err := m.o.Step("keep identity"); err != nil {
+	if err := r.o.Step("keep identity"); err != nil {
 		return err
 	}
-	m.o.Logger.Warn("a new lineage begins", "ledger", id.Name, "id", id.ID, "parent", m.id.ID, "seq", loss.Seq)
-	if _, err := archive.WriteIdentity(id, m.dir); err != nil {
+	r.o.Logger.Warn("a new lineage begins", "ledger", id.Name, "id", id.ID, "parent", r.id.ID, "seq", loss.Seq)
+	if _, err := archive.WriteIdentity(id, r.dir); err != nil {
 		return err
 	}
-	return m.o.Step("identity")
+	return r.o.Step("identity")
 }
 
 // heir is the identity of the lineage that goes on when a loss is accepted. Its
 // id follows from the parent's and from what is given up, so that a repair that
 // was interrupted comes to the same.
-func (m *repairer) heir(loss *journalrepair.Loss) archive.Identity {
-	old := m.id
+func (r *repairer) heir(loss *journalrepair.Loss) archive.Identity {
+	old := r.id
 	if n := len(old.Parents); n > 0 && old.ID == heirID(old.Parents[0].Ledger, loss) {
 		return old // done already
 	}

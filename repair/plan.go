@@ -111,26 +111,26 @@ func Diagnose(ctx context.Context, dir string, o Options) (*Plan, error) {
 	if err := archive.Ended(ctx); err != nil {
 		return nil, err
 	}
-	m, err := newRepairer(dir, o)
+	r, err := newRepairer(dir, o)
 	if err != nil {
 		return nil, err
 	}
-	p, err := journalrepair.Diagnose(dir, m.journal)
+	p, err := journalrepair.Diagnose(dir, r.journal)
 	if p == nil {
 		return nil, fmt.Errorf("%w", err)
 	}
-	return m.decide(ctx, p, err)
+	return r.decide(ctx, p, err)
 }
 
 // decide completes the journal's plan and approves it. A refusal, of the journal
 // or of this package, comes with the plan, which says it as well.
-func (m *repairer) decide(ctx context.Context, p *journalrepair.Plan, refused error) (*Plan, error) {
-	plan, err := m.survey(p)
+func (r *repairer) decide(ctx context.Context, p *journalrepair.Plan, refused error) (*Plan, error) {
+	plan, err := r.survey(p)
 	if err != nil {
 		return nil, err
 	}
 	if refused == nil {
-		plan.Digest, refused = m.approve(ctx, p)
+		plan.Digest, refused = r.approve(ctx, p)
 	}
 	if refused != nil {
 		plan.Refused = refused.Error()
@@ -151,58 +151,58 @@ func newRepairer(dir string, o Options) (*repairer, error) {
 	if o.Step == nil {
 		o.Step = func(string) error { return nil }
 	}
-	m := &repairer{dir: dir, o: o, journal: journalrepair.Options{
+	r := &repairer{dir: dir, o: o, journal: journalrepair.Options{
 		From: o.From, AcceptLossFrom: o.AcceptLossFrom, Keys: o.Keys, Now: o.Now, Logger: o.Logger, Step: o.Step,
 	}}
-	if err := m.identify(); err != nil {
+	if err := r.identify(); err != nil {
 		return nil, err
 	}
-	m.journal.Holder = journal.Holder{Verb: o.Verb, Since: o.Now().UTC()}
-	m.src = archive.NewSource(dir, m.id, archive.Options{Now: o.Now, Logger: o.Logger, Keys: o.Keys}.WithDefaults())
-	list, err := m.src.Snapshots()
+	r.journal.Holder = journal.Holder{Verb: o.Verb, Since: o.Now().UTC()}
+	r.src = archive.NewSource(dir, r.id, archive.Options{Now: o.Now, Logger: o.Logger, Keys: o.Keys}.WithDefaults())
+	list, err := r.src.Snapshots()
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range list {
-		if s.Err == nil && archive.Owns(m.id, s.Ledger, s.Seq) {
-			m.journal.Known = append(m.journal.Known, journal.Head{Seq: s.Seq, Epoch: s.Epoch, Chain: s.Chain, Time: s.RecordTime})
+		if s.Err == nil && archive.Owns(r.id, s.Ledger, s.Seq) {
+			r.journal.Known = append(r.journal.Known, journal.Head{Seq: s.Seq, Epoch: s.Epoch, Chain: s.Chain, Time: s.RecordTime})
 		}
 	}
-	return m, nil
+	return r, nil
 }
 
 // identify reads ledger.json and, where there is a copy, holds it against the
 // copy's.
-func (m *repairer) identify() error {
-	id, err := archive.ReadIdentity(m.dir)
+func (r *repairer) identify() error {
+	id, err := archive.ReadIdentity(r.dir)
 	switch {
 	case err == nil:
-	case errors.As(err, &m.lost):
+	case errors.As(err, &r.lost):
 	case errors.Is(err, fs.ErrNotExist):
-		if _, merr := os.Stat(filepath.Join(m.dir, "journal")); merr != nil {
-			return remedy.Because(fmt.Errorf("%w: %s has no %s", archive.ErrNotLedger, m.dir, archive.IdentityFile), remedy.OtherDir)
+		if _, merr := os.Stat(filepath.Join(r.dir, "journal")); merr != nil {
+			return remedy.Because(fmt.Errorf("%w: %s has no %s", archive.ErrNotLedger, r.dir, archive.IdentityFile), remedy.OtherDir)
 		}
-		m.lost = &archive.IdentityError{File: filepath.Join(m.dir, archive.IdentityFile), Reason: "is missing"}
+		r.lost = &archive.IdentityError{File: filepath.Join(r.dir, archive.IdentityFile), Reason: "is missing"}
 	case errors.Is(err, unix.ENOTDIR):
-		return archive.NotADirectory(m.dir)
+		return archive.NotADirectory(r.dir)
 	default:
 		return err
 	}
-	m.id = id
-	if m.o.From == "" {
+	r.id = id
+	if r.o.From == "" {
 		return nil
 	}
-	theirs, err := archive.ReadIdentity(m.o.From)
+	theirs, err := archive.ReadIdentity(r.o.From)
 	switch {
 	case err == nil:
-		m.copy = &theirs
+		r.copy = &theirs
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, journal.ErrDamaged):
 		return nil // then the chain has to tell whose copy it is
 	default:
 		return err
 	}
-	if m.lost != nil {
-		m.id = theirs // until it is shown not to be ours
+	if r.lost != nil {
+		r.id = theirs // until it is shown not to be ours
 		return nil    //nolint:nilerr // the damage is what is to be repaired
 	}
 	if theirs.ID == id.ID {
@@ -210,8 +210,8 @@ func (m *repairer) identify() error {
 	}
 	upTo, ok := archive.Ancestor(id, [16]byte(theirs.ID))
 	if !ok || upTo == 0 {
-		return fmt.Errorf("%w: %s is a copy of ledger %s (%s), this one is %s (%s)", journalrepair.ErrRefused, m.o.From, theirs.Name, theirs.ID, id.Name, id.ID)
+		return fmt.Errorf("%w: %s is a copy of ledger %s (%s), this one is %s (%s)", journalrepair.ErrRefused, r.o.From, theirs.Name, theirs.ID, id.Name, id.ID)
 	}
-	m.journal.FromLast = upTo
+	r.journal.FromLast = upTo
 	return nil
 }

@@ -14,70 +14,70 @@ import (
 // survey completes the journal's plan with what the directory says about the
 // identity and the snapshots. It changes nothing, and what it returns is true until
 // the journal changes.
-func (m *repairer) survey(p *journalrepair.Plan) (*Plan, error) {
-	plan := &Plan{Plan: p, Name: m.id.Name, ID: m.id.ID.String(), Snapshots: []Snapshot{}}
-	if m.lost != nil {
-		plan.Identity = m.lost.Reason
-		err := m.provenCopy(p)
+func (r *repairer) survey(p *journalrepair.Plan) (*Plan, error) {
+	plan := &Plan{Plan: p, Name: r.id.Name, ID: r.id.ID.String(), Snapshots: []Snapshot{}}
+	if r.lost != nil {
+		plan.Identity = r.lost.Reason
+		err := r.provenCopy(p)
 		switch {
 		case err == nil:
-			plan.IdentityFrom = m.o.From
-		case m.copy != nil:
+			plan.IdentityFrom = r.o.From
+		case r.copy != nil:
 			plan.Identity += "; " + err.Error()
 		default:
 			plan.Name, plan.ID = "", ""
 		}
 	}
-	list, err := m.src.Snapshots()
+	list, err := r.src.Snapshots()
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range list {
-		_, err = m.src.Snaps.Verify(s.Name)
+		_, err = r.src.Snaps.Verify(s.Name)
 		switch {
 		case errors.Is(err, snapshotter.ErrDamaged):
 			plan.Snapshots = append(plan.Snapshots, Snapshot{Name: s.Name, Seq: s.Seq, Reason: err.Error()})
-		case m.beyond(p, &s):
+		case r.beyond(p, &s):
 			plan.Snapshots = append(plan.Snapshots, Snapshot{Name: s.Name, Seq: s.Seq, Reason: "it stands beyond what is kept"})
 		}
-		if err == nil && plan.Restorable == nil && p.Loss != nil && archive.Owns(m.id, s.Ledger, s.Seq) && s.Seq >= p.Loss.Least {
+		if err == nil && plan.Restorable == nil && p.Loss != nil && archive.Owns(r.id, s.Ledger, s.Seq) && s.Seq >= p.Loss.Least {
 			plan.Restorable = &Restorable{Name: s.Name, Seq: s.Seq}
 		}
 	}
 	if p.Loss != nil && p.Loss.Accepted {
-		plan.NewID = m.heir(p.Loss).ID.String()
+		plan.NewID = r.heir(p.Loss).ID.String()
 	}
 	return plan, nil
 }
 
 // beyond reports whether a snapshot of ours holds what is given up.
-func (m *repairer) beyond(p *journalrepair.Plan, s *snapshotter.Snapshot) bool {
-	return p.Loss != nil && p.Loss.Accepted && s.Err == nil && archive.Owns(m.id, s.Ledger, s.Seq) && s.Seq >= p.Loss.From
+func (r *repairer) beyond(p *journalrepair.Plan, s *snapshotter.Snapshot) bool {
+	return p.Loss != nil && p.Loss.Accepted && s.Err == nil && archive.Owns(r.id, s.Ledger, s.Seq) && s.Seq >= p.Loss.From
 }
 
 // provenCopy reports whether the copy's identity is ours: the copy holds records
 // of this very history, and no loss was accepted here since.
-func (m *repairer) provenCopy(p *journalrepair.Plan) error {
-	if m.copy == nil {
+func (r *repairer) provenCopy(p *journalrepair.Plan) error {
+	if r.copy == nil {
 		return fmt.Errorf("%w: there is no copy to take it from", journalrepair.ErrRefused)
 	}
-	old, err := filepath.Glob(filepath.Join(m.dir, "quarantine", archive.IdentityFile+"-*"))
+	old, err := filepath.Glob(filepath.Join(r.dir, "quarantine", archive.IdentityFile+"-*"))
 	if err != nil {
 		return fmt.Errorf("%w", err)
 	}
 	for _, path := range old {
-		if id, readErr := archive.IdentityAt(path); readErr == nil && id.ID == m.copy.ID {
+		if id, readErr := archive.IdentityAt(path); readErr == nil && id.ID == r.copy.ID {
 			return fmt.Errorf("%w: the copy's is that of a parent: a loss was accepted here since", journalrepair.ErrRefused)
 		}
 	}
 	if p.Shared > 0 {
 		return nil
 	}
-	mine, err := journal.OpenReader(m.dir)
+	mine, err := journal.OpenReader(r.dir)
 	if err != nil {
 		return fmt.Errorf("%w", err)
 	}
-	theirs, err := journal.OpenReader(m.o.From)
+	theirs, err := journal.OpenReader(r.o.From)
 	if err != nil {
 		return fmt.Errorf("%w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/service"
 	"github.com/moneyprinter/holdfast/snapshotter"
@@ -353,7 +354,7 @@ func (a *app) prune(ctx context.Context, keep int) (p pruned, err error) {
 }
 
 func firstKept(dir string) (uint64, error) {
-	log, err := openJournal(dir)
+	log, err := archive.OpenJournal(dir)
 	if err != nil {
 		return 0, err
 	}

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"math"
 	"sync"
@@ -131,19 +129,6 @@ func (a *app) reader() (*holdfast.Reader, error) {
 		return r, err
 	}
 	return r.WithKeys(keys), nil
-}
-
-// openJournal opens the journal of a directory that is a ledger. A ledger is never
-// without one: where there is none, it is gone.
-func openJournal(dir string) (*journal.Reader, error) {
-	log, err := journal.OpenReader(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = journal.Missing()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w", err)
-	}
-	return log, nil
 }
 
 // checkFree refuses a directory that another process holds or that is no place

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -136,7 +137,7 @@ func reached(dir string, at holdfast.Moment) error {
 	if at.Seq == 0 {
 		return nil
 	}
-	log, err := openJournal(dir)
+	log, err := archive.OpenJournal(dir)
 	if err != nil {
 		return err
 	}
