@@ -53,8 +53,11 @@ func fillIn(v reflect.Value, long position.Decimal) {
 	//exhaustive:ignore
 	switch v.Kind() {
 	case reflect.Struct:
-		for _, f := range v.Fields() {
+		for field, f := range v.Fields() {
 			fillIn(f, long)
+			if field.Name == "Reason" && f.Kind() == reflect.String {
+				f.SetString(strings.Repeat("r", position.MaxReason))
+			}
 		}
 	case reflect.Pointer:
 		p := reflect.New(v.Type().Elem())
