@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 
 	"github.com/moneyprinter/holdfast/archive"
@@ -163,7 +162,7 @@ type testimony struct {
 // doubt says of damage that only the stream knows of that the stream may be wrong.
 func (w testimony) doubt(err error) error {
 	var damage *journal.DamageError
-	if w.stream == "" || !errors.As(err, &damage) || !strings.HasSuffix(damage.Reason, w.by) {
+	if w.stream == "" || !errors.As(err, &damage) || damage.By != w.by {
 		return fmt.Errorf("%w", err)
 	}
 	return remedy.Because(fmt.Errorf("%w; if stream %s is wrong", err, w.stream), remedy.OpenUnasked)

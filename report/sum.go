@@ -1,8 +1,6 @@
 package report
 
 import (
-	"unicode/utf8"
-
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -50,17 +48,4 @@ func invalidBy(reason string) error {
 
 func errLifetime() error {
 	return &position.FieldError{Field: "amount", Reason: "is out of range: a sum over the cycles must stay below 1.7e20", Err: position.ErrOverflow}
-}
-
-// clipped shortens a text that people handed in, so that an error can quote it.
-func clipped(s string) string {
-	const limit = 40
-	if len(s) <= limit {
-		return s
-	}
-	n := limit
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "…"
 }

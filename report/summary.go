@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/moneyprinter/holdfast/internal/form"
 	"github.com/moneyprinter/holdfast/position"
 )
 
@@ -39,7 +40,7 @@ func ParseDimension(s string) (Dimension, error) {
 			return g, nil
 		}
 	}
-	return 0, invalidBy(fmt.Sprintf("%q is none of account, instrument, strategy", clipped(s)))
+	return 0, invalidBy(fmt.Sprintf("%q is none of account, instrument, strategy", form.Clip(s)))
 }
 
 // name returns the group that a key belongs to.

@@ -19,6 +19,7 @@ type DamageError struct {
 	Offset  int64  // of the first byte that cannot be accepted
 	Seq     uint64 // of the record that should be there; 0 when no record is meant
 	Durable uint64 // highest seq that is known to have been durable
+	By      string // who says so, where the bytes that are left do not show the damage; else ""
 	Reason  string
 	Remedy  remedy.Remedy
 }

@@ -21,7 +21,9 @@ func (s *Survey) Judge() error {
 		if f := s.flaw(); f != nil {
 			reason = f.Reason + "; " + reason
 		}
-		return s.damaged(file, off, seq, reason)
+		err := s.damaged(file, off, seq, reason)
+		err.By = s.KnownBy
+		return err
 	}
 	if err := s.judgeMark(file, off, seq); err != nil {
 		return err
