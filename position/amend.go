@@ -62,7 +62,7 @@ func (a Amend) Validate() error {
 			return err
 		}
 	}
-	for _, name := range sortedNames(a.Metadata) {
+	for _, name := range slices.Sorted(maps.Keys(a.Metadata)) {
 		if err := checkMeta(name, a.Metadata[name]); err != nil {
 			return err
 		}

@@ -1,5 +1,7 @@
 package position
 
+import "github.com/moneyprinter/holdfast/internal/form"
+
 // ChargeKind says what a charge is for.
 type ChargeKind uint8
 
@@ -112,7 +114,7 @@ func (r Rules) foldCharge(s State, c *Charge, cause Mutation) ([]Change, error) 
 	var realized Decimal
 	switch t, settled := &p.Totals, c.Currency == p.Terms.Settlement; {
 	case c.InCost && c.Currency != p.Terms.inCost():
-		return nil, invalid("in_cost", "has no meaning for a fee in %q: %s has none of that currency in its cost", clip(c.Currency), c.Key)
+		return nil, invalid("in_cost", "has no meaning for a fee in %q: %s has none of that currency in its cost", form.Clip(c.Currency), c.Key)
 	case c.InCost:
 		t.Fees = sum.plus(t.Fees, c.Currency, c.Amount.Neg())
 	case c.Kind == FeeCharge && (c.Currency != p.Terms.inCost() || !r.under(2)):

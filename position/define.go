@@ -1,6 +1,10 @@
 package position
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/moneyprinter/holdfast/internal/form"
+)
 
 // DefineInstrument gives an instrument its terms. Repeating the definition that
 // is in force changes nothing and leaves no record, so that the id of a repeat is
@@ -133,7 +137,7 @@ func (r Rules) fillTerms(t Terms) (Terms, error) {
 		t.Settlement = r.currency()
 	}
 	if t.Kind == Spot && t.Settlement == t.Base {
-		return t, invalid("settlement", "%q is the base currency as well: a spot instrument exchanges two", clip(t.Base))
+		return t, invalid("settlement", "%q is the base currency as well: a spot instrument exchanges two", form.Clip(t.Base))
 	}
 	return t, nil
 }

@@ -21,8 +21,9 @@
 // # What it does not do
 //
 // It keeps no state, remembers no ids and assigns no sequence numbers; the
-// projector does. It knows no binary form; internal/wire does. It converts no currencies: an amount in another currency than
-// the settlement is kept apart and left out of net figures.
+// projector does. It knows no binary form; internal/wire does. It converts no
+// currencies: an amount in another currency than the settlement is kept apart and
+// left out of net figures.
 //
 // # Arithmetic
 //

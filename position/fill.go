@@ -2,8 +2,6 @@ package position
 
 import (
 	"fmt"
-
-	"github.com/holiman/uint256"
 )
 
 // Side is the direction of a fill.
@@ -108,10 +106,7 @@ func (r Rules) foldFill(dst []Change, s State, f *Fill, cause Mutation) ([]Chang
 	if x.err != nil {
 		return nil, x.err
 	}
-	changes := dst[n:]
-	for i := range changes {
-		changes[i].Cause, changes[i].Part, changes[i].Parts = cause, uint32(i), uint32(len(changes))
-	}
+	numbered(dst[n:], cause)
 	return dst, nil
 }
 
@@ -190,10 +185,5 @@ func offIncrement(field string, value, increment Decimal, instrument string) err
 
 // multipleOf reports whether d is a multiple of an increment; of zero, all are.
 func (d Decimal) multipleOf(increment Decimal) bool {
-	if increment.IsZero() {
-		return true
-	}
-	m, z := d.Abs(), increment.Abs()
-	x, y := uint256.Int{m.lo, uint64(m.hi)}, uint256.Int{z.lo, uint64(z.hi)}
-	return x.Mod(&x, &y).IsZero()
+	return increment.IsZero() || remainder(d, increment).IsZero()
 }

@@ -1,6 +1,11 @@
 package position
 
-import "github.com/moneyprinter/holdfast/internal/form"
+import (
+	"maps"
+	"slices"
+
+	"github.com/moneyprinter/holdfast/internal/form"
+)
 
 // MarshalMutation returns the JSON form, which [UnmarshalMutation] reads back
 // to an equal value. A mutation that is not valid is refused.
@@ -247,7 +252,8 @@ func (w *jsonWriter) amend(a *Amend) {
 		w.Name("metadata")
 		w.Raw("{")
 		var room [MaxMeta]string
-		names := metaNames(room[:0], a.Metadata)
+		names := slices.AppendSeq(room[:0], maps.Keys(a.Metadata))
+		slices.Sort(names)
 		for i, name := range names {
 			w.Item(i, name)
 			w.Quote(a.Metadata[name])

@@ -1,5 +1,7 @@
 package position
 
+import "github.com/moneyprinter/holdfast/internal/form"
+
 // InstrumentKind selects the arithmetic of an instrument.
 type InstrumentKind uint8
 
@@ -53,7 +55,7 @@ func ParseInstrumentKind(s string) (InstrumentKind, error) {
 			return k, nil
 		}
 	}
-	return 0, invalid("kind", "%q is none of linear, inverse, spot, quanto, option", clip(s))
+	return 0, invalid("kind", "%q is none of linear, inverse, spot, quanto, option", form.Clip(s))
 }
 
 // Instrument is an instrument's definition and its last mark.

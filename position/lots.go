@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+
+	"github.com/moneyprinter/holdfast/internal/form"
 )
 
 // MaxLots is how many lots one position may hold. A fill that would open one more
@@ -72,7 +74,7 @@ func (r *LotRef) span() (from, to Time, err error) {
 		to = from
 	}
 	if err != nil {
-		return 0, 0, invalid("lot", "opened %q is neither a date nor an RFC 3339 time", clip(r.Opened))
+		return 0, 0, invalid("lot", "opened %q is neither a date nor an RFC 3339 time", form.Clip(r.Opened))
 	}
 	return from, to, nil
 }

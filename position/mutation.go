@@ -1,5 +1,12 @@
 package position
 
+import (
+	"maps"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+)
+
 // Mutation is one thing that the engine says happened: a [Fill], [Mark],
 // [Charge], [Amend], [Split], [Settle], [Transfer], [Adjust], [Adopt], [Bust],
 // [Correct] or [DefineInstrument]. Values, not pointers, implement it.
@@ -98,6 +105,51 @@ func checkZero(price Decimal, meant bool) error {
 	return nil
 }
 
+// checkName refuses what could not be stored, shown or published.
+func checkName(field, s string, mayBeEmpty bool) error {
+	switch {
+	case s == "" && !mayBeEmpty:
+		return invalid(field, "is required")
+	case len(s) > MaxName:
+		return invalid(field, "is %d bytes long, at most %d are allowed", len(s), MaxName)
+	case !utf8.ValidString(s):
+		return invalid(field, "is not valid UTF-8")
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return invalid(field, "contains the unprintable character %U", r)
+		}
+	}
+	return nil
+}
+
+// checkText accepts printable UTF-8 without line breaks.
+func checkText(field, s string) error {
+	if !utf8.ValidString(s) {
+		return invalid(field, "is not valid UTF-8")
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return invalid(field, "holds the unprintable character %U", r)
+		}
+	}
+	return nil
+}
+
+// MaxReason is the longest text of a reason, in bytes.
+const MaxReason = 1024
+
+// checkReason accepts text of one line.
+func checkReason(s string, empty bool) error {
+	switch {
+	case s == "" && !empty:
+		return invalid("reason", "is required")
+	case len(s) > MaxReason:
+		return invalid("reason", "is %d bytes long, at most %d are allowed", len(s), MaxReason)
+	}
+	return checkText("reason", s)
+}
+
 // ValidateRecorded checks a mutation that a journal holds. It is Validate, but
 // accepts what an earlier build has let through and this one refuses when it is
 // given: definitions whose terms contradict their kind.
@@ -119,4 +171,123 @@ func valueOf(m Mutation) Mutation {
 		return m
 	}
 	return m.Identified("", 0)
+}
+
+// Own returns the mutation as a value that shares nothing with the caller's, who
+// may go on to change what it points to. A nil mutation or pointer gives nil.
+func Own(m Mutation) Mutation {
+	switch v := m.(type) {
+	case Fill:
+		if v.ExpectVersion == nil && v.Lot == nil {
+			return m
+		}
+		v.ExpectVersion, v.Lot = copied(v.ExpectVersion), v.Lot.own()
+		return v
+	case Mark:
+		if v.ExpectVersion == nil {
+			return m
+		}
+		v.ExpectVersion = copied(v.ExpectVersion)
+		return v
+	case Charge:
+		if v.ExpectVersion == nil {
+			return m
+		}
+		v.ExpectVersion = copied(v.ExpectVersion)
+		return v
+	case Amend:
+		v.ExpectVersion, v.Stop = copied(v.ExpectVersion), copied(v.Stop)
+		v.Targets, v.Tags, v.Metadata = slices.Clone(v.Targets), slices.Clone(v.Tags), maps.Clone(v.Metadata)
+		return v
+	case DefineInstrument:
+		v.ExpectVersion = copied(v.ExpectVersion)
+		return v
+	case Split:
+		v.ExpectVersion, v.CashPrice = copied(v.ExpectVersion), copied(v.CashPrice)
+		return v
+	case Settle:
+		v.ExpectVersion = copied(v.ExpectVersion)
+		return v
+	}
+	return ownMove(m)
+}
+
+// ownMove is Own for the mutations of one key that are no fill, and for pointers.
+func ownMove(m Mutation) Mutation {
+	switch v := m.(type) {
+	case Transfer:
+		v.ExpectVersion, v.Lot = copied(v.ExpectVersion), v.Lot.own()
+		return v
+	case Adjust:
+		v.ExpectVersion, v.Price = copied(v.ExpectVersion), copied(v.Price)
+		return v
+	case Adopt:
+		v.ExpectVersion, v.Price, v.Cost = copied(v.ExpectVersion), copied(v.Price), copied(v.Cost)
+		v.Realized, v.Funding, v.High, v.Low = copied(v.Realized), copied(v.Funding), copied(v.High), copied(v.Low)
+		v.Lots = slices.Clone(v.Lots)
+		for i := range v.Lots {
+			v.Lots[i].Price, v.Lots[i].Cost = copied(v.Lots[i].Price), copied(v.Lots[i].Cost)
+		}
+		return v
+	case Bust:
+		v.ExpectVersion = copied(v.ExpectVersion)
+		return v
+	case Correct:
+		v.ExpectVersion = copied(v.ExpectVersion)
+		return v
+	}
+	return ownPointer(m)
+}
+
+func ownPointer(m Mutation) Mutation {
+	switch p := m.(type) {
+	case *Fill:
+		return pointedTo(p)
+	case *Mark:
+		return pointedTo(p)
+	case *Charge:
+		return pointedTo(p)
+	case *Amend:
+		return pointedTo(p)
+	case *DefineInstrument:
+		return pointedTo(p)
+	case *Split:
+		return pointedTo(p)
+	case *Settle:
+		return pointedTo(p)
+	case *Transfer:
+		return pointedTo(p)
+	case *Adjust:
+		return pointedTo(p)
+	case *Adopt:
+		return pointedTo(p)
+	case *Bust:
+		return pointedTo(p)
+	case *Correct:
+		return pointedTo(p)
+	}
+	return m
+}
+
+func pointedTo[T Mutation](p *T) Mutation {
+	if p == nil {
+		return nil
+	}
+	return Own(*p)
+}
+
+func (r *LotRef) own() *LotRef {
+	r = copied(r)
+	if r != nil {
+		r.Price = copied(r.Price)
+	}
+	return r
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
 }

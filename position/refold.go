@@ -1,6 +1,10 @@
 package position
 
-import "fmt"
+import (
+	"fmt"
+	"iter"
+	"slices"
+)
 
 // MaxRefoldCycles is how many cycles of its key one bust or correction may fold
 // again. Each gives a record. A refold of more is refused with [ErrTooLarge].
@@ -132,4 +136,270 @@ func (x *refolding) unknown() error {
 
 func (x *refolding) twice() error {
 	return fmt.Errorf("%w: %q of %s is busted already", ErrUnknownFill, x.fill, x.key)
+}
+
+// rerun is the private state of a refold: one key and its instrument. It applies
+// changes as the projector does, and remembers the last image of each cycle.
+type rerun struct {
+	rules    Rules
+	terms    *Terms
+	key      Key
+	position *Position
+	in       *Instrument
+
+	brought map[string][]Change // by the transfers to the key: their changes, by id
+	cycles  []Position          // last image of each cycle that was touched, in order
+	left    []departure         // by the transfers from the key
+	bare    bool                // only the newest cycle is kept
+}
+
+// departure is what a transfer took along.
+type departure struct {
+	id        string
+	qty, cost Decimal
+	lots      []Lot
+}
+
+func newRerun(r Rules, terms *Terms, key Key, h *History) *rerun {
+	r.recorded = true
+	s := &rerun{rules: r, terms: terms, key: key, position: h.Position, in: h.Instrument, brought: make(map[string][]Change)}
+	for _, c := range h.Transfers {
+		s.brought[c.Cause.ID()] = append(s.brought[c.Cause.ID()], c)
+	}
+	return s
+}
+
+// Position implements [State].
+func (s *rerun) Position(key Key) *Position {
+	if key == s.key {
+		return s.position
+	}
+	return nil
+}
+
+// DefaultTerms implements [State].
+func (s *rerun) DefaultTerms() *Terms { return s.terms }
+
+// Instrument implements [State].
+func (s *rerun) Instrument(name string) *Instrument {
+	if name == s.key.Instrument {
+		return s.in
+	}
+	return nil
+}
+
+// Account implements [State].
+func (*rerun) Account(string) *Account { return nil }
+
+// HasOpen implements [State].
+func (s *rerun) HasOpen(instrument string) bool {
+	return instrument == s.key.Instrument && s.position != nil && s.position.IsOpen()
+}
+
+// Open implements [State].
+func (s *rerun) Open(instrument string) iter.Seq[*Position] {
+	return func(yield func(*Position) bool) {
+		if s.HasOpen(instrument) {
+			yield(s.position)
+		}
+	}
+}
+
+// History implements [State].
+func (s *rerun) History(key Key, fill string) (*History, error) {
+	return nil, fmt.Errorf("%w: %q of %s, within a refold", ErrUnknownFill, fill, key)
+}
+
+// run folds mutations one after the other for the refold x, which may be nil. It
+// refuses a correction that is no valid fill with the error of that fill.
+func (s *rerun) run(ms []Mutation, x *refolding) error {
+	for _, m := range ms {
+		if err := s.one(m, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one folds one mutation.
+func (s *rerun) one(m Mutation, x *refolding) error {
+	changes, err := s.fold(unconditional(m))
+	switch {
+	case err == nil:
+	case unimportant(m, err):
+		return nil
+	case x != nil && x.correct != nil && m.ID() == x.fill && m.Type() == "fill":
+		return err
+	default:
+		return refused(m, err)
+	}
+	for i := range changes {
+		s.take(&changes[i])
+	}
+	return nil
+}
+
+// brings sets the changes that the next mutation made, if it is a transfer to the
+// key. They take the place of those of all transfers before.
+func (s *rerun) brings(m Mutation, made []Change) {
+	clear(s.brought)
+	if len(made) > 0 {
+		s.brought[m.ID()] = made
+	}
+}
+
+// fold is Rules.Fold, but for transfers to the key: this state does not have the
+// key that they come from, so they bring what they brought the first time.
+func (s *rerun) fold(m Mutation) ([]Change, error) {
+	t, ok := m.(Transfer)
+	if !ok || t.To() != s.key {
+		return s.rules.Fold(s, m)
+	}
+	made := s.brought[t.Ident]
+	if len(made) < 2 || made[0].After == nil {
+		return nil, fmt.Errorf("%w: what it brought from %s is not known", ErrTrimmedHistory, t.Key)
+	}
+	from := made[0].After
+	p := parcel{
+		leg: leg{qty: made[0].Qty.Neg(), value: made[0].Value.Neg()}, terms: from.Terms,
+		high: from.High, low: from.Low,
+	}
+	if p.terms.CostMethod == Average {
+		return s.rules.arrival(s.position, &t, s.in, &p)
+	}
+	var known Decimal
+	p.lots, known = unpacked(&t, made)
+	changes, err := s.rules.arrival(s.position, &t, s.in, &p)
+	if err != nil {
+		return nil, err
+	}
+	if opened, _, err := (&Lots{Open: changes[len(changes)-1].Opened}).quantity(); err != nil || opened.Abs().Cmp(known.Abs()) > 0 {
+		// Time and label of a lot decide when it leaves: they are not guessed.
+		return nil, fmt.Errorf("lots that it brought from %s met an opposite position and would now stay; when they were opened is not recorded here: adopt the position with its lots instead", t.Key)
+	}
+	return changes, nil
+}
+
+// unpacked returns the lots that a transfer brought, and how much is in those of
+// which time and label are known. Those that met an opposite position whole are
+// named only by what they held, and go first: nothing of them may stay open.
+func unpacked(t *Transfer, made []Change) (lots []Lot, known Decimal) {
+	var opened []Lot
+	for i := range made[1:] {
+		opened = append(opened, made[1+i].Opened...)
+	}
+	uses := made[0].Consumed
+	met := len(uses) - len(opened) // they go first
+	lots = make([]Lot, len(uses))
+	var sum calc // parts of a quantity that fits
+	for i, u := range uses {
+		lots[i] = Lot{Qty: u.Qty, Cost: u.Cost, Opened: t.Time, Label: t.Ident}
+		if j := i - met; j >= 0 && j < len(opened) {
+			lots[i].Opened, lots[i].Label = opened[j].Opened, opened[j].Label
+			known = sum.add(known, u.Qty)
+		}
+	}
+	return lots, known
+}
+
+// take makes a change part of the state.
+func (s *rerun) take(c *Change) {
+	switch {
+	case c.After != nil && c.After.Key == s.key:
+		if t, ok := c.Cause.(Transfer); ok && t.Key == s.key {
+			d := departure{id: t.Ident, qty: c.Qty.Neg(), cost: c.Value.Neg()}
+			if len(c.Consumed) > 0 {
+				d.lots = s.position.Lots.portions(c.Consumed)
+			}
+			s.left = append(s.left, d)
+		}
+		s.position = c.After
+		if n := len(s.cycles); n > 0 && (s.bare || s.cycles[n-1].Cycle == c.After.Cycle) {
+			s.cycles[n-1] = *c.After
+		} else {
+			s.cycles = append(s.cycles, *c.After)
+		}
+	case c.Instrument != nil:
+		s.in = c.Instrument
+	case c.Kind == Marked:
+		s.mark(c.Cause)
+	}
+}
+
+// mark gives the instrument its price and moves the extremes of the open
+// position. Its version stays.
+func (s *rerun) mark(m Mutation) {
+	v, ok := m.(Mark)
+	if !ok {
+		return
+	}
+	next := unversioned(s, v.Instrument, s.in)
+	next.Mark, next.MarkTime = v.Price, v.Time
+	s.in = next
+	p := s.position
+	if p == nil || !p.IsOpen() || v.Price.Cmp(p.High) <= 0 && v.Price.Cmp(p.Low) >= 0 {
+		return
+	}
+	n := *p
+	if v.Price.Cmp(n.High) > 0 {
+		n.High = v.Price
+	}
+	if v.Price.Cmp(n.Low) < 0 {
+		n.Low = v.Price
+	}
+	s.take(&Change{After: &n})
+}
+
+// sameDepartures refuses a refold in which a transfer takes something else out of
+// the key than it has brought to another one.
+func (s *rerun) sameDepartures(first *rerun) error {
+	if len(s.left) != len(first.left) {
+		return fmt.Errorf("%w: %s would be left by other transfers than it was; adjust both positions instead", ErrRefold, s.key)
+	}
+	for i := range s.left {
+		was, is := &first.left[i], &s.left[i]
+		if was.qty != is.qty || was.cost != is.cost || !slices.Equal(was.lots, is.lots) {
+			return fmt.Errorf("%w: transfer %q took %s at a cost of %s from %s, now it would take %s at %s, or other lots; adjust both positions instead",
+				ErrRefold, is.id, was.qty, was.cost, s.key, is.qty, is.cost)
+		}
+	}
+	return nil
+}
+
+// images returns the last image of every cycle that was touched, or the position
+// as it was before.
+func (s *rerun) images(state State, in *Instrument) []Position {
+	if len(s.cycles) > 0 {
+		return s.cycles
+	}
+	if s.position != nil {
+		return []Position{*s.position}
+	}
+	return []Position{*unopened(state, s.key, in)}
+}
+
+// unconditional returns a mutation without its expected version, which held when
+// the mutation was applied.
+func unconditional(m Mutation) Mutation {
+	switch v := m.(type) {
+	case Fill:
+		v.ExpectVersion = nil
+		return v
+	case Charge:
+		v.ExpectVersion = nil
+		return v
+	case Amend:
+		v.ExpectVersion = nil
+		return v
+	case Transfer:
+		v.ExpectVersion = nil
+		return v
+	case Adjust:
+		v.ExpectVersion = nil
+		return v
+	case Adopt:
+		v.ExpectVersion = nil
+		return v
+	}
+	return m
 }

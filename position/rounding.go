@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/holiman/uint256"
+
+	"github.com/moneyprinter/holdfast/internal/form"
 )
 
 // RoundMode is a direction of rounding.
@@ -69,7 +71,7 @@ func parseRound(s string) (Round, error) {
 	var r Round
 	bad := func() (Round, error) {
 		return Round{}, invalid("rounding", "%q is not digits and mode, such as %q or %q; modes are half-even, half-up, down, up, floor, ceiling",
-			clip(s), "2 half-even", "6 significant floor")
+			form.Clip(s), "2 half-even", "6 significant floor")
 	}
 	digits, mode, ok := strings.Cut(s, " ")
 	if !ok || len(digits) == 0 || len(digits) > 2 || strings.Trim(digits, "0123456789") != "" || len(digits) == 2 && digits[0] == '0' {

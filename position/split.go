@@ -2,8 +2,6 @@ package position
 
 import (
 	"fmt"
-
-	"github.com/holiman/uint256"
 )
 
 // Split rescales an instrument: every open position's quantity by Ratio/Per,
@@ -221,13 +219,4 @@ func (x *rescaling) vanish(p *Position) (Change, error) {
 	n.Cost, n.ClosedAt = Decimal{}, x.Time
 	n.Exits++
 	return Change{Realized: realized, After: n}, c.err
-}
-
-// remainder is what is left of d, with its sign, above the multiples of a
-// positive increment.
-func remainder(d, increment Decimal) Decimal {
-	m := d.Abs()
-	x, y := uint256.Int{m.lo, uint64(m.hi)}, uint256.Int{increment.lo, uint64(increment.hi)}
-	x.Mod(&x, &y)
-	return signed(x[1], x[0], d.hi < 0)
 }

@@ -1,5 +1,7 @@
 package position
 
+import "github.com/moneyprinter/holdfast/internal/form"
+
 // Terms are what the arithmetic of a position depends on. A position carries a
 // copy of them from its cycle's first fill, so that each change explains itself.
 type Terms struct {
@@ -88,39 +90,139 @@ func (t *Terms) Profit(qty, cost, price Decimal) (Decimal, bool) {
 func (t *Terms) contradiction() error {
 	if t.Kind != Option && t.Base != "" && t.Base == t.Quote {
 		// The premium of an option may be paid in what it is an option on.
-		return invalid("quote", "%q is the base as well: %s", clip(t.Quote), t.Kind.nature())
+		return invalid("quote", "%q is the base as well: %s", form.Clip(t.Quote), t.Kind.nature())
 	}
 	switch t.Kind {
 	case Linear:
 		if t.Settlement != "" && t.Settlement == t.Base {
-			return invalid("settlement", "%q is the base: %s; settled in the base it is inverse", clip(t.Settlement), t.Kind.nature())
+			return invalid("settlement", "%q is the base: %s; settled in the base it is inverse", form.Clip(t.Settlement), t.Kind.nature())
 		}
 	case Inverse:
 		switch {
 		case t.Base == "" && t.Settlement == "":
 			return invalid("base", "or settlement is required: %s", t.Kind.nature())
 		case t.Settlement != "" && t.Settlement == t.Quote:
-			return invalid("settlement", "%q is the quote: %s; settled in the quote it is linear", clip(t.Settlement), t.Kind.nature())
+			return invalid("settlement", "%q is the quote: %s; settled in the quote it is linear", form.Clip(t.Settlement), t.Kind.nature())
 		case t.Base != "" && t.Settlement != "" && t.Settlement != t.Base:
-			return invalid("settlement", "%q is not the base, %q: %s", clip(t.Settlement), clip(t.Base), t.Kind.nature())
+			return invalid("settlement", "%q is not the base, %q: %s", form.Clip(t.Settlement), form.Clip(t.Base), t.Kind.nature())
 		}
 	case Spot:
 		switch {
 		case t.Quote == "" && t.Settlement == "":
 			return invalid("quote", "or settlement is required: %s", t.Kind.nature())
 		case t.Settlement == t.Base:
-			return invalid("settlement", "%q is the base: %s", clip(t.Settlement), t.Kind.nature())
+			return invalid("settlement", "%q is the base: %s", form.Clip(t.Settlement), t.Kind.nature())
 		}
 	case Quanto:
 		switch t.Settlement {
 		case "":
 			return invalid("settlement", "is required: %s", t.Kind.nature())
 		case t.Base:
-			return invalid("settlement", "%q is the base: %s", clip(t.Settlement), t.Kind.nature())
+			return invalid("settlement", "%q is the base: %s", form.Clip(t.Settlement), t.Kind.nature())
 		case t.Quote:
-			return invalid("settlement", "%q is the quote: %s; settled in the quote it is linear", clip(t.Settlement), t.Kind.nature())
+			return invalid("settlement", "%q is the quote: %s; settled in the quote it is linear", form.Clip(t.Settlement), t.Kind.nature())
 		}
 	case Option:
 	}
 	return nil
+}
+
+// CostMethod says which cost leaves a position when it is reduced.
+type CostMethod uint8
+
+// The cost methods. All but Average keep lots.
+const (
+	Inherited    CostMethod = iota // the ledger's; for a ledger itself: Average
+	Average                        // one average cost; a reduction takes its share
+	FIFO                           // the lot that was opened first
+	LIFO                           // the lot that was opened last
+	HIFO                           // the dearest lot; for a short position the cheapest
+	SpecificLot                    // the lots that the fill selects, which must not leave a choice
+	SpecificSize                   // as SpecificLot, but a lot of exactly the fill's quantity is preferred
+)
+
+// String returns the name used in JSON and on the command line.
+func (m CostMethod) String() string {
+	switch m {
+	case Inherited:
+		return "inherited"
+	case Average:
+		return "average"
+	case FIFO:
+		return "fifo"
+	case LIFO:
+		return "lifo"
+	case HIFO:
+		return "hifo"
+	case SpecificLot:
+		return "specific"
+	case SpecificSize:
+		return "specific-size"
+	}
+	return "unknown"
+}
+
+// ParseCostMethod is the reverse of String, without "inherited".
+func ParseCostMethod(s string) (CostMethod, error) {
+	for m := Average; m <= SpecificSize; m++ {
+		if m.String() == s {
+			return m, nil
+		}
+	}
+	return 0, invalid("cost_method", "%q is none of average, fifo, lifo, hifo, specific, specific-size", form.Clip(s))
+}
+
+// BaseFee says what a fee in the base currency of a spot instrument, which changes
+// the quantity, does to the cost.
+type BaseFee uint8
+
+// The policies.
+const (
+	FeeInCost BaseFee = iota // the cost stays whole: the fee is in the average and in the profit
+	FeeApart                 // the cost is that of the changed quantity: the fee is only among the fees
+)
+
+// String returns the name used in JSON.
+func (b BaseFee) String() string {
+	switch b {
+	case FeeInCost:
+		return "cost"
+	case FeeApart:
+		return "apart"
+	}
+	return "unknown"
+}
+
+// OverReduction says what becomes of a fill that is larger than the opposite
+// position.
+type OverReduction uint8
+
+// The policies.
+const (
+	InheritedOver OverReduction = iota // the ledger's; for a ledger itself: FlipOver
+	FlipOver                           // close, then open the other way with the rest
+	RejectOver                         // refuse the fill with [ErrOverReduction]
+)
+
+// String returns the name used in JSON and on the command line.
+func (o OverReduction) String() string {
+	switch o {
+	case InheritedOver:
+		return "inherited"
+	case FlipOver:
+		return "flip"
+	case RejectOver:
+		return "strict"
+	}
+	return "unknown"
+}
+
+// ParseOverReduction is the reverse of String, without "inherited".
+func ParseOverReduction(s string) (OverReduction, error) {
+	for o := FlipOver; o <= RejectOver; o++ {
+		if o.String() == s {
+			return o, nil
+		}
+	}
+	return 0, invalid("over_reduction", "%q is none of flip, strict", form.Clip(s))
 }

@@ -3,6 +3,8 @@ package position
 import (
 	"strconv"
 	"time"
+
+	"github.com/moneyprinter/holdfast/internal/form"
 )
 
 // Time is an instant in nanoseconds since 1970-01-01 UTC. Zero means unset. The
@@ -56,7 +58,7 @@ const timePattern = `^(19[7-9][0-9]|2[01][0-9]{2}|22[0-5][0-9]|226[01])-(0[1-9]|
 // minutes of a zone beyond 59, and drops digits past the nanosecond. An error is a
 // [*FieldError] of the member time.
 func ParseTime(s string) (Time, error) {
-	const form = "2006-01-02T15:04:05Z"
+	const example = "2006-01-02T15:04:05Z"
 	p := timeText{s: s}
 	year, month, day := p.number(4, '-', "a year"), p.number(2, '-', "a month"), p.number(2, 'T', "a day")
 	hour, minute, second := p.number(2, ':', "an hour"), p.number(2, ':', "a minute"), p.number(2, 0, "a second")
@@ -66,11 +68,11 @@ func ParseTime(s string) (Time, error) {
 		p.bad = "something follows the zone"
 	}
 	if p.bad != "" {
-		return 0, invalid("time", "%q is no RFC 3339 time such as %q: %s", clip(s), form, p.bad)
+		return 0, invalid("time", "%q is no RFC 3339 time such as %q: %s", form.Clip(s), example, p.bad)
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
 	if t.Month() != time.Month(month) || t.Day() != day || minute > 59 || second > 59 {
-		return 0, invalid("time", "%q names a day or an hour that does not exist", clip(s))
+		return 0, invalid("time", "%q names a day or an hour that does not exist", form.Clip(s))
 	}
 	at, err := At(t.Add(-offset))
 	if err == nil && at == 0 {
