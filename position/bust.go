@@ -68,7 +68,7 @@ func (c Correct) Identified(id string, at Time) Mutation {
 
 // Validate checks the form.
 func (c Correct) Validate() error {
-	if err := c.replacement(Fill{Meta: c.Meta}).Validate(); err != nil {
+	if err := c.Replacement(Fill{Meta: c.Meta}).Validate(); err != nil {
 		return err
 	}
 	if err := checkName("fill", c.Fill, false); err != nil {
@@ -77,8 +77,8 @@ func (c Correct) Validate() error {
 	return checkReason(c.Reason, true)
 }
 
-// replacement returns the fill that stands in the place of f.
-func (c Correct) replacement(f Fill) Fill {
+// Replacement returns the fill that stands in the place of f.
+func (c Correct) Replacement(f Fill) Fill {
 	f.Key, f.Side, f.Qty, f.Price, f.Fee, f.FeeCurrency = c.Key, c.Side, c.Qty, c.Price, c.Fee, c.FeeCurrency
 	f.ZeroPrice = c.ZeroPrice
 	return f
@@ -258,7 +258,7 @@ func (c *Correct) instead(m Mutation) Mutation {
 	if !ok || c == nil {
 		return nil
 	}
-	return c.replacement(f)
+	return c.Replacement(f)
 }
 
 // changes returns one change per image, which become the key's in their order.

@@ -132,7 +132,7 @@ func (b *Book) Head() uint64 { return b.head.seq }
 // does not know it. It is the writer's.
 func (b *Book) RecordOf(id string) uint64 {
 	b.ready()
-	e, _ := b.window.Find(wire.FingerprintOf(position.Mark{Meta: position.Meta{Ident: id}}).ID)
+	e, _ := b.window.Find(wire.HashID(id))
 	return e.First
 }
 

@@ -41,7 +41,6 @@ type keptTime struct {
 // Full reports whether one more entry that is ahead would find as many kept as the
 // window holds, and none of them to be dropped.
 func (w *window) Full() bool {
-	w.ready()
 	v := &w.view
 	if v.apart < int(w.size) {
 		return false

@@ -145,8 +145,7 @@ func (t *timeline) replace(a dated, fills map[amended]int, trimmed bool) {
 		t.items[i].cause = nil
 		return
 	}
-	old.Side, old.Qty, old.Price, old.Fee, old.FeeCurrency = c.Side, c.Qty, c.Price, c.Fee, c.FeeCurrency
-	t.items[i].cause = old
+	t.items[i].cause = c.Replacement(old)
 }
 
 func target(m position.Mutation) (position.Key, string) {

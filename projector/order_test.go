@@ -183,6 +183,29 @@ func TestEventOrderCancelsAndReplaces(t *testing.T) {
 	require.ErrorIs(t, refused[0].Err, position.ErrTrimmedHistory)
 }
 
+// TestEventOrderCorrectsToAndFromZero: a price of zero that a correction says is
+// meant, and one that it replaces is not any more.
+func TestEventOrderCorrectsToAndFromZero(t *testing.T) {
+	for _, prices := range [][2]string{{"10", "0"}, {"0", "10"}} {
+		l := newScribe(projector.Options{})
+		k := key("A", "X")
+		l.apply(t, position.Stated(fill("1", k, position.Buy, "2", prices[0], 10)))
+		c := position.Change{
+			Kind: position.Corrected, Parts: 1, Prev: 1, After: &position.Position{Key: k, Terms: terms(), Cycle: 1},
+			Cause: position.Stated(position.Correct{
+				Meta: position.Meta{Ident: "c", Time: 99}, Key: k, Fill: "1", Side: position.Buy, Qty: dec("2"), Price: dec(prices[1]),
+			}),
+		}
+		seq := uint64(len(l.records)) + 1
+		records := append(l.records, projector.Record{Stamp: position.Stamp{Seq: seq, Epoch: 1}, Payload: wire.AppendChange(nil, &c)})
+		v, refused := inOrder(t, records, 0)
+		require.Empty(t, refused)
+		p, ok := v.Position(k)
+		require.True(t, ok)
+		require.Equal(t, dec(prices[1]), p.High, "of %v", prices)
+	}
+}
+
 // TestEventOrderOfAnIDUsedTwice: a bust is about the fill that had the id when it
 // came.
 func TestEventOrderOfAnIDUsedTwice(t *testing.T) {

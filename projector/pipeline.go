@@ -88,8 +88,8 @@ func (c *chunk) decode(d *wire.Decoder, bare bool) {
 }
 
 // pipeline takes records off an iterator, on the goroutine that calls run, has
-// them worked on by some goroutines, and applies them
-// in their order on one more. All of them have ended when run returns.
+// them worked on by some goroutines, and applies them in their order on one more.
+// All of them have ended when run returns.
 type pipeline struct {
 	head  uint64 // the record before the first one wanted
 	until Until

@@ -32,6 +32,15 @@ func (st *staging) reset(batch bool, shared uint64) {
 	clear(st.ids)
 }
 
+// committed forgets keys that have a slot in the table by now.
+func (st *staging) committed() {
+	if len(st.positions.added)+len(st.instruments.added)+len(st.accounts.added) > 0 {
+		clear(st.positions.added)
+		clear(st.instruments.added)
+		clear(st.accounts.added)
+	}
+}
+
 // Position implements [position.State].
 func (st *staging) Position(key position.Key) *position.Position { return st.positions.image(key) }
 
@@ -78,7 +87,7 @@ func (st *staging) History(key position.Key, fill string) (*position.History, er
 			Reason: fmt.Sprintf("%q cannot be refolded here: the batch has changed %s before; busts and corrections come first, or alone", fill, key),
 		}
 	}
-	e, known := b.window.Find(wire.FingerprintOf(position.Mark{Meta: position.Meta{Ident: fill}}).ID)
+	e, known := b.window.Find(wire.HashID(fill))
 	switch {
 	case !known && b.window.Horizon() == 0: // it has forgotten nothing
 		return nil, fmt.Errorf("%w: no mutation has the id %q", position.ErrUnknownFill, fill)

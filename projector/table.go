@@ -77,15 +77,6 @@ func (t *table[K, V]) publishLocked(w write[V]) {
 	t.pub = append(t.pub, w.img)
 }
 
-// publishedLocked returns the published image of a key, nil when there is none.
-func (t *table[K, V]) publishedLocked(key K) *V {
-	slot, ok := t.slot(t.pub, key)
-	if !ok {
-		return nil
-	}
-	return t.pub[slot]
-}
-
 // order returns the slots of images, a published slot slice, sorted by cmp. It
 // sorts only what was not sorted for an earlier view, and may run on any number
 // of goroutines: they find the same order.

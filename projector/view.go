@@ -71,8 +71,8 @@ func (b *Book) Position(key position.Key) (position.Position, bool) {
 		b.mu.RUnlock()
 		return position.Position{}, false
 	}
-	p := b.positions.publishedLocked(key)
-	in := b.instruments.publishedLocked(key.Instrument)
+	p := pick(&b.positions, b.positions.pub, key)
+	in := pick(&b.instruments, b.instruments.pub, key.Instrument)
 	b.mu.RUnlock()
 	if p == nil {
 		return position.Position{}, false
@@ -216,6 +216,8 @@ func (v *View) Accounts() iter.Seq[position.Account] {
 	}
 }
 
+// pick returns the image that a key has among some of a table, nil for none. The
+// caller holds Book.mu.
 func pick[K comparable, V any](t *table[K, V], images []*V, key K) *V {
 	slot, ok := t.slot(images, key)
 	if !ok {

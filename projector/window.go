@@ -93,18 +93,6 @@ func newWindow(size int) *window {
 	return w
 }
 
-// ready makes the zero window an empty one of size 0.
-func (w *window) ready() {
-	if w.index == nil {
-		horizon := w.view.horizon
-		*w = *newWindow(0)
-		w.view.horizon = horizon
-	}
-}
-
-// Len returns how many mutations are remembered.
-func (w *window) Len() int { return w.view.Len() }
-
 // Size returns how many mutations can be remembered.
 func (w *window) Size() int { return int(w.size) }
 
@@ -138,7 +126,6 @@ func (w *window) Find(id [16]byte) (windowEntry, bool) {
 // FindLast is Find among as many as the window holds: it does not look at what is
 // kept for its event time only.
 func (w *window) FindLast(id [16]byte) (windowEntry, bool) {
-	w.ready()
 	tag := idTag(id)
 	newest, found := uint64(0), false
 	for i := w.home(tag); w.index[i].ref != 0; i = w.next(i) {
@@ -159,7 +146,6 @@ func (w *window) FindLast(id [16]byte) (windowEntry, bool) {
 // as many entries will forget the oldest, so that both are in the processor's cache
 // by then. The sum has no meaning.
 func (w *window) Warm(prints []wire.Fingerprint) (sum int) {
-	w.ready()
 	v := &w.view
 	for i := range prints {
 		sum += int(w.index[w.home(idTag(prints[i].ID))].ref)
@@ -175,7 +161,6 @@ func (w *window) Warm(prints []wire.Fingerprint) (sum int) {
 // that happens only to a window that is larger than the one through which the id
 // passed twice.
 func (w *window) Add(e windowEntry) {
-	w.ready()
 	v := &w.view
 	if v.hi-v.lo == w.size {
 		w.forgetOldest()

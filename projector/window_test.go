@@ -107,7 +107,7 @@ func TestWindowAgainstList(t *testing.T) {
 				require.Equal(t, wantOK, ok)
 				require.Equal(t, want, got)
 			}
-			require.Equal(t, len(plain.entries), w.Len())
+			require.Equal(t, len(plain.entries), w.view.Len())
 			require.Equal(t, plain.horizon, w.Horizon())
 			if rnd.IntN(200) == 0 {
 				views = append(views, frozen{w.Freeze(), slices.Clone(plain.entries), plain.horizon})
@@ -157,7 +157,7 @@ func TestWindowKeepsWhatIsAhead(t *testing.T) {
 			plain.add(e)
 			most = max(most, plain.apart)
 			require.Equal(t, plain.horizon, w.Horizon())
-			require.Equal(t, len(plain.entries), w.Len())
+			require.Equal(t, len(plain.entries), w.view.Len())
 			want := plain.entries[[]int{0, plain.apart, rnd.IntN(len(plain.entries))}[seq%3]]
 			got, ok := w.Find(want.ID)
 			require.True(t, ok)

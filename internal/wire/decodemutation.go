@@ -8,7 +8,7 @@ func (d *Decoder) mutation(r *reader, from *origin) position.Mutation {
 	if r.err == nil && r.i == r.end {
 		r.fail(0, "is empty: a mutation has one field")
 	}
-	if r.err != nil || r.b[r.i]&7 != bytesType || r.b[r.i]>>3 < 1 || r.b[r.i]>>3 > 12 {
+	if r.err != nil || r.b[r.i]&7 != bytesType || r.b[r.i]>>3 < fillMember || r.b[r.i]>>3 > correctMember {
 		return nil // a field that is not known, which the caller tells
 	}
 	field := uint32(r.b[r.i] >> 3)

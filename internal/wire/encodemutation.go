@@ -20,37 +20,37 @@ func (w writer) mutation(n int, m position.Mutation, whole bool, from *origin) i
 	case position.Mark:
 		n = w.meta(start, &m.Meta, whole, from)
 		n = w.text(n, 4, m.Instrument)
-		field, n = 2, w.decimal(n, 5, m.Price)
+		field, n = markMember, w.decimal(n, 5, m.Price)
 	case position.Charge:
 		n = w.keyed(start, &m.Meta, &m.Key, whole, from)
 		n = w.number(n, 4, uint64(m.Kind))
 		n = w.decimal(n, 5, m.Amount)
 		n = w.text(n, 6, m.Currency)
-		field, n = 3, w.flag(n, 7, m.InCost)
+		field, n = chargeMember, w.flag(n, 7, m.InCost)
 	case position.Amend:
-		field, n = 4, w.amend(start, &m, whole, from)
+		field, n = amendMember, w.amend(start, &m, whole, from)
 	case position.DefineInstrument:
 		n = w.meta(start, &m.Meta, whole, from)
 		n = w.text(n, 4, m.Instrument)
 		n = w.someTerms(n, 5, &m.Terms)
 		n = w.decimal(n, 6, m.PriceIncrement)
-		field, n = 5, w.decimal(n, 7, m.SizeIncrement)
+		field, n = defineMember, w.decimal(n, 7, m.SizeIncrement)
 	case position.Split:
 		n = w.meta(start, &m.Meta, whole, from)
 		n = w.text(n, 4, m.Instrument)
 		n = w.decimal(n, 5, m.Ratio)
 		n = w.decimal(n, 6, m.Per)
 		n = w.decimal(n, 7, m.Increment)
-		field, n = 6, w.optional(n, 8, m.CashPrice)
+		field, n = splitMember, w.optional(n, 8, m.CashPrice)
 	case position.Settle:
 		n = w.meta(start, &m.Meta, whole, from)
 		n = w.text(n, 4, m.Instrument)
 		n = w.decimal(n, 5, m.Price)
-		field, n = 7, w.number(n, 6, uint64(m.Reason))
+		field, n = settleMember, w.number(n, 6, uint64(m.Reason))
 	default:
 		field, n = w.move(start, m, whole, from)
 	}
-	if field == 0 {
+	if field == noMember {
 		return start - head
 	}
 	w.tag(start-head, field, bytesType)
@@ -66,7 +66,7 @@ func (w writer) move(n int, m position.Mutation, whole bool, from *origin) (fiel
 		n = w.text(n, 5, m.ToStrategy)
 		n = w.text(n, 6, m.ToLeg)
 		n = w.decimal(n, 7, m.Qty)
-		return 8, w.lotRef(n, 8, m.Lot)
+		return transferMember, w.lotRef(n, 8, m.Lot)
 	case position.Adjust:
 		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
 		n = w.decimal(n, 4, m.Qty)
@@ -76,13 +76,13 @@ func (w writer) move(n int, m position.Mutation, whole bool, from *origin) (fiel
 		n = w.decimal(n, 8, m.Funding)
 		n = w.text(n, 9, m.Reason)
 		n = w.text(n, 10, m.Ref)
-		return 9, w.number(n, 11, uint64(m.Spread))
+		return adjustMember, w.number(n, 11, uint64(m.Spread))
 	case position.Adopt:
-		return 10, w.adopt(n, &m, whole, from)
+		return adoptMember, w.adopt(n, &m, whole, from)
 	case position.Bust:
 		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
 		n = w.text(n, 4, m.Fill)
-		return 11, w.text(n, 5, m.Reason)
+		return bustMember, w.text(n, 5, m.Reason)
 	case position.Correct:
 		n = w.keyed(n, &m.Meta, &m.Key, whole, from)
 		n = w.text(n, 4, m.Fill)
@@ -91,9 +91,9 @@ func (w writer) move(n int, m position.Mutation, whole bool, from *origin) (fiel
 		n = w.decimal(n, 7, m.Price)
 		n = w.decimal(n, 8, m.Fee)
 		n = w.text(n, 9, m.FeeCurrency)
-		return 12, w.text(n, 10, m.Reason)
+		return correctMember, w.text(n, 10, m.Reason)
 	}
-	return 0, n
+	return noMember, n
 }
 
 func (w writer) meta(n int, m *position.Meta, whole bool, from *origin) int {
@@ -113,7 +113,7 @@ func (w writer) keyed(n int, m *position.Meta, k *position.Key, whole bool, from
 
 // fillOf writes the member of the oneof that is a fill, the side as a flag.
 func (w writer) fillOf(n int, f *position.Fill, whole bool, from *origin) int {
-	start := w.open(n, 1, 1)
+	start := w.open(n, fillMember, 1)
 	n = w.keyed(start, &f.Meta, &f.Key, whole, from)
 	n = w.flag(n, 4, f.Side == position.Sell)
 	n = w.decimal(n, 5, f.Qty)

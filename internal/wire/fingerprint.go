@@ -33,6 +33,12 @@ func FingerprintOf(m position.Mutation) Fingerprint {
 	return printOf(w[:w.mutation(n, m, false, &from)], buf[:0], m.ID())
 }
 
+// HashID returns the half of a fingerprint that an id alone gives.
+func HashID(id string) [16]byte {
+	sum := sha256.Sum256([]byte(id))
+	return [16]byte(sum[:16])
+}
+
 // printOf hashes both halves; room may be that of the content.
 func printOf(content, room []byte, id string) Fingerprint {
 	c := sha256.Sum256(content)

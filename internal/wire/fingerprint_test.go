@@ -22,6 +22,7 @@ func TestFingerprint(t *testing.T) {
 	later.ExpectVersion = &version
 	require.Equal(t, want, wire.FingerprintOf(later), "time and expected version are no content")
 	require.Equal(t, want, wire.FingerprintOf(&later))
+	require.Equal(t, want.ID, wire.HashID(base.Ident))
 
 	renamed := base
 	renamed.Ident = "other"
