@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -54,7 +55,7 @@ func Diff(before, after *projector.View) []Difference {
 			out = append(out, d)
 		}
 	}
-	for p := range paired(before.Instruments(), after.Instruments(), func(a, b *position.Instrument) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) }) {
+	for p := range paired(before.Instruments(), after.Instruments(), func(a, b *position.Instrument) int { return strings.Compare(a.Name, b.Name) }) {
 		d := Difference{BeforeInstrument: p.before, AfterInstrument: p.after, Name: p.either().Name}
 		if d.differ(p.before != nil && p.after != nil, func(which int) []byte {
 			return position.AppendInstrumentJSON(nil, [...]*position.Instrument{p.before, p.after}[which])
@@ -62,7 +63,7 @@ func Diff(before, after *projector.View) []Difference {
 			out = append(out, d)
 		}
 	}
-	for p := range paired(before.Accounts(), after.Accounts(), func(a, b *position.Account) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) }) {
+	for p := range paired(before.Accounts(), after.Accounts(), func(a, b *position.Account) int { return strings.Compare(a.Name, b.Name) }) {
 		d := Difference{BeforeAccount: p.before, AfterAccount: p.after, Name: p.either().Name}
 		if d.differ(p.before != nil && p.after != nil, func(which int) []byte {
 			return position.AppendAccountJSON(nil, [...]*position.Account{p.before, p.after}[which])

@@ -64,8 +64,8 @@ type Rates map[string]position.Decimal
 // quantities are worth. Unlike those of one position, the amounts may be in any
 // number of currencies.
 type Sums struct {
-	Realized, Fees, Funding, Charges position.Amounts // as in Totals
-	FeesInCost                       position.Amounts // those of Fees that Net does not subtract; see Terms.FeesInCost
+	Realized, Fees, Funding, Charges position.Amounts // as in position.Totals
+	FeesInCost                       position.Amounts // those of Fees that Net does not subtract; see position.Terms.FeesInCost
 	Net                              position.Amounts // gross − fees that are not in the cost + funding + charges, in each currency
 	Unrealized, Exposure             position.Amounts // of open positions that have a mark; exposure is unsigned
 	// Unvalued are the currencies, sorted, that open positions settle in of which

@@ -62,7 +62,7 @@ type Trade struct {
 	Profit position.Decimal // gross, in the settlement currency; those of an exit sum to its Realized
 	Fees   position.Amounts // paid is positive
 	// FeesInCost are those of Fees that are in Profit already; see
-	// [Terms.FeesInCost].
+	// [position.Terms.FeesInCost].
 	FeesInCost position.Amounts
 	// Net is Profit without the fees in the settlement currency. What was charged
 	// beside the fills, funding among it, belongs to no trade.

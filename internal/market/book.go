@@ -1,8 +1,6 @@
 package main
 
-import (
-	"math/big"
-)
+import "math/big"
 
 // The fold of this file follows the published rules and nothing else: a fill's
 // value is rounded once to 18 decimal places, and so are the cost that leaves

@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// timeOf makes a count of nanoseconds a duration.
-func timeOf(ns int64) time.Duration { return time.Duration(ns) }
-
 // write adds one NDJSON line of members given as name, value, name, value …; an
 // empty value is left out. A value that begins with a space is written as it is.
 func (w *world) write(kind string, members ...string) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math/big"
+	"time"
 )
 
 // act lets an actor send one order, which is filled in one to four parts.
@@ -53,7 +54,7 @@ func (w *world) order(a *actor, buy bool, lots int64) {
 		lots -= part
 		price := mul(big.NewRat(a.product.ticks+w.between(-3, 3), 1), a.product.tick)
 		w.fill(o, &trade{actor: a, buy: buy, qty: mul(big.NewRat(part, 1), a.product.lot), price: price, maker: maker})
-		w.now = w.now.Add(1 + timeOf(w.below(2_000_000)))
+		w.now = w.now.Add(time.Duration(1 + w.below(2_000_000)))
 		if o.parts++; o.parts == 4 {
 			return
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// Values makes random values of every kind that the codec knows, with the
+// Values makes random values of every kind that the binary form knows, with the
 // edges (zero, one byte, all bytes, empty and full lists) drawn often.
 type Values struct{ *rand.Rand }
 
@@ -178,6 +178,7 @@ func (s Values) metadata() map[string]string {
 	return out
 }
 
+// Fill draws a fill.
 func (s Values) Fill() position.Fill {
 	side := position.Buy
 	if s.IntN(2) == 0 {
@@ -284,6 +285,7 @@ func (s Values) conditions() *position.Conditions {
 	return c
 }
 
+// Position draws an image that stands by itself, its open lots included.
 func (s Values) Position() *position.Position {
 	p := &position.Position{
 		Key: s.key(), Terms: s.imageTerms(), Cycle: s.Uint64(), Version: s.Uint64N(1000),
@@ -305,6 +307,7 @@ func (s Values) Position() *position.Position {
 	return p
 }
 
+// Instrument draws the image of an instrument.
 func (s Values) Instrument() *position.Instrument {
 	return &position.Instrument{
 		Name: s.someName(), Terms: s.imageTerms(), Defined: s.IntN(2) == 0,
@@ -313,6 +316,7 @@ func (s Values) Instrument() *position.Instrument {
 	}
 }
 
+// Account draws the image of an account.
 func (s Values) Account() *position.Account {
 	return &position.Account{
 		Name: s.someName(), Cash: s.amounts(), Fees: s.amounts(), Funding: s.amounts(), Interest: s.amounts(),
@@ -375,7 +379,6 @@ func (s Values) positionChange(c *position.Change) {
 		c.Fill = s.Uint64()
 	}
 	// Mostly the image is that of the cause's key and time.
-	c.Cause = position.Stated(c.Cause)
 	if k, ok := KeyOf(c.Cause); ok && s.IntN(3) > 0 {
 		c.After.Key = k
 	}
