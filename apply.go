@@ -47,14 +47,14 @@ const (
 // [ErrOutcomeUnknown] and the context's error once the mutation was handed over,
 // with the context's error alone, and nothing applied, while the queue was full
 // and where the context had ended before the call.
-func (l *Ledger) Apply(ctx context.Context, m position.Mutation) (committer.Result, error) {
-	return l.ApplyWith(ctx, m, committer.ApplyOptions{})
+func (l *Ledger) Apply(ctx context.Context, m position.Mutation) (Result, error) {
+	return l.ApplyWith(ctx, m, ApplyOptions{})
 }
 
 // ApplyWith is [Ledger.Apply] with options.
-func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o committer.ApplyOptions) (committer.Result, error) {
+func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
 	if l.commits == nil {
-		return committer.Result{}, errNotOpened()
+		return Result{}, errNotOpened()
 	}
 	return l.commits.Apply(ctx, m, o)
 }
@@ -64,12 +64,12 @@ func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o committer
 // It blocks while the queue is full and, for a bust or correction, while the
 // history of its fill is read. Where another call changes meanwhile what that
 // rests on, such a one is refused with [ErrVersionConflict] and may be given again.
-func (l *Ledger) ApplyAsync(ctx context.Context, m position.Mutation) (*committer.Future, error) {
-	return l.ApplyAsyncWith(ctx, m, committer.ApplyOptions{})
+func (l *Ledger) ApplyAsync(ctx context.Context, m position.Mutation) (*Future, error) {
+	return l.ApplyAsyncWith(ctx, m, ApplyOptions{})
 }
 
 // ApplyAsyncWith is [Ledger.ApplyAsync] with options.
-func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o committer.ApplyOptions) (*committer.Future, error) {
+func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
 	if l.commits == nil {
 		return nil, errNotOpened()
 	}
@@ -80,7 +80,7 @@ func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o comm
 // mutations and [MaxBatchBytes], or the changes of one mutation. A batch that was
 // applied before gives its first results; one that is partly known is refused with
 // [ErrPartlyKnown].
-func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]committer.Result, error) {
+func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
 	if l.commits == nil {
 		return nil, errNotOpened()
 	}
@@ -103,7 +103,7 @@ func errNotOpened() error { return fmt.Errorf("%w: it was not made by Open", Err
 // the one that [Open] would make of it with these options. It refuses what Open
 // refuses because of the options or the name of dir, and works while another
 // process holds the ledger.
-func Rehearse(ctx context.Context, dir string, o Options) (*committer.Rehearsal, error) {
+func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 	o = o.withDefaults()
 	exists, err := Exists(dir)
 	if err != nil {

@@ -124,6 +124,14 @@ func (l *Ledger) committed(seq uint64) {
 	}
 }
 
+// nudge wakes whoever waits on a channel of capacity 1.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // one is pending already
+	}
+}
+
 // Position returns the durable state of a key; ok is false when it never had a
 // fill.
 func (l *Ledger) Position(key position.Key) (p position.Position, ok bool) {
@@ -145,14 +153,9 @@ func (l *Ledger) present() *projector.Book {
 	return l.book
 }
 
-// Counts returns the newest durable seq and how much the ledger holds there, at the
-// cost of neither.
-func (l *Ledger) Counts() (seq uint64, n projector.Counts) {
-	if l.Reader == nil {
-		return 0, n
-	}
-	return l.book.Counts()
-}
+// Counts returns the newest durable seq and how much the ledger holds there, without
+// making a view.
+func (l *Ledger) Counts() (seq uint64, n projector.Counts) { return l.present().Counts() }
 
 // Close finishes what was handed over, makes it durable, marks the journal as
 // cleanly closed and releases the lock. It may be called twice.
@@ -254,7 +257,7 @@ func (l *Ledger) tellFailure(err error) {
 }
 
 // whileOpen returns a context that ends as well when the ledger is closed, so that
-// nothing long holds up who wants to stop, or to open it again.
+// nothing long holds up a caller who wants to close it.
 func (l *Ledger) whileOpen(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(l.life, func() { cancel(ErrClosed) })

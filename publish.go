@@ -199,7 +199,7 @@ func (l *Ledger) announce(what string, body any) {
 	l.relay.Announce(what, b)
 }
 
-// Verify is [Reader.Verify]; its outcome is announced on the bus. Snapshots and
+// Verify is [audit.Verify] of this ledger; its outcome is announced on the bus. Snapshots and
 // trims wait for it.
 func (l *Ledger) Verify(ctx context.Context, o audit.Options) (*audit.Report, error) {
 	if err := l.begin(ctx); err != nil {
@@ -228,9 +228,9 @@ func (l *Ledger) Verify(ctx context.Context, o audit.Options) (*audit.Report, er
 }
 
 // Restore is [Reader.Restore]; its outcome is announced on the bus.
-func (l *Ledger) Restore(ctx context.Context, at archive.Moment, to, name string, o Options) (archive.Restored, error) {
+func (l *Ledger) Restore(ctx context.Context, at Moment, to, name string, o Options) (Restored, error) {
 	if err := l.begin(ctx); err != nil {
-		return archive.Restored{}, err
+		return Restored{}, err
 	}
 	r, err := l.Reader.Restore(ctx, at, to, name, o.Reading())
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
@@ -56,7 +55,7 @@ type judged struct {
 // [Options.SnapshotKeep] and [Options.Retain].
 func (l *Ledger) Prune() error {
 	if l.Reader == nil {
-		return fmt.Errorf("%w: it was not made by Open", ErrClosed)
+		return errNotOpened()
 	}
 	l.snapshotting.Lock()
 	defer l.snapshotting.Unlock()
@@ -198,14 +197,4 @@ func (l *Ledger) comingOfAge() time.Duration {
 // where that is in the past, as it should be.
 func (l *Ledger) clockBehind() time.Duration {
 	return position.Time(l.wal.Last().Time).Std().Sub(l.opts.Now())
-}
-
-// checkClock warns when the newest record is ahead of the clock: record time
-// passes at half speed until the clock has caught up.
-func (l *Ledger) checkClock() {
-	last := position.Time(l.wal.Last().Time)
-	if ahead := l.clockBehind(); last > 0 && ahead > committer.FarAhead {
-		l.log.Warn("the clock is behind the newest record", "record_time", last.String(), "ahead", ahead)
-		l.announce("error", map[string]string{"error": "the clock is behind the newest record by " + ahead.String()})
-	}
 }

@@ -23,20 +23,20 @@ type DatedAhead = committer.DatedAhead
 
 // Status describes a ledger at one moment.
 type Status struct {
-	Dir       string           `json:"dir"`
-	Name      string           `json:"name"`
-	ID        string           `json:"id"`
-	Created   string           `json:"created_at"`
-	Parents   []archive.Parent `json:"parents,omitempty"` // newest first; see [Parent]
-	First     uint64           `json:"first"`             // oldest kept record
-	Last      uint64           `json:"last"`              // newest durable record
-	Epoch     uint64           `json:"epoch"`             // of the newest record
-	Time      string           `json:"time"`              // of the newest record
-	Bytes     int64            `json:"journal_bytes"`
-	Open      uint64           `json:"open"`      // positions that are not flat
-	Positions uint64           `json:"positions"` // keys that ever had a fill
-	Digest    string           `json:"digest"`
-	Encrypted string           `json:"encrypted,omitempty"` // id of the key of the newest record, or of the one that an open ledger writes with
+	Dir       string   `json:"dir"`
+	Name      string   `json:"name"`
+	ID        string   `json:"id"`
+	Created   string   `json:"created_at"`
+	Parents   []Parent `json:"parents,omitempty"` // newest first; see [Parent]
+	First     uint64   `json:"first"`             // oldest kept record
+	Last      uint64   `json:"last"`              // newest durable record
+	Epoch     uint64   `json:"epoch"`             // of the newest record
+	Time      string   `json:"time"`              // of the newest record
+	Bytes     int64    `json:"journal_bytes"`
+	Open      uint64   `json:"open"`      // positions that are not flat
+	Positions uint64   `json:"positions"` // keys that ever had a fill
+	Digest    string   `json:"digest"`
+	Encrypted string   `json:"encrypted,omitempty"` // id of the key of the newest record, or of the one that an open ledger writes with
 	// EncryptedAlways says that the ledger was created to be encrypted: it takes
 	// nothing without a key.
 	EncryptedAlways bool                   `json:"encrypted_from_creation,omitempty"`
@@ -54,8 +54,8 @@ type Status struct {
 	Kind    string  `json:"failure_kind,omitempty"` // see [FaultKind]
 	Faults  *Faults `json:"faults,omitempty"`       // what failed beside the appends, if anything did
 	// ClockAhead is by how many seconds the newest record is ahead of the clock.
-	ClockAhead uint64                `json:"clock_ahead_seconds,omitempty"`
-	DatedAhead *committer.DatedAhead `json:"dated_ahead,omitempty"` // of an open ledger
+	ClockAhead uint64      `json:"clock_ahead_seconds,omitempty"`
+	DatedAhead *DatedAhead `json:"dated_ahead,omitempty"` // of an open ledger
 }
 
 // StatusOf describes a view of a ledger.
@@ -117,7 +117,7 @@ func secondsAhead(record position.Time, now time.Time) uint64 {
 
 // DatedAhead returns what this ledger value took that was dated ahead of the clock
 // by more than a minute, nil if nothing was.
-func (l *Ledger) DatedAhead() *committer.DatedAhead {
+func (l *Ledger) DatedAhead() *DatedAhead {
 	if l.commits == nil {
 		return nil
 	}

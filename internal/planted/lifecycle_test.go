@@ -23,7 +23,7 @@ func lifecycle() []bug {
 			"if err := j.lock.Check(); err != nil && !errors.Is(err, ErrLockLost) {", "if err := j.lock.Check(); err != nil {"), by(atJournal, "^TestNewestSegmentThatIsTakenAwayWithLock$")},
 		{"what only a descriptor has is not kept", in("journal/watch.go",
 			"if w.f == nil || w.first != first || w.kept {", "if w.f != nil || w.first != first || w.kept {"), by(atJournal, "^TestNewestSegmentThatIsTakenAway$")},
-		{"MARK waits for what holds up snapshots", in("snapshot.go",
+		{"MARK waits for what holds up snapshots", in("follow.go",
 			"		case <-mark.C:\n			saved", "		case <-mark.C:\n			l.snapshotting.Lock()\n			l.snapshotting.Unlock() //nolint:staticcheck // planted\n			saved"), by(atDrills, "^TestMarkDoesNotWaitForASnapshot$")},
 		{"what a trim took away is damage", in("audit/verify.go",
 			"ctx.Err() != nil, !r.Moved(before):", "ctx.Err() != nil, !r.Moved(before) || true:"), by(atDrills, "^TestReadersBesideTrims$")},
