@@ -40,8 +40,8 @@ func (r *Source) bookOnce(ctx context.Context, at Moment) (*projector.Book, erro
 	if err != nil {
 		return nil, fmt.Errorf("%w", err)
 	}
-	if last, lastErr := log.Last(); lastErr == nil && at.Seq > min(last.Seq, r.NewestShown()) {
-		return nil, fmt.Errorf("%w: seq %d is not there yet, the newest is %d", position.ErrInvalid, at.Seq, last.Seq)
+	if err = r.reached(log, at); err != nil {
+		return nil, err
 	}
 	book, base, err := r.Base(log, at)
 	if err != nil {
@@ -52,6 +52,18 @@ func (r *Source) bookOnce(ctx context.Context, at Moment) (*projector.Book, erro
 		return nil, fmt.Errorf("%w", err)
 	}
 	return book, nil
+}
+
+// reached refuses a moment that names a seq which is not there yet.
+func (r *Source) reached(log *journal.Reader, at Moment) error {
+	if last, err := log.Last(); err == nil && at.Seq > min(last.Seq, r.NewestShown()) {
+		return notYet(at.Seq, last.Seq)
+	}
+	return nil // a journal whose end cannot be read is told by who reads on
+}
+
+func notYet(seq, newest uint64) error {
+	return fmt.Errorf("%w: seq %d is not there yet, the newest is %d", position.ErrInvalid, seq, newest)
 }
 
 // Base returns the book of the newest snapshot at or before a moment that
@@ -89,7 +101,7 @@ func (r *Source) Base(log *journal.Reader, at Moment) (*projector.Book, Anchor, 
 	if first <= 1 {
 		return projector.New(r.Opts), Anchor{}, nil
 	}
-	err = fmt.Errorf("%w: no usable snapshot at or before the moment asked for, and the oldest kept record is %d", journal.ErrTrimmed, first)
+	err = noSnapshot(first)
 	switch {
 	case passed != nil && !errors.Is(passed, journal.ErrDamaged) && durable.Refusal(passed) != "":
 		err = errors.Join(err, passed) // they could not be read now; that says nothing about them
@@ -100,6 +112,10 @@ func (r *Source) Base(log *journal.Reader, at Moment) (*projector.Book, Anchor, 
 	return nil, Anchor{}, err
 }
 
+func noSnapshot(first uint64) error {
+	return fmt.Errorf("%w: no usable snapshot at or before the moment asked for, and the oldest kept record is %d", journal.ErrTrimmed, first)
+}
+
 // Anchor is the record that a state stands on.
 type Anchor struct {
 	Seq   uint64
@@ -107,6 +123,7 @@ type Anchor struct {
 	plain bool // the state is not encrypted
 }
 
+// AnchorOf is the record that a snapshot stands on.
 func AnchorOf(s snapshotter.Snapshot) Anchor {
 	return Anchor{Seq: s.Seq, Chain: s.Chain, plain: !s.Encrypted}
 }
@@ -212,6 +229,7 @@ func Project(ctx context.Context, records iter.Seq2[journal.Record, error]) iter
 	}
 }
 
+// Projected gives a record the projector's form.
 func Projected(rec journal.Record) projector.Record {
 	return projector.Record{
 		Stamp: position.Stamp{Seq: rec.Seq, Epoch: rec.Epoch, Time: position.Time(rec.Time)},

@@ -13,17 +13,17 @@ import (
 // ChainRun is what one verified pass over the journal found of the chain at some
 // seqs.
 type ChainRun struct {
-	// base is the seq before the first record that is kept; its chain value is
-	// in at where MARK knows it.
+	// Base is the seq before the first record that is kept; its chain value is
+	// in At where MARK knows it.
 	Base uint64
-	// end is the last record that was read: the journal's last, unless all that
+	// End is the last record that was read: the journal's last, unless all that
 	// was asked for came before it.
 	End journal.Head
-	// whole says that there is nothing behind end.
+	// whole says that there is nothing behind End.
 	whole   bool
 	Durable uint64 // highest seq that was known to be durable
 	At      map[uint64][32]byte
-	Broken  *journal.DamageError // what is behind end, if it cannot be read
+	Broken  *journal.DamageError // what is behind End, if it cannot be read
 }
 
 // ReadChain reads the records from one on (0: from the first that is kept), each

@@ -19,10 +19,10 @@ import (
 // of their event times, so that what arrived late is in its place, and busted
 // fills never were; see [projector.EventOrder]. Mutations that are refused in this
 // order are listed. [Reader.AsOf] tells what was believed at the time instead, and
-// [Diff] of the two shows what arrived late.
+// the difference of the two is what arrived late; see package report.
 //
 // Where the journal was trimmed, what lies before its base stays in the order in
-// which it was recorded; an event time before that base gives [ErrTrimmed].
+// which it was recorded; an event time before that base gives [journal.ErrTrimmed].
 func (r *Reader) AsOfEvent(ctx context.Context, at position.Time, believed Moment) (*projector.View, []projector.Refused, error) {
 	if err := r.begin(ctx); err != nil {
 		return nil, nil, err
@@ -31,8 +31,8 @@ func (r *Reader) AsOfEvent(ctx context.Context, at position.Time, believed Momen
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w", err)
 	}
-	if last, lastErr := log.Last(); lastErr == nil && believed.Seq > min(last.Seq, r.src.NewestShown()) {
-		return nil, nil, fmt.Errorf("%w: seq %d is not there yet, the newest is %d", position.ErrInvalid, believed.Seq, last.Seq)
+	if err = r.src.reached(log, believed); err != nil {
+		return nil, nil, err
 	}
 	base, stands, err := r.src.earliest(log, believed)
 	if err != nil {
@@ -66,15 +66,14 @@ func (r *Source) earliest(log *journal.Reader, upTo Moment) (*projector.Book, An
 		}
 		book, loadErr := r.Load(log, s)
 		if loadErr == nil {
-			return book, Anchor{Seq: s.Seq, Chain: s.Chain}, nil
+			return book, AnchorOf(s), nil
 		}
 		if errors.Is(loadErr, keyring.ErrNoKey) {
 			return nil, Anchor{}, loadErr
 		}
 		passed = errors.Join(passed, loadErr)
 	}
-	err = fmt.Errorf("%w: no usable snapshot at or before the moment asked for, and the oldest kept record is %d", journal.ErrTrimmed, first)
-	return nil, Anchor{}, errors.Join(err, passed)
+	return nil, Anchor{}, errors.Join(noSnapshot(first), passed)
 }
 
 // covered yields the whole batches that lie at or before a moment.

@@ -50,6 +50,8 @@ func (f Filter) selects(e Entry) bool {
 	return f.SelectsKey(c.After.Key)
 }
 
+// InstrumentOf is the instrument that a change concerns which belongs to no position, ""
+// for none.
 func InstrumentOf(c *position.Change) string {
 	switch m := c.Cause.(type) {
 	case position.Mark:
@@ -70,7 +72,7 @@ func (m Moment) started(s position.Stamp) bool {
 }
 
 // History yields the selected changes in order. It begins at the oldest kept
-// record; asking for an older From gives [ErrTrimmed].
+// record; asking for an older From gives [journal.ErrTrimmed].
 func (r *Reader) History(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		if err := r.begin(ctx); err != nil {
@@ -131,7 +133,7 @@ type Step struct {
 // Replay yields the selected changes of positions with the state before and
 // after each, their open lots included. Where the journal was trimmed it begins
 // behind the oldest state that is kept; asking for an older From gives
-// [ErrTrimmed].
+// [journal.ErrTrimmed].
 func (r *Reader) Replay(ctx context.Context, f Filter) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		if err := r.begin(ctx); err != nil {

@@ -28,7 +28,7 @@ import (
 // identityFormat is the version of ledger.json.
 const identityFormat = 1
 
-// identityFile is the ledger's identity, written once.
+// IdentityFile is the ledger's identity, written once.
 const IdentityFile = "ledger.json"
 
 // notesDir holds a ledger's own checkpoints.
@@ -36,7 +36,7 @@ const NotesDir = "checkpoints"
 
 // Identity says which ledger a directory holds. It is written once, when the
 // ledger is created, and changes only when a loss is accepted: what goes on from
-// there is another lineage, see [Repair].
+// there is another lineage; see package repair.
 type Identity struct {
 	Format            int       `json:"format"`
 	ID                uuid.UUID `json:"id"`
@@ -89,7 +89,7 @@ func Ancestor(id Identity, ledger [16]byte) (upTo uint64, ok bool) {
 // Rules returns the arithmetic options of the ledger. No member is left to a
 // default.
 func (id Identity) Rules() position.Rules {
-	r, _ := id.rules() // readIdentity has refused what cannot be parsed
+	r, _ := id.rules() // parseIdentity has refused what cannot be parsed
 	return r
 }
 
@@ -124,7 +124,13 @@ func digest(id Identity) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func ledgerName() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`) }
+// checkName refuses what is no name of a ledger: it stands in subjects of the bus.
+func checkName(name string) error {
+	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`).MatchString(name) {
+		return fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", position.ErrInvalid, name)
+	}
+	return nil
+}
 
 // NewIdentity makes the identity of a ledger that does not exist yet.
 func NewIdentity(o Options) (Identity, error) {
@@ -132,8 +138,8 @@ func NewIdentity(o Options) (Identity, error) {
 	if name == "" {
 		name = "main"
 	}
-	if !ledgerName().MatchString(name) {
-		return Identity{}, fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", position.ErrInvalid, name)
+	if err := checkName(name); err != nil {
+		return Identity{}, err
 	}
 	u, err := uuid.NewRandomFromReader(o.Rand)
 	if err != nil {
@@ -226,7 +232,7 @@ func WriteIdentity(id Identity, dir string) (Identity, error) {
 	return id, nil
 }
 
-// IdentityError says that ledger.json is damaged. It matches [ErrDamaged].
+// IdentityError says that ledger.json is damaged. It matches [journal.ErrDamaged].
 type IdentityError struct {
 	File, Reason string
 	Remedy       remedy.Remedy // the zero value where the reason says all
@@ -251,7 +257,7 @@ func (e *IdentityError) Error() string {
 // Advice is what can be done about it.
 func (e *IdentityError) Advice() remedy.Remedy { return e.Remedy }
 
-// Unwrap returns ErrDamaged.
+// Unwrap returns [journal.ErrDamaged].
 func (e *IdentityError) Unwrap() error { return journal.ErrDamaged }
 
 // Exists reports whether dir holds a ledger. A directory that holds something

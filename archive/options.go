@@ -36,6 +36,7 @@ type Options struct {
 // closedCycles is the default of ClosedCycles.
 const closedCycles = 16
 
+// WithDefaults fills in what zero stands for.
 func (o Options) WithDefaults() Options {
 	if o.ClosedCycles == 0 {
 		o.ClosedCycles = closedCycles

@@ -24,7 +24,7 @@ import (
 // a live writer or after it. Its methods may be called from any goroutine.
 //
 // Beside a live writer of another process it may see records that are written
-// and not yet synced; the writer's own [Ledger] shows only what is durable.
+// and not yet synced; the writer's own ledger shows only what is durable.
 type Reader struct{ src *Source }
 
 // OpenReader opens a ledger for reading. A directory without a ledger gives
@@ -104,9 +104,9 @@ func ParseMoment(s string) (Moment, error) {
 }
 
 // AsOf returns the state at a moment, rounded down to the end of a batch. What
-// lies before the oldest kept record and snapshot gives [ErrTrimmed], and
-// [ErrDamaged] as well where the snapshots that would give it are damaged or
-// gone; a seq that is not there yet gives [ErrInvalid].
+// lies before the oldest kept record and snapshot gives [journal.ErrTrimmed], and
+// [journal.ErrDamaged] as well where the snapshots that would give it are damaged or
+// gone; a seq that is not there yet gives [position.ErrInvalid].
 func (r *Reader) AsOf(ctx context.Context, at Moment) (*projector.View, error) {
 	if err := r.begin(ctx); err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func Ended(ctx context.Context) error {
 }
 
 // WithKeys returns a reader that decrypts with the keys of a ring. Where a key is
-// missing, what needs it gives [ErrNoKey]; integrity can be verified without.
+// missing, what needs it gives [keyring.ErrNoKey]; integrity can be verified without.
 func (r *Reader) WithKeys(keys *keyring.Ring) *Reader {
 	if r.made() != nil {
 		return new(Reader)
@@ -164,7 +164,7 @@ func (r *Reader) WithKeys(keys *keyring.Ring) *Reader {
 	return own.Reader()
 }
 
-// CheckKeys reports by [ErrNoKey] whether the key of the newest record is missing, or
+// CheckKeys reports by [keyring.ErrNoKey] whether the key of the newest record is missing, or
 // any key for a ledger that was created to be encrypted.
 // It is a quick look before work is begun; Open asks for every key. It returns nil
 // where it cannot read the journal: Open says why.

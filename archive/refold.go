@@ -42,8 +42,7 @@ func (r *Source) historyOf(ctx context.Context, key position.Key, fill string, f
 }
 
 // refoldInput is what a refold starts from: the state of one key and its instrument just
-// before record start, and what changed them from there up to and including
-// record upTo.
+// before record start, and what changed them from there on.
 //
 // It holds no more than the key's own history: of the marks between two other
 // mutations only the highest, the lowest and the last are kept, because the
@@ -51,8 +50,7 @@ func (r *Source) historyOf(ctx context.Context, key position.Key, fill string, f
 type refoldInput struct {
 	key       position.Key
 	first     uint64 // record of the fill in question
-	start     uint64 // at most first; see startOf
-	upTo      uint64
+	start     uint64 // at most first; see readRefold
 	taken     uint64 // first record of the mutation that was taken last
 	before    StateBefore
 	mutations []position.Mutation
@@ -68,7 +66,7 @@ type StateBefore struct {
 	Instrument *position.Instrument
 }
 
-// earlierError is returned by refoldInput.extend when a bust or correction concerns a fill
+// earlierError is returned by refoldInput.take when a bust or correction concerns a fill
 // before start: the refold has to begin with that one.
 type earlierError struct{ start uint64 }
 
@@ -83,9 +81,9 @@ func (e *earlierError) Error() string {
 // states may know the state already; else it is derived.
 func (r *Source) readRefold(ctx context.Context, key position.Key, first, head uint64, states map[KeyAt]StateBefore) (*refoldInput, error) {
 	for start := first; ; {
-		p := &refoldInput{key: key, first: first, start: start, upTo: start - 1}
+		p := &refoldInput{key: key, first: first, start: start}
 		var back *earlierError
-		err := p.extend(ctx, r, head)
+		err := r.Concerning(ctx, key.Instrument, start, head, p.take)
 		switch {
 		case errors.As(err, &back):
 			start = back.start
@@ -159,6 +157,7 @@ func (r *Source) recordAmong(ctx context.Context, key position.Key, fill string,
 	return 0, NoFill(key, fill)
 }
 
+// NoFill is the error where no record is the fill.
 func NoFill(key position.Key, fill string) error {
 	return fmt.Errorf("%w: no fill of %s has the id %q", position.ErrUnknownFill, key, fill)
 }
@@ -171,6 +170,7 @@ type FillFinder struct {
 	decode wire.Decoder
 }
 
+// Look looks at the next record.
 func (f *FillFinder) Look(rec journal.Record) error {
 	if !bytes.Contains(rec.Payload, []byte(f.Fill)) {
 		return nil
@@ -182,18 +182,6 @@ func (f *FillFinder) Look(rec journal.Record) error {
 	if v, ok := c.Cause.(position.Fill); ok && v.Ident == f.Fill && v.Key == f.Key {
 		f.Found = rec.Seq - uint64(c.Part)
 	}
-	return nil
-}
-
-// extend reads what followed upTo, up to record head.
-func (p *refoldInput) extend(ctx context.Context, r *Source, head uint64) error {
-	if p.upTo >= head {
-		return nil
-	}
-	if err := r.Concerning(ctx, p.key.Instrument, p.upTo+1, head, p.take); err != nil {
-		return err
-	}
-	p.upTo = head
 	return nil
 }
 
@@ -240,8 +228,8 @@ func Concerns(c *position.Change, key position.Key) bool {
 func (p *refoldInput) history() *position.History {
 	return &position.History{
 		Seq: p.first, Position: p.before.Position, Instrument: p.before.Instrument,
-		Mutations: p.marks.AppendTo(slices.Clip(p.mutations)),
-		Transfers: slices.Clip(p.transfers),
+		Mutations: p.marks.AppendTo(p.mutations),
+		Transfers: p.transfers,
 	}
 }
 
@@ -256,6 +244,7 @@ type numberedMark struct {
 	n int
 }
 
+// Add takes in the next mark.
 func (r *MarkRun) Add(m position.Mark) {
 	r.n++
 	r.last = numberedMark{m, r.n}
@@ -351,6 +340,7 @@ func Cut(records iter.Seq2[projector.Record, error], upTo uint64) iter.Seq2[proj
 	}
 }
 
+// StateOf is the state of a key and its instrument in a view.
 func StateOf(v *projector.View, key position.Key) (s StateBefore) {
 	if p, ok := v.Position(key); ok {
 		s.Position = &p
@@ -389,7 +379,7 @@ func (r *Source) Concerning(ctx context.Context, instrument string, from, to uin
 		}
 	}
 	if last < to {
-		return fmt.Errorf("%w: seq %d is not there yet, the newest is %d", position.ErrInvalid, to, last)
+		return notYet(to, last)
 	}
 	return nil
 }

@@ -58,7 +58,8 @@ func (e *UnlinkedError) Unwrap() error { return e.Err }
 // Restore makes a new ledger in another, empty directory with the state of this
 // one at a moment: a new lineage, whose journal continues at the next seq and
 // whose identity names its parent. The directory is locked first; nothing else is
-// written before the state was derived and verified. The source is not changed: history is never rewound.
+// written before the state was derived and verified. The source is not changed:
+// history is never rewound.
 //
 // The new ledger is encrypted if this one is, or if the options have keys: under
 // those of the options, else under this one's.
@@ -173,8 +174,8 @@ func (r *Source) restore(ctx context.Context, v *projector.View, head journal.Re
 	if name == "" {
 		id.Name = fmt.Sprintf("%.22s_%s", r.ID.Name, id.ID.String()[:8])
 	}
-	if !ledgerName().MatchString(id.Name) {
-		return Restored{}, fmt.Errorf("%w: name %q: 1 to 32 letters, digits, '-' or '_' are allowed", position.ErrInvalid, name)
+	if err = checkName(id.Name); err != nil {
+		return Restored{}, err
 	}
 	id = ruledAs(id, r.ID)
 	parent := Parent{Ledger: r.ID.ID, Seq: head.Seq, Chain: fmt.Sprintf("%x", head.Chain)}

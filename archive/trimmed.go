@@ -10,7 +10,7 @@ import (
 	"github.com/moneyprinter/holdfast/journal"
 )
 
-// trimTries bounds how often a reading begins anew because a writer trimmed the
+// TrimTries bounds how often a reading begins anew because a writer trimmed the
 // journal, or removed a snapshot, under it.
 const TrimTries = 5
 
@@ -21,6 +21,7 @@ type standing struct {
 	snaps []string
 }
 
+// Standing is what a reading that begins now rests on.
 func (r *Source) Standing() standing {
 	s := standing{first: r.firstKept()}
 	list, err := r.Snapshots()
@@ -52,6 +53,8 @@ func (r *Source) untrimmed(ctx context.Context, read func() error) error {
 	return Meanwhile(err)
 }
 
+// Vanished reports whether an error may come of what a writer took away during a
+// reading.
 func Vanished(err error) bool {
 	return errors.Is(err, journal.ErrTrimmed) || errors.Is(err, fs.ErrNotExist)
 }

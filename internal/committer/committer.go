@@ -45,7 +45,7 @@ const (
 // Committer makes mutations durable: it stages them, encodes their changes, syncs and
 // publishes, and answers. All methods may be called from any goroutine.
 //
-// Three goroutines work behind it, waited for by close: the stager owns the head of
+// Three goroutines work behind it, waited for by Close: the stager owns the head of
 // the book; the encoder owns the batch being filled; the syncer owns the journal's
 // write side and publishes what became durable.
 type Committer struct {
@@ -65,7 +65,7 @@ type Committer struct {
 	refusals atomic.Uint64 // since they were last asked for
 
 	// sending is held for reading while a request is put into the queue, and for
-	// writing by close, so that nothing is queued after the stager stopped.
+	// writing by Close, so that nothing is queued after the stager stopped.
 	sending sync.RWMutex
 	closed  bool // guarded by sending
 }
@@ -88,7 +88,7 @@ type Options struct {
 	Failed    func(err error)
 }
 
-// Start starts the goroutines of a committer. They outlive the context; close
+// Start starts the goroutines of a committer. They outlive the context; Close
 // ends them.
 func Start(ctx context.Context, o Options) *Committer {
 	c := &Committer{

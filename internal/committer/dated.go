@@ -7,7 +7,7 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// farAhead is by how much an event time, a record or a reading of the clock may be
+// FarAhead is by how much an event time, a record or a reading of the clock may be
 // ahead before somebody is told: clocks that are both right may differ by as much.
 const FarAhead = time.Minute
 

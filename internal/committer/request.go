@@ -46,8 +46,8 @@ func (f *Future) Wait(ctx context.Context) (Result, error) {
 // ApplyOptions qualify one call.
 type ApplyOptions struct {
 	// Insist applies a mutation that is older than what the duplicate window
-	// remembers, instead of [ErrTooOld], or later than the clock where that is
-	// refused as [ErrAhead]. The caller vouches that it is new.
+	// remembers, instead of [projector.ErrTooOld], or later than the clock where that is
+	// refused as [projector.ErrAhead]. The caller vouches that it is new.
 	Insist bool
 }
 
