@@ -19,8 +19,8 @@ import (
 // ([bus.HeaderComplete]) and how to go on ([bus.HeaderNext], which is the member
 // "after" of the next request). Who gives limit or after gets pages; who gives
 // neither gets the whole list or, where it would exceed maxReply, code 413, because
-// he may not look at the headers. history and position.lots answer in pages always,
-// as they did before there were headers.
+// he may not look at the headers. history and position.lots answer in pages always:
+// there are programs that read no headers and count rows.
 
 // page is the answer to a request for a list, while it is made.
 type page struct {
@@ -70,7 +70,7 @@ func (p *page) addValue(v any, cursor func() string) bool {
 	return p.add(func(b []byte) []byte {
 		row, err := json.Marshal(v)
 		if err != nil { // our own types marshal
-			panic(fmt.Sprintf("holdfast: encode reply: %v", err))
+			panic(fmt.Sprintf("service: encode reply: %v", err))
 		}
 		return append(b, row...)
 	}, cursor)

@@ -1,15 +1,33 @@
+// Package ledgertest makes, opens, copies and damages ledgers for tests. What only
+// one package's tests need stays beside them.
 package ledgertest
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
+
+// Quiet returns the options of most tests: no automatic snapshots, small segments.
+func Quiet() holdfast.Options {
+	return holdfast.Options{SnapshotInterval: -1, SegmentSize: 16 << 10, Now: NewClock().Now}
+}
+
+// Open opens a ledger and closes it with the test.
+func Open(tb testing.TB, dir string, o holdfast.Options) *holdfast.Ledger {
+	tb.Helper()
+	l, err := holdfast.Open(tb.Context(), dir, o)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, l.Close()) })
+	return l
+}
 
 // RecordPerSegment returns options under which each record has a segment of its
 // own and nothing is retained for long, so that a trim stops exactly where it
@@ -45,20 +63,6 @@ func Small(t *testing.T) (dir string, s snapshotter.Snapshot) {
 	return dir, s
 }
 
-// Quiet returns the options of most tests: no automatic snapshots, small segments.
-func Quiet() holdfast.Options {
-	return holdfast.Options{SnapshotInterval: -1, SegmentSize: 16 << 10, Now: NewClock().Now}
-}
-
-// Open opens a ledger and closes it with the test.
-func Open(tb testing.TB, dir string, o holdfast.Options) *holdfast.Ledger {
-	tb.Helper()
-	l, err := holdfast.Open(tb.Context(), dir, o)
-	require.NoError(tb, err)
-	tb.Cleanup(func() { require.NoError(tb, l.Close()) })
-	return l
-}
-
 // ApplyAll applies the mutations without waiting in between and returns the seq
 // of the last record.
 func ApplyAll(tb testing.TB, l *holdfast.Ledger, ms []position.Mutation) (last uint64) {
@@ -79,3 +83,11 @@ func ApplyAll(tb testing.TB, l *holdfast.Ledger, ms []position.Mutation) (last u
 
 // Digest returns the digest of the positions.
 func Digest(l interface{ View() *projector.View }) [32]byte { return l.View().Digest() }
+
+// MasterKey returns a key that is the same in every run.
+func MasterKey(tb testing.TB, n byte) keyring.Key {
+	tb.Helper()
+	k, err := keyring.Generate(bytes.NewReader(append(bytes.Repeat([]byte{n}, keyring.KeySize-1), n+1)))
+	require.NoError(tb, err)
+	return k
+}
