@@ -2,7 +2,8 @@ package journal
 
 import "github.com/moneyprinter/holdfast/journal/internal/segment"
 
-// What records, places and refusals are made of is shared with [repair], below both.
+// What records, places and refusals are made of is shared with package journal/repair,
+// below both.
 type (
 	// Record is one verified frame. Payload is a part of a buffer that is never
 	// written again: it may be kept without a copy, and keeps up to half a MiB of

@@ -15,7 +15,7 @@ import (
 )
 
 // laneBlocks bounds how many blocks of a segment wait for their turn, so that
-// a scan holds about laneBlocks·blockSize bytes per processor.
+// a scan holds about laneBlocks·segment.BlockSize bytes per processor.
 const laneBlocks = 16
 
 // block is a run of records of one segment, or why there are no more.

@@ -2,7 +2,7 @@ package planted_test
 
 const (
 	traced    = "^TestSystemCallsKeepTheOrder$"
-	firstErr  = "^TestFirstErrorIsFinal$|^TestSyncIsNotTriedAgain$"
+	firstErr  = "^TestFirstErrorIsFinal$"
 	recovery  = "^TestRecovery$|^TestOpenSurvivesItsOwnCrashes$|^TestRewrittenIsAnotherFile$"
 	atJournal = "./journal"
 	atDrills  = "./internal/drills"

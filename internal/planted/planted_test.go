@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -74,12 +75,35 @@ func TestEveryBugCanBePlanted(t *testing.T) {
 		require.False(t, seen[b.name], "%s stands in the table twice", b.name)
 		seen[b.name] = true
 		require.NotEmpty(t, b.by, b.name)
+		for _, s := range b.by {
+			requireTests(t, b.name, s)
+		}
 		if _, err := planted(b); err != nil {
 			t.Error(err)
 		}
 	}
 	require.GreaterOrEqual(t, len(seen), fewest, "a bug left the table: plant it anew in what took its place")
 	t.Logf("%d bugs", len(seen))
+}
+
+// requireTests makes sure that each alternative of a suite's pattern is a test of its
+// package, so that one that was renamed or moved does not drop out in silence.
+func requireTests(t *testing.T, bug string, s suite) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, s.pkg, "*_test.go"))
+	require.NoError(t, err)
+	var names []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, found := range regexp.MustCompile(`(?m)^func (Test\w*)\(`).FindAllSubmatch(text, -1) {
+			names = append(names, string(found[1]))
+		}
+	}
+	for one := range strings.SplitSeq(s.run, "|") {
+		one, _, _ = strings.Cut(one, "/") // what follows is a subtest
+		require.True(t, slices.ContainsFunc(names, regexp.MustCompile(one).MatchString), "%s: %s has no test %s", bug, s.pkg, one)
+	}
 }
 
 // overlay writes what the go command needs to see a bug instead of the source.

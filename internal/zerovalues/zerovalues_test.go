@@ -18,7 +18,7 @@ import (
 
 // embedded are the packages that a program imports, below the module's root.
 func embedded() []string {
-	return []string{".", "position", "projector", "journal", "snapshotter", "bus", "keyring", "checkpoint", "service", "report", "audit", "repair"}
+	return []string{".", "position", "projector", "journal", "snapshotter", "bus", "keyring", "checkpoint", "service", "report", "audit", "repair", "journal/repair", "remedy"}
 }
 
 // No exported function or method panics, hangs or leaves a file for zero values: an
@@ -64,16 +64,16 @@ func generate(t *testing.T, root string) (program string, n int) {
 		dir := filepath.Join(root, name)
 		pkg, err := build.ImportDir(dir, 0)
 		require.NoError(t, err)
-		path := "github.com/moneyprinter/holdfast"
+		path, called := "github.com/moneyprinter/holdfast", pkg.Name
 		if name != "." {
-			path += "/" + name
+			path, called = path+"/"+name, name // two packages are called repair
 		}
 		fmt.Fprintf(&imports, "\tp%d %q\n", i, path)
 		for _, file := range pkg.GoFiles {
 			parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, file), nil, parser.SkipObjectResolution)
 			require.NoError(t, err)
 			for _, d := range parsed.Decls {
-				n += declare(d, pkg.Name, i, &funcs, &types)
+				n += declare(d, called, i, &funcs, &types)
 			}
 		}
 	}

@@ -145,15 +145,9 @@ func (d *diagnosis) settle(a *attempt) error {
 	}
 	if len(d.stays) == 0 || d.lost != nil && len(d.stays) == 1 {
 		d.misread = surplus
+		d.stays = append(d.stays, d.blocked()...)
 	} else {
-		for _, damage := range d.foreign() {
-			if !slices.Contains(d.obstacles, damage.File) {
-				d.stays = append(d.stays, damage)
-			}
-		}
-	}
-	for _, name := range d.obstacles {
-		d.stays = append(d.stays, &segment.DamageError{File: name, Reason: "not a regular file: move it out of the ledger"})
+		d.stays = append(d.stays, d.foreign()...)
 	}
 	return nil
 }
@@ -187,7 +181,7 @@ func (d *diagnosis) heal(p *Plan, at *piece) {
 	for i := range d.targets {
 		t := &d.targets[i]
 		used = used || !t.keep && slices.ContainsFunc(t.parts, func(q segment.Part) bool {
-			return q.Path == at.x.src.path && (q.Copied || q.Base != segment.Name(t.first))
+			return q.Path == at.x.src.path && (at.copied() || at.x.src.base != segment.Name(t.first))
 		})
 	}
 	if !used {

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -10,7 +11,7 @@ import (
 	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
-// diagnosis is what a plan is made of and what Do needs to carry it out.
+// diagnosis is what a plan is made of and what carries it out.
 type diagnosis struct {
 	dir string
 	o   Options
@@ -48,7 +49,7 @@ func (d *diagnosis) look(p *Plan) (err error) {
 	if d.sources, d.obstacles, err = indexDir(d.dir, false); err != nil {
 		return err
 	}
-	sortedSources(d.sources)
+	slices.SortFunc(d.sources, func(a, b *source) int { return cmp.Compare(a.base, b.base) })
 	if !d.hasMark {
 		d.lost = segment.NoMark(len(d.sources) + len(d.obstacles))
 	}
@@ -119,6 +120,11 @@ func (d *diagnosis) foreign() (out []*segment.DamageError) {
 			out = append(out, &segment.DamageError{File: s.name, Reason: "not the name of a segment"})
 		}
 	}
+	return append(out, d.blocked()...)
+}
+
+// blocked are the damages that only the operator can mend.
+func (d *diagnosis) blocked() (out []*segment.DamageError) {
 	for _, name := range d.obstacles {
 		out = append(out, &segment.DamageError{File: name, Reason: "not a regular file: move it out of the ledger"})
 	}

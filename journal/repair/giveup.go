@@ -299,18 +299,12 @@ func (d *diagnosis) doomed(last uint64) (paths []string, err error) {
 // cutFile makes the last segment end where it has to. It is written anew even
 // if it ends there already: what MARK calls durable must be.
 func (r *Repair) cutFile(path string, end int64) error {
-	var b []byte
+	var parts []segment.Part
 	if end > 0 {
-		f, err := segment.OpenRegular(path, os.O_RDONLY)
-		if err != nil {
-			return fmt.Errorf("open %s: %w", filepath.Base(path), err)
-		}
-		defer func() { _ = f.Close() }()
-		if err = replaceFrom(path, []segment.Part{{Path: path, N: end}}); err != nil {
-			return err
-		}
-	} else if err := durable.WriteFile(path, b, segment.FilePerm); err != nil {
-		return fmt.Errorf("%w", err)
+		parts = []segment.Part{{Path: path, N: end}}
+	}
+	if err := replaceFrom(path, parts); err != nil {
+		return err
 	}
 	return r.o.Step("cut")
 }

@@ -52,12 +52,22 @@ func Begin(dir string, o Options) (*Repair, error) {
 	return &Repair{Plan: p, dir: dir, o: o, lock: l}, err
 }
 
+func errNotBegun() error { return fmt.Errorf("%w: no Begin made it", ErrRefused) }
+
 // Close gives the ledger free.
-func (r *Repair) Close() error { return r.lock.Release() }
+func (r *Repair) Close() error {
+	if r.lock == nil {
+		return nil // no Begin made it
+	}
+	return r.lock.Release()
+}
 
 // Heal does what the plan says. Until Finish has returned, what is given up leaves a
 // ledger that nobody opens; where nothing is, the segments are as they will stay.
 func (r *Repair) Heal() error {
+	if r.lock == nil {
+		return errNotBegun()
+	}
 	if r.Plan.Sound() {
 		return r.release() // of a repair that was interrupted just before its end
 	}
@@ -94,6 +104,9 @@ func (r *Repair) Heal() error {
 // Finish ends the repair when its owner has settled what depends on it, and holds the
 // outcome against the rule of Open.
 func (r *Repair) Finish() error {
+	if r.lock == nil {
+		return errNotBegun()
+	}
 	p := r.Plan
 	if r.end == nil {
 		if !p.Sound() && p.Whole() {

@@ -1,7 +1,6 @@
 package repair
 
 import (
-	"cmp"
 	"path/filepath"
 	"slices"
 
@@ -37,7 +36,7 @@ func (t *target) add(src *source, off, end int64) {
 			return
 		}
 	}
-	t.parts = append(t.parts, segment.Part{Path: src.path, Base: src.base, Copied: src.copied, Off: off, N: end - off})
+	t.parts = append(t.parts, segment.Part{Path: src.path, Off: off, N: end - off})
 }
 
 // layer turns pieces into segments. It keeps the borders of the files that are
@@ -289,10 +288,4 @@ func (t *target) segment(dir string) segment.File {
 		f.Parts, f.Size = nil, t.bytes
 	}
 	return f
-}
-
-// sortedSources puts files in the order of their names.
-func sortedSources(all []*source) []*source {
-	slices.SortFunc(all, func(a, b *source) int { return cmp.Compare(a.base, b.base) })
-	return all
 }

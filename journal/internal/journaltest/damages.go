@@ -22,12 +22,14 @@ type Verdict struct {
 	cut     bool
 }
 
+// Damage is something that is done to a ledger.
 type Damage struct {
 	Name    string
 	Clean   bool // done to the cleanly closed ledger, otherwise to the unclean one
 	Corrupt func(t *testing.T, dir string, l Ledger) Verdict
 }
 
+// Refused is the refusal of a segment at an offset.
 func Refused(path string, at int, reason string) Verdict {
 	return Verdict{Refused: "journal/" + filepath.Base(path), at: int64(at), reason: reason}
 }
@@ -53,6 +55,7 @@ func tail(ahead bool, f func(t *testing.T, b []byte, es []Entry, path string) ([
 	}
 }
 
+// Zero makes zeros of b.
 func Zero(b []byte) {
 	for i := range b {
 		b[i] = 0
@@ -75,6 +78,7 @@ func TailDamages(ahead bool) []Damage {
 	return out
 }
 
+// edits makes a damage of the newest segment of what edits its records.
 type edits = func(f func(t *testing.T, b []byte, es []Entry, path string) ([]byte, Verdict)) func(*testing.T, string, Ledger) Verdict
 
 func recordDamages(tail edits) []Damage { //nolint:funlen // a table
@@ -197,6 +201,7 @@ func recordDamages(tail edits) []Damage { //nolint:funlen // a table
 	}
 }
 
+// FileDamages are done to files, names and MARK.
 func FileDamages() []Damage { //nolint:funlen // a table
 	seg := func(t *testing.T, dir string, i int) string {
 		t.Helper()

@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Stride is 1, or n when the race
-// detector is on or the tests are short.
+// Stride is 1, or n when the race detector is on or the tests are short.
 func Stride(n int) int {
 	if raceEnabled || testing.Short() {
 		return n

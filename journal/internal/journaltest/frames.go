@@ -56,21 +56,6 @@ func ScanReader(r io.ReaderAt, size int64, first uint64) (recs []journal.Record,
 	}
 }
 
-// OneByte is the correction that tells rot from a torn write.
-func OneByte(entry []byte, prev journal.Head) string {
-	_, reason := segment.OneByte(entry, prev)
-	return reason
-}
-
-// DecodeMark and EncodeMark are MARK's codec; the round trip is what they show.
-func DecodeMark(b []byte) (again []byte, last uint64, reason string) {
-	m, _, reason := segment.DecodeMark(b)
-	if reason != "" {
-		return nil, 0, reason
-	}
-	return m.Encode(), m.Last, ""
-}
-
 // Checksum is the checksum of frames and MARK.
 func Checksum(b []byte) uint32 { return segment.Checksum(b) }
 
@@ -80,6 +65,3 @@ func Prove(b []byte, off int64, lost uint64) (seq uint64, found bool, err error)
 	p, err := segment.SearchProof(bytes.NewReader(b), int64(len(b)), off, lost)
 	return p.Seq, p.Found, err
 }
-
-// ParseHolder reads the text of LOCK.
-func ParseHolder(b []byte) journal.Holder { return segment.ParseHolder(b) }

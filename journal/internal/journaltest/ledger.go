@@ -36,8 +36,10 @@ type Ledger struct {
 	Known          uint64 // by MARK of unclean
 }
 
+// LedgerSegment is the size of its segments.
 const LedgerSegment = 4096
 
+// NewLedger makes a ledger of three groups of a size and two small ones.
 func NewLedger(tb testing.TB, group int) Ledger {
 	tb.Helper()
 	return MakeLedger(tb, Payload, group, group, group)
@@ -99,6 +101,7 @@ func LastSegment(tb testing.TB, dir string) (path string, es []Entry) {
 	return path, Entries(tb, path, first)
 }
 
+// Edit replaces a file by what f makes of it.
 func Edit(tb testing.TB, path string, f func([]byte) []byte) {
 	tb.Helper()
 	b, err := os.ReadFile(path)
@@ -106,15 +109,12 @@ func Edit(tb testing.TB, path string, f func([]byte) []byte) {
 	require.NoError(tb, os.WriteFile(path, f(b), 0o600))
 }
 
+// reseal gives a frame the checksum of what it holds.
 func reseal(frame []byte) {
-	r, reason := DecodeFrame(frame)
-	_ = r
-	if reason == "" {
-		return
-	}
 	binary.LittleEndian.PutUint32(frame, Checksum(frame[4:]))
 }
 
+// WithPrefix returns a frame behind its length, as it stands in a segment.
 func WithPrefix(frame []byte) []byte {
 	return append(binary.AppendUvarint(nil, uint64(len(frame))), frame...)
 }
@@ -139,6 +139,7 @@ func Add(tb testing.TB, j *journal.Journal, groups ...int) {
 	AddSome(tb, j, Payload, groups...)
 }
 
+// AddSome is Add for other payloads.
 func AddSome(tb testing.TB, j *journal.Journal, payload func(uint64) []byte, groups ...int) {
 	tb.Helper()
 	seq := j.Last().Seq
@@ -154,7 +155,7 @@ func AddSome(tb testing.TB, j *journal.Journal, payload func(uint64) []byte, gro
 	}
 }
 
-// Read returns the records from seq on and checks that they are what add wrote.
+// Read returns the records from seq on and checks that they are what Add wrote.
 func Read(tb testing.TB, dir string, from uint64) []journal.Record {
 	tb.Helper()
 	recs, err := TryRead(dir, from)
@@ -166,6 +167,7 @@ func Read(tb testing.TB, dir string, from uint64) []journal.Record {
 	return recs
 }
 
+// TryRead returns the records from seq on, up to the first error.
 func TryRead(dir string, from uint64) ([]journal.Record, error) {
 	r, err := journal.OpenReader(dir)
 	if err != nil {

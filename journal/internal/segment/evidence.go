@@ -9,7 +9,7 @@ import (
 
 const (
 	// SearchLimit bounds how many bytes behind a flaw are searched for proof,
-	// and checksumLimit how many bytes of candidates are summed. A tail of
+	// and ChecksumLimit how many bytes of candidates are summed. A tail of
 	// ours stays far below both; above them the answer is "unsure".
 	SearchLimit   = 64 << 20
 	ChecksumLimit = 1 << 30
@@ -85,10 +85,10 @@ func searchBlock(b []byte, stop int, lost, size uint64, budget *int64) proof {
 	return proof{}
 }
 
-// OneByte reports whether changing one byte of the entry at the start of b
+// oneByte reports whether changing one byte of the entry at the start of b
 // makes it the record behind prev, and which byte. A torn write leaves pages
 // out; it does not leave a record whole but for one byte, rot does.
-func OneByte(b []byte, prev Head) (at int, reason string) {
+func oneByte(b []byte, prev Head) (at int, reason string) {
 	var c Chainer
 	fits := func(frame []byte) bool {
 		var rec Record

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,9 +17,10 @@ import (
 	"github.com/moneyprinter/holdfast/remedy"
 )
 
+// What a journal makes inside the ledger's directory.
 const (
-	JournalDir    = "journal"
-	QuarantineDir = "quarantine"
+	JournalDir    = "journal"    // holds the segments
+	QuarantineDir = "quarantine" // holds what was cut or replaced
 	nameDigits    = 20
 
 	DirPerm  = 0o700
@@ -51,8 +53,10 @@ func (s *File) Open() (contents, error) {
 // Name returns the file's name as the errors give it.
 func (s *File) Name() string { return Path(s.First) }
 
+// Name returns the base name of the segment that begins with first.
 func Name(first uint64) string { return fmt.Sprintf("%0*d", nameDigits, first) }
 
+// Path returns the same relative to the ledger's directory.
 func Path(first uint64) string { return JournalDir + "/" + Name(first) }
 
 // List lists the segments of a ledger, oldest first. A name that neither we
@@ -94,12 +98,7 @@ func List(dir string) ([]File, error) {
 		}
 		segs = append(segs, File{First: first, Path: filepath.Join(dir, JournalDir, name), Size: info.Size()})
 	}
-	slices.SortFunc(segs, func(a, b File) int {
-		if a.First < b.First {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(segs, func(a, b File) int { return cmp.Compare(a.First, b.First) })
 	return segs, nil
 }
 
@@ -112,6 +111,7 @@ func NoDirectory() *DamageError {
 	}
 }
 
+// ParseName is the reverse of [Name]; bad says what is wrong with the name.
 func ParseName(name string) (first uint64, bad string) {
 	if len(name) != nameDigits {
 		return 0, "not the name of a segment"
@@ -178,7 +178,7 @@ func MakeDir(path string) error {
 	return durable.SyncDir(filepath.Dir(path))
 }
 
-// MakeDirs is makeDir for a path of which several parts may be missing.
+// MakeDirs is [MakeDir] for a path of which several parts may be missing.
 func MakeDirs(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -219,6 +219,7 @@ func listOthers(dir string, is func(string) bool) ([]string, error) {
 	return names, nil
 }
 
+// SameFile reports whether two names stand for one file.
 func SameFile(a, b string) bool {
 	x, errX := os.Lstat(a)
 	y, errY := os.Lstat(b)
@@ -228,8 +229,6 @@ func SameFile(a, b string) bool {
 // Part is a stretch of a file that goes into a segment.
 type Part struct {
 	Path   string
-	Base   string // of the file that it is taken from
-	Copied bool
 	Off, N int64
 }
 

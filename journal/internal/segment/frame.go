@@ -11,17 +11,17 @@ const (
 	// MaxFrame bounds a frame, and with it every allocation that a length
 	// read from a file can cause.
 	MaxFrame = 1 << 20
-	// MaxPayload is the longest payload that [Batch.Append] takes, encrypted or
-	// not: a ledger may be encrypted from any record on.
+	// MaxPayload is the longest payload that a journal takes, encrypted or not: a
+	// ledger may be encrypted from any record on.
 	MaxPayload = MaxFrame - HeaderSize - sealSize
 
-	FormatVersion = 1
-	HeaderSize    = 72
+	FormatVersion = 1              // of the frames that are written
+	HeaderSize    = 72             // bytes of a frame before its payload
 	MinFrame      = HeaderSize + 1 // a payload is never empty
 	MaxPrefix     = 3              // bytes of the longest length before a frame
 )
 
-// Offsets inside a frame; the package comment draws them.
+// Offsets inside a frame; the package comment of journal draws them.
 const (
 	AtVersion  = 4
 	atFlags    = 5
@@ -36,7 +36,7 @@ const (
 // Flags of a record.
 type Flags uint8
 
-// The flags. All other bits are refused, in [Batch.Append] and on disk.
+// The flags. All other bits are refused, where records are appended and on disk.
 const (
 	More      Flags = 1 // the next record belongs to the same atomic batch
 	Encrypted Flags = 2 // the payload is encrypted on disk; never the caller's to give
@@ -75,6 +75,7 @@ func (r *Record) Head() Head { return Head{Seq: r.Seq, Epoch: r.Epoch, Chain: r.
 // recognises and computes with the processor's own instruction.
 func crcTable() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
+// Checksum is the CRC-32C of frames and of MARK.
 func Checksum(b []byte) uint32 { return crc32.Checksum(b, crcTable()) }
 
 // Chainer computes chain values; its scratch makes one contiguous input of the
@@ -105,6 +106,16 @@ func appendHeader(dst []byte, r *Record) []byte {
 	var h [HeaderSize]byte
 	putHeader(&h, r)
 	return append(dst, h[:]...)
+}
+
+// putHeader writes the header of r without chain value and checksum.
+func putHeader(h *[HeaderSize]byte, r *Record) {
+	h[AtVersion] = FormatVersion
+	h[atFlags] = byte(r.Flags)
+	binary.LittleEndian.PutUint64(h[atSeq:], r.Seq)
+	binary.LittleEndian.PutUint64(h[atSynced:], r.Synced)
+	binary.LittleEndian.PutUint64(h[atEpoch:], r.Epoch)
+	binary.LittleEndian.PutUint64(h[atTime:], uint64(r.Time)) //nolint:gosec // a bit pattern, read back the same way
 }
 
 // finish sets the chain value and the checksum of a frame, and r.Chain.
@@ -157,7 +168,7 @@ func (c *Chainer) Follows(prev *Head, r *Record, frame []byte) string {
 	return ""
 }
 
-// ordered is follows without the chain.
+// ordered is Follows without the chain.
 func ordered(prev *Head, r *Record) string {
 	switch {
 	case r.Seq != prev.Seq+1:
@@ -170,10 +181,11 @@ func ordered(prev *Head, r *Record) string {
 	return ""
 }
 
+// ZerosHere is the reason of a flaw at zeros.
 const ZerosHere = "zero bytes where a record should begin"
 
 // prefixLength reads the length before a frame: a minimal uvarint of at most
-// three bytes between minFrame and MaxFrame. b may be shorter when the file
+// three bytes between MinFrame and MaxFrame. b may be shorter when the file
 // ends there.
 func prefixLength(b []byte) (n, length int, reason string) {
 	for n < len(b) && n < MaxPrefix {
@@ -199,6 +211,7 @@ func prefixLength(b []byte) (n, length int, reason string) {
 	return n, 0, "the file ends inside a length"
 }
 
+// PrefixSize returns how many bytes the length before a frame takes.
 func PrefixSize(length int) int {
 	n := 1
 	for length >= 0x80 {
@@ -217,14 +230,4 @@ func (r *Record) Follows(prev [32]byte) bool {
 	}
 	c.AppendFrame(nil, &again, &prev)
 	return again.Chain == r.Chain
-}
-
-// putHeader writes the header of r without chain value and checksum.
-func putHeader(h *[HeaderSize]byte, r *Record) {
-	h[AtVersion] = FormatVersion
-	h[atFlags] = byte(r.Flags)
-	binary.LittleEndian.PutUint64(h[atSeq:], r.Seq)
-	binary.LittleEndian.PutUint64(h[atSynced:], r.Synced)
-	binary.LittleEndian.PutUint64(h[atEpoch:], r.Epoch)
-	binary.LittleEndian.PutUint64(h[atTime:], uint64(r.Time)) //nolint:gosec // a bit pattern, read back the same way
 }

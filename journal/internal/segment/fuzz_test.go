@@ -16,6 +16,7 @@ import (
 
 	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 func goldenSegments(tb testing.TB) map[uint64][]byte {
@@ -99,7 +100,7 @@ func FuzzSegment(f *testing.F) {
 		if end < int64(len(b)) {
 			// Neither of these may panic or take long.
 			head := journal.Head{Seq: first + uint64(len(recs)) - 1, Chain: prev}
-			_ = journaltest.OneByte(b[end:], head)
+			_ = segment.OneByte(b[end:], head)
 			_, _, err = journaltest.Prove(b, end, head.Seq+1)
 			require.NoError(t, err)
 		}
@@ -118,7 +119,7 @@ func FuzzMark(f *testing.F) {
 			binary.LittleEndian.PutUint32(sealed[journaltest.MarkSize-4:], journaltest.Checksum(sealed[:journaltest.MarkSize-4]))
 		}
 		for _, m := range [][]byte{b, sealed} {
-			again, _, reason := journaltest.DecodeMark(m)
+			again, reason := segment.RecodeMark(m)
 			if reason == "" {
 				require.Equal(t, m, again)
 			}
@@ -138,10 +139,10 @@ func FuzzHolder(f *testing.F) {
 	}
 	f.Add([]byte(`{"pid":7,"verb":"a\nb\u001b[2J"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		h := journaltest.ParseHolder(b)
+		h := segment.ParseHolder(b)
 		again, err := json.Marshal(h)
 		require.NoError(t, err)
-		require.Equal(t, h, journaltest.ParseHolder(again))
+		require.Equal(t, h, segment.ParseHolder(again))
 		text := (&journal.InUseError{Holder: h}).Error()
 		require.False(t, strings.ContainsFunc(text, unicode.IsControl), "%q", text)
 	})

@@ -115,7 +115,7 @@ func (s *Survey) judgeTail(f *Flaw, lost uint64) error {
 	if seg.Records == 0 {
 		prev = s.Last
 	}
-	if at, reason := OneByte(b[:n], prev); reason != "" && !lonely(b[:n], f.Off, at) {
+	if at, reason := oneByte(b[:n], prev); reason != "" && !lonely(b[:n], f.Off, at) {
 		return s.damaged(seg.Name(), f.Off+int64(at), f.Seq, f.Reason+"; "+reason+": rot, not a torn write")
 	}
 	return nil

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	LockName = "LOCK"
-	maxLock  = 4096
+	LockName = "LOCK" // in the ledger's directory
+	maxLock  = 4096   // bytes that are read of it
 )
 
 // Holder says who holds a ledger. It is written into LOCK as JSON.
@@ -84,13 +84,13 @@ func readHolder(f *os.File) Holder {
 	if err != nil {
 		return Holder{}
 	}
-	return ParseHolder(b[:n])
+	return parseHolder(b[:n])
 }
 
-// ParseHolder reads the text of LOCK, which anything may have been written
+// parseHolder reads the text of LOCK, which anything may have been written
 // into: what is no holder is nobody, and what is not printable is not shown to
 // a terminal.
-func ParseHolder(b []byte) Holder {
+func parseHolder(b []byte) Holder {
 	var h Holder
 	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&h); err != nil {
 		return Holder{}
@@ -109,7 +109,7 @@ func ReadHolder(dir string) (h Holder, held bool) {
 	return h, held
 }
 
-// ErrInUse is returned by [Open] when another value, in this process or in
+// ErrInUse is returned by journal.Open when another value, in this process or in
 // another one, holds the ledger. See [InUseError].
 var ErrInUse = errors.New("ledger in use")
 

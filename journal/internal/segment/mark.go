@@ -14,35 +14,36 @@ import (
 )
 
 const (
-	MarkName    = "MARK"
+	MarkName    = "MARK" // in the ledger's directory
 	markMagic   = "HOLDMARK"
 	markVersion = 1
-	MarkSize    = 116
+	MarkSize    = 116 // of all of it
 
 	markClean  = 1
 	markNoBase = 2
 	// markGiving says that a repair is about to give up what stands behind
-	// last. Such a MARK is refused by everyone but the repair that goes on, and
+	// Last. Such a MARK is refused by everyone but the repair that goes on, and
 	// such a journal was not closed.
 	markGiving  = 4
 	allMarkBits = markClean | markNoBase | markGiving
 )
 
-// Mark is the content of MARK, which the package comment draws. What it says
+// Mark is the content of MARK, which the package comment of journal draws. What it says
 // is durable was durable before it was written.
 type Mark struct {
-	Clean  bool     // the journal was closed behind last, nothing was written since
-	NoBase bool     // base is not known, see Options.TrustJournal
+	Clean  bool     // the journal was closed behind Last, nothing was written since
+	NoBase bool     // Base is not known: the journal was trusted without MARK
 	First  uint64   // first record kept
 	Last   uint64   // a record that was durable
 	Epoch  uint64   // highest epoch that was ever handed out
-	Giving bool     // a repair is giving up what stands behind last
+	Giving bool     // a repair is giving up what stands behind Last
 	Tail   uint64   // first seq of the newest segment whose directory entry was durable; 0: none
-	Chain  [32]byte // of last
-	Base   [32]byte // of the record before first
+	Chain  [32]byte // of Last
+	Base   [32]byte // of the record before First
 }
 
-func (m *Mark) Encode() []byte {
+// encode returns the bytes of MARK.
+func (m *Mark) encode() []byte {
 	b := make([]byte, MarkSize)
 	copy(b, markMagic)
 	binary.LittleEndian.PutUint32(b[8:], markVersion)
@@ -67,9 +68,9 @@ func (m *Mark) Encode() []byte {
 	return b
 }
 
-// DecodeMark reads what encode wrote; the offset and the reason name what
+// decodeMark reads what encode wrote; the offset and the reason name what
 // cannot be accepted.
-func DecodeMark(b []byte) (m Mark, offset int64, reason string) {
+func decodeMark(b []byte) (m Mark, offset int64, reason string) {
 	if len(b) != MarkSize {
 		return m, int64(min(len(b), MarkSize)), fmt.Sprintf("%d bytes instead of %d", len(b), MarkSize)
 	}
@@ -135,7 +136,7 @@ func PeekMark(dir string) (m Mark, found bool, damage *DamageError, err error) {
 	if err != nil {
 		return m, true, nil, fmt.Errorf("read %s: %w", MarkName, err)
 	}
-	m, offset, reason := DecodeMark(b)
+	m, offset, reason := decodeMark(b)
 	if reason != "" {
 		damage = badMark(offset, reason)
 	}
@@ -167,8 +168,9 @@ func NoMark(segments int) *DamageError {
 	return badMark(0, "missing beside segments")
 }
 
+// WriteMark replaces MARK durably.
 func WriteMark(dir string, m *Mark) error {
-	err := durable.WriteFile(filepath.Join(dir, MarkName), m.Encode(), FilePerm)
+	err := durable.WriteFile(filepath.Join(dir, MarkName), m.encode(), FilePerm)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", MarkName, err)
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // OnlyZeros reports whether nothing but zeros stands from off on. Holes are
-// passed over; more than searchLimit bytes of written zeros are not ours.
+// passed over; more than SearchLimit bytes of written zeros are not ours.
 func OnlyZeros(r io.ReaderAt, off, size int64) (bool, error) {
 	var buf []byte
 	for left := int64(SearchLimit); ; {
@@ -31,7 +31,7 @@ func OnlyZeros(r io.ReaderAt, off, size int64) (bool, error) {
 }
 
 // contentEnd returns the offset behind the last byte from off on that is not a
-// zero, or size when more than searchLimit bytes would have to be read.
+// zero, or size when more than SearchLimit bytes would have to be read.
 func contentEnd(r io.ReaderAt, off, size int64) (int64, error) {
 	buf := make([]byte, min(64<<10, size-off))
 	for end := size; end > off && size-end < SearchLimit; {

@@ -13,8 +13,8 @@ const BlockSize = 512 << 10
 // freshBlock is how much is read where a segment may have grown.
 const freshBlock = 16 << 10
 
-// Flaw is the place where a segment stops being readable. It is an error
-// inside the package only: what it means is decided by survey.judge.
+// Flaw is the place where a segment stops being readable. It never reaches a
+// caller of the journal: what it means is decided by [Survey.Judge].
 type Flaw struct { //nolint:errname // a place in a file; what it means is not its to say
 	Off    int64
 	Seq    uint64 // of the record that should be there
@@ -33,7 +33,7 @@ type Scanner struct {
 	Size int64 // where the segment ends for this scanner
 	Off  int64 // of the next entry
 	Prev Head  // the record before it
-	// Linked says that all of prev is known; otherwise only its seq is, and
+	// Linked says that all of Prev is known; otherwise only its seq is, and
 	// the first record's link to it is for the caller to check.
 	Linked bool
 	// Trusted is the last seq whose chain value was verified before.
@@ -41,7 +41,7 @@ type Scanner struct {
 	// Open says that zeros up to the end of the file are its end: the segment
 	// may be one that is sized in advance.
 	Open bool
-	// block is how much is read at once; it grows up to blockSize. 0: that.
+	// block is how much is read at once; it grows up to BlockSize. 0: that.
 	block int64
 	// Fresh says that every block gets a buffer of its own, so that records
 	// stay valid.
@@ -56,11 +56,13 @@ type Scanner struct {
 	BeforeKnown bool
 }
 
+// NewScanner returns a scanner of a segment of so many bytes that begins with
+// first.
 func NewScanner(r io.ReaderAt, size int64, first uint64) *Scanner {
 	return &Scanner{r: r, Size: size, Prev: Head{Seq: first - 1}}
 }
 
-// Next reads the next record. It returns [io.EOF] at the end, a *flaw where
+// Next reads the next record. It returns [io.EOF] at the end, a [*Flaw] where
 // the bytes cannot be accepted, and other errors when the file cannot be read;
 // none of them moves the scanner.
 func (s *Scanner) Next(rec *Record) error {
@@ -151,14 +153,14 @@ func (s *Scanner) Forget() { s.buf, s.block = nil, freshBlock }
 type Scan struct {
 	File
 	Records uint64
-	Head    Head  // of the last good record; its Seq is first-1 when there is none
+	Head    Head  // of the last good record; its Seq is First-1 when there is none
 	End     int64 // offset behind it
-	// Used is where the zeros begin that end the file; size if it may not end
+	// Used is where the zeros begin that end the file; Size if it may not end
 	// with zeros.
 	Used  int64
-	Lapse Lapse // up to head, as if the segment were the first
-	// whole, wholeEnd and wholeLapse are the same for the last record that ends an
-	// atomic batch; whole.Seq is 0 when the segment has none.
+	Lapse Lapse // up to Head, as if the segment were the first
+	// Whole, wholeEnd and WholeLapse are the same for the last record that ends an
+	// atomic batch; Whole.Seq is 0 when the segment has none.
 	Whole      Head
 	wholeEnd   int64
 	WholeLapse Lapse

@@ -10,8 +10,8 @@ import (
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
-// The payload of an encrypted record as it is stored; the package comment draws
-// it and says why no nonce is used twice.
+// The payload of an encrypted record as it is stored; the package comment of journal
+// draws it, and that of keyring says why no nonce is used twice.
 const (
 	sealIDSize   = 4
 	sealSaltSize = 12
@@ -35,7 +35,7 @@ type sealHead [sealHeadSize]byte
 func (h *sealHead) id() keyring.ID { return keyring.ID(h[:sealIDSize]) }
 
 // sealedUnder returns the head of an encrypted payload, whose length
-// decodeFrame has checked.
+// DecodeFrame has checked.
 func sealedUnder(stored []byte) sealHead { return sealHead(stored[:sealHeadSize]) }
 
 // cipher derives the cipher of the records with this head.
@@ -125,6 +125,7 @@ type Vault struct {
 	ciphers map[sealHead]cipher.AEAD // guarded by mu
 }
 
+// NewVault returns a vault that derives its ciphers from a ring.
 func NewVault(keys *keyring.Ring) *Vault {
 	return &Vault{keys: keys, ciphers: make(map[sealHead]cipher.AEAD)}
 }
@@ -160,7 +161,7 @@ func (v *Vault) Len() int {
 type Opener struct {
 	Vault  *Vault
 	Stored bool // leave everything as it is stored
-	Sealed bool // the record before was encrypted, see follow
+	Sealed bool // the record before was encrypted, see Follow
 	head   sealHead
 	aead   cipher.AEAD // of head; nil before the first record
 	header [HeaderSize]byte

@@ -13,13 +13,13 @@ import (
 
 // Survey is what one look at a whole ledger found: every segment verified, and
 // the pieces held against each other and against MARK. It changes nothing;
-// recovery and [Check] both begin with it.
+// recovery, check and repair begin with it.
 type Survey struct {
 	Dir       string
 	Mark      Mark
 	HasMark   bool
 	MarkErr   error  // a damaged MARK that the caller wants to go on without
-	Leftovers []File // below mark.first: the rest of an interrupted trim
+	Leftovers []File // below Mark.First: the rest of an interrupted trim
 	Segs      []Scan
 	Damages   []*DamageError // in sealed segments and between segments
 	Last      Head           // the last good record
@@ -93,7 +93,7 @@ func (s *Survey) base(segs []File, begun, trust bool) error {
 }
 
 // scanAll verifies segments side by side. Zeros behind the last record are legal
-// in the newest one, and if the ledger is open: see ahead.
+// in the newest one of a ledger that is open: it is sized in advance.
 func scanAll(ctx context.Context, segs []File, asked uint64, open bool) ([]Scan, error) {
 	var (
 		out  = make([]Scan, len(segs))
@@ -124,6 +124,8 @@ func scanAll(ctx context.Context, segs []File, asked uint64, open bool) ([]Scan,
 	return out, nil
 }
 
+// ScanFile is one pass over a segment. asked is a seq whose head the caller wants
+// to see; open says that the segment may end with zeros.
 func ScanFile(f File, asked uint64, open bool) (Scan, error) {
 	file, err := f.Open()
 	if err != nil {
@@ -135,7 +137,7 @@ func ScanFile(f File, asked uint64, open bool) (Scan, error) {
 
 // connect holds the segments against each other, oldest first, and notes every
 // damage that no crash can explain. A flaw in the last segment is left to
-// judge.
+// Judge.
 func (s *Survey) connect() {
 	head, linked := s.Mark.Before(s.Mark.First)
 	s.Keep = Head{Seq: s.Mark.First - 1, Chain: s.Mark.Base}
@@ -193,7 +195,7 @@ func (s *Survey) link(c *Chainer, head *Head, seg *Scan) {
 // InSealed ends the reason of a flaw that no crash can have left.
 const InSealed = ", in a segment that was synced before the next one was made"
 
-// damaged is damaged with what the survey knows to have been durable.
+// damaged is Damaged with what the survey knows to have been durable.
 func (s *Survey) damaged(file string, off int64, seq uint64, reason string) *DamageError {
 	return Damaged(s.Known, file, off, seq, reason)
 }
@@ -230,10 +232,12 @@ func (s *Survey) flaw() *Flaw {
 	return s.Segs[len(s.Segs)-1].Flaw
 }
 
-// Cuts reports whether the tail has something to cut, provided that judge
+// Cuts reports whether the tail has something to cut, provided that Judge
 // found nothing against it.
 func (s *Survey) Cuts() bool { return s.flaw() != nil || s.Keep.Seq != s.Last.Seq }
 
+// OtherHistory is the damage of a segment, from an offset on, that does not lead to
+// the chain value in MARK.
 func OtherHistory(m *Mark, seg *File, at int64) *DamageError {
 	return Damaged(m.Last, seg.Name(), at, m.Last, "its chain value is not the one in MARK: the history up to here is another one")
 }
@@ -246,10 +250,12 @@ type Notice struct {
 	Text   string
 }
 
-// CheckTries bounds how often Check looks again when a writer changes the
-// ledger under its eyes.
+// CheckTries bounds how often a check or a diagnosis looks again when a writer
+// changes the ledger under its eyes.
 const CheckTries = 5
 
+// Notices are what is worth knowing and no damage. damaged says that there is
+// damage besides, so that nothing is said of the end.
 func (s *Survey) Notices(damaged bool) []Notice {
 	var out []Notice
 	for _, f := range s.Leftovers {
