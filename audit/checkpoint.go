@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -22,16 +23,6 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/remedy"
 )
-
-// Checkpoints. A ledger with a [Options.Signer] makes one with each snapshot and
-// when asked, keeps it in checkpoints/ under the seq it vouches for, and announces
-// it on the bus, so that somebody else has it as well: what lies beside the journal
-// can be removed together with what it proves.
-//
-// A checkpoint vouches for durable records only, so that no crash makes an honest
-// ledger contradict its own. It continues the one before it: the records in between
-// are read again, with their chain, so that a history that was changed underneath a
-// running ledger is not signed.
 
 // notesKept is how many checkpoints stay: of more, the newest and ever fewer older
 // ones. An old one says little that a newer one does not: it bounds where a
@@ -113,12 +104,7 @@ func (r auditor) state(ctx context.Context, seq uint64, digest [32]byte, from ch
 	for at, chain := range s.At {
 		c.Earlier = append(c.Earlier, checkpoint.Point{Seq: at, Chain: chain})
 	}
-	slices.SortFunc(c.Earlier, func(a, b checkpoint.Point) int {
-		if a.Seq < b.Seq {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(c.Earlier, func(a, b checkpoint.Point) int { return cmp.Compare(a.Seq, b.Seq) })
 	c.Earlier = checkpoint.Thin(c.Earlier, func(p checkpoint.Point) uint64 { return p.Seq }, seq, checkpoint.MaxEarlier)
 	return c, nil
 }
@@ -132,7 +118,13 @@ func signed(c *checkpoint.Checkpoint, by note.Signer) (*checkpoint.Note, error) 
 }
 
 // Notes are the checkpoints that the writer of a ledger makes and keeps in its
-// directory. They are for one goroutine at a time.
+// directory, each under the seq it vouches for. They are for one goroutine at a time.
+//
+// A checkpoint vouches for durable records only, so that no crash makes an honest
+// ledger contradict its own. It continues the one before it: the records in between
+// are read again, with their chain, so that a history that was changed underneath a
+// running ledger is not signed. What lies beside the journal can be removed together
+// with what it proves, so that somebody else should have it as well.
 type Notes struct {
 	r    auditor
 	by   note.Signer

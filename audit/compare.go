@@ -40,7 +40,7 @@ func (a *Against) Fits() (n int) {
 
 // Compare compares the ledger with evidence that was kept elsewhere: a file
 // of one or more checkpoints, a directory of such files, a snapshot file, or the
-// directory of a copy of the ledger. It finds what [Reader.Verify] alone cannot: a
+// directory of a copy of the ledger. It finds what [Verify] alone cannot: a
 // history that was rewritten with fresh checksums and chain, or put back to an
 // earlier end.
 //

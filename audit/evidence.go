@@ -22,7 +22,7 @@ import (
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// ErrEvidence is returned by [Reader.Compare] for a file that is not
+// ErrEvidence is returned by [Compare] for a file that is not
 // evidence: it cannot be read, is no checkpoint, snapshot or ledger, or its
 // signature is not good.
 var ErrEvidence = errors.New("not usable as evidence")
@@ -37,7 +37,7 @@ const (
 	KindLedger     = "ledger"
 )
 
-// CompareOptions qualify [Reader.Compare].
+// CompareOptions qualify [Compare].
 type CompareOptions struct {
 	// Verifiers are the public keys, one of which must have signed each
 	// checkpoint. nil checks no signature.
@@ -87,7 +87,7 @@ func readEvidence(path string, o CompareOptions) ([]*Evidence, error) {
 		if o.Verifiers != nil {
 			return nil, fmt.Errorf("%w: %s is a snapshot, which nobody signs", ErrEvidence, path)
 		}
-		return readSnapWitness(path)
+		return readSnapshot(path)
 	case !info.IsDir():
 		return readNotes(path, o.Verifiers)
 	}
@@ -144,12 +144,12 @@ func readNotes(path string, known note.Verifiers) ([]*Evidence, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrEvidence, source, err)
 		}
-		out[i] = noteWitness(source, n)
+		out[i] = noteEvidence(source, n)
 	}
 	return out, nil
 }
 
-func noteWitness(source string, n *checkpoint.Note) *Evidence {
+func noteEvidence(source string, n *checkpoint.Note) *Evidence {
 	w := &Evidence{
 		Source: source, Kind: KindCheckpoint, Ledger: n.Ledger.String(), Seq: n.Seq, Time: position.Time(n.Time).String(),
 		Signature: SignatureNotChecked, Key: strings.Join(n.Keys, ", "),
@@ -161,8 +161,8 @@ func noteWitness(source string, n *checkpoint.Note) *Evidence {
 	return w
 }
 
-// readSnapWitness reads the header of a snapshot file.
-func readSnapWitness(path string) ([]*Evidence, error) {
+// readSnapshot reads the header of a snapshot file.
+func readSnapshot(path string) ([]*Evidence, error) {
 	dir, name := filepath.Split(filepath.Clean(path))
 	list, err := snapshotter.New(filepath.Clean(dir+"."), snapshotter.Options{}).List()
 	if err != nil {
@@ -257,7 +257,7 @@ func (r auditor) verifyNotes(ctx context.Context, rep *Report) error {
 			rep.Notices = append(rep.Notices, Finding{File: name, Reason: "a checkpoint of another ledger: it is never used"})
 			continue
 		}
-		ws = append(ws, noteWitness(name, n))
+		ws = append(ws, noteEvidence(name, n))
 	}
 	rep.Checkpoints = len(seqs)
 	if len(ws) == 0 {

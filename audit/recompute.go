@@ -23,7 +23,7 @@ import (
 // before the recomputation finds them, a second replays the journal once and
 // keeps of each such state the key and its instrument, so that neither time nor
 // memory grow with the number of busts times the length of the journal. What came
-// after the fill is read again for each; see archive.
+// after the fill is read again for each, by package archive.
 type recomputation struct {
 	r    *archive.Source
 	log  *journal.Reader
@@ -178,7 +178,8 @@ func (c *recomputation) derivable(good []snapshotter.Snapshot, start uint64) boo
 	return start <= 1 || slices.ContainsFunc(good, func(s snapshotter.Snapshot) bool { return s.Seq < start })
 }
 
-// startOf is where the refolding f of a key begins; see source.readRefold.
+// startOf is where the refolding f of a key begins: at its fill, or at the fill of an
+// earlier one that lies between and goes back further.
 func startOf(list []*refolding, f *refolding) uint64 {
 	start := f.fill
 	for _, before := range slices.Backward(list) {

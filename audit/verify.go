@@ -16,7 +16,7 @@ import (
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// Options say how thorough [Reader.Verify] is.
+// Options say how thorough [Verify] is.
 type Options struct {
 	// Deep recomputes every change from its cause and compares bytes, and
 	// replays to each snapshot and compares digests. It loads each snapshot, and
@@ -84,9 +84,9 @@ func (r *Report) OK() bool { return len(r.Findings) == 0 }
 // snapshot and its place in the chain; with Deep the arithmetic as well. Damage
 // is in the report; the error is for what kept the check from being made. Of an
 // encrypted ledger without keys everything is checked but what payloads say; with
-// keys of which one is missing the error is [ErrNoKey]. Beside a writer that trims,
-// the check begins anew from the new base; where it is outrun every time, the error is
-// [ErrTrimmed].
+// keys of which one is missing the error is [keyring.ErrNoKey]. Beside a writer that
+// trims, the check begins anew from the new base; where it is outrun every time, the
+// error is [journal.ErrTrimmed].
 func Verify(ctx context.Context, from *archive.Reader, o Options) (rep *Report, err error) {
 	r, err := audited(ctx, from)
 	if err != nil {
@@ -132,7 +132,7 @@ func (r auditor) verify(ctx context.Context, o Options) (*Report, error) {
 		rep.find(err)
 	}
 	j, err := journal.CheckContext(ctx, r.Dir)
-	if errors.Is(err, fs.ErrNotExist) { // see anyLog
+	if errors.Is(err, fs.ErrNotExist) { // the identity says that there was a journal
 		j, err = journal.Report{Damages: []*journal.DamageError{journal.Missing()}}, nil
 	}
 	if err != nil {

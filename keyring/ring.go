@@ -67,7 +67,7 @@ func (k *keys) add(key Key) error {
 	return nil
 }
 
-// load returns the keys, none for the zero Ring.
+// load returns the keys, none for a nil or the zero Ring.
 func (r *Ring) load() *keys {
 	if r != nil {
 		if k := r.keys.Load(); k != nil {
@@ -78,20 +78,10 @@ func (r *Ring) load() *keys {
 }
 
 // Current returns the id of the key that writes; zero for a nil ring.
-func (r *Ring) Current() ID {
-	if r == nil {
-		return ID{}
-	}
-	return r.load().current
-}
+func (r *Ring) Current() ID { return r.load().current }
 
 // IDs returns the ids of all keys, the current one first.
-func (r *Ring) IDs() []ID {
-	if r == nil {
-		return nil
-	}
-	return slices.Clone(r.load().order)
-}
+func (r *Ring) IDs() []ID { return slices.Clone(r.load().order) }
 
 // Has returns nil, or a [NoKeyError] when the ring lacks the key.
 func (r *Ring) Has(id ID) error {
@@ -100,9 +90,6 @@ func (r *Ring) Has(id ID) error {
 }
 
 func (r *Ring) key(id ID) (Key, error) {
-	if r == nil {
-		return Key{}, &NoKeyError{ID: id}
-	}
 	k := r.load()
 	key, ok := k.byID[id]
 	if !ok {

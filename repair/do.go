@@ -22,8 +22,8 @@ import (
 //
 // An accepted loss begins a new lineage in place: ledger.json gets a new id and
 // names its parent, snapshots beyond the cut go to quarantine/, older ones stay
-// usable. The stream on the bus is that of the parent and is left alone until
-// `holdfast bus rebuild` is asked for.
+// usable. The stream on the bus is that of the parent and is left alone until a
+// rebuild is asked for.
 func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
 	if err := archive.Ended(ctx); err != nil {
 		return nil, err

@@ -17,8 +17,8 @@
 //
 // Everything here can be rebuilt: the journal is the truth, and a relay that
 // finds the store gone feeds a new one, also when it was deleted under the
-// running server, which notices that and restarts JetStream. Deleting a credentials file revokes its
-// secret; the next start makes a new one.
+// running server, which notices that and restarts JetStream. Deleting a credentials
+// file revokes its secret; the next start makes a new one.
 //
 // # Encryption
 //
@@ -40,7 +40,8 @@
 //	reader  receives changes and operations events; makes durable and ordered
 //	        pull consumers on the ledger's stream; asks position.*, summary,
 //	        account.list, history, status and backup.list
-//	writer  the same, and asks apply, verify, backup.create and bus.rebuild
+//	writer  the same, and asks apply, verify, backup.create, checkpoint and
+//	        bus.rebuild
 //	core    everything; it exists only inside this process, through Connect,
 //	        with a secret that is made at each start and never stored
 //

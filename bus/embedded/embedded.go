@@ -131,10 +131,9 @@ func (s *Server) start(o *Options, host string, port int) error {
 		return fmt.Errorf("NATS server: configuration: %w", err)
 	}
 	s.lines = newBridge(o.Logger)
-	logs := s.lines
-	s.ns.SetLoggerV2(logs, false, false, false)
+	s.ns.SetLoggerV2(s.lines, false, false, false)
 	s.ns.Start()
-	err = s.await(logs, o.Listen)
+	err = s.await(o.Listen)
 	if err == nil && !opts.DontListen {
 		s.url = s.ns.ClientURL()
 	}
@@ -159,11 +158,11 @@ func (s *Server) start(o *Options, host string, port int) error {
 
 // await waits until the server accepts connections. A server that cannot start
 // only logs so; its first fatal line becomes the error.
-func (s *Server) await(logs *bridge, listen string) error {
+func (s *Server) await(listen string) error {
 	for range readyTries {
 		ready := s.ns.ReadyForConnections(readyStep)
 		select {
-		case text := <-logs.fatal:
+		case text := <-s.lines.fatal:
 			if strings.HasPrefix(text, "Error listening on port") {
 				return &ListenError{Addr: orDefault(listen), Reason: text}
 			}
