@@ -10,6 +10,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/remedy"
 )
 
@@ -44,6 +45,9 @@ func TestErrorsAreToldInCommands(t *testing.T) {
 		require.Contains(t, told, want, kind)
 		require.True(t, strings.HasPrefix(told, "open: "+holdfast.ErrDamaged.Error()+": "), told)
 	}
+	damaged := &journal.DamageError{File: "journal/x", Reason: "checksum does not fit", Remedy: remedy.Remedy{Kind: remedy.Heal}}
+	require.NotContains(t, damaged.Error(), "--")
+	require.Contains(t, inWords(fmt.Errorf("open: %w", damaged)), "'holdfast repair --plan' says what a copy of this ledger can heal (--from DIR)")
 	require.Equal(t, "plain", inWords(errors.New("plain")))
 	require.Contains(t, inWords(fmt.Errorf("%w: none", holdfast.ErrNoSigner)), "serve --sign-key")
 	require.Contains(t, inWords(&remoteError{&bus.Error{Code: "501", Text: "no signing key"}}), "serve --sign-key")

@@ -91,10 +91,11 @@ func (a *app) verify(ctx context.Context, deep bool) (*audit.Report, error) {
 	}
 	r, err := a.reader()
 	if id, ok := errors.AsType[*holdfast.IdentityError](err); ok { // without its identity nothing else can be checked
-		return &audit.Report{
-			Notices:  []audit.Finding{},
-			Findings: []audit.Finding{{File: id.File, Reason: id.Reason, Plan: "put the file back from a copy of the ledger"}},
-		}, nil
+		f := audit.Finding{File: id.File, Reason: id.Reason, Plan: "put the file back from a copy of the ledger"}
+		if id.Remedy.Kind != "" {
+			f.Reason += ": " + instruction(id.Remedy)
+		}
+		return &audit.Report{Notices: []audit.Finding{}, Findings: []audit.Finding{f}}, nil
 	}
 	if err != nil {
 		return nil, err

@@ -29,5 +29,8 @@ func (e *DamageError) Error() string {
 		ErrDamaged, e.File, e.Offset, e.Seq, e.Reason, e.Durable, e.Remedy)
 }
 
+// Advice is what can be done about it.
+func (e *DamageError) Advice() remedy.Remedy { return e.Remedy }
+
 // Is reports whether target is [ErrDamaged].
 func (e *DamageError) Is(target error) bool { return target == ErrDamaged }
