@@ -87,7 +87,7 @@ const (
 )
 
 // split reads a row that tells the shares which a split has added. The ratio
-// follows from what the rows before it hold, see [sheet.split].
+// follows from what the rows before it hold, see [Sheet.split].
 func (r *rows) split(p *plan, d *draft, cells []string, rec *tabular.Record) (err error) {
 	if err = r.key(p, cells, &d.key); err != nil {
 		return err

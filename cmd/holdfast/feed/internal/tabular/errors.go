@@ -9,7 +9,8 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// The errors of this package, for [errors.Is].
+// The errors of the formats, for [errors.Is]. Package feed gives them to its callers
+// under the same names, and Open and Next are its.
 var (
 	// ErrEmpty is returned by Open for an input without a line.
 	ErrEmpty = errors.New("the input is empty")
@@ -21,7 +22,8 @@ var (
 	// ErrColumn is returned by Open when a column is missing, ambiguous or
 	// unknown.
 	ErrColumn = errors.New("unsuitable columns")
-	// ErrMapping is returned by ParseMapping.
+	// ErrMapping is returned for a bad mapping, and by Open for one that the format
+	// has no use for.
 	ErrMapping = errors.New("bad mapping")
 	// ErrDoubt is returned by Next before a CSV gives anything, where its columns
 	// say something that the mapping leaves out and that figures depend on.
@@ -69,6 +71,7 @@ type MemberError struct {
 func (e *MemberError) Error() string { return e.Field + " " + e.Err.Error() }
 func (e *MemberError) Unwrap() error { return e.Err }
 
+// Bad refuses a member.
 func Bad(field, format string, args ...any) error {
 	return &MemberError{Field: field, Err: fmt.Errorf(format, args...)}
 }
@@ -87,18 +90,14 @@ func OnLine(file string, line int, err error) *LineError {
 	return e
 }
 
-// Clip shortens hostile input for an error text.
-func Clip(s string) string {
-	const limit = 40
-	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "") + "…"
-	}
-	return strconv.Quote(s)
-}
+// Clip shortens hostile input for an error text, and quotes it.
+func Clip(s string) string { return strconv.Quote(clipped(s, 40)) }
 
 // ClipLong shortens what an error text proposes.
-func ClipLong(s string) string {
-	const limit = 300
+func ClipLong(s string) string { return clipped(s, 300) }
+
+// clipped cuts a text to a number of bytes at most, and marks that it did.
+func clipped(s string, limit int) string {
 	if len(s) > limit {
 		s = strings.ToValidUTF8(s[:limit], "") + "…"
 	}

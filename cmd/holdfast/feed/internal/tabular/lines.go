@@ -19,7 +19,7 @@ const maxSkip = 1 << 30
 // errNoLines is returned for an input that has no line ends.
 var errNoLines = errors.New("a line goes on for more than 1 GiB: this is no text")
 
-// Line is one line without its end. text is valid until the next one is read.
+// Line is one line without its end. Text is valid until the next one is read.
 type Line struct {
 	Number  int
 	Text    []byte
@@ -36,12 +36,13 @@ type Lines struct {
 	buf    []byte
 	number int
 	Bytes  int64 // consumed so far, line breaks and skipped parts included
-	first  *Line // read ahead by peek, its text a copy
+	first  *Line // read ahead by Peek, its text a copy
 }
 
+// NewLines reads an input from where it stands.
 func NewLines(r io.Reader) *Lines { return &Lines{r: bufio.NewReaderSize(r, 64<<10)} }
 
-// Peek returns the first line that is not blank, and leaves it to next.
+// Peek returns the first line that is not blank, and leaves it to Next.
 func (l *Lines) Peek() (*Line, error) {
 	for {
 		x, err := l.Next()
@@ -108,4 +109,5 @@ func Binary(b []byte) string {
 	return ""
 }
 
+// ErrTooLong refuses a line beyond [MaxLine].
 var ErrTooLong = fmt.Errorf("the line is longer than %d bytes", MaxLine)

@@ -43,6 +43,7 @@ func (s *slowly) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// NewRecords cuts lines into cells at a delimiter.
 func NewRecords(l *Lines, comma rune) *Records { return &Records{Lines: l, comma: comma} }
 
 // line returns the next line, without the byte order mark that some exports put
@@ -125,6 +126,7 @@ func (r *Records) split(text []byte) ([]string, error) {
 }
 
 var (
+	// ErrOpenQuote refuses a row whose quoted field does not end.
 	ErrOpenQuote  = errors.New("a quoted field has no end")
 	errStrayQuote = errors.New("a quote stands in the middle of a field")
 )
@@ -151,7 +153,7 @@ func Cut(text string, comma rune) ([]string, error) {
 	return cells, nil
 }
 
-// delimiters are what cells are separated by, the usual one first.
+// Delimiters are what cells are separated by, the usual one first.
 const Delimiters = ",;\t|"
 
 // ParseDelimiter reads the value of delimiter.

@@ -6,6 +6,7 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
+// ParseSide reads the side of a trade as venues write it.
 func ParseSide(s string) (position.Side, error) {
 	switch strings.ToLower(s) {
 	case "buy", "b":

@@ -25,6 +25,7 @@ func NewTable(header string, comma rune) (*Table, error) {
 	return TableOf(cells, comma), nil
 }
 
+// TableOf is the table under a header that is cut already.
 func TableOf(cells []string, comma rune) *Table {
 	t := &Table{Comma: comma}
 	for _, f := range cells {
@@ -51,6 +52,7 @@ func (t *Table) Listed() string {
 	return QuoteAll(t.Columns)
 }
 
+// QuoteAll lists names for an error text.
 func QuoteAll(names []string) string {
 	var b strings.Builder
 	for i, n := range names {
