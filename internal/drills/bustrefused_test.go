@@ -265,6 +265,41 @@ func TestBustOfAnIdThatWasGivenTwice(t *testing.T) {
 	deep(t, l)
 }
 
+// A bust begins before a fill that was busted since, also where the id of that one was
+// given to another fill meanwhile.
+func TestBustBehindABustedIdThatWasGivenAgain(t *testing.T) {
+	o := ledgertest.Quiet()
+	o.Window = 3
+	l := ledgertest.Open(t, t.TempDir(), o)
+	at := position.Time(0)
+	fill := func(id, account, qty string) position.Fill {
+		f := ledgertest.Fill(id, account, "X", position.Buy, qty, "100")
+		at++
+		f.Time += at
+		_, err := l.Apply(t.Context(), f)
+		require.NoError(t, err)
+		return f
+	}
+	bust := func(id string, f position.Fill) {
+		b := ledgertest.Bust(id, f)
+		at++
+		b.Time += at
+		_, err := l.Apply(t.Context(), b)
+		require.NoError(t, err)
+	}
+	first, second := fill("x", "K", "1"), fill("s", "K", "2")
+	bust("b-x", first)
+	for i := range 5 {
+		fill("y"+strconv.Itoa(i), "Z", "1")
+	}
+	at += 10
+	fill("x", "K", "4")
+	bust("b-s", second)
+	p, _ := l.Position(first.Key)
+	require.Equal(t, "4", p.Qty.String())
+	deep(t, l)
+}
+
 // unfoundedOf is how many records of a report stand before the oldest snapshot.
 func unfoundedOf(rep *audit.Report) (n int) {
 	for _, f := range rep.Notices {
