@@ -25,7 +25,7 @@ func AppendChangeJSON(dst []byte, s Stamp, c *Change) []byte {
 		w.Count("part", uint64(c.Part))
 		w.Count("parts", uint64(c.Parts))
 		w.Name("cause")
-		w.mutation(valueOf(c.Cause))
+		w.mutation(ValueOf(c.Cause))
 	}
 	if c.After != nil {
 		w.effect(c)

@@ -13,7 +13,7 @@ func MarshalMutation(m Mutation) ([]byte, error) {
 	if m == nil {
 		return nil, invalid("type", "is missing: there is no mutation")
 	}
-	m = valueOf(m)
+	m = ValueOf(m)
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}

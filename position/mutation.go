@@ -163,9 +163,9 @@ func ValidateRecorded(m Mutation) error {
 	return m.Validate()
 }
 
-// valueOf returns one of this package's types for what implements [Mutation] in
+// ValueOf returns one of this package's types for what implements [Mutation] in
 // another way: a pointer, or a struct that embeds one of them.
-func valueOf(m Mutation) Mutation {
+func ValueOf(m Mutation) Mutation {
 	switch m.(type) {
 	case nil, Fill, Mark, Charge, Amend, DefineInstrument, Split, Settle, Transfer, Adjust, Adopt, Bust, Correct:
 		return m

@@ -34,7 +34,7 @@ type Refold struct {
 // one where there are several. More than most cycles are refused.
 func (r Rules) NewRefold(m Mutation, from *History, revised map[uint64]Mutation, most int) (*Refold, error) {
 	f := &Refold{seq: from.Seq, revised: revised, most: most}
-	switch v := valueOf(m).(type) {
+	switch v := ValueOf(m).(type) {
 	case Bust:
 		f.x = refolding{key: v.Key, fill: v.Fill, kind: Busted}
 	case Correct:

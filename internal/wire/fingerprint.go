@@ -26,7 +26,7 @@ func FingerprintOf(m position.Mutation) Fingerprint {
 		w, n := roomFor(buf[:0], fillBound(&f))
 		return printOf(w[:w.fillOf(n, &f, false, &from)], buf[:0], f.Ident)
 	}
-	if m = valueOf(m); m == nil {
+	if m = position.ValueOf(m); m == nil {
 		return printOf(nil, buf[:0], "")
 	}
 	w, n := roomFor(buf[:0], mutationBound(m))

@@ -77,19 +77,21 @@ func AppendChange(dst []byte, c *position.Change) []byte {
 		w, n := roomFor(dst, changeBound(c)+fillBound(&f))
 		return w[:w.change(n, c, &f, nil)]
 	}
-	m := valueOf(c.Cause)
+	m := position.ValueOf(c.Cause)
 	w, n := roomFor(dst, changeBound(c)+mutationBound(m))
 	return w[:w.change(n, c, nil, m)]
 }
 
 // ChangeBound returns a size that the encoded change does not exceed. It costs
 // far less than encoding.
-func ChangeBound(c *position.Change) int { return changeBound(c) + mutationBound(valueOf(c.Cause)) }
+func ChangeBound(c *position.Change) int {
+	return changeBound(c) + mutationBound(position.ValueOf(c.Cause))
+}
 
 // AppendMutation appends the binary form of a mutation, without its expected
 // version, which is a condition and not content.
 func AppendMutation(dst []byte, m position.Mutation) []byte {
-	m = valueOf(m)
+	m = position.ValueOf(m)
 	w, n := roomFor(dst, mutationBound(m))
 	return w[:w.mutation(n, m, true, new(origin))]
 }
@@ -111,16 +113,6 @@ func AppendInstrument(dst []byte, i *position.Instrument) []byte {
 func AppendAccount(dst []byte, a *position.Account) []byte {
 	w, n := roomFor(dst, accountBound(a))
 	return w[:w.account(n, a)]
-}
-
-// valueOf returns one of position's types for what implements [position.Mutation] in
-// another way: a pointer, or a struct that embeds one of them.
-func valueOf(m position.Mutation) position.Mutation {
-	switch m.(type) {
-	case nil, position.Fill, position.Mark, position.Charge, position.Amend, position.DefineInstrument, position.Split, position.Settle, position.Transfer, position.Adjust, position.Adopt, position.Bust, position.Correct:
-		return m
-	}
-	return m.Identified("", 0)
 }
 
 // origin holds key, id and time of the cause of a change. The image in the change
