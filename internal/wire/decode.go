@@ -105,23 +105,6 @@ func (d *Decoder) changeRest(r *reader, c *position.Change) {
 	}
 }
 
-// The members of the oneof that a mutation is.
-const (
-	noMember = iota
-	fillMember
-	markMember
-	chargeMember
-	amendMember
-	defineMember
-	splitMember
-	settleMember
-	transferMember
-	adjustMember
-	adoptMember
-	bustMember
-	correctMember
-)
-
 // checkShape makes sure that a reader of changes finds, by kind, the cause and the
 // images it counts on.
 func (r *reader) checkShape(c *position.Change, cause uint32) {

@@ -44,6 +44,23 @@ const (
 	maxTimes = 64  // bytes of a date or time in text
 )
 
+// The members of the oneof that a mutation is.
+const (
+	noMember = iota
+	fillMember
+	markMember
+	chargeMember
+	amendMember
+	defineMember
+	splitMember
+	settleMember
+	transferMember
+	adjustMember
+	adoptMember
+	bustMember
+	correctMember
+)
+
 // MaxChange is the largest encoded change, in bytes.
 const MaxChange = 512 << 10
 
