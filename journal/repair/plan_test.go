@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -65,6 +66,42 @@ func TestHealFromACopy(t *testing.T) {
 			require.Equal(t, l.Last, j.Durable())
 			require.Equal(t, want, journaltest.Read(t, dir, 0))
 			require.NoError(t, j.Close())
+		})
+	}
+}
+
+// TestPlanNamesWhatIsHealed looks at what a plan says of the records that it puts in
+// their place: those of a copy, whose file bears the same name, and those of a file of
+// the ledger that is under a wrong one.
+func TestPlanNamesWhatIsHealed(t *testing.T) {
+	l := journaltest.NewLedger(t, 32)
+	middle := filepath.Base(journaltest.Segments(t, l.Clean)[1])
+	first, err := strconv.ParseUint(middle, 10, 64)
+	require.NoError(t, err)
+	const wrong = "00000000000000000777"
+	for name, c := range map[string]struct {
+		damage func(dir string) error
+		from   string
+		want   repair.Heal
+	}{
+		"of a copy": {
+			func(dir string) error { return os.Remove(filepath.Join(dir, middle)) }, l.Clean,
+			repair.Heal{From: first, To: l.Third - 1, File: filepath.Join(l.Clean, "journal", middle), Copied: true},
+		},
+		"under a wrong name": {
+			func(dir string) error {
+				return os.Rename(filepath.Join(dir, middle), filepath.Join(dir, wrong))
+			}, "",
+			repair.Heal{From: first, To: l.Third - 1, File: "journal/" + wrong},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := journaltest.CopyLedger(t, l.Clean)
+			require.NoError(t, c.damage(filepath.Join(dir, "journal")))
+			plan, err := repair.Diagnose(dir, repair.Options{From: c.from})
+			require.NoError(t, err)
+			require.True(t, plan.Whole(), "%+v", plan)
+			require.Equal(t, []repair.Heal{c.want}, plan.Heals)
 		})
 	}
 }
