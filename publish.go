@@ -3,7 +3,6 @@ package holdfast
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -11,7 +10,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/moneyprinter/holdfast/archive"
-	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/journal"
@@ -197,48 +195,6 @@ func (l *Ledger) announce(what string, body any) {
 		return
 	}
 	l.relay.Announce(what, b)
-}
-
-// Verify is [audit.Verify] of this ledger; its outcome is announced on the bus. Snapshots and
-// trims wait for it.
-func (l *Ledger) Verify(ctx context.Context, o audit.Options) (*audit.Report, error) {
-	if err := l.begin(ctx); err != nil {
-		return nil, err
-	}
-	if l.Err() == nil { // one that has failed may be closed, and its files are opened again, meanwhile
-		var cancel context.CancelFunc
-		ctx, cancel = l.whileOpen(ctx)
-		defer cancel()
-		l.snapshotting.Lock()
-		defer l.snapshotting.Unlock()
-	}
-	rep, err := audit.Verify(ctx, l.Reader, o)
-	err = closing(ctx, err)
-	switch {
-	case errors.Is(err, ErrClosed): // says nothing about the ledger
-	case err != nil:
-		l.announce("error", map[string]string{"error": err.Error()})
-	case rep.OK():
-		l.announce("state.validated", rep)
-	default:
-		l.log.Error("damage found", "findings", len(rep.Findings), "first", rep.Findings[0].Reason)
-		l.announce("state.corrupted", rep)
-	}
-	return rep, err
-}
-
-// Restore is [Reader.Restore]; its outcome is announced on the bus.
-func (l *Ledger) Restore(ctx context.Context, at Moment, to, name string, o Options) (Restored, error) {
-	if err := l.begin(ctx); err != nil {
-		return Restored{}, err
-	}
-	r, err := l.Reader.Restore(ctx, at, to, name, o.Reading())
-	if err != nil {
-		l.announce("error.recovery", map[string]string{"error": err.Error()})
-		return r, err
-	}
-	l.announce("backup.restored", r)
-	return r, nil
 }
 
 // announceRecovery reports what Open found.

@@ -1,12 +1,16 @@
 package holdfast
 
 import (
+	"context"
+	"errors"
+
 	"github.com/moneyprinter/holdfast/archive"
+	"github.com/moneyprinter/holdfast/audit"
 	"github.com/moneyprinter/holdfast/projector"
 )
 
 // What reads a ledger is in package archive. These are its names as an engine uses
-// them beside those of a [Ledger].
+// them beside those of a [Ledger], and what a Ledger announces of its own reading.
 type (
 	// Reader reads a ledger's directory without a lock and without writing.
 	Reader = archive.Reader
@@ -46,3 +50,45 @@ func ParseMoment(s string) (Moment, error) { return archive.ParseMoment(s) } //n
 // Known returns an [UnknownNameError] when a filter selects by a name that a view
 // knows nothing of; see [archive.Known].
 func Known(v *projector.View, f Filter) error { return archive.Known(v, f) } //nolint:wrapcheck // it is the same call
+
+// Verify is [audit.Verify] of this ledger; its outcome is announced on the bus. Snapshots and
+// trims wait for it.
+func (l *Ledger) Verify(ctx context.Context, o audit.Options) (*audit.Report, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, err
+	}
+	if l.Err() == nil { // one that has failed may be closed, and its files are opened again, meanwhile
+		var cancel context.CancelFunc
+		ctx, cancel = l.whileOpen(ctx)
+		defer cancel()
+		l.snapshotting.Lock()
+		defer l.snapshotting.Unlock()
+	}
+	rep, err := audit.Verify(ctx, l.Reader, o)
+	err = closing(ctx, err)
+	switch {
+	case errors.Is(err, ErrClosed): // says nothing about the ledger
+	case err != nil:
+		l.announce("error", map[string]string{"error": err.Error()})
+	case rep.OK():
+		l.announce("state.validated", rep)
+	default:
+		l.log.Error("damage found", "findings", len(rep.Findings), "first", rep.Findings[0].Reason)
+		l.announce("state.corrupted", rep)
+	}
+	return rep, err
+}
+
+// Restore is [Reader.Restore]; its outcome is announced on the bus.
+func (l *Ledger) Restore(ctx context.Context, at Moment, to, name string, o Options) (Restored, error) {
+	if err := l.begin(ctx); err != nil {
+		return Restored{}, err
+	}
+	r, err := l.Reader.Restore(ctx, at, to, name, o.Reading())
+	if err != nil {
+		l.announce("error.recovery", map[string]string{"error": err.Error()})
+		return r, err
+	}
+	l.announce("backup.restored", r)
+	return r, nil
+}
