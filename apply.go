@@ -7,21 +7,22 @@ import (
 	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/committer"
 	"github.com/moneyprinter/holdfast/position"
-	"github.com/moneyprinter/holdfast/projector"
 )
 
-// What makes mutations durable is in package committer. These are its names as an
-// engine uses them.
-type (
-	// Result says where a mutation stands in the journal.
-	Result = committer.Result
-	// Future is the pending result of [Ledger.ApplyAsync].
-	Future = committer.Future
-	// ApplyOptions qualify one call.
-	ApplyOptions = committer.ApplyOptions
-	// Rehearsal answers as a ledger would, and writes nothing; see [Rehearse].
-	Rehearsal = committer.Rehearsal
-)
+// Result says where a mutation stands in the journal.
+type Result struct {
+	ID          string // its idempotency key: the one it had, or the one that was made for it
+	First, Last uint64 // its first and last record
+	Duplicate   bool   // it was applied before; these are the records of then
+}
+
+// ApplyOptions qualify one call.
+type ApplyOptions struct {
+	// Insist applies a mutation that is older than what the duplicate window
+	// remembers, instead of [ErrTooOld], or later than the clock where that is refused
+	// as [ErrAhead]. The caller vouches that it is new.
+	Insist bool
+}
 
 // Bounds of one batch.
 const (
@@ -56,7 +57,8 @@ func (l *Ledger) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOpti
 	if l.commits == nil {
 		return Result{}, errNotOpened()
 	}
-	return l.commits.Apply(ctx, m, o)
+	r, err := l.commits.Apply(ctx, m, committer.ApplyOptions(o))
+	return Result(r), err
 }
 
 // ApplyAsync hands a mutation over and returns at once, so that one goroutine
@@ -73,7 +75,23 @@ func (l *Ledger) ApplyAsyncWith(ctx context.Context, m position.Mutation, o Appl
 	if l.commits == nil {
 		return nil, errNotOpened()
 	}
-	return l.commits.ApplyAsync(ctx, m, o)
+	f, err := l.commits.ApplyAsync(ctx, m, committer.ApplyOptions(o))
+	if err != nil {
+		return nil, err
+	}
+	return &Future{f}, nil
+}
+
+// Future is the pending result of [Ledger.ApplyAsync].
+type Future struct{ pending committer.Future }
+
+// Done is closed when the result is known.
+func (f *Future) Done() <-chan struct{} { return f.pending.Done() }
+
+// Wait returns the result, or an [UnknownOutcomeError] when the context ends first.
+func (f *Future) Wait(ctx context.Context) (Result, error) {
+	r, err := f.pending.Wait(ctx)
+	return Result(r), err
 }
 
 // ApplyBatch makes a batch durable, all of it or nothing, at most [MaxBatch]
@@ -84,7 +102,19 @@ func (l *Ledger) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Resu
 	if l.commits == nil {
 		return nil, errNotOpened()
 	}
-	return l.commits.ApplyBatch(ctx, ms)
+	return results(l.commits.ApplyBatch(ctx, ms))
+}
+
+// results passes on what a batch came to.
+func results(rs []committer.Result, err error) ([]Result, error) {
+	if err != nil || rs == nil {
+		return nil, err
+	}
+	out := make([]Result, len(rs))
+	for i, r := range rs {
+		out[i] = Result(r)
+	}
+	return out, nil
 }
 
 // begin is the first thing that every call with a context does: one that has ended
@@ -98,42 +128,3 @@ func (l *Ledger) begin(ctx context.Context) error {
 }
 
 func errNotOpened() error { return fmt.Errorf("%w: it was not made by Open", ErrClosed) }
-
-// Rehearse begins a rehearsal on what dir holds, or, where there is no ledger, on
-// the one that [Open] would make of it with these options. It refuses what Open
-// refuses because of the options or the name of dir, and works while another
-// process holds the ledger.
-func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
-	o = o.withDefaults()
-	exists, err := Exists(dir)
-	if err != nil {
-		return nil, err
-	}
-	with := committer.RehearsalOptions{ClosedCycles: o.ClosedCycles, Build: Version(), Now: o.Now, Rand: o.Rand}
-	if !exists {
-		id, idErr := archive.NewIdentity(o.Reading())
-		if idErr != nil {
-			return nil, idErr
-		}
-		with.Rules, with.Window = id.Rules(), id.Window
-		with.Book = projector.New(projector.Options{Rules: with.Rules, Window: with.Window, ClosedCycles: o.ClosedCycles})
-		return committer.NewRehearsal(with), nil
-	}
-	r, err := OpenReader(dir)
-	if err != nil {
-		return nil, err
-	}
-	id := r.Identity()
-	if err = archive.Matches(id, o.Reading()); err != nil {
-		return nil, err
-	}
-	if o.Keys == nil && id.Encrypted {
-		return nil, archive.Keyless(id)
-	}
-	past := archive.NewSource(dir, id, o.Reading())
-	if with.Book, err = past.BookAt(ctx, Moment{}); err != nil {
-		return nil, err
-	}
-	with.Past, with.Rules, with.Window = past, id.Rules(), id.Window
-	return committer.NewRehearsal(with), nil
-}

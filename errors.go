@@ -111,5 +111,6 @@ var (
 )
 
 // UnknownOutcomeError is the error that matches [ErrOutcomeUnknown]: it names the
-// mutations whose fate could not be learnt, those included whose id was made.
+// mutations whose fate could not be learnt, those included whose id was made. IDs has
+// them in the order of the call, Err says why it could not be learnt.
 type UnknownOutcomeError = committer.UnknownOutcomeError

@@ -4,18 +4,49 @@ import (
 	"context"
 
 	"github.com/moneyprinter/holdfast/internal/targets"
+	"github.com/moneyprinter/holdfast/position"
 )
 
-// Engines that think in maps say what their positions are; package targets finds out
-// what that changes. These are its names as such an engine uses them.
-type (
-	// Target is a position as such an engine wants it saved.
-	Target = targets.Target
-	// SaveOptions qualify [Ledger.Save].
-	SaveOptions = targets.Options
-	// SaveResult says what a save has written.
-	SaveResult = targets.Result
-)
+// Target is a position as an engine that thinks in maps wants it saved. What is
+// nil or zero is not the engine's to say and stays as it is, but for Qty.
+type Target struct {
+	Key         position.Key
+	Qty         position.Decimal  // signed; zero: flat
+	Price, Cost *position.Decimal // average entry, or the cost, signed like Qty; not both
+
+	Stop     *position.Decimal
+	NoStop   bool               // there is none
+	Targets  []position.Decimal // empty, not nil: there are none
+	Tags     []string           // the same
+	Metadata map[string]string  // all of it: a name that is missing is removed
+
+	High, Low *position.Decimal // extremes since the position was opened
+	Mark      *position.Decimal // of the instrument
+	Opened    position.Time
+}
+
+// SaveOptions qualify [Ledger.Save].
+type SaveOptions struct {
+	// Whole says that the targets are all there is: an open position that is not
+	// among them is closed.
+	Whole bool
+	// Account bounds Whole to one account; "" is all accounts.
+	Account string
+	// Time is the event time of what is written; zero: now.
+	Time position.Time
+	// Reason and Ref are noted with what is adopted.
+	Reason, Ref string
+}
+
+// SaveResult says what a save has written.
+type SaveResult struct {
+	Adopted   int    `json:"adopted"`   // positions whose quantity, cost, extremes or opening were set
+	Closed    int    `json:"closed"`    // positions that were not among the targets
+	Amended   int    `json:"amended"`   // positions whose conditions were set
+	Marked    int    `json:"marked"`    // instruments
+	Unchanged int    `json:"unchanged"` // targets that were so already
+	Seq       uint64 `json:"seq"`       // last record of what was written, else of what the save was compared with
+}
 
 // Save brings the ledger to the state that targets describe: what differs from
 // the durable state is adopted, amended and marked, in atomic batches in the order
@@ -34,6 +65,11 @@ func (l *Ledger) Save(ctx context.Context, to []Target, o SaveOptions) (SaveResu
 	if err := l.begin(ctx); err != nil {
 		return SaveResult{}, err
 	}
-	from := targets.Origin{ID: l.src.ID.ID, Rules: l.src.ID.Rules(), Now: l.opts.Now}
-	return targets.Save(ctx, l, from, to, o) //nolint:wrapcheck // its errors are the ledger's
+	with := targets.Ledger{ID: l.src.ID.ID, Rules: l.src.ID.Rules(), Now: l.opts.Now, View: l.View(), Apply: l.commits.ApplyBatch}
+	wanted := make([]targets.Target, len(to))
+	for i, t := range to {
+		wanted[i] = targets.Target(t)
+	}
+	r, err := targets.Save(ctx, with, wanted, targets.Options(o))
+	return SaveResult(r), err //nolint:wrapcheck // its errors are the ledger's
 }

@@ -18,8 +18,14 @@ import (
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// DatedAhead are the mutations that were dated ahead of the clock.
-type DatedAhead = committer.DatedAhead
+// DatedAhead are the mutations that this ledger value took with an event time of more
+// than a minute after their record time: of an engine whose clock or time zone is
+// wrong, or typing errors.
+type DatedAhead struct {
+	Mutations uint64 `json:"mutations"`
+	Farthest  string `json:"farthest"` // event time, RFC 3339
+	ID        string `json:"id"`       // of the mutation with that time
+}
 
 // Status describes a ledger at one moment.
 type Status struct {
@@ -121,7 +127,7 @@ func (l *Ledger) DatedAhead() *DatedAhead {
 	if l.commits == nil {
 		return nil
 	}
-	return l.commits.DatedAhead()
+	return (*DatedAhead)(l.commits.DatedAhead())
 }
 
 // Status describes the ledger now.

@@ -130,13 +130,13 @@ func (c *Committer) Apply(ctx context.Context, m position.Mutation, o ApplyOptio
 }
 
 // ApplyAsync hands a mutation over.
-func (c *Committer) ApplyAsync(ctx context.Context, m position.Mutation, o ApplyOptions) (*Future, error) {
+func (c *Committer) ApplyAsync(ctx context.Context, m position.Mutation, o ApplyOptions) (Future, error) {
 	req := &request{done: make(chan struct{})}
 	req.single(m, o)
 	if err := c.submit(ctx, req); err != nil {
-		return nil, err
+		return Future{}, err
 	}
-	return &Future{req: req}, nil
+	return Future{req: req}, nil
 }
 
 // ApplyBatch makes a batch durable, all of it or nothing.

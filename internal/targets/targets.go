@@ -62,22 +62,19 @@ type Result struct {
 }
 
 // Ledger is what a save is compared with and written to.
-type Ledger interface {
-	View() *projector.View
-	ApplyBatch(ctx context.Context, ms []position.Mutation) ([]committer.Result, error)
-}
-
-// Origin is what does not change from save to save.
-type Origin struct {
-	ID    uuid.UUID // of the ledger
+type Ledger struct {
+	ID    uuid.UUID
 	Rules position.Rules
 	Now   func() time.Time
+	View  *projector.View
+	Apply func(ctx context.Context, ms []position.Mutation) ([]committer.Result, error) // a batch
 }
 
-// Save writes what differs from the targets, in batches in the order of the keys.
-func Save(ctx context.Context, l Ledger, from Origin, targets []Target, o Options) (Result, error) {
-	s := saving{l: l, from: from, o: o, view: l.View(), terms: from.Rules.DefaultTerms()}
-	s.done.Seq = s.view.Seq()
+// Save writes what differs from the targets, which it sorts, in batches in the order of
+// the keys.
+func Save(ctx context.Context, l Ledger, targets []Target, o Options) (Result, error) {
+	s := saving{l: l, o: o, terms: l.Rules.DefaultTerms()}
+	s.done.Seq = s.l.View.Seq()
 	if err := s.plan(targets); err != nil {
 		return Result{Seq: s.done.Seq}, err
 	}
@@ -97,9 +94,7 @@ const saveSteps = committer.MaxBatch / 3
 // that what a target comes to is found by the same arithmetic that applies it.
 type saving struct {
 	l     Ledger
-	from  Origin
 	o     Options
-	view  *projector.View
 	terms position.Terms
 	steps []saveStep
 	done  Result
@@ -113,7 +108,6 @@ type saveStep struct {
 
 // plan finds out what has to be written.
 func (s *saving) plan(targets []Target) error {
-	targets = slices.Clone(targets)
 	slices.SortFunc(targets, func(a, b Target) int { return a.Key.Compare(b.Key) })
 	marks := make(map[string]position.Decimal)
 	var changed int
@@ -145,7 +139,7 @@ func (s *saving) plan(targets []Target) error {
 
 // closeOthers adopts as flat what is open and not among the sorted targets.
 func (s *saving) closeOthers(targets []Target) error {
-	for p := range s.view.Positions() {
+	for p := range s.l.View.Positions() {
 		if !p.IsOpen() || s.o.Account != "" && p.Key.Account != s.o.Account {
 			continue
 		}
@@ -225,7 +219,7 @@ func (s *saving) adopt(t *Target, p *position.Position) (*position.Position, pos
 
 // tried returns what a mutation would make of a position.
 func (s *saving) tried(m position.Mutation) (*position.Position, error) {
-	changes, err := s.from.Rules.Fold(s, m)
+	changes, err := s.l.Rules.Fold(s, m)
 	if err != nil {
 		return nil, fmt.Errorf("%w", err)
 	}
@@ -339,14 +333,14 @@ func (s *saving) identified(m position.Mutation) (position.Mutation, error) {
 	case position.Amend:
 		b = fmt.Appendf(b, "%d/", *v.ExpectVersion)
 	case position.Mark: // has no version, and may go back to what it was: the record that it was compared with stands for one
-		b = fmt.Appendf(b, "%d/%d/", s.view.Seq(), len(s.steps))
+		b = fmt.Appendf(b, "%d/%d/", s.l.View.Seq(), len(s.steps))
 	}
 	content := wire.FingerprintOf(m).Content // has the key, and neither id nor time
-	id := uuid.NewSHA1(s.from.ID, append(b, content[:]...))
+	id := uuid.NewSHA1(s.l.ID, append(b, content[:]...))
 	at := s.o.Time
 	if at == 0 { // it is tried as it will be written
 		var err error
-		if at, err = position.At(s.from.Now()); err != nil {
+		if at, err = position.At(s.l.Now()); err != nil {
 			return nil, fmt.Errorf("clock: %w", err)
 		}
 	}
@@ -359,7 +353,7 @@ func (s *saving) write(ctx context.Context, steps []saveStep) error {
 	for i := range steps {
 		ms = append(ms, steps[i].ms...)
 	}
-	rs, err := s.l.ApplyBatch(ctx, ms)
+	rs, err := s.l.Apply(ctx, ms)
 	if errors.Is(err, committer.ErrTooMany) && len(steps) > 1 {
 		if err = s.write(ctx, steps[:len(steps)/2]); err == nil {
 			err = s.write(ctx, steps[len(steps)/2:])
@@ -399,7 +393,7 @@ var _ position.State = (*saving)(nil)
 
 // Position implements [position.State].
 func (s *saving) Position(key position.Key) *position.Position {
-	if p, ok := s.view.Position(key); ok {
+	if p, ok := s.l.View.Position(key); ok {
 		return &p
 	}
 	return nil
@@ -410,7 +404,7 @@ func (s *saving) DefaultTerms() *position.Terms { return &s.terms }
 
 // Instrument implements [position.State].
 func (s *saving) Instrument(name string) *position.Instrument {
-	if in, ok := s.view.Instrument(name); ok {
+	if in, ok := s.l.View.Instrument(name); ok {
 		return &in
 	}
 	return nil
@@ -418,7 +412,7 @@ func (s *saving) Instrument(name string) *position.Instrument {
 
 // Account implements [position.State].
 func (s *saving) Account(name string) *position.Account {
-	if a, ok := s.view.Account(name); ok {
+	if a, ok := s.l.View.Account(name); ok {
 		return &a
 	}
 	return nil
@@ -435,7 +429,7 @@ func (s *saving) HasOpen(instrument string) bool {
 // Open implements [position.State].
 func (s *saving) Open(instrument string) iter.Seq[*position.Position] {
 	return func(yield func(*position.Position) bool) {
-		for p := range s.view.Positions() {
+		for p := range s.l.View.Positions() {
 			if p.Key.Instrument == instrument && p.IsOpen() && !yield(&p) {
 				return
 			}
