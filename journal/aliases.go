@@ -5,24 +5,32 @@ import "github.com/moneyprinter/holdfast/journal/internal/segment"
 // What records, places and refusals are made of is shared with package journal/repair,
 // below both.
 type (
-	// Record is one verified frame. Payload is a part of a buffer that is never
+	// Record is one verified frame: Seq and Epoch, Synced, up to which everything was
+	// durable before it was written, Time in nanoseconds since 1970, Flags, the
+	// Chain value behind it, and Payload. Payload is a part of a buffer that is never
 	// written again: it may be kept without a copy, and keeps up to half a MiB of
 	// its neighbours in memory with it. That of an encrypted record is decrypted,
 	// unless a reader was asked for what is stored.
 	Record = segment.Record
-	// Head is the place and the identity of a record: the chain value commits to
-	// everything up to and including it.
+	// Head is the place and the identity of a record: Seq, Epoch, Time, and the Chain
+	// value, which commits to everything up to and including it.
 	Head = segment.Head
 	// Flags of a record.
 	Flags = segment.Flags
-	// Holder says who holds a ledger. It is written into LOCK as JSON.
+	// Holder says who holds a ledger: PID, the Verb of the command, where to Reach a
+	// daemon, a NATS URL, and Since when. It is written into LOCK as JSON.
 	Holder = segment.Holder
-	// DamageError names the place of a damage. It matches [ErrDamaged].
+	// DamageError names the place of a damage: File, relative to the ledger's
+	// directory, the Offset of the first byte that cannot be accepted, and the Seq of
+	// the record that should be there, 0 where none is meant. Durable is the highest
+	// seq that is known to have been durable, By who says so where the bytes that are
+	// left do not show it. It has a Reason and a Remedy, and matches [ErrDamaged].
 	DamageError = segment.DamageError
-	// TamperError names a record that its key does not authenticate. It matches
-	// [ErrDamaged].
+	// TamperError names a record that its Key does not authenticate: File and Seq, the
+	// key's id, and the Reason. It matches [ErrDamaged].
 	TamperError = segment.TamperError
-	// InUseError says who holds the ledger. It matches [ErrInUse].
+	// InUseError says who holds the ledger: Dir as it was given, and the Holder. It
+	// matches [ErrInUse].
 	InUseError = segment.InUseError
 )
 
