@@ -40,10 +40,13 @@ func TestWhatTouchesFilesIsWatched(t *testing.T) {
 	reasons := beside()
 	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line)
+		name := strings.TrimPrefix(f[1], modulePath+"/")
+		if slices.Contains(dirs, f[0]) {
+			t.Log("watched:", name)
+		}
 		if len(f) < 3 || !touchesFiles(strings.Split(f[2], ",")) {
 			continue
 		}
-		name := strings.TrimPrefix(f[1], modulePath+"/")
 		_, exempt := reasons[name]
 		delete(reasons, name)
 		require.NotEqual(t, exempt, slices.Contains(dirs, f[0]),
