@@ -260,7 +260,7 @@ func (s *rerun) fold(m Mutation) ([]Change, error) {
 		return nil, fmt.Errorf("%w: what it brought from %s is not known", ErrTrimmedHistory, t.Key)
 	}
 	from := made[0].After
-	p := parcel{
+	p := handover{
 		leg: leg{qty: made[0].Qty.Neg(), value: made[0].Value.Neg()}, terms: from.Terms,
 		high: from.High, low: from.Low,
 	}

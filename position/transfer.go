@@ -81,8 +81,8 @@ func withdrawal(c *calc, old *Position, qty Decimal, ref *LotRef, at Time, in *I
 	return out, t
 }
 
-// parcel is what a transfer brings to its destination.
-type parcel struct {
+// handover is what a transfer brings to its destination.
+type handover struct {
 	leg
 	terms     *Terms
 	high, low Decimal
@@ -111,24 +111,24 @@ func (r Rules) foldTransfer(s State, v *Transfer, cause Mutation) ([]Change, err
 	return numbered(append([]Change{left}, arrived...), cause), nil
 }
 
-// departed returns the change of a transfer's source, and the parcel that leaves.
-func (r Rules) departed(v *Transfer, from *Position, in *Instrument) (Change, parcel, error) {
+// departed returns the change of a transfer's source, and the handover that leaves.
+func (r Rules) departed(v *Transfer, from *Position, in *Instrument) (Change, handover, error) {
 	if from == nil || !from.IsOpen() {
-		return Change{}, parcel{}, fmt.Errorf("%w: %s has nothing open that could be transferred", ErrUnknownPosition, v.Key)
+		return Change{}, handover{}, fmt.Errorf("%w: %s has nothing open that could be transferred", ErrUnknownPosition, v.Key)
 	}
 	qty := v.Qty
 	switch {
 	case qty.IsZero():
 		qty = from.Qty
 	case qty.Cmp(from.Qty.Abs()) > 0:
-		return Change{}, parcel{}, fmt.Errorf("%w: %s holds %s, %s would be transferred", ErrOverReduction, v.Key, from.Qty, qty)
+		return Change{}, handover{}, fmt.Errorf("%w: %s holds %s, %s would be transferred", ErrOverReduction, v.Key, from.Qty, qty)
 	case from.Qty.Sign() < 0:
 		qty = qty.Neg()
 	}
 	c := calc{vintage: r.vintage()}
 	left, t := withdrawal(&c, from, qty, v.Lot, v.Time, in)
 	left.Kind = Transferred
-	out := parcel{
+	out := handover{
 		leg: leg{qty: qty, value: t.cost}, terms: from.Terms,
 		high: from.High, low: from.Low,
 	}
@@ -151,9 +151,9 @@ func (l *Lots) portions(uses []LotUse) []Lot {
 }
 
 // arrival returns the changes of a transfer's destination, old, which may be nil. The
-// parcel counts as bought or sold at the cost that it brings. Its extremes go to the
+// handover counts as bought or sold at the cost that it brings. Its extremes go to the
 // part of it that stays open.
-func (r Rules) arrival(old *Position, v *Transfer, in *Instrument, brought *parcel) ([]Change, error) {
+func (r Rules) arrival(old *Position, v *Transfer, in *Instrument, brought *handover) ([]Change, error) {
 	to := v.To()
 	if old != nil && old.IsOpen() && *old.Terms != *brought.terms {
 		return nil, fmt.Errorf("%w: %s and %s are open under different terms", ErrInstrumentInUse, v.Key, to)
