@@ -186,8 +186,8 @@ func (l *Ledger) Close() error {
 }
 
 // Rotate makes key the one under which records and snapshots are encrypted that
-// are begun after it returns. What was written stays under its own key, which
-// must be kept for as long as that is. The key must already be where the next
+// are begun after it returns. Earlier records and snapshots stay under their own key,
+// which must be kept for as long as they are. The key must already be where the next
 // opening finds it: a crash after this call leaves records that need it. A ledger
 // that was opened without keys gives [ErrInvalid].
 func (l *Ledger) Rotate(ctx context.Context, key keyring.Key) error {
@@ -222,9 +222,9 @@ func (l *Ledger) rotate(ctx context.Context, change func(*keyring.Ring) error) e
 }
 
 // The first error of an append, and the failed fsync of a directory wherever it
-// comes from, end the writing: the ledger is read-only from then on. What else
-// fails (a snapshot, MARK between appends, a trim, a prune) is counted, logged
-// and announced, changes nothing, and is tried again when its turn comes.
+// comes from, end the writing: the ledger is read-only from then on. Any other
+// operation that fails (a snapshot, MARK between appends, a trim, a prune) is counted,
+// logged and announced, changes nothing, and is tried again when its turn comes.
 
 // Failed is closed by the first error that ends the writing; [Ledger.Err] gives
 // it. Reading goes on: positions, views, history and verification answer from

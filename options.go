@@ -91,9 +91,9 @@ type BusOptions struct {
 	// begin later than the journal. 0 keeps what the journal keeps.
 	MaxAge   time.Duration
 	MaxBytes int64
-	// Connected is told of each connection that the ledger makes. What it returns is
-	// called when the ledger makes another one and when it is closed. service.Offer
-	// offers the request API (holdfast.api.v1.<ledger>.…); nil offers nothing.
+	// Connected is told of each connection that the ledger makes. Its stop is called
+	// when the ledger makes another one and when it is closed. service.Offer offers
+	// the request API (holdfast.api.v1.<ledger>.…); nil offers nothing.
 	Connected func(*Ledger, *nats.Conn) (stop func(), err error)
 	// Evidence is how long Open waits for the stream to say up to where records
 	// were durable; 0 is 2 seconds, negative does not ask. A journal that ends

@@ -9,8 +9,8 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
-// What reads a ledger is in package archive. These are its names as an engine uses
-// them beside those of a [Ledger], and what a Ledger announces of its own reading.
+// Package archive reads ledgers. These are its names as an engine uses them beside
+// those of a [Ledger], and what a Ledger announces of its own reading.
 type (
 	// Reader reads a ledger's directory without a lock and without writing.
 	Reader = archive.Reader

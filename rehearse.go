@@ -9,8 +9,8 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
-// Rehearsal answers as a ledger would, and writes nothing; see [Rehearse]. What it was
-// given before is what it answers on. It is for one goroutine.
+// Rehearsal answers as a ledger would, and writes nothing; see [Rehearse]. Each answer
+// builds on the mutations given before. It is for one goroutine.
 type Rehearsal struct{ rehearsed *committer.Rehearsal }
 
 // Rehearse begins a rehearsal on what dir holds, or, where there is no ledger, on

@@ -10,10 +10,10 @@ import (
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// What is kept. Snapshots: the newest SnapshotKeep; between the retention and
+// The ledger keeps these snapshots: the newest SnapshotKeep; between the retention and
 // them, about one for each eighth of it; and the base, which the journal was last
-// trimmed behind. Journal: every record behind the base, so that any moment from
-// the base on can be derived. The base moves on, and the journal is trimmed up to
+// trimmed behind. The journal keeps every record behind the base, so that any moment
+// from the base on can be derived. The base moves on, and the journal is trimmed up to
 // it, when a newer snapshot has come of age.
 
 // spacings is into how many parts the retention is divided by the snapshots that
@@ -183,8 +183,8 @@ func (l *Ledger) based(mine []snapshotter.Snapshot) uint64 {
 
 // comingOfAge is the age from which on records need not be kept, 0 if they need not
 // be kept at all. Age is what has passed between the records, and a clock that jumps
-// ahead by more than a day adds nothing to it. What is known of a smaller jump, that
-// the clock is behind the newest record now, is added to the age asked for.
+// ahead by more than a day adds nothing to it. A smaller jump shows in a clock that is
+// behind the newest record now; that lag is added to the age asked for.
 func (l *Ledger) comingOfAge() time.Duration {
 	if l.opts.Retain <= 0 {
 		return 0

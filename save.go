@@ -7,7 +7,7 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// Target is a position as an engine that thinks in maps wants it saved. What is
+// Target is a position as an engine that thinks in maps wants it saved. A field that is
 // nil or zero is not the engine's to say and stays as it is, but for Qty.
 type Target struct {
 	Key         position.Key
@@ -50,8 +50,8 @@ type SaveResult struct {
 
 // Save brings the ledger to the state that targets describe: what differs from
 // the durable state is adopted, amended and marked, in atomic batches in the order
-// of the keys. What is so already is not written, so that a save of the same
-// again writes nothing.
+// of the keys. State that is so already is not written, so that a save of the same
+// targets again writes nothing.
 //
 // Each change expects the version that it was compared with: where somebody else
 // has changed the position meanwhile, the save ends with [ErrVersionConflict] and

@@ -232,7 +232,7 @@ type Faults struct {
 	Time  string `json:"last_time,omitempty"` // RFC 3339
 }
 
-// What can fail beside the appends.
+// The operations that can fail beside the appends.
 const (
 	opSnapshot = "snapshot"
 	opMark     = "mark"

@@ -28,7 +28,7 @@ type ChainRun struct {
 
 // ReadChain reads the records from one on (0: from the first that is kept), each
 // verified to continue the one before it, until it has the chain values at the
-// wanted seqs. What is not kept is not in the result.
+// wanted seqs. A record that is not kept is not in the result.
 func (r *Source) ReadChain(ctx context.Context, from uint64, want []uint64) (*ChainRun, error) {
 	log, err := r.StoredLog()
 	if err != nil {

@@ -48,10 +48,10 @@ func shown(name string) string {
 }
 
 // Known returns an [UnknownNameError] when a filter selects by a name that a view
-// knows nothing of, so that a misspelt name is told from one that is flat. What has
-// had a position, open or closed, is known, an account with a charge and an
-// instrument that was defined or marked as well. Names never go, so the newest view
-// answers for every moment before it.
+// knows nothing of, so that a misspelt name is told from one that is flat. A name that
+// has had a position, open or closed, is known; so are an account with a charge, and an
+// instrument that was defined or marked. Names never go, so the newest view answers for
+// every moment before it.
 //
 // It looks at every key of the view when a name is unknown or late among them: ask
 // it when a selection came out empty.

@@ -46,8 +46,8 @@ func OpenReader(dir string) (*Reader, error) {
 	return NewSource(dir, id, Options{}.WithDefaults()).Reader(), nil
 }
 
-// orphaned reports whether a directory without an identity holds records. What a
-// creation or a restore that was cut short leaves has none yet.
+// orphaned reports whether a directory without an identity holds records. The
+// directory of a creation or a restore that was cut short has none yet.
 func orphaned(dir string) bool {
 	log, err := journal.OpenReader(dir)
 	if err != nil {
@@ -103,8 +103,8 @@ func ParseMoment(s string) (Moment, error) {
 	return Moment{Time: at}, err
 }
 
-// AsOf returns the state at a moment, rounded down to the end of a batch. What
-// lies before the oldest kept record and snapshot gives [journal.ErrTrimmed], and
+// AsOf returns the state at a moment, rounded down to the end of a batch. A moment
+// before the oldest kept record and snapshot gives [journal.ErrTrimmed], and
 // [journal.ErrDamaged] as well where the snapshots that would give it are damaged or
 // gone; a seq that is not there yet gives [position.ErrInvalid].
 func (r *Reader) AsOf(ctx context.Context, at Moment) (*projector.View, error) {

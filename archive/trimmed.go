@@ -41,7 +41,8 @@ func (r *Source) Moved(before standing) bool {
 }
 
 // untrimmed reads, and reads again from the new base where what the reading stood on
-// was taken away meanwhile. What has vanished in this way is never damage.
+// was taken away meanwhile. A record or file that has vanished in this way is never
+// damage.
 func (r *Source) untrimmed(ctx context.Context, read func() error) error {
 	var err error
 	for range TrimTries {

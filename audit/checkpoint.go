@@ -123,8 +123,8 @@ func signed(c *checkpoint.Checkpoint, by note.Signer) (*checkpoint.Note, error) 
 // A checkpoint vouches for durable records only, so that no crash makes an honest
 // ledger contradict its own. It continues the one before it: the records in between
 // are read again, with their chain, so that a history that was changed underneath a
-// running ledger is not signed. What lies beside the journal can be removed together
-// with what it proves, so that somebody else should have it as well.
+// running ledger is not signed. A checkpoint beside the journal can be removed together
+// with the records that it proves, so somebody else should have it as well.
 type Notes struct {
 	r    auditor
 	by   note.Signer

@@ -46,7 +46,7 @@ func (a *Against) Fits() (n int) {
 //
 // Findings are in the result, with the first record that differs or the bounds that
 // the evidence gives for it. Evidence that is older than what the ledger keeps is
-// reported as not checked. What is no evidence gives [ErrEvidence].
+// reported as not checked. A path that is no evidence gives [ErrEvidence].
 func Compare(ctx context.Context, from *archive.Reader, path string, o CompareOptions) (*Against, error) {
 	r, err := audited(ctx, from)
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 // Busts and corrections are folded on the state before their fill. One pass
 // before the recomputation finds them, a second replays the journal once and
 // keeps of each such state the key and its instrument, so that neither time nor
-// memory grow with the number of busts times the length of the journal. What came
-// after the fill is read again for each, by package archive.
+// memory grow with the number of busts times the length of the journal. The records
+// after the fill are read again for each, by package archive.
 type recomputation struct {
 	r    *archive.Source
 	log  *journal.Reader

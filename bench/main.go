@@ -177,7 +177,7 @@ func (c *config) one(dir string, p *peer, callers, size int) (yardstick.Figures,
 	if err != nil {
 		return yardstick.Figures{}, err
 	}
-	// What opening it and the row before have left to write shall not be in the way.
+	// Writes that opening it and the row before have left over shall not be in the way.
 	d, err := os.Open(dir)
 	if err != nil {
 		return yardstick.Figures{}, err

@@ -118,9 +118,9 @@ func (r *Relay) announceLoop(ctx context.Context) {
 	}
 }
 
-// sendAnnouncements sends what waits and returns the connection it used, nil
-// without one. What a connection refuses waits on; noteLink and a resync wake
-// the loop when there is a better one.
+// sendAnnouncements sends what waits and returns the connection that took it all, nil
+// without one. An announcement that a connection refuses waits on; noteLink and a
+// resync wake the loop when there is a better connection.
 func (r *Relay) sendAnnouncements() *nats.Conn {
 	r.mu.Lock()
 	nc := r.linked

@@ -25,8 +25,8 @@ const (
 // no state on the server: each time the connection, the consumer or the stream
 // goes away it asks again for what comes after the last change it yielded, so a
 // reconnect, a restarted server and a rebuilt stream are not seen by the caller.
-// Whoever remembers the sequence of the last change it dealt with can go on from
-// the next one.
+// A caller that remembers the sequence of the last change it dealt with can go on
+// from the next one.
 //
 // It ends with an error, which is the last thing it yields: the error of ctx, a
 // *GapError when the next change is not on the stream any more, ErrForeign when

@@ -160,8 +160,8 @@ func (p *publisher) commit(ev *Event) (pending, error) {
 	return w, nil
 }
 
-// forget drops an open batch. What was staged of it on the server is thrown away
-// there when it has heard nothing of it for some seconds.
+// forget drops an open batch. The server throws away the messages that were staged
+// of it when it has heard nothing of the batch for some seconds.
 func (p *publisher) forget() { p.batch, p.count = "", 0 }
 
 // stage loads an event as the next message of the open batch.

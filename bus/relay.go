@@ -137,9 +137,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// begun is round, for a connection that is there. What is lost from here on ends the
-// round; watch had no round to end, or not this connection to watch, for what was lost
-// before, and the client would keep requests until it is back.
+// begun is round, for a connection that is there. A connection that is lost from here
+// on ends the round. When one was lost before, watch had no round to end, or did not
+// watch this connection, and the client would keep requests until it is back.
 func (r *Relay) begun(ctx, feeding context.Context, l *link) error {
 	if !l.nc.IsConnected() {
 		return errDisconnected

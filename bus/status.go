@@ -34,7 +34,7 @@ func (r *Relay) noteLink(l *link) {
 	r.ops.wake()
 }
 
-// noteStream records what a look at the stream found. What was wrong stands until
+// noteStream records what a look at the stream found. An error stands until
 // something is published or nothing is left to publish: a look is no cure.
 func (r *Relay) noteStream(first, last uint64) {
 	r.mu.Lock()

@@ -25,8 +25,8 @@ func keyName(name string, hash uint32) string { return fmt.Sprintf("%s+%08x", na
 
 // Open reads a note. With known keys one of them must have signed it, and none of
 // their signatures may be wrong, else it gives [ErrSignature]; signatures of keys
-// that are not known are passed over. With nil no signature is checked. What is no
-// note of a checkpoint gives [ErrMalformed].
+// that are not known are passed over. With nil no signature is checked. A text that is
+// no note of a checkpoint gives [ErrMalformed].
 func Open(raw []byte, known note.Verifiers) (*Note, error) {
 	if len(raw) > MaxNote {
 		return nil, bad("longer than %d bytes", MaxNote)

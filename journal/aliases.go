@@ -2,8 +2,8 @@ package journal
 
 import "github.com/moneyprinter/holdfast/journal/internal/segment"
 
-// What records, places and refusals are made of is shared with package journal/repair,
-// below both.
+// The types of records, places and refusals are in a package below this one, which
+// package journal/repair shares.
 type (
 	// Record is one verified frame: Seq and Epoch, Synced, up to which everything was
 	// durable before it was written, Time in nanoseconds since 1970, Flags, the

@@ -118,9 +118,8 @@ func (b *Batch) append(payload []byte, f segment.Flags, at int64) (seq uint64, c
 	if enc.Head.Seq > 0 {
 		at = max(at, enc.Head.Time)
 	}
-	// Whatever stands in a file was written after the commit before it had
-	// returned, so that the last seq before the batch is durable by then,
-	// although it need not be now.
+	// A frame is written to a file only after the previous commit has returned. The
+	// last seq before the batch is durable by then, although it need not be now.
 	r := segment.Record{
 		Seq: enc.Head.Seq + 1, Synced: b.synced, Epoch: b.j.epoch, Time: at, Flags: f, Payload: payload,
 	}

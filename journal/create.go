@@ -20,7 +20,7 @@ type Reservation struct {
 }
 
 // Reserve holds a directory, which is made if it is missing, for a ledger that is
-// about to be made in it. Whoever holds it already gives an [InUseError].
+// about to be made in it. If another value holds it, the error is an [InUseError].
 func Reserve(dir string, h segment.Holder) (*Reservation, error) {
 	if h.PID == 0 {
 		h.PID = os.Getpid()

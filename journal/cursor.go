@@ -286,7 +286,7 @@ func (c *Cursor) end(bad *segment.Flaw) error {
 	if err != nil {
 		return err
 	}
-	// What MARK says was true of the file before this look at it.
+	// The statements of MARK were true of the file before this look at it.
 	if more, lookErr := c.look(bad); more || lookErr != nil {
 		return lookErr
 	}
@@ -309,8 +309,8 @@ func (c *Cursor) end(bad *segment.Flaw) error {
 	if err = segment.JudgeEnd(&m, &c.seg, c.scan, c.whole, bad); err == nil {
 		return io.EOF
 	}
-	// What proves that the flaw is damage was written after the flawed record
-	// was, which is there in full by now if it ever was.
+	// The proof that the flaw is damage was written after the flawed record. That
+	// record is there in full by now if it ever was.
 	if more, lookErr := c.look(bad); more || lookErr != nil {
 		return lookErr
 	}

@@ -105,11 +105,11 @@
 // log fsyncs a full segment before it makes the next one. A batch that begins
 // several is written in parts, with an fsync of the directory between them, so
 // that no segment can be there without the one before it. The first error is
-// final, so that nothing is ever written behind bytes whose fate is unknown. What an fsync has
-// failed for is never synced again, not by Close either, which drops the log of a
-// failed journal: the second fsync would succeed without having written anything.
-// The failed fsync of a directory is final whoever met it, a commit, a MARK or a
-// trim.
+// final, so that nothing is ever written behind bytes whose fate is unknown. A file
+// whose fsync has failed is never synced again, not by Close either, which drops the
+// log of a failed journal: the second fsync would succeed without having written
+// anything. The failed fsync of a directory is final whoever met it, a commit, a MARK
+// or a trim.
 //
 // A sync is cheaper when neither the size nor the blocks of its file change.
 // So a commit that reaches the end of the file appends zeros behind its frames,
@@ -150,7 +150,7 @@
 // hold it are those of the files that it wrote, and before it writes whether the file
 // was cut; every MARK looks at the directory, LOCK and the sealed segments as well,
 // and nothing is removed by name in a directory that is not the one that was opened.
-// What is found is final, like an error of the disk. Close leaves no clean MARK then.
+// Such a finding is final, like an error of the disk. Close leaves no clean MARK then.
 // The newest segment is copied to quarantine/ from its descriptor where no name of it
 // is left. A crash before that loses what a deletion would have lost anyway.
 //
@@ -176,15 +176,15 @@
 //     good checksums.
 //
 // Then, and when the search for proof has to be given up, Open refuses with a
-// [DamageError]. What stays undecidable is damage of more than one byte inside
-// the last group of a ledger that was not closed cleanly, above MARK: it looks
-// like a torn write in every respect, is cut, kept in quarantine/, and reported
-// in [Recovery]. So does damage of one byte where that is all that a torn write
-// leaves out: the first or the last byte of a record, alone in its sector of 512
-// bytes and zero. And so is an end that was cut off above MARK, at whatever record:
-// what is not there cannot show that it was, and at the border of a record there is
-// nothing to report either. A torn write that leaves a record whole but for any other byte
-// is refused. [Journal.SaveMark] makes the window as small as the caller wants.
+// [DamageError]. Damage of more than one byte inside the last group of a ledger that
+// was not closed cleanly, above MARK, stays undecidable: it looks like a torn write in
+// every respect, is cut, kept in quarantine/, and reported in [Recovery]. So does
+// damage of one byte where that is all that a torn write leaves out: the first or the
+// last byte of a record, alone in its sector of 512 bytes and zero. So does an end that
+// was cut off above MARK, at whatever record: a missing record cannot show that it was
+// there, and at the border of a record there is nothing to report either. A torn write
+// that leaves a record whole but for any other byte is refused. [Journal.SaveMark]
+// makes the window as small as the caller wants.
 //
 // A byte that is not zero behind the last record is such a flaw, too: it may be
 // what arrived of a group, or rot where nothing was. It is cut, kept and
@@ -192,17 +192,17 @@
 //
 // # Repair
 //
-// What Open refuses, package journal/repair heals from a copy of the ledger, or gives
-// up where the caller names the seq from which on; its plan says beforehand what would
-// come of it. Both find every readable record of every file, whatever its name,
-// and lay them one behind the other: each continues the chain of the one before.
-// A record of the copy is taken only where the ledger has none, and only if what
-// the ledger holds further on, MARK and the snapshots agree with the chain that
-// comes of it; where one of them does not, or two records continue the same one,
-// the copy is of another history and nothing is taken. What the copy has behind
-// the ledger's own end is taken only if that end is damaged. The ledger that
-// would come of it is judged by the rule above before anything is written, so
-// that a repair never accepts what Open would not.
+// Package journal/repair takes a ledger that Open refuses. It heals the ledger from a
+// copy, or gives up its records where the caller names the seq from which on; its plan
+// says beforehand what would come of it. Both find every readable record of every file,
+// whatever its name, and lay them one behind the other: each continues the chain of the
+// one before. A record of the copy is taken only where the ledger has none, and only if
+// what the ledger holds further on, MARK and the snapshots agree with the chain that
+// comes of it; where one of them does not, or two records continue the same one, the
+// copy is of another history and nothing is taken. A record of the copy behind the
+// ledger's own end is taken only if that end is damaged. The ledger that would come of
+// it is judged by the rule above before anything is written, so that a repair never
+// accepts what Open would not.
 //
 // Healing writes in this order: a report and second names of all that is
 // replaced, in quarantine/; second names among the segments for the files that
@@ -217,12 +217,12 @@
 //
 // MARK itself is made anew only if the copy vouches for it: its own MARK is good,
 // it reaches at least to the end of what is left here, and nothing at that end is
-// a guess. What was removed here and was made after the copy cannot be noticed
+// a guess. The loss of a record that was made after the copy cannot be noticed
 // then: the copy has to be one made since the ledger was last written to.
 //
 // Giving up cuts the ledger before a seq, at most at the first record that is not
-// in order. What is cut is linked into quarantine/ first. Then MARK is replaced
-// by one that names the cut and bears flag 4: Open, readers and
+// in order. Each file that is cut or removed is linked into quarantine/ first. Then
+// MARK is replaced by one that names the cut and bears flag 4: Open, readers and
 // [Options].TrustJournal refuse it, and only a repair goes on from it, to the
 // same cut, in the same epoch, whatever it was told. Files behind the cut are
 // removed, newest first, the last one is replaced by its beginning, the owner

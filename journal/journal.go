@@ -339,8 +339,8 @@ func (j *Journal) usable() error {
 }
 
 // Close waits for a running commit, syncs, leaves a clean MARK and gives the
-// ledger free. What was filled but not committed is dropped. Closing again does
-// nothing.
+// ledger free. A batch that was filled but not committed is dropped. Closing again
+// does nothing.
 //
 // A journal that failed leaves no clean MARK, and its log is dropped, not
 // closed: to close it would sync it, and what the first sync has lost a second

@@ -29,9 +29,9 @@ type block struct {
 // order, every one verified: checksum, form, seq, epoch, time and chain.
 // Segments are read and verified side by side. It ends with what is there; an
 // atomic batch that is not whole is not part of it. A record before the first
-// one kept gives a [TrimmedError], damage a [DamageError], and both end it. What
-// was yielded before a DamageError may be another ledger's: that the records lead
-// to MARK is known when its record has come.
+// one kept gives a [TrimmedError], damage a [DamageError], and both end it. A record
+// that was yielded before a DamageError may be another ledger's: that the records
+// lead to MARK is known when MARK's record has come.
 func (r *Reader) Records(from uint64) iter.Seq2[segment.Record, error] { return r.records(from, 0) }
 
 // Records is [Reader.Records] for the holder of the ledger: what Open has

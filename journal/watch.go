@@ -114,7 +114,7 @@ func (w *watch) newest(dir string) (reason string, err error) {
 
 // cut reports whether the newest segment is shorter than what was committed to it.
 // A commit asks before it writes: the write would go where the file ended before,
-// and leave a hole. What cannot be asked now is asked with the next MARK.
+// and leave a hole. A size that cannot be asked now is asked with the next MARK.
 func (w *watch) cut() (reason string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -173,9 +173,9 @@ func (j *Journal) confirm(next *tail, full []sealed) error {
 // Watch reports whether the files that the writer holds still bear their names: the
 // directory, LOCK, the segment that is appended to, and the sealed segments, of
 // which so many are looked at in turn that a journal of 16 GiB, in segments of
-// 4 MiB, is looked at whole. What does not ends the journal: see [FailedError]. It
-// is part of [Journal.SaveMark], and of every commit for the segment that is
-// appended to.
+// 4 MiB, is looked at whole. A file that does not bear its name ends the journal: see
+// [FailedError]. Watch is part of [Journal.SaveMark], and of every commit for the
+// segment that is appended to.
 func (j *Journal) Watch() error {
 	if err := j.usable(); err != nil {
 		return err
@@ -259,9 +259,9 @@ func (j *Journal) turn() []sealed {
 	return some
 }
 
-// adopt looks at a sealed segment whose file is another one. Who has put the same
-// records in its place, as tools do that defragment or copy, has done no harm; and
-// some file systems give a file a new number while nobody has it open.
+// adopt looks at a sealed segment whose file is another one. A file with the same
+// records does no harm: tools that defragment or copy put one in its place, and some
+// file systems give a file a new number while nobody has it open.
 func (j *Journal) adopt(s *sealed, id ident) error {
 	found, err := segment.ScanFile(segment.File{First: s.first, Path: filepath.Join(j.dir, segment.Path(s.first)), Size: s.bytes}, math.MaxUint64, false)
 	if s.last.Seq < j.First() {
@@ -286,7 +286,7 @@ func (j *Journal) adopt(s *sealed, id ident) error {
 
 // astray makes the error of a segment whose name is not that of its file. If the
 // whole directory has gone, that is the error; a LOCK that has gone as well changes
-// nothing. What only an open descriptor has is kept, once.
+// nothing. A segment that only an open descriptor has is kept, once.
 func (j *Journal) astray(first uint64, reason string) error {
 	if err := j.lock.Check(); err != nil && !errors.Is(err, ErrLockLost) {
 		return err

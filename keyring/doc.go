@@ -7,8 +7,8 @@
 //	sub, err := ring.Derive(id, "journal", salt, 32)
 //
 // A nil *[Ring] means that there are no keys. The package encrypts nothing
-// itself: who does derives a key of its own for its purpose, so that no two
-// uses of a master key can meet.
+// itself: a caller that encrypts derives a key of its own for its purpose, so that
+// no two uses of a master key can meet.
 //
 // # Text form
 //
@@ -24,13 +24,13 @@
 // [Load] reads keys from a file that nobody but its owner may read or write
 // (PATH or file:PATH), from an environment variable (env:NAME), or from what a
 // command prints (cmd:COMMAND), which is the way to a password manager or a key
-// service. What an error says of a source is its kind, a path or the name of a
-// variable, and the number of a line, never what was read or the command.
+// service. An error says of a source its kind, a path or the name of a variable,
+// and the number of a line, never what was read or the command.
 //
 // # Why no nonce is used twice
 //
 // AES-GCM falls apart when two messages are encrypted under one key and one
-// nonce. Who writes records draws a salt of 96 random bits whenever it is
+// nonce. A writer of records draws a salt of 96 random bits whenever it is
 // opened, and a new one after each rotation; the key of a record is derived
 // from the master key and that salt, and the nonce is the record's seq. Under
 // one salt a seq is encrypted once: the writer goes up by one with each record
@@ -40,9 +40,9 @@
 // 2³² to draw the same salt the chance is below 2⁻³², and only then, at an
 // equal seq, does a nonce repeat. A snapshot draws 256 bits of salt for itself.
 //
-// What nothing here protects from is a process that is copied while it runs: of
-// a virtual machine that is restored twice from one image, both draw nothing
-// new. Restore such an image into a rotated key, or open the ledger anew.
+// Nothing here protects from a process that is copied while it runs: if a virtual
+// machine is restored twice from one image, neither of the two draws a new salt.
+// Restore such an image into a rotated key, or open the ledger anew.
 //
 // # Limits
 //

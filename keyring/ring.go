@@ -98,9 +98,9 @@ func (r *Ring) key(id ID) (Key, error) {
 	return key, nil
 }
 
-// Rotate makes key the one that writes. The others stay and read. What is
-// encrypted after it returns is encrypted under the new key. Keep the key where
-// the next opening finds it before calling this.
+// Rotate makes key the one that writes. The others stay and read. A record or a
+// snapshot that is begun after it returns is encrypted under the new key. Keep the
+// key where the next opening finds it before calling this.
 func (r *Ring) Rotate(key Key) error { return r.take([]Key{key}) }
 
 // Adopt takes over all keys of another ring and makes its current key the one

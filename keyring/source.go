@@ -110,8 +110,8 @@ func fromEnvironment(name string) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// fromCommand runs a command. What it prints to standard error is dropped,
-// because it may hold what it should not.
+// fromCommand runs a command. Its standard error is dropped, because it may hold
+// what it should not.
 func fromCommand(ctx context.Context, command string) ([]byte, error) {
 	if strings.TrimSpace(command) == "" {
 		return nil, errors.New("it is empty")

@@ -15,7 +15,7 @@ type Adopt struct {
 	// Lots, under a cost method with lots, are the open lots; their quantities
 	// sum to Qty. Nil: one lot.
 	Lots []AdoptedLot
-	// What the cycle came to so far; nil: as it is.
+	// Profit and funding of the cycle so far; nil: as they are.
 	Realized, Funding *Decimal
 	High, Low         *Decimal // extremes since the cycle's first fill; nil: as they are
 	Opened            Time     // when the cycle began; zero: as it is, for a new cycle the time

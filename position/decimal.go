@@ -15,7 +15,7 @@ const Scale = 18
 // Decimal is an exact signed number: a 128-bit two's complement count of 10⁻¹⁸,
 // so |x| < 1.7·10²⁰. It is 16 bytes, allocates nothing, and equal numbers are
 // equal under ==. Sums are exact; products and quotients round once, half to
-// even, through a 256-bit intermediate. What does not fit gives an
+// even, through a 256-bit intermediate. A result that does not fit gives an
 // error that matches [ErrOverflow].
 //
 // The count −2¹²⁷, which has no negation, is no Decimal: nothing here returns

@@ -53,8 +53,8 @@
 // A [Rounding] profile rounds where a venue does, once (the second part of a flip
 // is what its first part, rounded, leaves), from the exact product or
 // quotient: n; the profit of a reduction; and the average entry that this profit
-// is counted against, while the cost that leaves stays what it is above. What
-// profit thereby gains or lacks is kept in Position.Residue.
+// is counted against, while the cost that leaves stays what it is above. The amount
+// that profit thereby gains or lacks is kept in Position.Residue.
 //
 // From this follow the invariants of fills, which the tests check on random ones:
 //

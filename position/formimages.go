@@ -30,7 +30,7 @@ type shown struct {
 	list bool // the lots are listed, not only counted
 }
 
-// positionOutputs is the list of a position's members. Who adds one adds its row
+// positionOutputs is the list of a position's members. A new member gets its row
 // here: with a column, at the next place of a CSV file, or without.
 func positionOutputs(lots []output[shownLot]) []output[shown] {
 	return slices.Concat([]output[shown]{

@@ -11,9 +11,9 @@ import (
 	"github.com/moneyprinter/holdfast/internal/form"
 )
 
-// What is written is written by tables: one for each kind of object, with a row for
-// each member in the order of the text. The JSON and its schema are both made from
-// them; the columns of a position's tables and CSV files, too.
+// Objects are written by tables: one for each kind of object, with a row for each
+// member in the order of the text. The JSON and its schema are both made from them;
+// the columns of a position's tables and CSV files, too.
 
 // output is a member of what is written of a T.
 type output[T any] struct {

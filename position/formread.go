@@ -16,7 +16,7 @@ const MaxLine = 1 << 20
 // or of another type is refused, and so is anything that could lose meaning on
 // the way in: a decimal outside a string, a fraction finer than 10⁻¹⁸ or a
 // nanosecond, invalid UTF-8, data after the object. Every error is a
-// [*FieldError] that names the member. What it returns has passed Validate.
+// [*FieldError] that names the member. The mutation returned has passed Validate.
 func UnmarshalMutation(b []byte) (Mutation, error) {
 	if len(b) > MaxLine {
 		return nil, invalid("JSON", "is %d bytes long, at most %d are allowed", len(b), MaxLine)
@@ -251,8 +251,8 @@ func timeOf(name string, v form.Value) (Time, error) {
 }
 
 // The members that are objects: the selection of lots, the lots of an adoption,
-// the rounding profile. What is wrong inside one is reported under the member's
-// own name, with the place in it.
+// the rounding profile. An error inside one is reported under the member's own name,
+// with the place in it.
 
 // inside moves an error of a part to the member that holds it.
 func inside(name, place string, err error) error {

@@ -106,8 +106,8 @@ func (r Round) validate(of string) error {
 }
 
 // Rounding is a venue's profile: what it rounds, so that its own figures can be
-// met. A place is rounded once, from the exact product or quotient. What rounding
-// takes from cost and profit goes to Position.Residue. The zero value rounds
+// met. A place is rounded once, from the exact product or quotient. The amount that
+// rounding takes from cost and profit goes to Position.Residue. The zero value rounds
 // nothing beyond the 18th place.
 type Rounding struct {
 	// Value is that of a fill or a mark: of ValuePer units, times how many such

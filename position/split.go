@@ -209,8 +209,7 @@ func (x *rescaling) flow(p *Position) flow {
 	return f
 }
 
-// vanish closes a position whose quantity was rounded to nothing. What it cost is
-// lost.
+// vanish closes a position whose quantity was rounded to nothing, and realizes its cost.
 func (x *rescaling) vanish(p *Position) (Change, error) {
 	var c calc
 	n := p.next(x.Time, x.in)

@@ -85,8 +85,8 @@ func (t *Terms) Profit(qty, cost, price Decimal) (Decimal, bool) {
 }
 
 // contradiction refuses currencies under which the arithmetic of the kind would
-// give amounts of one currency the name of another. What is left out is refused
-// where only a guess could take its place.
+// give amounts of one currency the name of another. A currency that is left out is
+// refused where only a guess could take its place.
 func (t *Terms) contradiction() error {
 	if t.Kind != Option && t.Base != "" && t.Base == t.Quote {
 		// The premium of an option may be paid in what it is an option on.

@@ -7,8 +7,8 @@
 // [Book.Stage] finds out what a mutation or batch would do, and refuses it or
 // returns the changes. The caller encodes them, journals them, and in the
 // meantime may [Book.Accept] them and stage the next on top. When they are durable
-// [Book.Publish] shows them to readers. What was staged and not accepted has
-// never been.
+// [Book.Publish] shows them to readers. A batch that was staged and not accepted has
+// no effect.
 //
 //	Stage ─► encode ─► Accept ─► (write, sync) ─► Publish
 //	  ▲                  │
@@ -35,9 +35,9 @@
 //
 // [Book.Replay] brings a book forward by records. It takes the after-images as they
 // are, so it needs no arithmetic, and a replayed book equals the one that staged,
-// in every bit of its snapshot body. What a record leaves out, the lots that a
-// change did not touch, is made from the lots before and held against the record's
-// digest; and each change must name the record that its position had last.
+// in every bit of its snapshot body. A record leaves out the lots that a change did
+// not touch; they are made from the lots before and held against the record's digest.
+// Each change must name the record that its position had last.
 //
 //	            ┌─► shard 0: its keys, decoded and assigned ─┐
 //	records ────┼─► shard 1                                  ├─► in order: parts, window,

@@ -31,9 +31,9 @@ func (b *Book) effects(s *Staged, c *position.Change, seq uint64) error {
 	return nil
 }
 
-// change gives a position its new image. What leads to a later cycle ends the
-// one before; what leads back to an earlier one, as a refold may, takes back what
-// had ended since.
+// change gives a position its new image. A change to a later cycle ends the one
+// before; a change back to an earlier one, as a refold may make, takes back the
+// cycles that had ended since.
 func (b *Book) change(s *Staged, c *position.Change, seq uint64) {
 	st, next := &b.staging, c.After
 	next.Seq = seq
@@ -92,8 +92,8 @@ func (b *Book) mark(s *Staged, m position.Mark) {
 			}
 		})
 	}
-	// What the batch has touched before; what was just extended is there too,
-	// and is not outside any more.
+	// The positions that the batch has touched before. Those just extended are there
+	// too, but the price is not outside their extremes any more.
 	for _, slot := range st.positions.touched {
 		img := st.positions.images[slot]
 		if img.Key.Instrument == m.Instrument && img.IsOpen() && (m.Price.Cmp(img.High) > 0 || m.Price.Cmp(img.Low) < 0) {

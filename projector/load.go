@@ -14,8 +14,8 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// What is allocated on the word of a count alone is bounded: room for so many at
-// first, and for so many times as many as have really come.
+// An allocation on the word of a count alone is bounded: room for so many at first,
+// and for so many times as many as have really come.
 const (
 	reserve     = 1 << 14
 	reserveMore = 16

@@ -19,8 +19,8 @@ type Refused struct {
 // EventOrder returns what was true at an event time, by all that the records
 // tell: it folds their mutations in the order of their event times, records of
 // the same time in the order of their seqs, up to and including until; zero is no
-// limit. What arrived late is in its place, and so the view may differ from every
-// one there has been.
+// limit. A mutation that arrived late is in its place, and so the view may differ from
+// every one there has been.
 //
 // Busts and corrections are applied before, whatever their own time: a fill that
 // was cancelled never was. The first definition of an instrument says what it
@@ -28,9 +28,9 @@ type Refused struct {
 // is refused in this order is left out and listed, in the order of the seqs.
 //
 // Base is the state before the first record where that is not the first of all,
-// else nil. It belongs to EventOrder afterwards. What it includes stays, whatever
-// its times. An image's Seq is the first record of the mutation that made it; the
-// view's own seq is that of the last record read.
+// else nil. It belongs to EventOrder afterwards. The mutations that it includes stay,
+// whatever their times. An image's Seq is the first record of the mutation that made
+// it; the view's own seq is that of the last record read.
 func EventOrder(o Options, base *Book, records iter.Seq2[Record, error], until position.Time) (*View, []Refused, error) {
 	trimmed := base != nil && base.Head() > 0
 	if base == nil {

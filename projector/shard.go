@@ -14,7 +14,7 @@ const maxShards = 64
 // shard has some of the keys of a replay, sees all their changes, in order, and
 // nothing else. So decoding, which is most of the work, goes on as wide as there
 // are processors, and what a change needs of the one before it is still where that
-// has left it. What concerns no key, or all of them, is the replayer's, who sees
+// has left it. Work that concerns no key, or all of them, is the replayer's, which sees
 // the records in order when the shards have seen them.
 type shard struct {
 	book   *Book
@@ -39,7 +39,7 @@ type entry struct {
 }
 
 // room is where the next image may be decoded: in the place of one that nobody
-// will look at. What a cycle has ended with may go to the shelf.
+// will look at. The last image of a cycle may go to the shelf.
 func (e *entry) room() *position.Position {
 	if e.own && e.img.IsOpen() {
 		return e.img

@@ -157,7 +157,7 @@ func (v *View) PositionsAfter(key position.Key) iter.Seq[position.Position] {
 }
 
 // Keys yields the keys of all positions, flat ones included, in no order that means
-// anything. What it yields may be read only.
+// anything. The caller may only read them.
 func (v *View) Keys() iter.Seq[*position.Key] {
 	return func(yield func(*position.Key) bool) {
 		for _, p := range v.positions {

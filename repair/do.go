@@ -47,8 +47,8 @@ func Do(ctx context.Context, dir string, o Options) (*Plan, error) {
 	return nil, err
 }
 
-// carryOut does what was decided. What depends on the journal is settled when the
-// records are where they belong, and before the journal's repair ends.
+// carryOut does what was decided. The files that depend on the journal are settled when
+// the records are where they belong, and before the journal's repair ends.
 func (r *repairer) carryOut(w *journalrepair.Repair, p *Plan) (*Plan, error) {
 	if err := w.Heal(); err != nil {
 		if w.Plan.Refused == "" || !errors.Is(err, journalrepair.ErrRefused) {

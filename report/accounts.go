@@ -24,7 +24,7 @@ type AccountStatus struct {
 	Other     map[string]string `json:"other"`
 	Positions PositionTotals    `json:"positions"`
 	// Total is what the account came to: balances and the net of its positions.
-	// What is open is not in it.
+	// Unrealized profit is not in it.
 	Total map[string]string `json:"total"`
 }
 

@@ -29,7 +29,7 @@ type Difference struct {
 	Fields []string
 }
 
-// What is "position", "instrument" or "account".
+// What, the kind of object that differs, is "position", "instrument" or "account".
 func (d *Difference) What() string {
 	switch {
 	case d.BeforePosition != nil || d.AfterPosition != nil:

@@ -3,6 +3,6 @@
 //
 // A report is a policy over positions. It stores nothing, changes nothing, and is not
 // part of what a ledger must agree on: tools pair the same fills in different ways, and
-// none of these pairings is state. What a single position knows of itself, its figures,
-// is in package position.
+// none of these pairings is state. The figures of a single position are in package
+// position.
 package report

@@ -85,8 +85,8 @@ type Summary struct {
 	// where they came to nothing.
 	Settlements []string
 
-	// Converted is Sums in one currency, Currency. What has no rate stays in its
-	// own, and MissingRates names those.
+	// Converted is Sums in one currency, Currency. An amount without a rate stays in
+	// its own, and MissingRates names those.
 	Converted    Sums
 	Currency     string // empty: nothing was converted
 	MissingRates []string

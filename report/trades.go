@@ -64,8 +64,8 @@ type Trade struct {
 	// FeesInCost are those of Fees that are in Profit already; see
 	// [position.Terms.FeesInCost].
 	FeesInCost position.Amounts
-	// Net is Profit without the fees in the settlement currency. What was charged
-	// beside the fills, funding among it, belongs to no trade.
+	// Net is Profit without the fees in the settlement currency. A charge beside the
+	// fills, such as funding, belongs to no trade, but for fees under [FlatToFlat].
 	Net position.Decimal
 	// The largest loss and profit that the cycle's High and Low, up to the exit,
 	// offered to Qty; never negative.
@@ -80,8 +80,9 @@ type Trade struct {
 // report: it has policies of its own and no part in what is stored.
 //
 // An exit is a fill, a settlement, or a transfer that arrives at an opposite
-// position. What leaves by transfer, adjustment or adoption is no trade, and its
-// fees go with it. Entries that the report has not seen come from the image
+// position. A quantity that leaves by transfer, adjustment or adoption is no trade, and
+// the fees of its lots go with it, but for those that the options give to the whole
+// cycle. Entries that the report has not seen come from the image
 // before, their fees unknown. Under average cost there is one lot, of the
 // average price, since the cycle opened. A bust or correction does not take back
 // the trades of earlier exits: to report them anew, feed the changes as they are

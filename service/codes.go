@@ -9,7 +9,7 @@ import (
 )
 
 // CodeOf returns the code that a request gets which ended with an error, such as
-// "404"; those are the status codes of HTTP. What says nothing else is "500".
+// "404"; those are the status codes of HTTP. An error without a code of its own is "500".
 func CodeOf(err error) string {
 	if failed, ok := errors.AsType[*bus.Error](err); ok {
 		return failed.Code

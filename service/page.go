@@ -17,9 +17,9 @@ import (
 
 // A list by request is whole or says that it is not. Its headers say which
 // ([bus.HeaderComplete]) and how to go on ([bus.HeaderNext], which is the member
-// "after" of the next request). Who gives limit or after gets pages; who gives
-// neither gets the whole list or, where it would exceed maxReply, code 413, because
-// he may not look at the headers. history and position.lots answer in pages always:
+// "after" of the next request). A request with limit or after gets pages; one with
+// neither gets the whole list or, where it would exceed maxReply, code 413, because its
+// client may not look at the headers. history and position.lots answer in pages always:
 // there are programs that read no headers and count rows.
 
 // page is the answer to a request for a list, while it is made.

@@ -5,7 +5,7 @@
 // changed bit, one missing byte or one byte too many is noticed before a single
 // byte of the body is handed out.
 //
-// It knows bytes and names. What the body means is the caller's business, and
+// It knows bytes and names. The meaning of the body is the caller's business, and
 // so is when to write, what to keep beyond a number, and whether a snapshot
 // belongs to the ledger (its header says so). It copies nothing to other
 // machines. All of a directory's snapshots are written by one [Snapshotter] at

@@ -11,7 +11,7 @@ import (
 )
 
 // The streaming AEAD of an encrypted body: AES256-GCM-HKDF with segments of 1 MiB.
-// What is written under other parameters cannot be read.
+// A body that is written under other parameters cannot be read.
 const (
 	sealPurpose = "snapshot"
 	sealKeySize = 32

@@ -144,9 +144,9 @@ func (g *guard) known(ctx context.Context) bool {
 	return json.Unmarshal(m.Data, &answer) == nil && answer.Error == nil
 }
 
-// restart ends JetStream, if it has not ended, and begins it again. What a stream
-// without messages leaves of itself when it is stopped would be recovered as an
-// empty stream and is removed.
+// restart ends JetStream, if it has not ended, and begins it again. A stream whose
+// messages are missing leaves files when it is stopped. They would be recovered as
+// an empty stream and are removed.
 func (g *guard) restart(why string) {
 	g.s.log.Error("bus/embedded: restarting JetStream", "why", why, "dir", g.dir)
 	err := g.s.ns.DisableJetStream()

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// bridge passes the server's log lines on to slog. What the server calls a
-// notice is detail to an operator of Holdfast, so it becomes a debug line.
+// bridge passes the server's log lines on to slog. A notice of the server is
+// detail to an operator of Holdfast, so it becomes a debug line.
 // nats-server reports a failed start only as a fatal log line and goes on; the
 // first of them is kept, so that Start can return it as an error.
 type bridge struct {

@@ -28,8 +28,8 @@ func (f *creationFlags) creation(cmd *cobra.Command) {
 	p.BoolVar(&f.strictIncrements, "strict-increments", false, "new ledger: refuse fills off the increments of their instrument")
 }
 
-// rules reads the flags. What was not given stays zero: an existing ledger keeps
-// its own.
+// rules reads the flags. A rule that was not given stays zero: an existing ledger
+// keeps its own.
 func (f *creationFlags) rules() (position.Rules, error) {
 	r := position.Rules{DefaultCurrency: f.currency, StrictInstruments: f.strictInstruments, StrictIncrements: f.strictIncrements}
 	var err error

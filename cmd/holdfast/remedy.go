@@ -23,8 +23,8 @@ func instruct(findings []audit.Finding) {
 	}
 }
 
-// instruction is a remedy in the words of this program. What needs no command of it
-// is said as the remedy says it.
+// instruction is a remedy in the words of this program. A remedy that needs no command
+// of it keeps its own words.
 func instruction(r remedy.Remedy) string {
 	const heals = "'holdfast repair --plan' says what a copy of this ledger can heal (--from DIR) and " +
 		"what would have to be given up without one"

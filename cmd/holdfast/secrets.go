@@ -68,8 +68,8 @@ func maySecret(text string) bool {
 	return dir == "" || dir == "/" || err != nil
 }
 
-// fileOf is how the file of a flag is called in errors. What may be a secret that
-// was given in the place of its file is not repeated.
+// fileOf is how the file of a flag is called in errors. A text that may be a secret,
+// given in the place of its file, is not repeated.
 func fileOf(flag, path string) string {
 	_, err := os.Lstat(path)
 	if err != nil && maySecret(path) {

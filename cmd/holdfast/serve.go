@@ -248,8 +248,8 @@ func (s *serveRun) stopped() {
 	}
 }
 
-// told logs that the output could not be printed. Who reads it may leave; the
-// daemon serves others.
+// told logs that the output could not be printed. Its reader may leave; the daemon
+// serves others.
 func (s *serveRun) told(err error) {
 	if err != nil {
 		s.app.log.Warn("output not printed; the daemon goes on", "err", err)
@@ -317,7 +317,7 @@ func (s *serveRun) announce() error {
 	return render.Describe(s.app.stdout, append(lines, render.Pair{"ready", fmt.Sprintf("ledger %s in %s, pid %d", r.Ledger, r.Dir, r.PID)}))
 }
 
-// ingest applies files while the daemon serves, and shows the positions. What is
+// ingest applies files while the daemon serves, and shows the positions. A run that is
 // cut short is an error, like everything that keeps a file from being applied.
 func (s *serveRun) ingest(ctx context.Context, in *ingest.Input) error {
 	run := s.app.ingestion(in)

@@ -15,7 +15,7 @@ import (
 	"github.com/moneyprinter/holdfast/cmd/holdfast/render"
 )
 
-// What signals mean.
+// The meaning of signals.
 //
 // SIGINT and SIGTERM ask for an orderly end. A second one that comes when the
 // end has had a moment is insisted on: the process ends at once, by that signal.
@@ -127,8 +127,8 @@ func (a *app) interrupted(ctx context.Context) (text string, ok bool) {
 }
 
 // await returns what do does, or the end of ctx when that comes first: opening
-// and reading a pipe wait for its other end, for ever if need be. What is left
-// behind then ends with the process.
+// and reading a pipe wait for its other end, for ever if need be. The goroutine that
+// is left behind then ends with the process.
 func await[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	type outcome struct {
 		value T

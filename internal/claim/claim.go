@@ -3,8 +3,8 @@
 //
 // A claim is two locks of flock(2): one on a file in the directory, whose text can
 // say who holds it, and one on the directory itself. A lock belongs to an open
-// file, not to its name. Whoever removes or replaces the file, as people do with a
-// lock that looks stale, gives the next process another file to lock; the
+// file, not to its name. If somebody removes or replaces the file, as people do
+// with a lock that looks stale, the next process locks another file; the
 // directory cannot be taken from under the files that are in it. So the second
 // process meets the lock of the directory, and [Claim.Check] tells the first one
 // that its names are not what it holds.
@@ -169,8 +169,8 @@ func taken(f *os.File) bool {
 	return errors.Is(err, unix.EWOULDBLOCK)
 }
 
-// exclusive takes the lock of an open file. Whoever finds only shared locks, which
-// are those of others that ask, tries again.
+// exclusive takes the lock of an open file. It tries again where it finds only
+// shared locks, which are those of others that ask.
 func exclusive(f *os.File) error {
 	var err error
 	for range probeTries {

@@ -237,7 +237,7 @@ func (a *ahead) refuse(err error) error {
 // It is the stager's, and reads nothing but what followed upTo.
 func (a *ahead) history(ctx context.Context, from annals, head uint64) (*position.History, error) {
 	if a.first == 0 {
-		// What was found out holds for the records up to upTo.
+		// The caller's search holds for the records up to upTo.
 		if err := a.search(ctx, from, head); err != nil {
 			return nil, err
 		}

@@ -55,10 +55,10 @@ func (c *recordClock) read(now time.Time, last position.Time) (position.Time, er
 }
 
 // time gives a request its record time. One reading of the clock does for a group,
-// but what is dated after it is held against a new one: it must not pass for
-// ahead of the clock because it came while the group was filled. What was taken from
-// the queue before the clock was read came before that, so one reading does for all
-// that were taken together.
+// but a request that is dated after it is held against a new one: it must not pass for
+// ahead of the clock because it came while the group was filled. A request that was
+// taken from the queue before the clock was read came before that, so one reading does
+// for all that were taken together.
 func (s *stager) time(g *group, req *request) error {
 	if g.timed && (s.read || !s.dated(req)) {
 		return nil

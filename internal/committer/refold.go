@@ -23,8 +23,8 @@ import (
 // which record the fill is, as far as the window knows. The caller searches for
 // it where the window has forgotten it, reads what followed up to a record N, and
 // folds it. The second time the stager waits as said, reads and folds what came
-// after N, and stages. What the caller has found out up to N is final, a refusal
-// too: the stager never reads before N+1. The stall of the writer is one sync and
+// after N, and stages. The caller's result up to N is final, a refusal too: the
+// stager never reads before N+1. The stall of the writer is one sync and
 // what other callers appended since N. BenchmarkBust tells what other callers see
 // of it.
 //
@@ -84,8 +84,8 @@ func revision(ms []position.Mutation, id fillOf) position.Mutation {
 }
 
 // readAhead does what a caller can do before the stager has to wait for its
-// request: it finds out by a probe what will be asked, reads it and folds it. What
-// it returns is to be given back when the request was answered.
+// request: it finds out by a probe what will be asked, reads it and folds it. Unless
+// it is nil, leave is to be called when the request was answered.
 func (c *Committer) readAhead(ctx context.Context, req *request) (leave func(), err error) {
 	probe := &request{ms: req.ms, prints: req.prints, insist: req.insist, probe: new(wanted), done: make(chan struct{})}
 	if err = c.enqueue(ctx, probe); err != nil {
@@ -97,8 +97,8 @@ func (c *Committer) readAhead(ctx context.Context, req *request) (leave func(), 
 	case <-ctx.Done():
 		return nil, fmt.Errorf("apply: %w", context.Cause(ctx))
 	}
-	// What a probe saw may have been lost with its group. The request itself is then
-	// answered with why.
+	// The state that a probe saw may have been lost with its group. The request itself
+	// is then answered with the reason.
 	if probe.err != nil || !probe.probe.asked {
 		return nil, nil //nolint:nilnil,nilerr // nothing to give back
 	}

@@ -16,9 +16,9 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
-// Rehearsal answers as a ledger would, and writes nothing. What it was given
-// before is what it answers on, busts and corrections included: they are folded on
-// the records that the ledger holds and on those that the rehearsal has made, which
+// Rehearsal answers as a ledger would, and writes nothing. Its answers build on the
+// mutations that it was given before, busts and corrections included: they are folded
+// on the records that the ledger holds and on those that the rehearsal has made, which
 // are kept in memory. It is for one goroutine.
 type Rehearsal struct {
 	o RehearsalOptions

@@ -247,9 +247,9 @@ func (s *stager) tryAdd(ctx context.Context, g *group, req *request) error {
 	return nil
 }
 
-// accept moves the head and hands the changes to the encoder. What could not be
-// journaled or published later was refused before; from here on nothing can fail
-// but the disk.
+// accept moves the head and hands the changes to the encoder. A change that could
+// not be journaled or published later was refused before; from here on nothing can
+// fail but the disk.
 func (s *stager) accept(g *group, staged *projector.Staged, size int) {
 	s.c.o.Book.Accept(staged)
 	g.staged = append(g.staged, staged)

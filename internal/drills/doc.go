@@ -5,6 +5,6 @@
 //
 // The packages below it are drills of one kind each: cases, faults, histories,
 // relay, rot, snapshots, tamper. The tests here hold what a caller sees of busts,
-// saves, keys, repairs, sizes, slow disks and ended contexts. What they share is in
+// saves, keys, repairs, sizes, slow disks and ended contexts. Their shared code is in
 // internal/ledgertest. The drills that need a fault build are in internal/torture.
 package drills

@@ -11,9 +11,9 @@ import (
 // says nothing about this one.
 var ErrSyncDir = errors.New("sync directory")
 
-// SyncFailed reports whether an fsync is among the causes of an error. What a
-// failed fsync should have made durable may be gone although it can still be
-// read, so it must not be tried again: neither its success nor what the file
+// SyncFailed reports whether an fsync is among the causes of an error. The bytes
+// that a failed fsync should have made durable may be gone although they can still
+// be read. The fsync must not be tried again: neither its success nor what the file
 // shows afterwards would mean anything.
 func SyncFailed(err error) bool {
 	if p, ok := err.(*os.PathError); ok && p.Op == "sync" { //nolint:errorlint // every error of the tree is looked at here

@@ -51,8 +51,8 @@ var registry struct { //nolint:gochecknoglobals // package os has no value to ha
 	disks atomic.Pointer[[]*Disk]
 }
 
-// Watch begins to record what is done below root, an existing directory. What
-// it holds already counts as durable.
+// Watch begins to record what is done below root, an existing directory. Its
+// content up to now counts as durable.
 func Watch(root string) (*Disk, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {

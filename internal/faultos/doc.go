@@ -22,7 +22,7 @@
 //     system with a journal. [Strict]: a changed name is durable when its own
 //     directory was synced; before that, any subset of the changes may be. A
 //     rename inside a directory is atomic in both.
-//   - Bytes. What was synced stays as it is. Of what was written since, see
+//   - Bytes. Synced bytes stay as they are. For bytes that were written since, see
 //     [Data]. A sector that is written again keeps the bytes that were synced in
 //     it (power-safe overwrite).
 //

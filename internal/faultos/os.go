@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// What package os has under the same names.
+// Types of package os under the same names.
 type (
 	FileInfo     = os.FileInfo
 	FileMode     = os.FileMode
@@ -19,7 +19,7 @@ type (
 	Signal       = os.Signal
 )
 
-// What package os has under the same names.
+// Constants of package os under the same names.
 const (
 	O_RDONLY = os.O_RDONLY
 	O_WRONLY = os.O_WRONLY
@@ -37,7 +37,7 @@ const (
 	PathSeparator = os.PathSeparator
 )
 
-// What package os has under the same names.
+// Errors of package os under the same names.
 var (
 	ErrInvalid    = os.ErrInvalid
 	ErrPermission = os.ErrPermission

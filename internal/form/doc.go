@@ -7,9 +7,9 @@
 // [Draft] reads one object by a table of forms: the member "type" names the form,
 // the form says which members there are, and the owner of the table reads their
 // values. [Value] reads single values, lists, and objects whose members are few;
-// [Members] reads any object. What encoding/json takes without a word is refused:
-// members that are given twice or are unknown, names in another case, invalid
-// UTF-8, half of a surrogate pair, data after the object.
+// [Members] reads any object. Faults that encoding/json takes without a word are
+// refused: members that are given twice or are unknown, names in another case,
+// invalid UTF-8, half of a surrogate pair, data after the object.
 //
 // All of it goes through one scanner, in scan.go and nowhere else. Nothing outside
 // that file knows how it works, so that encoding/json/jsontext can take its place

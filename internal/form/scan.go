@@ -12,7 +12,8 @@ const maxDepth = 16
 
 // scanner reads one JSON text. It is stricter than encoding/json, which takes
 // duplicate members, invalid UTF-8 and lone surrogates without a word. The
-// first error stays. What it returns are parts of the input, so whoever keeps one clones it.
+// first error stays. Its results are parts of the input: a caller that keeps one
+// clones it.
 type scanner struct {
 	b   string
 	i   int

@@ -81,8 +81,7 @@ func (p Properties) Object() Node {
 	return Node{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
 }
 
-// What follows are conditions on the members of an object, and rules that are made
-// of them.
+// Conditions on the members of an object, and rules that are made of them.
 
 // Given is the condition that a member is there.
 func Given(name string) Node { return Node{"required": []string{name}} }

@@ -107,8 +107,8 @@ func (v Value) Texts(name string, limit int) (map[string]string, error) {
 }
 
 // Parts reads an object whose members have these names, at most 64, and calls part
-// with each value and the place of its name. What is wrong is told under the name
-// of the object.
+// with each value and the place of its name. A fault is told under the name of the
+// object.
 func (v Value) Parts(name string, names []string, part func(i int, v Value) error) error {
 	if v.Kind != Object {
 		return refuse(name, "must be an object, not %s", v.Kind)

@@ -109,7 +109,7 @@ func (w *Writer) Item(i int, name string) {
 // Quote writes a string; see [AppendQuote].
 func (w *Writer) Quote(s string) { w.B = AppendQuote(w.B, s) }
 
-// AppendQuote appends a string. What is not valid UTF-8 becomes U+FFFD.
+// AppendQuote appends a string. Invalid UTF-8 becomes U+FFFD.
 func AppendQuote(b []byte, s string) []byte {
 	b = append(b, '"')
 	done := 0

@@ -1,5 +1,5 @@
-// Package ledgertest makes, opens, copies and damages ledgers for tests. What only
-// one package's tests need stays beside them.
+// Package ledgertest makes, opens, copies and damages ledgers for tests. A helper
+// that only one package's tests need stays beside them.
 package ledgertest
 
 import (

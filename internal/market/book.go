@@ -126,8 +126,8 @@ func (h *holding) leave(qty, value, fee *big.Rat, currency string) {
 	if left := add(h.qty, qty); left.Sign() != 0 {
 		out = halfEven(quo(mul(h.cost, neg(qty)), h.qty))
 	}
-	// What came in for what went out: of a linear contract the money, of an
-	// inverse one the coin, whose worth falls when the price rises.
+	// The gain of a linear contract is the money that came in for what went out. An
+	// inverse one counts in the coin, whose worth falls when the price rises.
 	gain := neg(add(value, out))
 	if h.product.kind == "inverse" {
 		gain = neg(gain)

@@ -46,7 +46,7 @@ func main() {
 	}
 }
 
-// systems are those that we build for. What is linked does not depend on the
+// systems are those that we build for. The linked packages do not depend on the
 // processor.
 func systems() []string { return []string{"linux", "darwin", "freebsd"} }
 

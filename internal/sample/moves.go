@@ -67,7 +67,7 @@ func moveChanges() map[string]position.Change {
 		"instrument_rules": {Kind: position.Defined, Parts: 1, Cause: position.DefineInstrument{
 			Meta: meta("i-2"), Instrument: "XBTUSD", Terms: *LotPosition().Terms, PriceIncrement: num("0.5"), SizeIncrement: num("100"),
 		}, Instrument: &position.Instrument{Name: "XBTUSD", Terms: LotPosition().Terms, Defined: true, Version: 2, PriceIncrement: num("0.5"), SizeIncrement: num("100")}},
-		// What a definition says need not be left to the default.
+		// A definition may state the default terms instead of leaving them out.
 		"instrument_plain": {Kind: position.Defined, Parts: 1, Cause: position.DefineInstrument{
 			Meta: meta("i-3"), Instrument: "SPY", Terms: position.Terms{Multiplier: num("1"), CostMethod: position.Average, OverReduction: position.FlipOver},
 		}, Instrument: &position.Instrument{Name: "SPY", Terms: PlainTerms(), Defined: true, Version: 1}},

@@ -1,7 +1,7 @@
 // Package systrace shows tests what a child process asks of the file system: the
 // system calls that change files, in order, by ptrace and without another tool.
-// What a program makes durable, and before what, cannot be seen in what it leaves
-// behind; it can be seen here.
+// The syncs of a program and their order cannot be seen in the files that it leaves
+// behind; they can be seen here.
 //
 // [Run] records, [Disk] replays a record and knows at each point which bytes and
 // which names the program has not made durable yet. Linux only; Run returns

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What PTRACE_GET_SYSCALL_INFO fills in.
+// The layout of the structure that PTRACE_GET_SYSCALL_INFO fills in.
 const (
 	infoSize   = 88
 	atNumber   = 24

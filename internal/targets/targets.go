@@ -20,8 +20,8 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
-// Target is a position as an engine that thinks in maps wants it saved. What is
-// nil or zero is not the engine's to say and stays as it is, but for Qty.
+// Target is a position as an engine that thinks in maps wants it saved. A field that
+// is nil or zero is not the engine's to say and stays as it is, but for Qty.
 type Target struct {
 	Key         position.Key
 	Qty         position.Decimal  // signed; zero: flat

@@ -15,8 +15,8 @@
 //   - TestEveryKill kills a process at its n-th operation, for every n.
 //   - TestShutdowns cuts off a real ext4 and a real xfs; it needs root.
 //
-// What each of them checks is the same: every acknowledged change is there, with
-// the chain value that it was given; nothing is there that was not asked for; an
+// Each of them checks the same: every acknowledged change is there, with the
+// chain value that it was given; nothing is there that was not asked for; an
 // atomic batch is there whole or not at all; the positions are what a second,
 // independent arithmetic makes of the fills; and the ledger takes new ones.
 //

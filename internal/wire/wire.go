@@ -12,7 +12,7 @@
 //	tag     = varint(number << 3 | 0, 1 or 2)
 //	decimal = 1 to 16 bytes, two's complement, little endian, minimal
 //
-// What is zero is left out: a name "", a decimal 0, a time 0, a nested value
+// A zero value is left out: a name "", a decimal 0, a time 0, a nested value
 // without fields. Only where absence means something else (a stop, a mark, an
 // empty list that clears) is an empty value written, and that is what proto3
 // calls optional. Every length is checked against the rest of the input and

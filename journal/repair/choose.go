@@ -122,8 +122,8 @@ func (d *diagnosis) vouched(a *attempt) (m segment.Mark, ok bool, err error) {
 func (d *diagnosis) settle(a *attempt) error {
 	d.targets, d.after, d.newMark = a.targets, a.s, a.mark
 	if a.mark != nil {
-		// What the new MARK calls durable must be: the last file may hold pages
-		// that never reached the disk.
+		// A record that the new MARK calls durable must be: the last file may hold
+		// pages that never reached the disk.
 		d.targets[len(d.targets)-1].keep = false
 	}
 	d.stays = a.bad

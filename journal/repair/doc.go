@@ -7,8 +7,8 @@
 //
 // A record is taken from a copy only where the ledger has none, and only if the
 // chain says that it is the same record: a copy of another history is refused with a
-// [CopyError]. Nothing is ever lost unless [Options].AcceptLossFrom names it. What is
-// replaced gets a second name in quarantine first, every file is replaced whole, and
+// [CopyError]. Nothing is ever lost unless [Options].AcceptLossFrom names it. A file that
+// is replaced gets a second name in quarantine first, every file is replaced whole, and
 // MARK comes last, so that a repair that was cut short leaves a ledger that is as
 // damaged as before, or one that only the same repair goes on with. The package
 // comment of journal has the argument.

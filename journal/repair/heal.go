@@ -18,7 +18,7 @@ import (
 // Repair is a repair that has begun: it holds the ledger's lock, and its plan was made
 // under it. Heal puts records where they belong and cuts off what is given up; its
 // owner then settles what else depends on them, a new lineage for example; Finish
-// ends it. Whoever does not like the plan closes it, and nothing was changed.
+// ends it. A caller that does not like the plan closes it, and nothing was changed.
 type Repair struct {
 	// Plan is what is to be done, and behind Heal what was done.
 	Plan *Plan
@@ -130,8 +130,8 @@ func (r *Repair) Finish() error {
 
 // Do does what [Diagnose] with the same options says, and returns what it
 // did: everything that the copy can heal, and then, where damage is left and
-// AcceptLossFrom says so, the cut. What is replaced or removed keeps a name in
-// quarantine. Doing it again, also after a crash in the middle, leads to the
+// AcceptLossFrom says so, the cut. A file that is replaced or removed keeps a name
+// in quarantine. Doing it again, also after a crash in the middle, leads to the
 // same ledger; until it is done, Open refuses.
 //
 // Damage that stays is no error: it is in the plan that is returned. An error

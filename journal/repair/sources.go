@@ -19,7 +19,7 @@ import (
 )
 
 // sourceSuffix marks the second name that a repair gives a file of which it
-// still has to read while the first name gets another content. Whoever ignores
+// still has to read while the first name gets another content. A reader that ignores
 // unfinished files ignores it; the next repair reads it.
 const sourceSuffix = ".repair.holdfast-tmp"
 
@@ -100,7 +100,7 @@ func indexDir(dir string, copied bool) (out []*source, obstacles []string, err e
 		out = append(out, s)
 	}
 	err = indexAll(out)
-	// What is litter by its name may be a segment that somebody has put away; without
+	// A file with a name of litter may be a segment that somebody has put away; without
 	// records it is litter.
 	out = slices.DeleteFunc(out, func(s *source) bool { return durable.Litter(s.base) && len(s.extents) == 0 })
 	return out, obstacles, err

@@ -41,8 +41,8 @@ func (r *reopening) note(change func(*reopening)) {
 
 // Supervise keeps the ledger writable until ctx ends, which gives nil. A ledger
 // that failed is closed and opened again, in this process, as often as it takes.
-// What opening again cannot mend ends it: a failed fsync, damage, a directory
-// that was moved.
+// A failure that opening again cannot mend ends it, such as a failed fsync, damage or
+// a directory that was moved.
 func (d *Daemon) Supervise(ctx context.Context) error {
 	pause := time.Duration(0)
 	for {

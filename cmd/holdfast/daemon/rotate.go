@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// rotate reads the keys again; the first of them writes from now on. Whatever
-// fails, the ledger goes on with the keys that it has.
+// rotate reads the keys again; the first of them writes from now on. After a failure
+// the ledger goes on with the keys that it has.
 func (d *Daemon) rotate(ctx context.Context) {
 	log := d.o.Log
 	if ctx.Err() != nil {

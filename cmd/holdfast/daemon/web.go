@@ -110,8 +110,9 @@ func (w *web) viewing(h func(http.ResponseWriter, *http.Request, url.Values)) fu
 }
 
 // unhurried lets an answer take as long as it takes to make, by no deadline; the
-// client's going away ends it through the request's context. What is made is written
-// by a deadline again, or a client that reads nothing would keep its place for ever.
+// client's going away ends it through the request's context. The finished answer is
+// written by a deadline again, or a client that reads nothing would keep its place for
+// ever.
 func (w *web) unhurried(rw http.ResponseWriter, deadline time.Time) {
 	if err := http.NewResponseController(rw).SetWriteDeadline(deadline); err != nil {
 		w.d.o.Log.Debug("no write deadline", "err", err)

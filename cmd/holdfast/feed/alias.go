@@ -5,7 +5,7 @@ import "github.com/moneyprinter/holdfast/cmd/holdfast/feed/internal/tabular"
 // MaxLine is how long a line may be.
 const MaxLine = tabular.MaxLine
 
-// What the formats share, under the names by which callers know it.
+// The types that the formats share, under the names by which callers know them.
 type (
 	// Entry is one mutation and where it came from.
 	Entry = tabular.Entry

@@ -4,8 +4,8 @@
 // A [Run] has an [Input], which is open before anything is applied, and a [Target]:
 // a ledger of this process, a rehearsal, or a daemon. Up to 1024 mutations are in
 // flight. A bad line ends the run, or is reported and passed over; an error that
-// concerns no single mutation always ends it. What an ended run has handed over is
-// settled, since its fate matters.
+// concerns no single mutation always ends it. The mutations that an ended run has
+// handed over are settled, since their fate matters.
 package ingest
 
 import (

@@ -111,15 +111,15 @@ func (t *remoteTarget) Begin(_ context.Context, m position.Mutation) (Pending, e
 		defer close(f.done)
 		if before != nil {
 			<-before.done
-			// What became of it is not known, and applied behind it this one would be
-			// the earlier of the two when the file is repeated.
+			// The outcome of the one before is not known. Applied behind it, this one
+			// could be the earlier of the two when the file is repeated.
 			if before.err != nil && !refusal(before.err) {
 				f.err = before.err
 				return
 			}
 		}
-		// What was begun is carried through, also after an interrupt, unless nobody
-		// answers: repeating the file settles what became of it.
+		// A request that was begun is carried through, also after an interrupt, unless
+		// nobody answers; repeating the file then settles its outcome.
 		f.res, f.err = t.apply(t.last, body)
 	}()
 	return f, nil

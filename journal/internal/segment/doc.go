@@ -8,6 +8,6 @@
 // recovers, follows and checks by it, and a repair asks it of what it is about to
 // make: one rule, three uses.
 //
-// The package comment of journal draws the bytes and makes the crash argument. What
-// is here writes MARK and LOCK and makes directories; it never writes a record.
+// The package comment of journal draws the bytes and makes the crash argument. This
+// package writes MARK and LOCK and makes directories; it never writes a record.
 package segment

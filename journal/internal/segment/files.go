@@ -17,7 +17,7 @@ import (
 	"github.com/moneyprinter/holdfast/remedy"
 )
 
-// What a journal makes inside the ledger's directory.
+// The names and modes of what a journal makes inside the ledger's directory.
 const (
 	JournalDir    = "journal"    // holds the segments
 	QuarantineDir = "quarantine" // holds what was cut or replaced

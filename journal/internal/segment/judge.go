@@ -82,8 +82,8 @@ func (s *Survey) behind() (file string, off int64, seq uint64) {
 
 // judgeTail decides between a torn and a rotten last group: a later frame that
 // was written when the damaged record was durable, or a record that is whole
-// but for one byte, is rot. What neither shows looks like a torn write in every
-// respect and is taken for one.
+// but for one byte, is rot. A group that shows neither looks like a torn write in
+// every respect and is taken for one.
 func (s *Survey) judgeTail(f *Flaw, lost uint64) error {
 	seg := &s.Segs[len(s.Segs)-1]
 	file, err := seg.Open()

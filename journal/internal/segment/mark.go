@@ -28,8 +28,8 @@ const (
 	allMarkBits = markClean | markNoBase | markGiving
 )
 
-// Mark is the content of MARK, which the package comment of journal draws. What it says
-// is durable was durable before it was written.
+// Mark is the content of MARK, which the package comment of journal draws. A record or
+// a name that it calls durable was durable before it was written.
 type Mark struct {
 	Clean  bool     // the journal was closed behind Last, nothing was written since
 	NoBase bool     // Base is not known: the journal was trusted without MARK

@@ -9,9 +9,9 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// close gives the rows that close what is held their side, and those that tell the
-// shares which a split has added its ratio. What is held is what the fills before
-// them, in this file, have come to.
+// close gives a side to the rows that close what is held, and a ratio to the rows that
+// tell how many shares a split has added. The quantity held is the sum of the fills
+// before them in this file, with its splits.
 func (s *Sheet) close() {
 	for _, d := range s.drafts {
 		if d.err != nil {

@@ -245,7 +245,7 @@ func coin(text string) string {
 }
 
 // codeIn returns the currency that the name of a column says, such as Price (CHF), ""
-// for none. What a price is per is no currency of it.
+// for none. The unit after "per" is not the currency of the price.
 func codeIn(column string) string {
 	var apart strings.Builder // priceChf as price Chf
 	before := ' '

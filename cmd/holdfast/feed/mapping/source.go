@@ -44,7 +44,7 @@ func (b *binding) text(cells []string) (string, error) {
 	return strings.TrimSpace(cells[b.columns[0]]), nil
 }
 
-// number returns the sum of the terms. What is empty counts nothing; a sum of
+// number returns the sum of the terms. An empty cell counts nothing; a sum of
 // empty cells is not given.
 func (b *binding) number(cells []string, n numbers) (amount, error) {
 	if b.read != nil || len(b.terms) == 0 {

@@ -223,7 +223,7 @@ func (h *holding) readPrices() error {
 	return nil
 }
 
-// extend moves the extremes. What is not positive is no price here.
+// extend moves the extremes. A value that is not positive is no price here.
 func (h *holding) extend(v *position.Decimal) {
 	if v == nil || v.Sign() <= 0 {
 		return

@@ -89,7 +89,7 @@ func (e *PositionError) Unwrap() []error { return []error{tabular.ErrLine, e.Err
 // reading the same file again changes nothing, and a later state of it adds what
 // is new.
 //
-// What remainingSize counts is one thing for the whole file, but for positions of
+// The member remainingSize counts one thing in the whole file, except in positions of
 // the documented layout, where it is absolute. A value above 1, one that is the size
 // itself, or exits that add up with it show that it is absolute; a value above its
 // size, 1 beside another size and no exits, or exits that add up with it, that it is

@@ -114,7 +114,7 @@ func (im *importer) countsMoney(h *holding) bool {
 }
 
 // remainingEvidence looks at the numbers of one position; false where it states
-// no remainingSize. What cannot be read shows nothing: reading it says so.
+// no remainingSize. A number that cannot be read shows nothing: reading it says so.
 func (h *holding) remainingEvidence() (evidence, bool) {
 	left, err := h.number("remainingSize", "remaining_size")
 	if err != nil || left == nil {

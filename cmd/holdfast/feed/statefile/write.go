@@ -57,9 +57,10 @@ type writtenOwn struct {
 
 // Write writes the open ones of some positions in the layout that [Read] reads and
 // the bots load: prices and sizes as their classes have them, all exits of a
-// position as one, and beside them the exact position, for Read. What it gives back has the same quantity, cost, lots, profit and
-// funding of the cycle, fees, charges, extremes, mark and conditions; earlier
-// cycles stay behind. saved is when the state was taken, 0 if that is not known.
+// position as one, and beside them the exact position, for Read. A position that Read
+// gives back has the same quantity, cost, lots, profit and funding of the cycle, fees,
+// charges, extremes, mark and conditions; earlier cycles stay behind. saved is when the
+// state was taken, 0 if that is not known.
 func Write(w io.Writer, positions []position.Position, saved position.Time) error {
 	doc := struct {
 		Positions []*written `json:"positions"`

@@ -82,8 +82,8 @@ func roundsUp(kept, cut string) bool {
 	return (kept[len(kept)-1]-'0')%2 == 1
 }
 
-// Shift moves the decimal point of a plain number to the right by n places. What
-// is no plain number stays none.
+// Shift moves the decimal point of a plain number to the right by n places. A text
+// that is no plain number does not become one.
 func Shift(number string, n int) string {
 	sign := ""
 	if number != "" && (number[0] == '-' || number[0] == '+') {

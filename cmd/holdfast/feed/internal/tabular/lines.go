@@ -13,7 +13,7 @@ import (
 const MaxLine = 1 << 20
 
 // maxSkip is how much of a line that is too long is skipped in search of its end.
-// What goes on for longer is no text.
+// An input with a longer line is no text.
 const maxSkip = 1 << 30
 
 // errNoLines is returned for an input that has no line ends.
