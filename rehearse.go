@@ -53,15 +53,23 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 }
 
 // View is the state that the rehearsal began with.
-func (x *Rehearsal) View() *projector.View { return x.rehearsed.View() }
+func (x *Rehearsal) View() *projector.View { return x.on().View() }
 
 // ApplyWith answers as [Ledger.ApplyWith] would.
 func (x *Rehearsal) ApplyWith(ctx context.Context, m position.Mutation, o ApplyOptions) (Result, error) {
-	r, err := x.rehearsed.ApplyWith(ctx, m, committer.ApplyOptions(o))
+	r, err := x.on().ApplyWith(ctx, m, committer.ApplyOptions(o))
 	return Result(r), err
 }
 
 // ApplyBatch answers as [Ledger.ApplyBatch] would.
 func (x *Rehearsal) ApplyBatch(ctx context.Context, ms []position.Mutation) ([]Result, error) {
-	return results(x.rehearsed.ApplyBatch(ctx, ms))
+	return results(x.on().ApplyBatch(ctx, ms))
+}
+
+// on is nil for a Rehearsal that Rehearse did not make; its calls say so.
+func (x *Rehearsal) on() *committer.Rehearsal {
+	if x == nil {
+		return nil
+	}
+	return x.rehearsed
 }
