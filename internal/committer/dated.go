@@ -11,13 +11,11 @@ import (
 // ahead before somebody is told: clocks that are both right may differ by as much.
 const FarAhead = time.Minute
 
-// DatedAhead are the mutations that this process took with an event time of more
-// than a minute after their record time: of an engine whose clock or time zone is
-// wrong, or typing errors.
+// DatedAhead are the mutations that were dated ahead of their records by more than
+// [FarAhead].
 type DatedAhead struct {
-	Mutations uint64 `json:"mutations"`
-	Farthest  string `json:"farthest"` // event time, RFC 3339
-	ID        string `json:"id"`       // of the mutation with that time
+	Mutations    uint64
+	Farthest, ID string
 }
 
 // datedAhead counts what was dated ahead.

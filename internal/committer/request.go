@@ -14,11 +14,12 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
-// Result says where a mutation stands in the journal.
+// Result says where a mutation stands in the journal. The root documents it, and
+// converts it as it does [ApplyOptions] and [DatedAhead].
 type Result struct {
-	ID          string // its idempotency key: the one it had, or the one that was made for it
-	First, Last uint64 // its first and last record
-	Duplicate   bool   // it was applied before; these are the records of then
+	ID          string
+	First, Last uint64
+	Duplicate   bool
 }
 
 // Future is the pending result of [Committer.ApplyAsync].
@@ -44,12 +45,7 @@ func (f *Future) Wait(ctx context.Context) (Result, error) {
 }
 
 // ApplyOptions qualify one call.
-type ApplyOptions struct {
-	// Insist applies a mutation that is older than what the duplicate window
-	// remembers, instead of [projector.ErrTooOld], or later than the clock where that is
-	// refused as [projector.ErrAhead]. The caller vouches that it is new.
-	Insist bool
-}
+type ApplyOptions struct{ Insist bool }
 
 // ready checks the form of mutations, makes them the ledger's own, and gives an id
 // and a time to those that have none, in place.

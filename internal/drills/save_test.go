@@ -73,6 +73,20 @@ func TestSaveOfTheSameWritesNothing(t *testing.T) {
 	}
 }
 
+// The caller's reason and reference stand with the adoption, at the time that it gives.
+func TestSaveNotesWhy(t *testing.T) {
+	l := ledgertest.Open(t, t.TempDir(), ledgertest.Quiet())
+	_, err := l.Save(t.Context(), []holdfast.Target{target("A", "I", "3", "100")}, holdfast.SaveOptions{Time: 1_700_000_000_000_000_000, Reason: "import", Ref: "sheet 7"})
+	require.NoError(t, err)
+	for e, err := range l.History(t.Context(), holdfast.Filter{}) {
+		require.NoError(t, err)
+		m, ok := e.Change.Cause.(position.Adopt)
+		require.True(t, ok)
+		require.Equal(t, []string{"import", "sheet 7"}, []string{m.Reason, m.Ref})
+		require.Equal(t, position.Time(1_700_000_000_000_000_000), m.Time)
+	}
+}
+
 func TestSaveKeepsLotsThatFit(t *testing.T) {
 	o := ledgertest.Quiet()
 	o.Rules.CostMethod = position.FIFO

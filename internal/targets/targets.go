@@ -20,46 +20,36 @@ import (
 	"github.com/moneyprinter/holdfast/projector"
 )
 
-// Target is a position as an engine that thinks in maps wants it saved. A field that
-// is nil or zero is not the engine's to say and stays as it is, but for Qty.
-type Target struct {
-	Key         position.Key
-	Qty         position.Decimal  // signed; zero: flat
-	Price, Cost *position.Decimal // average entry, or the cost, signed like Qty; not both
-
-	Stop     *position.Decimal
-	NoStop   bool               // there is none
-	Targets  []position.Decimal // empty, not nil: there are none
-	Tags     []string           // the same
-	Metadata map[string]string  // all of it: a name that is missing is removed
-
-	High, Low *position.Decimal // extremes since the position was opened
-	Mark      *position.Decimal // of the instrument
-	Opened    position.Time
-}
-
-// Options qualify [Save].
-type Options struct {
-	// Whole says that the targets are all there is: an open position that is not
-	// among them is closed.
-	Whole bool
-	// Account bounds Whole to one account; "" is all accounts.
-	Account string
-	// Time is the event time of what is written; zero: now.
-	Time position.Time
-	// Reason and Ref are noted with what is adopted.
-	Reason, Ref string
-}
-
-// Result says what a save has written.
-type Result struct {
-	Adopted   int    `json:"adopted"`   // positions whose quantity, cost, extremes or opening were set
-	Closed    int    `json:"closed"`    // positions that were not among the targets
-	Amended   int    `json:"amended"`   // positions whose conditions were set
-	Marked    int    `json:"marked"`    // instruments
-	Unchanged int    `json:"unchanged"` // targets that were so already
-	Seq       uint64 `json:"seq"`       // last record of what was written, else of what the save was compared with
-}
+// The types of a save are those of the root, which documents them, field by field: it
+// converts the one to the other, and does not compile where they differ.
+type (
+	// Target is a position as it is to be.
+	Target struct {
+		Key         position.Key
+		Qty         position.Decimal
+		Price, Cost *position.Decimal
+		Stop        *position.Decimal
+		NoStop      bool
+		Targets     []position.Decimal
+		Tags        []string
+		Metadata    map[string]string
+		High, Low   *position.Decimal
+		Mark        *position.Decimal
+		Opened      position.Time
+	}
+	// Options qualify [Save].
+	Options struct {
+		Whole       bool
+		Account     string
+		Time        position.Time
+		Reason, Ref string
+	}
+	// Result says what a save has written.
+	Result struct {
+		Adopted, Closed, Amended, Marked, Unchanged int
+		Seq                                         uint64
+	}
+)
 
 // Ledger is what a save is compared with and written to.
 type Ledger struct {

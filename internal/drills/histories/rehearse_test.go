@@ -180,6 +180,25 @@ func TestRehearsalAnswersAsTheLedger(t *testing.T) {
 	require.Positive(t, refused)
 }
 
+// A mutation older than what is remembered is refused unless the caller insists.
+func TestRehearsalCanBeInsistedUpon(t *testing.T) {
+	o := ledgertest.Quiet()
+	o.Window = 2
+	x, err := holdfast.Rehearse(t.Context(), t.TempDir(), o)
+	require.NoError(t, err)
+	old := ledgertest.Fill("old", "A", "I", position.Buy, "1", "100")
+	for n := range 4 {
+		f := ledgertest.Fill(strconv.Itoa(n), "A", "I", position.Buy, "1", "100")
+		f.Time += position.Time(n)
+		_, err = x.ApplyWith(t.Context(), f, holdfast.ApplyOptions{})
+		require.NoError(t, err)
+	}
+	_, err = x.ApplyWith(t.Context(), old, holdfast.ApplyOptions{})
+	require.ErrorIs(t, err, holdfast.ErrTooOld)
+	_, err = x.ApplyWith(t.Context(), old, holdfast.ApplyOptions{Insist: true})
+	require.NoError(t, err)
+}
+
 // TestRehearsalIsBoundedAsTheLedger busts the first of more fills than may be folded
 // again at once.
 func TestRehearsalIsBoundedAsTheLedger(t *testing.T) {
