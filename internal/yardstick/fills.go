@@ -2,7 +2,6 @@ package yardstick
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"sync/atomic"
 
@@ -37,30 +36,8 @@ func (f *Fills) Next() position.Fill {
 	}
 }
 
-// window is how many fills are under way at a time.
-const window = 1024
-
 // Apply gives a ledger n fills and waits until they are durable. The first
 // [Positions] of them open every position, which is not what is measured.
 func (f *Fills) Apply(ctx context.Context, l *holdfast.Ledger, n int) error {
-	futures := make(chan *holdfast.Future, window)
-	failed := make(chan error, 1)
-	go func() {
-		var first error
-		for future := range futures {
-			if _, err := future.Wait(ctx); err != nil && first == nil {
-				first = err
-			}
-		}
-		failed <- first
-	}()
-	var err error
-	for i := 0; i < n && err == nil; i++ {
-		var future *holdfast.Future
-		if future, err = l.ApplyAsync(ctx, f.Next()); err == nil {
-			futures <- future
-		}
-	}
-	close(futures)
-	return errors.Join(err, <-failed)
+	return apply(ctx, l, n, func(int) position.Fill { return f.Next() })
 }

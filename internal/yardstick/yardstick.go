@@ -22,13 +22,33 @@ type Figures struct {
 // Drive lets callers call op for a while, each one after its last returned. It
 // returns op's first error.
 func Drive(callers int, length time.Duration, op func() error) (Figures, error) {
+	return drive(callers, op, func(since time.Duration) bool { return since >= length })
+}
+
+// DriveUntil is Drive until something ends, with its error.
+func DriveUntil(callers int, ended <-chan error, op func() error) (Figures, error) {
+	var over atomic.Bool
+	var err error
+	go func() {
+		err = <-ended
+		over.Store(true)
+	}()
+	f, opErr := drive(callers, op, func(time.Duration) bool { return over.Load() })
+	if opErr != nil {
+		return f, opErr
+	}
+	return f, err
+}
+
+// drive lets callers call op until enough time has passed.
+func drive(callers int, op func() error, enough func(since time.Duration) bool) (Figures, error) {
 	var wg sync.WaitGroup
 	var failed atomic.Pointer[error]
 	times := make([][]time.Duration, callers)
 	began := time.Now() //nolint:forbidigo // it measures
 	for i := range callers {
 		wg.Go(func() {
-			for last := began; last.Sub(began) < length && failed.Load() == nil; {
+			for last := began; !enough(last.Sub(began)) && failed.Load() == nil; {
 				if err := op(); err != nil {
 					failed.CompareAndSwap(nil, &err)
 					return
