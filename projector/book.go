@@ -28,7 +28,7 @@ type History func(key position.Key, fill string, first, head uint64) (*position.
 type Record struct {
 	position.Stamp
 	More    bool   // the next record belongs to the same batch
-	Payload []byte // as wire.AppendChange made it; may change after the next step of an iterator
+	Payload []byte // as wire.AppendChange made it
 }
 
 // Book is the state of a ledger after some record: positions, instruments,

@@ -70,11 +70,11 @@ type dated struct {
 // collect takes the causes of a chunk of records.
 func (t *timeline) collect(c *chunk) error {
 	for i := range c.changes {
-		change, seq := &c.changes[i], c.stamps[i].Seq
-		if err := t.parts.check(change, seq, c.more[i]); err != nil {
+		change, seq := &c.changes[i], c.recs[i].Seq
+		if err := t.parts.check(change, seq, c.recs[i].More); err != nil {
 			return err
 		}
-		t.last = c.stamps[i]
+		t.last = c.recs[i].Stamp
 		if change.Epoch != nil {
 			t.era = change.Epoch
 		}
@@ -90,7 +90,7 @@ func (t *timeline) collect(c *chunk) error {
 		}
 	}
 	if c.err != nil {
-		return &RecordError{Seq: c.stamps[c.failed].Seq, Reason: "cannot be decoded", Err: c.err}
+		return &RecordError{Seq: c.recs[c.failed].Seq, Reason: "cannot be decoded", Err: c.err}
 	}
 	return nil
 }

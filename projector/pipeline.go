@@ -27,12 +27,10 @@ const (
 )
 
 // chunk is some whole batches, on their way from the iterator through workers to
-// the book. It is used again, payload room and all.
+// the book. It is used again.
 type chunk struct {
-	stamps []position.Stamp
-	more   []bool
-	ends   []int // of the payloads in bytes
-	bytes  []byte
+	recs []Record
+	size int // of the payloads
 
 	decoded // what a pipeline's own workers make of it
 	sharded // what shards make of it
@@ -47,33 +45,18 @@ type decoded struct {
 	err     error
 }
 
-func (c *chunk) payload(i int) []byte {
-	start := 0
-	if i > 0 {
-		start = c.ends[i-1]
-	}
-	return c.bytes[start:c.ends[i]]
-}
-
 func (c *chunk) add(r *Record) {
-	c.stamps = append(c.stamps, r.Stamp)
-	c.more = append(c.more, r.More)
-	c.bytes = append(c.bytes, r.Payload...)
-	c.ends = append(c.ends, len(c.bytes))
+	c.recs = append(c.recs, *r)
+	c.size += len(r.Payload)
 }
 
-// cut drops the records from n on.
-func (c *chunk) cut(n int) {
-	c.stamps, c.more, c.ends = c.stamps[:n], c.more[:n], c.ends[:n]
-}
-
-func (c *chunk) full() bool { return len(c.stamps) >= chunkRecords || len(c.bytes) >= chunkBytes }
+func (c *chunk) full() bool { return len(c.recs) >= chunkRecords || c.size >= chunkBytes }
 
 // decode runs on a worker.
 func (c *chunk) decode(d *wire.Decoder, bare bool) {
 	c.changes, c.prints, c.err = c.changes[:0], c.prints[:0], nil
-	for i := range c.stamps {
-		change, err := d.Change(c.payload(i))
+	for i := range c.recs {
+		change, err := d.Change(c.recs[i].Payload)
 		if err != nil {
 			c.failed, c.err = i, err
 			break
@@ -198,7 +181,7 @@ func (p *pipeline) read(records iter.Seq2[Record, error]) error {
 		if p.until.passed(r.Stamp) {
 			break
 		}
-		if whole = len(c.stamps); c.full() {
+		if whole = len(c.recs); c.full() {
 			p.send(c, whole)
 			c, whole = p.room(), 0
 		}
@@ -209,12 +192,13 @@ func (p *pipeline) read(records iter.Seq2[Record, error]) error {
 
 func (p *pipeline) room() *chunk {
 	c := <-p.free
-	c.stamps, c.more, c.ends, c.bytes = c.stamps[:0], c.more[:0], c.ends[:0], c.bytes[:0]
+	clear(c.recs) // lets go what the payloads are parts of
+	c.recs, c.size = c.recs[:0], 0
 	return c
 }
 
 func (p *pipeline) send(c *chunk, whole int) {
-	c.cut(whole)
+	c.recs = c.recs[:whole]
 	if whole == 0 {
 		return
 	}

@@ -61,7 +61,7 @@ func (r *recomputer) apply(c *chunk) error {
 		if err != nil {
 			return err
 		}
-		if to == len(c.changes) && c.err != nil && c.more[to-1] {
+		if to == len(c.changes) && c.err != nil && c.recs[to-1].More {
 			break // the rest of the batch cannot be decoded
 		}
 		if err = r.batch(c, from, to); err != nil {
@@ -70,7 +70,7 @@ func (r *recomputer) apply(c *chunk) error {
 		from = to
 	}
 	if c.err != nil {
-		return &RecordError{Seq: c.stamps[c.failed].Seq, Reason: "cannot be decoded", Err: c.err}
+		return &RecordError{Seq: c.recs[c.failed].Seq, Reason: "cannot be decoded", Err: c.err}
 	}
 	return nil
 }
@@ -82,10 +82,10 @@ func (r *recomputer) batchEnd(c *chunk, from int) (int, error) {
 		if i > from && c.changes[i].Epoch != nil {
 			return i, nil
 		}
-		if err := r.parts.check(&c.changes[i], c.stamps[i].Seq, c.more[i]); err != nil {
+		if err := r.parts.check(&c.changes[i], c.recs[i].Seq, c.recs[i].More); err != nil {
 			return 0, err
 		}
-		if !c.more[i] || c.changes[i].Epoch != nil {
+		if !c.recs[i].More || c.changes[i].Epoch != nil {
 			return i + 1, nil
 		}
 	}
@@ -95,7 +95,7 @@ func (r *recomputer) batchEnd(c *chunk, from int) (int, error) {
 // batch recomputes the records from … to−1 of c.
 func (r *recomputer) batch(c *chunk, from, to int) error {
 	b := r.book
-	stamp := c.stamps[from]
+	stamp := c.recs[from].Stamp
 	var s *Staged
 	if e := c.changes[from].Epoch; e != nil {
 		if err := b.enter(e, stamp.Seq); err != nil {
@@ -110,10 +110,10 @@ func (r *recomputer) batch(c *chunk, from, to int) error {
 	}
 	for i := from; i < min(to, from+len(s.Changes)); i++ {
 		r.buf = wire.AppendChange(r.buf[:0], &s.Changes[i-from])
-		if !bytes.Equal(r.buf, c.payload(i)) {
+		if !bytes.Equal(r.buf, c.recs[i].Payload) {
 			return &MismatchError{
-				Seq: c.stamps[i].Seq, Reason: "the cause gives another change",
-				Recorded: bytes.Clone(c.payload(i)), Computed: bytes.Clone(r.buf),
+				Seq: c.recs[i].Seq, Reason: "the cause gives another change",
+				Recorded: bytes.Clone(c.recs[i].Payload), Computed: bytes.Clone(r.buf),
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func (r *recomputer) batch(c *chunk, from, to int) error {
 	for _, step := range s.cycles {
 		r.shelf.apply(step)
 	}
-	b.head.time, b.head.epoch = c.stamps[to-1].Time, stamp.Epoch
+	b.head.time, b.head.epoch = c.recs[to-1].Time, stamp.Epoch
 	return nil
 }
 
@@ -139,7 +139,7 @@ func (r *recomputer) stage(c *chunk, from, to int) (*Staged, error) {
 		if c.changes[i].Part == 0 {
 			causes = append(causes, c.changes[i].Cause)
 			prints = append(prints, c.prints[i])
-			at = append(at, c.stamps[i].Seq)
+			at = append(at, c.recs[i].Seq)
 		}
 	}
 	for i, m := range causes {
@@ -147,7 +147,7 @@ func (r *recomputer) stage(c *chunk, from, to int) (*Staged, error) {
 			return nil, &MismatchError{Seq: at[i], Reason: "the cause is refused", Err: err}
 		}
 	}
-	s, err := r.book.StagePrinted(c.stamps[from].Time, causes, prints, true, r.book.history)
+	s, err := r.book.StagePrinted(c.recs[from].Time, causes, prints, true, r.book.history)
 	if err != nil {
 		seq := at[0]
 		if member, ok := err.(*MemberError); ok { //nolint:errorlint // Stage returns it bare

@@ -19,8 +19,8 @@ import (
 // came. Readers see nothing of it before it has succeeded. After an error the
 // book is of no further use.
 //
-// The iterator runs on the caller's goroutine and may reuse a payload after its
-// step.
+// The iterator runs on the caller's goroutine. A payload that it has yielded is read
+// by others until Replay returns, and must stay as it is.
 func (b *Book) Replay(records iter.Seq2[Record, error], until Until) error {
 	b.ready()
 	r := replayer{book: b, shelf: b.shelf.fork(), trails: make(map[string]*trail)}
@@ -35,7 +35,9 @@ func (b *Book) Replay(records iter.Seq2[Record, error], until Until) error {
 		p.workers = append(p.workers, func() func(*chunk) { return s.work })
 	}
 	shared := b.head.seq
-	if err := p.run(records); err != nil {
+	err := p.run(records)
+	b.window.settle()
+	if err != nil {
 		return err
 	}
 	r.gather()
@@ -58,17 +60,17 @@ type replayer struct {
 // apply takes a chunk that the shards have taken, up to the first record that one
 // of them could not.
 func (r *replayer) apply(c *chunk) error {
-	bad := failure{at: len(c.stamps)}
+	bad := failure{at: len(c.recs)}
 	for _, f := range c.fails {
 		if f.at < bad.at {
 			bad = f
 		}
 	}
-	for i := range c.stamps {
+	for i := range c.recs {
 		if i == bad.at && !bad.late {
 			return bad.err
 		}
-		if err := r.step(&c.steps[i], c.stamps[i], c.more[i]); err != nil {
+		if err := r.step(&c.steps[i], c.recs[i].Stamp, c.recs[i].More); err != nil {
 			return err
 		}
 		if i == bad.at {
@@ -89,7 +91,7 @@ func (r *replayer) step(t *step, stamp position.Stamp, more bool) error {
 		}
 	}
 	if t.part == 0 && (t.other == nil || t.other.Epoch == nil) { // a mutation is remembered once for all its changes
-		b.window.Add(windowEntry{Fingerprint: t.print, First: stamp.Seq, Time: t.time, Ahead: t.time.AheadOf(stamp.Time), Count: t.parts})
+		b.window.AddLater(windowEntry{Fingerprint: t.print, First: stamp.Seq, Time: t.time, Ahead: t.time.AheadOf(stamp.Time), Count: t.parts})
 	}
 	b.head.seq, b.head.time, b.head.epoch = stamp.Seq, stamp.Time, stamp.Epoch
 	return nil

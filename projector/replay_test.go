@@ -228,6 +228,23 @@ func TestReplayRefusesDisorder(t *testing.T) {
 	}
 }
 
+// TestReplayKeepsNoPayload: when it has returned, the payloads are the caller's again.
+func TestReplayKeepsNoPayload(t *testing.T) {
+	o := projector.Options{Window: 60}
+	h := record(t, o, 200)
+	records := slices.Clone(h.scribe.records)
+	for i := range records {
+		records[i].Payload = slices.Clone(records[i].Payload)
+	}
+	b := projector.New(o)
+	require.NoError(t, b.Replay(stream(records), projector.Until{}))
+	want := body(t, b)
+	for i := range records {
+		clear(records[i].Payload)
+	}
+	require.Equal(t, want, body(t, b))
+}
+
 func TestReplayPassesOnTheIteratorsError(t *testing.T) {
 	l := newScribe(projector.Options{})
 	l.work(newRand(t), 50, nil)

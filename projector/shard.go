@@ -86,17 +86,17 @@ func (b *Book) shards(held *shelf) []*shard {
 // share says which shard gets which record of a chunk. Shards is their number.
 func (c *chunk) share(seed maphash.Seed, shards int) {
 	c.shard, c.tags, c.keys = c.shard[:0], c.tags[:0], c.keys[:0]
-	for i := range c.stamps {
-		key := wire.KeyOf(c.payload(i))
+	for i := range c.recs {
+		key := wire.KeyOf(c.recs[i].Payload)
 		hash := maphash.Bytes(seed, key)
 		c.shard = append(c.shard, uint8(uint32(hash)%uint32(shards)))
 		c.tags = append(c.tags, uint32(hash>>32))
 		c.keys = append(c.keys, key)
 	}
-	if cap(c.steps) < len(c.stamps) {
-		c.steps = make([]step, max(len(c.stamps), chunkRecords))
+	if cap(c.steps) < len(c.recs) {
+		c.steps = make([]step, max(len(c.recs), chunkRecords))
 	}
-	c.steps = c.steps[:len(c.stamps)]
+	c.steps = c.steps[:len(c.recs)]
 	if c.fails == nil {
 		c.fails = make([]failure, shards)
 	}
@@ -104,7 +104,7 @@ func (c *chunk) share(seed maphash.Seed, shards int) {
 
 // work takes the shard's records of a chunk.
 func (s *shard) work(c *chunk) {
-	c.fails[s.no] = failure{at: len(c.stamps)}
+	c.fails[s.no] = failure{at: len(c.recs)}
 	for i, no := range c.shard {
 		if no != s.no {
 			continue
@@ -118,7 +118,7 @@ func (s *shard) work(c *chunk) {
 
 // take takes one record.
 func (s *shard) take(c *chunk, i int) (late bool, err error) {
-	seq, rec := c.stamps[i].Seq, &s.rec
+	seq, rec := c.recs[i].Seq, &s.rec
 	e := s.entry(c.tags[i], c.keys[i], seq)
 	var known *wire.KnownKey
 	var room *position.Position
@@ -126,7 +126,7 @@ func (s *shard) take(c *chunk, i int) (late bool, err error) {
 	if e != nil {
 		known, room, old = &e.KnownKey, e.room(), e.before()
 	}
-	if err = s.decode.Recorded(c.payload(i), known, room, rec); err != nil {
+	if err = s.decode.Recorded(c.recs[i].Payload, known, room, rec); err != nil {
 		return false, &RecordError{Seq: seq, Reason: "cannot be decoded", Err: err}
 	}
 	to := &c.steps[i]

@@ -16,6 +16,7 @@ const (
 	maxWindow   = 1 << 28 // a larger one is cut to this; its index alone would be 4 GB
 	windowChunk = 1 << 10 // entries per chunk
 	firstSlots  = 1 << 8  // slots of an empty window's index
+	laterShare  = 8       // an index is made anew when one in so many entries is new
 )
 
 // windowEntry is what the dedupe window knows of one mutation.
@@ -52,7 +53,8 @@ func (e *windowEntry) Last() uint64 { return e.First + uint64(e.Count) - 1 }
 // A window is not for concurrent use; a windowView is.
 type window struct {
 	size  uint64
-	index []windowSlot // a power of two, at most half full
+	index []windowSlot // a power of two, at most half full; nil until settle makes it
+	later uint64       // entries that AddLater has added since settle
 	shift uint         // home of a tag: its top bits
 	view  windowView
 	kept  keptIndex // of view.kept
@@ -165,21 +167,60 @@ func (w *window) Add(e windowEntry) {
 	if v.hi-v.lo == w.size {
 		w.forgetOldest()
 	}
-	if uint64(len(w.index)) < 2*(v.hi-v.lo+1) {
+	if w.index != nil && uint64(len(w.index)) < 2*(v.hi-v.lo+1) {
 		w.grow()
 	}
 	if v.hi%windowChunk == 0 {
 		v.addChunk()
 	}
 	*v.at(v.hi) = e
-	w.insert(windowSlot{tag: idTag(e.ID), ref: uint32(v.hi%refs) + 1})
+	if w.index != nil {
+		w.insert(slotOf(e.ID, v.hi))
+	}
 	v.hi++
+}
+
+// AddLater is [window.Add] among many: from then on, until settle, nobody can find
+// anything. Where there are too few for that to pay, the index stays.
+func (w *window) AddLater(e windowEntry) {
+	if w.later++; w.index != nil && w.later > (w.view.hi-w.view.lo)/laterShare {
+		w.index = nil
+	}
+	w.Add(e)
+}
+
+// settle makes the index of what AddLater has added. One pass over the entries that
+// are left puts them into an index that has its size from the start, while adding
+// them one by one moves it with each doubling and takes every forgotten one out.
+func (w *window) settle() {
+	w.later = 0
+	if w.index != nil {
+		return
+	}
+	v, slots := &w.view, firstSlots
+	for uint64(slots) < 2*(v.hi-v.lo) {
+		slots *= 2
+	}
+	w.setIndex(make([]windowSlot, slots))
+	for n := v.lo; n < v.hi; {
+		chunk := v.chunks[n/windowChunk-v.lo/windowChunk]
+		for end := min(v.hi, (n/windowChunk+1)*windowChunk); n < end; n++ {
+			w.insert(slotOf(chunk[n%windowChunk].ID, n))
+		}
+	}
+}
+
+// slotOf is the slot of the entry number n.
+func slotOf(id [16]byte, n uint64) windowSlot {
+	return windowSlot{tag: idTag(id), ref: uint32(n%refs) + 1}
 }
 
 func (w *window) forgetOldest() {
 	v := &w.view
 	e := v.at(v.lo)
-	w.remove(idTag(e.ID), uint32(v.lo%refs)+1)
+	if w.index != nil {
+		w.remove(slotOf(e.ID, v.lo))
+	}
 	if e.Ahead > 0 {
 		w.keep(e)
 	} else {
@@ -201,9 +242,9 @@ func (w *window) insert(s windowSlot) {
 
 // remove deletes a slot that is there and closes the gap, so that no probe ends
 // too early: what lies behind moves up unless that would put it before its home.
-func (w *window) remove(tag, ref uint32) {
-	gap := w.home(tag)
-	for w.index[gap].ref != ref {
+func (w *window) remove(s windowSlot) {
+	gap := w.home(s.tag)
+	for w.index[gap].ref != s.ref {
 		gap = w.next(gap)
 	}
 	mask := len(w.index) - 1

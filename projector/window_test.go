@@ -242,3 +242,63 @@ func BenchmarkWindow(b *testing.B) {
 		}
 	})
 }
+
+// TestWindowAddLater: what many entries leave is what adding them one by one leaves,
+// also where the window is smaller than they are many and where some are dated ahead.
+func TestWindowAddLater(t *testing.T) {
+	for _, size := range []int{1, 2, 3, 100, 1023, 1024, 1025, 3000, 100_000} {
+		seed := rand.Uint64()
+		t.Logf("size %d seed %d", size, seed)
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		one, many := newWindow(size), newWindow(size)
+		seq, clock, deferred := uint64(0), position.Time(1_000_000_000_000), 0
+		for range 12 {
+			for range rnd.IntN([]int{3, 300, 5000}[rnd.IntN(3)]) {
+				seq++
+				clock += position.Time(rnd.Int64N(int64(time.Second)))
+				e := drawEntry(rnd, seq)
+				e.Time = clock
+				if rnd.IntN(4) == 0 {
+					e.Ahead = []time.Duration{time.Second, time.Hour, 24 * time.Hour}[rnd.IntN(3)]
+					e.Time += position.Time(e.Ahead)
+				}
+				one.Add(e)
+				many.AddLater(e)
+			}
+			if many.index == nil {
+				deferred++
+			}
+			many.settle()
+			requireSameWindow(t, rnd, one, many)
+		}
+		require.NotZero(t, deferred)
+	}
+}
+
+func requireSameWindow(t *testing.T, rnd *rand.Rand, one, many *window) {
+	t.Helper()
+	all := entriesOf(one.Freeze())
+	require.Equal(t, all, entriesOf(many.Freeze()))
+	require.Equal(t, one.Horizon(), many.Horizon())
+	require.Equal(t, one.view.Len(), many.view.Len())
+	require.Len(t, many.index, len(one.index))
+	for i := range 500 {
+		id := drawEntry(rnd, 0).ID
+		if i < len(all) {
+			id = all[i].ID
+		}
+		want, known := one.Find(id)
+		got, ok := many.Find(id)
+		require.Equal(t, known, ok)
+		require.Equal(t, want, got)
+		last, known := one.FindLast(id)
+		got, ok = many.FindLast(id)
+		require.Equal(t, known, ok)
+		require.Equal(t, last, got)
+	}
+	for range 3 { // and both go on in the same way
+		e := drawEntry(rnd, 0)
+		one.Add(e)
+		many.Add(e)
+	}
+}

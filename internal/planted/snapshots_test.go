@@ -38,6 +38,8 @@ func snapshots() []bug {
 			"		return d.validateForm()\n", "		return d.Validate()\n"), by("./projector", "^TestTermsOfEarlierBuilds$")},
 		{"forget what is dated ahead of its record", in("projector/kept.go",
 			"	if e.Time <= v.horizon {\n		return\n	}\n	if w.kept.byID", "	if e.Time > 0 {\n		return\n	}\n	if w.kept.byID"), by("./projector", "^TestResendIsNeverAppliedTwice$")},
+		{"leave the newest out of a window's index that is made at once", in("projector/window.go",
+			"	for n := v.lo; n < v.hi; {\n", "	for n := v.lo; n+1 < v.hi; {\n"), by("./projector", "^TestWindowAddLater$")},
 		{"forget in a snapshot that an entry is dated ahead", in("projector/load.go",
 			"e.Ahead = time.Duration(binary", "_ = time.Duration(binary"), by("./projector", "^TestResendIsNeverAppliedTwice$")},
 		{"forget the horizon of the window in a snapshot", in("projector/load.go",
