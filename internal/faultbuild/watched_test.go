@@ -15,6 +15,7 @@ func beside() map[string]string {
 	return map[string]string{
 		"bus/embedded":                 "the NATS server's store is derived from the journal",
 		"cmd/holdfast":                 "reads what people hand in, writes exports and keys",
+		"cmd/holdfast/bench":           "asks the system how much memory it takes",
 		"cmd/holdfast/daemon":          "counts the segments for its metrics",
 		"cmd/holdfast/render":          "writes to the terminal",
 		"cmd/holdfast/ingest":          "reads what people hand in",

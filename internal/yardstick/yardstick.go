@@ -15,8 +15,12 @@ import (
 
 // Figures are those of one measurement.
 type Figures struct {
+	Calls          int64
 	Rate           int64 // per second
 	P50, P99, P999 time.Duration
+	// Used is what the process used for each call, the callers' own share
+	// included.
+	Used Usage
 }
 
 // Drive lets callers call op for a while, each one after its last returned. It
@@ -45,6 +49,7 @@ func drive(callers int, op func() error, enough func(since time.Duration) bool) 
 	var wg sync.WaitGroup
 	var failed atomic.Pointer[error]
 	times := make([][]time.Duration, callers)
+	used := Used()
 	began := time.Now() //nolint:forbidigo // it measures
 	for i := range callers {
 		wg.Go(func() {
@@ -61,14 +66,20 @@ func drive(callers int, op func() error, enough func(since time.Duration) bool) 
 	}
 	wg.Wait()
 	took := time.Since(began)
+	used = Used().Since(used)
 	if p := failed.Load(); p != nil {
 		return Figures{}, *p
 	}
 	all := slices.Concat(times...)
+	if len(all) == 0 { // it was over before it began
+		return Figures{}, nil
+	}
 	slices.Sort(all)
 	return Figures{
-		Rate: int64(len(all)) * int64(time.Second) / int64(took),
-		P50:  all[len(all)/2], P99: all[len(all)*99/100], P999: all[len(all)*999/1000],
+		Calls: int64(len(all)),
+		Rate:  int64(len(all)) * int64(time.Second) / int64(took),
+		P50:   all[len(all)/2], P99: all[len(all)*99/100], P999: all[len(all)*999/1000],
+		Used: used.Per(int64(len(all))),
 	}, nil
 }
 
