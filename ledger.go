@@ -93,9 +93,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		judged: make(map[judged]bool), notes: audit.NewNotes(found.r, o.Signer),
 	}
 	l.life, l.abandon = context.WithCancel(context.WithoutCancel(ctx))
-	if s, ok := l.newest(); ok {
-		l.attempted.Store(s.Seq)
-	}
+	l.attempted.Store(found.base.Seq)
 	// The workers outlive the context of Open; Close ends them.
 	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop

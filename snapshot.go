@@ -101,7 +101,7 @@ func (l *Ledger) snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	if v.Seq() == 0 {
 		return snapshotter.Snapshot{}, fmt.Errorf("%w: there is nothing to back up yet", ErrInvalid)
 	}
-	if s, ok := l.newest(); ok && s.Seq == v.Seq() {
+	if s, ok := l.newestAt(v.Seq()); ok {
 		return s, nil
 	}
 	head, err := l.src.HeadAt(v.Seq())
@@ -116,14 +116,17 @@ func (l *Ledger) snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	return s, nil
 }
 
-// newest returns the ledger's newest snapshot, if it verifies.
-func (l *Ledger) newest() (snapshotter.Snapshot, bool) {
+// newestAt returns the ledger's newest snapshot, if it stands at a seq and verifies.
+func (l *Ledger) newestAt(seq uint64) (snapshotter.Snapshot, bool) {
 	list, err := l.src.Snapshots()
 	if err != nil {
 		return snapshotter.Snapshot{}, false
 	}
 	for _, s := range list {
 		if l.mine(s) {
+			if s.Seq != seq {
+				break
+			}
 			s, err = l.src.Snaps.Verify(s.Name)
 			return s, err == nil
 		}

@@ -42,6 +42,26 @@ func (x *index) add(tag, slot uint32) {
 	x.insert(place{tag: tag, ref: slot + 1})
 }
 
+// fill notes the slots of keys that are not there yet, slot n + i for the i-th tag.
+// The places of the next few are looked at first, side by side, since each is a
+// cache miss.
+func (x *index) fill(tags []uint32, n int) (sum int) {
+	const few = 16
+	x.reserve(x.used + len(tags))
+	x.used += len(tags)
+	for len(tags) > 0 {
+		now := tags[:min(few, len(tags))]
+		for _, tag := range now {
+			sum += int(x.places[x.home(tag)].ref)
+		}
+		for i, tag := range now {
+			x.insert(place{tag: tag, ref: uint32(n+i) + 1})
+		}
+		tags, n = tags[len(now):], n+len(now)
+	}
+	return sum
+}
+
 func (x *index) insert(p place) {
 	i := x.home(p.tag)
 	for x.places[i].ref != 0 {

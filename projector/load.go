@@ -73,6 +73,9 @@ type loader struct {
 
 	instruments, accounts, positions, cycles, window uint64 // still to come
 	wanted, reserved                                 uint64 // positions in all, and those there is room for
+	entered                                          uint64 // window entries there is room for
+
+	tags []uint32 // of the positions' keys, until they are in the index
 }
 
 // next reads one record and puts it into the book.
@@ -99,6 +102,10 @@ func (l *loader) next() error {
 	}
 	if uint64(cap(l.item)) < size {
 		l.item = make([]byte, size, max(size, bodyBuffer))
+	}
+	if l.tag == tagPosition && tag != tagPosition {
+		l.book.positions.index.fill(l.tags, 0)
+		l.tags = nil
 	}
 	l.item, l.tag = l.item[:size], tag
 	n, err := io.ReadFull(l.r, l.item)
@@ -174,7 +181,7 @@ func (l *loader) head() error {
 func (l *loader) makeRoom(n uint64) {
 	l.reserved = min(n, l.wanted)
 	t := &l.book.positions
-	t.index.reserve(int(l.reserved))
+	l.tags = slices.Grow(l.tags, int(l.reserved)-len(l.tags))
 	t.head = slices.Grow(t.head, int(l.reserved)-len(t.head))
 	l.book.open = slices.Grow(l.book.open, int(l.reserved)-len(l.book.open))
 }
@@ -233,7 +240,8 @@ func (l *loader) position() error {
 		l.makeRoom(reserveMore * n)
 	}
 	w := write[position.Position]{slot: uint32(len(t.head)), img: p}
-	t.set(&l.book.mu, p.Key, w)
+	t.head = append(t.head, p)
+	l.tags = append(l.tags, tagOf(&t.index, p.Key))
 	l.book.track(w)
 	return nil
 }
@@ -285,6 +293,11 @@ func (l *loader) entries() error {
 	if n == 0 || n > windowBlock || len(l.item)%l.entry != 0 || uint64(n) > l.window {
 		return l.bad("a block of %d bytes of the window does not fit", len(l.item))
 	}
+	w := l.book.window
+	if at := w.view.hi; at+uint64(n) > l.entered {
+		l.entered = min(max(reserve, reserveMore*at), at+l.window)
+		w.reserve(l.entered)
+	}
 	l.window -= uint64(n)
 	for b := l.item; len(b) > 0; b = b[l.entry:] {
 		e := windowEntry{
@@ -302,7 +315,7 @@ func (l *loader) entries() error {
 		if e.Time < 0 || e.Ahead < 0 || position.Time(e.Ahead) > e.Time || e.Count == 0 || e.First <= l.last || last < e.First || last > l.book.head.seq {
 			return l.bad("a window entry of records %d to %d is out of order", e.First, last)
 		}
-		l.book.window.Add(e)
+		w.Add(e)
 		l.last = last
 	}
 	return nil

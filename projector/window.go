@@ -257,9 +257,22 @@ func (w *window) remove(s windowSlot) {
 	w.index[gap] = windowSlot{}
 }
 
-func (w *window) grow() {
+// reserve makes room for n entries in all.
+func (w *window) reserve(n uint64) {
+	size := len(w.index)
+	for uint64(size) < 2*min(n, w.size) {
+		size *= 2
+	}
+	if size > len(w.index) {
+		w.resize(size)
+	}
+}
+
+func (w *window) grow() { w.resize(2 * len(w.index)) }
+
+func (w *window) resize(size int) {
 	old := w.index
-	w.setIndex(make([]windowSlot, 2*len(old)))
+	w.setIndex(make([]windowSlot, size))
 	for _, s := range old {
 		if s.ref != 0 {
 			w.insert(s)

@@ -240,7 +240,7 @@ func (s *Snapshotter) writeFile(ctx context.Context, f io.Writer, header []byte,
 	if err != nil {
 		return sum, err
 	}
-	enc, err := zstd.NewWriter(stored, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
+	enc, err := zstd.NewWriter(stored, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault),
 		zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(true))
 	if err != nil {
 		return sum, err

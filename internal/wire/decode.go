@@ -20,7 +20,7 @@ func (d *Decoder) Mutation(b []byte) (position.Mutation, error) {
 // Position reads the binary form of a position, its open lots included.
 func (d *Decoder) Position(b []byte) (*position.Position, error) {
 	r := newReader(b, MaxPosition)
-	p := new(position.Position)
+	p := position.NewPosition()
 	d.position(&r, p, new(origin), true)
 	return result(&r, "position", p)
 }
@@ -188,7 +188,9 @@ func (d *Decoder) position(r *reader, p *position.Position, from *origin, alone 
 
 func (d *Decoder) positionRest(r *reader, p *position.Position, from *origin, alone bool) {
 	if r.at2(16<<3 | bytesType) {
-		if p.Key = d.key(r); p.Key == from.Key {
+		if alone {
+			p.Key = d.keyAlone(r)
+		} else if p.Key = d.key(r); p.Key == from.Key {
 			r.failHere("is the key of the cause, and would have been left out")
 		}
 	}

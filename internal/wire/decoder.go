@@ -93,6 +93,19 @@ func (d *Decoder) key(r *reader) position.Key {
 	return k.Key
 }
 
+// keyAlone reads a key that is hardly met again: it is decoded and not remembered.
+func (d *Decoder) keyAlone(r *reader) (k position.Key) {
+	field, start := r.last, r.i
+	if len(r.some(maxKey)) == 0 {
+		return k
+	}
+	r.i = start
+	outer := r.enter()
+	d.keyFields(r, &k)
+	r.leave(outer, field, "key")
+	return k
+}
+
 func (d *Decoder) newKey(r *reader, field uint32, encoded string) *KnownKey {
 	k := &KnownKey{encoded: encoded}
 	outer := r.enter()
