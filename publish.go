@@ -81,13 +81,14 @@ func (o *offered) withdraw() {
 // Relay is the state of the bus; nil without one.
 func (l *Ledger) Relay() *bus.Relay { return l.relay }
 
-// feed is the ledger as the relay sees it: finished events. Events belongs to the
-// relay's goroutine, which asks for one stretch after the other.
+// feed is the ledger as the relay sees it: finished events. Of Events one runs at a
+// time, one stretch after the other; what it uses is its own.
 type feed struct {
 	l      *Ledger
 	cursor *journal.Cursor // stands before next; nil at first
 	next   uint64
 	decode wire.Decoder
+	body   []byte // memory of the event that was yielded last
 }
 
 // Bounds implements [bus.Source].
@@ -124,7 +125,7 @@ func (f *feed) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event, err
 			var e bus.Event
 			if err == nil {
 				f.next = rec.Seq + 1
-				e, err = event(&f.decode, f.l.src.ID.Name, rec)
+				e, err = f.event(rec)
 			}
 			if err == nil {
 				err = ctx.Err()
@@ -161,8 +162,9 @@ func (f *feed) drop() {
 	}
 }
 
-func event(d *wire.Decoder, ledger string, rec journal.Record) (bus.Event, error) {
-	c, err := d.Change(rec.Payload)
+// event renders a record. Its body is overwritten by the next one.
+func (f *feed) event(rec journal.Record) (bus.Event, error) {
+	c, err := f.decode.Change(rec.Payload)
 	if err != nil {
 		return bus.Event{}, fmt.Errorf("seq %d: %w", rec.Seq, err)
 	}
@@ -177,10 +179,11 @@ func event(d *wire.Decoder, ledger string, rec journal.Record) (bus.Event, error
 		instrument = archive.InstrumentOf(&c)
 	}
 	s := position.Stamp{Seq: rec.Seq, Epoch: rec.Epoch, Time: position.Time(rec.Time)}
+	f.body = position.AppendChangeJSON(f.body[:0], s, &c)
 	return bus.Event{
 		Seq: rec.Seq, Epoch: rec.Epoch, Chain: rec.Chain,
-		Subject: bus.EventSubject(ledger, c.Kind.String(), account, instrument),
-		Body:    position.AppendChangeJSON(nil, s, &c),
+		Subject: bus.EventSubject(f.l.src.ID.Name, c.Kind.String(), account, instrument),
+		Body:    f.body,
 	}, nil
 }
 

@@ -15,6 +15,7 @@ const (
 	codeNoMessage  = 10037
 	codeNotCreated = 10049
 	codeNoStream   = 10059
+	codeLastSeq    = 10071
 	codeTooLarge   = 10199
 )
 
@@ -47,6 +48,7 @@ type streamConfig struct {
 	FirstSeq    uint64            `json:"first_seq,omitempty"`
 	DenyDelete  bool              `json:"deny_delete"`
 	Atomic      bool              `json:"allow_atomic,omitempty"`
+	Fast        bool              `json:"allow_batched,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
 }
 

@@ -2,28 +2,35 @@ package bus_test
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
 	"github.com/moneyprinter/holdfast/internal/scratch"
+	"github.com/moneyprinter/holdfast/internal/yardstick"
 )
 
-// BenchmarkRelay feeds a backlog of 600-byte bodies to an embedded server and
-// reports messages per second, for the batch that every server takes and for
-// the one that ours takes.
+// BenchmarkRelay feeds a backlog of bodies as long as a fill's to a server and
+// reports messages per second, beside those of the fastest raw publisher of the same
+// messages to the same server: the embedded one, and one of its own over TCP that is
+// configured as servers are.
 func BenchmarkRelay(b *testing.B) {
-	for _, batch := range []int{1000, bus.EmbeddedBatch} {
-		b.Run(fmt.Sprintf("backlog/batch=%d", batch), func(b *testing.B) {
-			benchmarkBacklog(b, batch)
-		})
-	}
+	b.Run("backlog/embedded", func(b *testing.B) {
+		benchmarkBacklog(b, benchmarkServer(b).Connect, bus.EmbeddedBatch)
+	})
+	b.Run("backlog/tcp", func(b *testing.B) {
+		benchmarkBacklog(b, newPlainHouse(b).connect, 0)
+	})
 	b.Run("live", benchmarkLive)
 }
+
+// benchmarkBody is how long the JSON of a fill is.
+const benchmarkBody = 1400
 
 func benchmarkServer(b *testing.B) *embedded.Server {
 	b.Helper()
@@ -33,29 +40,58 @@ func benchmarkServer(b *testing.B) *embedded.Server {
 	return server
 }
 
-func benchmarkBacklog(b *testing.B, batch int) {
+// benchmarkBacklog takes turns with the fastest raw publisher.
+func benchmarkBacklog(b *testing.B, connect func(context.Context) (*nats.Conn, error), largestBatch int) {
 	b.Helper()
+	const pairs = 5
 	src := newSource(1)
-	src.add(b.N, 600)
+	src.add(b.N, benchmarkBody)
+	relayed(b, src, connect)
+	if b.N < 1000 {
+		return // a first try
+	}
+	nc, err := connect(b.Context())
+	require.NoError(b, err)
+	defer nc.Close()
+	raw, err := yardstick.ReadStream(b.Context(), nc, bus.StreamName(testLedger))
+	require.NoError(b, err)
+	form, err := raw.Fastest(b.Context(), yardstick.Forms(largestBatch))
+	require.NoError(b, err)
+	ratios, rates := make([]float64, pairs), make([]float64, pairs)
+	for i := range pairs {
+		theirs, err := raw.Publish(b.Context(), form)
+		require.NoError(b, err)
+		require.NoError(b, raw.Remove(b.Context()))
+		ours := relayed(b, src, connect)
+		ratios[i], rates[i] = theirs.Seconds()/ours.Seconds(), float64(b.N)/ours.Seconds()
+	}
+	slices.Sort(ratios)
+	slices.Sort(rates)
+	b.Logf("%d messages beside %s: ratios %.2f", b.N, form.Name, ratios)
+	b.ReportMetric(ratios[pairs/2], "of-raw")
+	b.ReportMetric(rates[pairs/2], "msgs/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+// relayed returns how long a relay takes to bring a source to an empty stream.
+func relayed(b *testing.B, src *memSource, connect func(context.Context) (*nats.Conn, error)) time.Duration {
+	b.Helper()
+	_, last := src.Bounds()
 	src.asked = make(chan uint64)
-	r := bus.NewRelay(src, bus.Options{
-		Ledger: testLedger, Lineage: testLineage, Connect: benchmarkServer(b).Connect, BatchCount: batch,
-	})
+	r := bus.NewRelay(src, bus.Options{Ledger: testLedger, Lineage: testLineage, Connect: connect})
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
-	b.SetBytes(600)
-	b.ResetTimer()
-	start := time.Now()
+	began := time.Now()
 	go func() { done <- r.Run(ctx) }()
 	for after := range src.asked { // the relay waits for more: it has published all
-		if after == uint64(b.N) {
+		if after == last {
 			break
 		}
 	}
-	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "msgs/s")
-	b.StopTimer()
+	took := time.Since(began)
 	cancel()
 	require.ErrorIs(b, <-done, context.Canceled)
+	return took
 }
 
 // benchmarkLive measures the way of one event from the journal to the stream

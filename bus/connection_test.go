@@ -147,7 +147,7 @@ func TestRelayDiesAnywhere(t *testing.T) {
 		p.cutAfter(cut)
 		r, stop := run(t, src, o)
 		until(t, r, "dead or done", func(s bus.Status) bool {
-			return s.State == bus.StateRetrying || s.Published == events
+			return s.State == bus.StateRetrying || s.Last == events
 		})
 		stop()
 		after, done := run(t, src, h.quick())

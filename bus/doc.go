@@ -63,14 +63,22 @@
 // records before it), and publishing goes on with the next. Anything else is a
 // *StopError: nothing is touched until Rebuild is called.
 //
-// Each request states the sequence that the stream must end with. A crash of
-// relay, connection or server can leave a request applied or not applied, never
-// half: a batch is checked and applied by the server as a whole, and the next
-// look at the stream finds out which it was. A request that arrives late, after
-// the relay has gone on, states a sequence that is not the last any more and is
-// refused. A commit that a killed server had begun is finished by the server when
-// it starts again, or leaves a prefix of the batch, which is a prefix of the
-// journal, too.
+// Each request states the sequence that the stream must end with: a single message,
+// an atomic batch, which the server checks and applies as a whole, and each message
+// of a fast batch, which ends with the first one that is refused. A crash of relay,
+// connection or server can leave a message or an atomic batch applied or not applied,
+// and of a fast batch a beginning, which is a beginning of what the journal has next;
+// the next look at the stream finds out which it was. A request that arrives late,
+// after the relay has gone on, states a sequence that is not the last any more and is
+// refused. A commit of an atomic batch that a killed server had begun is finished by
+// the server when it starts again, or leaves a prefix of the batch, which is a prefix
+// of the journal, too.
+//
+// A long backlog goes in batches of the kind that the server takes the quickest, which
+// is found by trying: fast batches cost the least, but a server that syncs each message
+// makes them a thousand times dearer, and so are copies on several servers, where
+// they are not used at all. A short one goes in fast batches, or message by message
+// where a stream or its server does not take them.
 //
 // Nats-Expected-Last-Msg-Id is never used: one wrong value freezes a replicated
 // stream for good (nats-server 2.15.2).

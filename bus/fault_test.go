@@ -53,7 +53,7 @@ func TestSourceWithGap(t *testing.T) {
 		src.mu.Unlock()
 		r, _ := run(t, gapSource{src}, h.quick())
 		until(t, r, "complaining", func(s bus.Status) bool { return s.State == bus.StateRetrying })
-		require.Contains(t, r.Status().Err, "yields 12 instead of 11")
+		require.Contains(t, r.Status().Err, "journal at 11: yields 12 instead")
 		require.LessOrEqual(t, r.Status().Last, uint64(10))
 	}
 }
@@ -182,6 +182,7 @@ func TestRebuildGivenUp(t *testing.T) {
 func TestRebuildWhileFeeding(t *testing.T) {
 	t.Parallel()
 	h, src := newHouse(t), newSource(1)
+	src.linger = 50 * time.Millisecond
 	src.add(20_000, 100)
 	r, _ := run(t, src, h.quick())
 	for range 5 {
@@ -194,6 +195,7 @@ func TestRebuildWhileFeeding(t *testing.T) {
 	}
 	live(t, r, src)
 	h.complete(src)
+	require.False(t, src.overlapped.Load(), "the source was read by two goroutines at a time")
 }
 
 func TestRunTwice(t *testing.T) {

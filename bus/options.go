@@ -19,8 +19,8 @@ type Event struct {
 }
 
 // A Source is what the relay reads: the journal, as finished events. Its
-// methods are called by one goroutine and may run while the journal grows and
-// is trimmed.
+// methods may run while the journal grows and is trimmed. One Events runs at a
+// time, perhaps beside one of the others.
 type Source interface {
 	// Bounds returns the oldest kept and the newest durable sequence; first is
 	// last + 1 when nothing is kept.
@@ -39,6 +39,7 @@ type Source interface {
 // keeps a slow link busy for longer than a request may take.
 const (
 	safeBatch       = 1000
+	fastBatch       = 4000 // of a fast batch, which no server bounds
 	defaultBatchMem = 4 << 20
 )
 

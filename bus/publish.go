@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -38,16 +39,23 @@ const headerRoom = 1024
 // sent that could take effect before the answer to what was sent before it is
 // known.
 //
-// A single message carries the sequence that the stream must have now. A batch
-// carries it on its first message; the server stages a batch aside and checks
-// and applies it whole when the last message, which has the commit header,
-// arrives. So a batch that was cut anywhere leaves nothing, and a message or
-// batch of a relay that lost its place is refused whole. (Messages with
-// expectations of their own must not be pipelined: when one is refused, the
-// next may fit again by accident.)
+// A single message carries the sequence that the stream must have now. (Such
+// messages must not be pipelined: when one is refused, the next may fit again by
+// accident.)
 //
-// While the answer to a commit is awaited the next batch may be staged, because
-// staging has no effect; the server spends that time waiting for its disk.
+// An atomic batch carries it on its first message; the server stages a batch aside
+// and checks and applies it whole when the last message, which has the commit header,
+// arrives. So a batch that was cut anywhere leaves nothing, and a batch of a relay
+// that lost its place is refused whole. While the answer to a commit is awaited the
+// next batch may be staged, because staging has no effect; the server spends that time
+// waiting for its disk.
+//
+// A fast batch carries it on each message. The server applies the messages as they
+// come, and with the first one that is refused, for its expectation or because one
+// before it is missing, ends the batch: what follows belongs to no batch and is refused
+// too. So a fast batch that was cut anywhere leaves a beginning of itself, which is a
+// beginning of the journal. No message of the next one is sent before the answer to
+// the last message is there.
 type publisher struct {
 	nc      *nats.Conn
 	stream  string
@@ -64,8 +72,19 @@ type publisher struct {
 	root    string // prefix of batch ids, new with every connection
 	batches uint64 // batches opened, for ids
 	batch   string // id of the open batch, "" when none is open
+	fast    bool   // the open batch is a fast one
 	count   int    // messages of the open batch that were staged
 }
+
+// What the subject for the answers to a message of a fast batch ends with: how often
+// the server tells how far it is, what it does about a gap, then the message's number,
+// its operation and the mark of such a subject.
+const (
+	fastTerms  = ".500.fail."
+	fastBegin  = ".0.$FI"
+	fastAppend = ".1.$FI"
+	fastCommit = ".2.$FI"
+)
 
 func newPublisher(nc *nats.Conn, o *Options, root string) (*publisher, error) {
 	p := &publisher{
@@ -74,7 +93,7 @@ func newPublisher(nc *nats.Conn, o *Options, root string) (*publisher, error) {
 		msg: nats.Msg{Header: make(nats.Header, 10)},
 	}
 	var err error
-	if p.answers, err = nc.SubscribeSync(p.inbox + "*"); err != nil {
+	if p.answers, err = nc.SubscribeSync(p.inbox + ">"); err != nil {
 		return nil, fmt.Errorf("subscribe: %w", err)
 	}
 	return p, nil
@@ -82,14 +101,21 @@ func newPublisher(nc *nats.Conn, o *Options, root string) (*publisher, error) {
 
 // pending is a request whose answer is not there yet, and what it must say.
 type pending struct {
-	reply string
+	reply string // subject of the answer; of a fast batch, what the subjects begin with
 	seq   uint64
 	batch string
+	fast  bool
 	count int
+}
+
+// answered reports whether an answer on a subject is to the request.
+func (w *pending) answered(subject string) bool {
+	return subject == w.reply || w.fast && strings.HasPrefix(subject, w.reply)
 }
 
 // pubAck is the server's answer to a message or to a whole batch.
 type pubAck struct {
+	Type   string    `json:"type"` // of what is said of a fast batch that is under way
 	Stream string    `json:"stream"`
 	Seq    uint64    `json:"seq"`
 	Batch  string    `json:"batch"`
@@ -120,44 +146,72 @@ func (p *publisher) load(ev *Event) error {
 	return nil
 }
 
-// add sends one event of a batch, the first one opens it. Nothing is waited for
-// and nothing takes effect before commit.
-func (p *publisher) add(ev *Event) error {
-	if err := p.stage(ev); err != nil {
+// add sends one event of a batch, the first one opens it, a fast one or an atomic
+// one. Nothing is waited for, and of an atomic batch nothing takes effect before commit.
+func (p *publisher) add(ev *Event, fast bool) error {
+	if err := p.stage(ev, fast); err != nil {
 		return err
 	}
-	if err := p.nc.PublishMsg(&p.msg); err != nil {
+	if fast {
+		p.msg.Reply = p.fastReply(fastAppend)
+	}
+	return p.send(ev)
+}
+
+// send publishes the loaded message.
+func (p *publisher) send(ev *Event) error {
+	err := p.nc.PublishMsg(&p.msg)
+	p.msg.Reply = ""
+	if err != nil {
 		return fmt.Errorf("publish %d: %w", ev.Seq, err)
 	}
 	return nil
+}
+
+// fastReply is the subject for the answers to the message of the open fast batch that
+// was staged last, unless the message is the first one: that begins the batch, whatever else.
+func (p *publisher) fastReply(operation string) string {
+	if p.count == 1 && operation == fastAppend {
+		operation = fastBegin
+	}
+	return p.inbox + p.batch + fastTerms + strconv.Itoa(p.count) + operation
 }
 
 // commit sends the last event of the open batch, or a single message when none
 // is open, and returns what has to be awaited.
 func (p *publisher) commit(ev *Event) (pending, error) {
 	w := pending{seq: ev.Seq}
-	if p.batch == "" {
+	switch {
+	case p.batch == "":
 		if err := p.load(ev); err != nil {
 			return w, err
 		}
 		p.set(5, headerExpect, strconv.FormatUint(ev.Seq-1, 10))
-	} else {
-		if err := p.stage(ev); err != nil {
+		p.msg.Reply = p.newReply()
+		w.reply = p.msg.Reply
+	case p.fast:
+		if err := p.stage(ev, true); err != nil {
+			return w, err
+		}
+		p.msg.Reply = p.fastReply(fastCommit)
+		w.reply, w.batch, w.count, w.fast = p.inbox+p.batch+".", p.batch, p.count, true
+		p.forget()
+	default:
+		if err := p.stage(ev, false); err != nil {
 			return w, err
 		}
 		p.set(7, headerBatchCommit, "1")
-		w.batch, w.count = p.batch, p.count
+		p.msg.Reply = p.newReply()
+		w.reply, w.batch, w.count = p.msg.Reply, p.batch, p.count
 		p.forget()
 	}
+	return w, p.send(ev)
+}
+
+// newReply is a subject for one answer.
+func (p *publisher) newReply() string {
 	p.sent++
-	w.reply = p.inbox + strconv.FormatUint(p.sent, 36)
-	p.msg.Reply = w.reply
-	err := p.nc.PublishMsg(&p.msg)
-	p.msg.Reply = ""
-	if err != nil {
-		return w, fmt.Errorf("publish %d: %w", ev.Seq, err)
-	}
-	return w, nil
+	return p.inbox + strconv.FormatUint(p.sent, 36)
 }
 
 // forget drops an open batch. The server throws away the messages that were staged
@@ -165,44 +219,69 @@ func (p *publisher) commit(ev *Event) (pending, error) {
 func (p *publisher) forget() { p.batch, p.count = "", 0 }
 
 // stage loads an event as the next message of the open batch.
-func (p *publisher) stage(ev *Event) error {
+func (p *publisher) stage(ev *Event, fast bool) error {
 	if err := p.load(ev); err != nil {
 		return err
 	}
-	if p.batch == "" {
+	opens := p.batch == ""
+	if opens {
 		p.batches++
-		p.batch = p.root + strconv.FormatUint(p.batches, 36)
-		p.set(7, headerExpect, strconv.FormatUint(ev.Seq-1, 10))
+		p.batch, p.fast = p.root+strconv.FormatUint(p.batches, 36), fast
 	}
 	p.count++
+	if p.fast {
+		p.set(5, headerExpect, strconv.FormatUint(ev.Seq-1, 10))
+		return nil
+	}
 	p.set(5, headerBatchID, p.batch)
 	p.set(6, headerBatchSeq, strconv.Itoa(p.count))
+	if opens {
+		p.set(7, headerExpect, strconv.FormatUint(ev.Seq-1, 10))
+	}
 	return nil
 }
 
 // await returns nil when the stream has what commit sent. Answers to requests
-// that were given up before are passed over.
+// that were given up before are passed over. Of a fast batch the server tells between
+// how far it is, and has as long for the rest again.
 func (p *publisher) await(ctx context.Context, w pending) error {
-	wctx, cancel := context.WithTimeout(ctx, p.timeout)
+	for {
+		ack, err := p.answer(ctx, &w)
+		if err != nil {
+			return fmt.Errorf("publish %d: %w", w.seq, err)
+		}
+		switch {
+		case w.fast && ack.Type == "ack":
+		case w.fast && ack.Type != "":
+			return fmt.Errorf("publish %d: the batch was broken off: %s", w.seq, ack.Type)
+		default:
+			return p.check(ack, w)
+		}
+	}
+}
+
+// answer waits for the next answer to a request.
+func (p *publisher) answer(ctx context.Context, w *pending) (*pubAck, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	for {
-		msg, err := p.answers.NextMsgWithContext(wctx)
+		msg, err := p.answers.NextMsgWithContext(ctx)
 		switch {
 		case err != nil:
-			return fmt.Errorf("publish %d: %w", w.seq, err)
-		case msg.Subject != w.reply:
+			return nil, err
+		case !w.answered(msg.Subject):
 			continue
 		case msg.Header.Get("Status") == "503":
-			return fmt.Errorf("publish %d: %w", w.seq, nats.ErrNoResponders)
+			return nil, nats.ErrNoResponders
 		}
 		var ack pubAck
 		if err = json.Unmarshal(msg.Data, &ack); err != nil {
-			return fmt.Errorf("publish %d: answer: %w", w.seq, err)
+			return nil, fmt.Errorf("answer: %w", err)
 		}
 		if ack.Error != nil {
-			return fmt.Errorf("publish %d: %w", w.seq, ack.Error)
+			return nil, ack.Error
 		}
-		return p.check(&ack, w)
+		return &ack, nil
 	}
 }
 

@@ -31,7 +31,7 @@ type Status struct {
 	Last       uint64 `json:"last"`        // newest sequence that is known to be on the stream
 	Lag        uint64 `json:"lag"`         // durable records that are not known to be on it
 	Published  uint64 `json:"published"`   // messages acknowledged since Run began
-	Batches    uint64 `json:"batches"`     // atomic batches among them
+	Batches    uint64 `json:"batches"`     // batches among them, atomic or fast
 	Reconnects uint64 `json:"reconnects"`  // connections after the first one, made by us or by the client
 	Resyncs    uint64 `json:"resyncs"`     // looks at the stream
 	OpsSent    uint64 `json:"ops_sent"`    // announcements handed to a connection
@@ -63,12 +63,15 @@ type link struct {
 	nc      *nats.Conn
 	api     *api
 	pub     *publisher
-	first   uint64           // of the stream, when last looked at
-	atomic  bool             // the stream takes atomic batches
-	batch   int              // messages of a batch, less when the server refuses that many
-	back    chan nats.Status // tells when the connection is there again
-	lost    chan nats.Status // tells when it is not
-	watched chan struct{}    // closed when nothing listens to lost any more
+	first   uint64                 // of the stream, when last looked at
+	atomic  bool                   // the stream takes atomic batches
+	fast    bool                   // the stream takes fast batches
+	noFast  bool                   // the server has refused one
+	paces   [manners]time.Duration // of an event of a long stretch, lately; 0: not known
+	batch   int                    // messages of a batch, less when the server refuses that many
+	back    chan nats.Status       // tells when the connection is there again
+	lost    chan nats.Status       // tells when it is not
+	watched chan struct{}          // closed when nothing listens to lost any more
 }
 
 // Reasons to interrupt a round.

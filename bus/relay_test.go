@@ -23,7 +23,7 @@ func TestRelayCatchesUpAndStaysLive(t *testing.T) {
 				src.add(n, 100)
 				r, stop := run(t, src, h.quick())
 				live(t, r, src)
-				require.Equal(t, n >= 150, r.Status().Batches > 0)
+				require.Equal(t, n > 1, r.Status().Batches > 0)
 				h.complete(src)
 				for range 5 {
 					src.add(3, 100)

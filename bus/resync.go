@@ -20,7 +20,7 @@ func (r *Relay) streamConfig(first uint64) *streamConfig {
 		Retention:   "limits", Storage: "file", Discard: "old",
 		Replicas: r.o.Replicas,
 		MaxMsgs:  -1, MaxPerSubj: -1, MaxBytes: orUnlimited(r.o.MaxBytes), MaxAge: r.o.MaxAge,
-		FirstSeq: first, DenyDelete: true, Atomic: true,
+		FirstSeq: first, DenyDelete: true, Atomic: true, Fast: true,
 		Metadata: map[string]string{metaLineage: r.o.Lineage},
 	}
 }
@@ -54,6 +54,8 @@ func (r *Relay) resync(ctx context.Context, l *link) (next uint64, err error) {
 		return 0, err
 	}
 	l.atomic = answer.Config.Atomic
+	// Copies on other servers take atomic batches faster.
+	l.fast = answer.Config.Fast && answer.Config.Replicas <= 1 && !l.noFast
 	state := answer.State
 	if err = r.judge(ctx, l, answer); err != nil {
 		return 0, err

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/moneyprinter/holdfast/bus"
 )
@@ -27,6 +29,10 @@ type memSource struct {
 	grown  chan struct{} // closed and replaced when something is appended
 	fail   func(seq uint64) error
 	asked  chan uint64 // gets the sequence each Wait is for, when not nil; Wait waits for the receiver
+
+	linger     time.Duration // how long a reading goes on when nobody wants it any more
+	reading    atomic.Int32
+	overlapped atomic.Bool // two readings at a time
 }
 
 func newSource(first uint64) *memSource {
@@ -88,6 +94,10 @@ func (s *memSource) get(seq uint64) (bus.Event, bool) {
 
 func (s *memSource) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event, error] {
 	return func(yield func(bus.Event, error) bool) {
+		if s.reading.Add(1) > 1 {
+			s.overlapped.Store(true)
+		}
+		defer s.reading.Add(-1)
 		var body []byte
 		for seq := from; ; seq++ {
 			if err := ctx.Err(); err != nil {
@@ -113,6 +123,7 @@ func (s *memSource) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event
 			body = append(body[:0], ev.Body...)
 			ev.Body = body
 			if !yield(ev, nil) {
+				time.Sleep(s.linger)
 				return
 			}
 		}
