@@ -32,7 +32,7 @@ type Options struct {
 	// their records are trimmed; 0 is 16, negative keeps all. It may differ from
 	// run to run: a smaller number forgets as cycles end.
 	ClosedCycles int
-	// SegmentSize is the size of a journal segment in bytes; 0 is 4 MiB.
+	// SegmentSize is the size of a journal segment in bytes; 0 is 16 MiB.
 	SegmentSize int
 
 	// SnapshotInterval is the time between automatic snapshots; 0 is 5 minutes,

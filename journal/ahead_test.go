@@ -147,6 +147,7 @@ func TestEverySectorOfTheLastGroup(t *testing.T) {
 			for _, n := range sizes {
 				b.Append(bytes.Repeat([]byte{0xa5}, n), 0, 0)
 			}
+			defer j.Ahead()
 			return j.Commit(b)
 		}
 		if err = errors.Join(commit(600), commit(1+shift)); err != nil {

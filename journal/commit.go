@@ -1,10 +1,10 @@
 package journal
 
 import (
+	"encoding/binary"
 	"fmt"
 	"path/filepath"
-
-	"github.com/tidwall/wal"
+	"slices"
 
 	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/journal/internal/segment"
@@ -22,15 +22,17 @@ type entry struct {
 // Batch collects frames for one commit. It belongs to the goroutine that fills
 // it until it is handed to [Journal.Commit], which takes it for good.
 type Batch struct {
-	j       *Journal
-	parts   []portion // the frames; those up to used have some
-	used    int
-	entries []entry
-	frame   []byte
-	size    int
-	synced  uint64 // the last seq before the batch
-	more    bool
-	err     error
+	j      *Journal
+	parts  []portion // the frames; those up to used have some
+	used   int
+	n      int          // frames
+	last   segment.Head // of the newest frame
+	size   int
+	synced uint64 // the last seq before the batch
+	more   bool
+	err    error
+
+	scratch []byte // a payload that does not stand in its place
 }
 
 // portion is a stretch of a batch that is shorter than a segment, unless one frame
@@ -39,21 +41,38 @@ type Batch struct {
 // second may be durable and the first not, which is a gap that no recovery can
 // tell from a segment that was taken away.
 type portion struct {
-	log  wal.Batch
-	size int
+	buf     []byte // the frames, each behind its length: what is written
+	entries []entry
 }
 
-// write puts an encoded frame into the last part, or into another one.
-func (b *Batch) write(seq uint64, frame []byte, size int) {
-	if b.used == 0 || b.parts[b.used-1].size+size >= b.j.o.SegmentSize {
+// usualPrefix is how many bytes the length before a frame mostly takes.
+const usualPrefix = 2
+
+// part returns the last portion, or another one where a frame would make that too
+// long.
+func (b *Batch) part(size int) *portion {
+	if last := b.used - 1; last < 0 || len(b.parts[last].buf) > 0 && len(b.parts[last].buf)+size >= b.j.o.SegmentSize {
 		if b.used == len(b.parts) {
 			b.parts = append(b.parts, portion{})
 		}
 		b.used++
 	}
-	p := &b.parts[b.used-1]
-	p.log.Write(seq, frame)
-	p.size += size
+	return &b.parts[b.used-1]
+}
+
+// Room returns an empty slice with room for n bytes, for the payload that is given to
+// the next Append. A payload that was appended to it in place is not copied any more,
+// unless it is encrypted or belongs elsewhere after all.
+func (b *Batch) Room(n int) []byte {
+	if b.j == nil || !b.j.enc.Plain() {
+		b.scratch = slices.Grow(b.scratch[:0], n)
+		return b.scratch
+	}
+	const before = usualPrefix + segment.HeaderSize
+	p := b.part(0)
+	p.buf = slices.Grow(p.buf, before+n)
+	at := len(p.buf) + before
+	return p.buf[at:at:cap(p.buf)]
 }
 
 // NewBatch returns an empty batch. Only the goroutine that fills batches may
@@ -73,11 +92,10 @@ func (j *Journal) recycle(b *Batch) {
 		return
 	}
 	for i := range b.used {
-		b.parts[i].log.Clear()
-		b.parts[i].size = 0
+		p := &b.parts[i]
+		p.buf, p.entries = p.buf[:0], p.entries[:0]
 	}
-	b.entries = b.entries[:0]
-	b.used, b.size, b.more, b.err = 0, 0, false, nil
+	b.used, b.n, b.size, b.more, b.err = 0, 0, 0, false, nil
 	select {
 	case j.free <- b:
 	default:
@@ -103,13 +121,13 @@ func (b *Batch) Append(payload []byte, f segment.Flags, at int64) (seq uint64, c
 
 func (b *Batch) append(payload []byte, f segment.Flags, at int64) (seq uint64, chain [32]byte) {
 	enc := &b.j.enc
-	switch n := len(b.entries); {
+	switch {
 	case b.err != nil:
 	case len(payload) == 0 || len(payload) > segment.MaxPayload:
 		b.err = fmt.Errorf("%w: %d bytes", ErrPayload, len(payload))
-	case n == 0:
+	case b.n == 0:
 		b.synced = enc.Head.Seq
-	case b.entries[n-1].head.Seq != enc.Head.Seq:
+	case b.last.Seq != enc.Head.Seq:
 		b.err = ErrOrder
 	}
 	if b.err != nil {
@@ -123,28 +141,38 @@ func (b *Batch) append(payload []byte, f segment.Flags, at int64) (seq uint64, c
 	r := segment.Record{
 		Seq: enc.Head.Seq + 1, Synced: b.synced, Epoch: b.j.epoch, Time: at, Flags: f, Payload: payload,
 	}
-	if b.frame, b.err = enc.Append(b.frame[:0], &r); b.err != nil {
+	length := enc.Size(len(payload))
+	size := segment.PrefixSize(length) + length
+	if size-length > usualPrefix { // the header will stand where the payload may
+		b.scratch = append(b.scratch[:0], payload...)
+		r.Payload = b.scratch
+	}
+	p := b.part(size)
+	buf, err := enc.Append(binary.AppendUvarint(p.buf, uint64(length)), &r) //nolint:gosec // at most MaxFrame
+	if err != nil {
+		b.err = err
 		return 0, [32]byte{}
 	}
-	size := segment.PrefixSize(len(b.frame)) + len(b.frame)
-	b.write(r.Seq, b.frame, size)
-	b.entries = append(b.entries, entry{size: size, head: enc.Head})
+	p.buf = buf
+	p.entries = append(p.entries, entry{size: size, head: enc.Head})
+	b.n, b.last = b.n+1, enc.Head
 	b.size += size
 	b.more = f&segment.More != 0
 	return r.Seq, r.Chain
 }
 
 // Len returns the number of frames in the batch.
-func (b *Batch) Len() int { return len(b.entries) }
+func (b *Batch) Len() int { return b.n }
 
 // Size returns the bytes that the batch will take in the segments.
 func (b *Batch) Size() int { return b.size }
 
 // Commit writes the batch and returns when it is durable, and with it the name
 // of every segment that it began, in the directory and in MARK, and when these
-// names were found to be still those of the files that were written. Batches are committed in the order in which they
-// were filled, by one goroutine; the next one may be filled meanwhile. The
-// first error is final: the outcome of this batch is unknown, and this and
+// names were found to be still those of the files that were written. Batches are
+// committed in the order in which they were filled, by one goroutine; the next one may
+// be filled meanwhile. [Journal.Ahead] is to follow when it was answered. The first
+// error is final: the outcome of this batch is unknown, and this and
 // every later call returns it. The batch must not be used again.
 func (j *Journal) Commit(b *Batch) error {
 	j.commitMu.Lock()
@@ -156,26 +184,25 @@ func (j *Journal) Commit(b *Batch) error {
 	if err := b.check(before.Seq); err != nil {
 		return j.fail("order", err)
 	}
-	if len(b.entries) == 0 {
+	if b.n == 0 {
 		j.recycle(b)
 		return nil
 	}
 	j.o.Phase("append", true)
 	defer j.o.Phase("append", false)
 	next := j.tail
-	full := next.add(before, b.entries)
+	full := next.add(before, b.parts[:b.used])
 	if len(full) > 0 {
 		j.o.Phase("segment", true)
 		defer j.o.Phase("segment", false)
 	}
-	last := b.entries[len(b.entries)-1].head
+	last := b.last
 	if reason := j.watch.cut(); reason != "" {
 		return j.fail("watch", j.astray(j.tail.first, reason))
 	}
 	if err := j.write(b); err != nil {
 		return err
 	}
-	j.ahead.extend(&next)
 	if err := j.log.Sync(); err != nil {
 		return j.fail("sync", err)
 	}
@@ -202,6 +229,17 @@ func (j *Journal) Commit(b *Batch) error {
 	return nil
 }
 
+// Ahead makes room on the disk for the commits that come next. It is called behind
+// [Journal.Commit], when nobody waits for that any more: the journal works without it,
+// and its syncs then have more to do.
+func (j *Journal) Ahead() {
+	j.commitMu.Lock()
+	defer j.commitMu.Unlock()
+	if j.usable() == nil {
+		j.out.room()
+	}
+}
+
 // write writes the parts of a batch. It needs commitMu.
 func (j *Journal) write(b *Batch) error {
 	for i := range b.used {
@@ -210,7 +248,7 @@ func (j *Journal) write(b *Batch) error {
 				return j.fail("directory", err)
 			}
 		}
-		if err := j.log.WriteBatch(&b.parts[i].log); err != nil {
+		if err := j.log.Write(&b.parts[i]); err != nil {
 			return j.fail("write", err)
 		}
 	}
@@ -221,7 +259,7 @@ func (b *Batch) check(durable uint64) error {
 	switch {
 	case b.err != nil:
 		return b.err
-	case len(b.entries) == 0:
+	case b.n == 0:
 		return nil
 	case b.synced != durable:
 		return fmt.Errorf("%w: it follows seq %d, seq %d is durable", ErrOrder, b.synced, durable)
@@ -247,10 +285,9 @@ func (j *Journal) fail(op string, err error) error {
 	return failed
 }
 
-// tail mirrors where the log stands in its last segment, which it does not
-// tell. A segment is left when an entry makes it at least limit bytes long, and
-// at the beginning of a write when it is longer than that already, as it can be
-// after an Open with a smaller limit.
+// tail is where the log stands in its last segment. A segment is left when an entry
+// makes it at least limit bytes long, and at the beginning of a write when it is longer
+// than that already, as it can be after an Open with a smaller limit.
 type tail struct {
 	first uint64 // of the segment
 	bytes int
@@ -258,17 +295,19 @@ type tail struct {
 	lapse segment.Lapse
 }
 
-// add moves the tail over the entries of one write, which stand behind before,
+// add moves the tail over the portions of one write, which stand behind before,
 // and returns the segments that this write leaves.
-func (t *tail) add(before segment.Head, entries []entry) (full []sealed) {
+func (t *tail) add(before segment.Head, parts []portion) (full []sealed) {
 	if t.bytes > t.limit {
 		full = append(full, t.seal(before))
 	}
-	for i := range entries {
-		e := &entries[i]
-		t.lapse.Add(e.head.Time)
-		if t.bytes += e.size; t.bytes >= t.limit {
-			full = append(full, t.seal(e.head))
+	for i := range parts {
+		for k := range parts[i].entries {
+			e := &parts[i].entries[k]
+			t.lapse.Add(e.head.Time)
+			if t.bytes += e.size; t.bytes >= t.limit {
+				full = append(full, t.seal(e.head))
+			}
 		}
 	}
 	return full

@@ -37,19 +37,21 @@
 // last entry of the newest segment of a ledger that is open, or was not closed,
 // zeros may stand up to the end of the file, and nothing else.
 //
-//	frame   0      4   5   6     8     16      24     32     40      72
-//	        +------+---+---+-----+-----+-------+------+------+-------+---------+
-//	        | crc  | v | f | 0 0 | seq | synced| epoch| time | chain | payload |
-//	        +------+---+---+-----+-----+-------+------+------+-------+---------+
+//	frame   0      4   5   6       10    18       22     30      62
+//	        +------+---+---+-------+-----+--------+------+-------+---------+
+//	        | crc  | v | f | epoch | seq | behind | time | chain | payload |
+//	        +------+---+---+-------+-----+--------+------+-------+---------+
 //	        crc     CRC-32C of everything behind it in the frame
-//	        v       format version, 1
+//	        v       format version, 2
 //	        f       flags: 1 the next record belongs to the same atomic batch,
 //	                2 encrypted, 4 control
-//	        synced  every record up to this seq was durable before this frame
-//	                was written; less than seq
+//	        behind  every record up to this many before it was durable before this
+//	                frame was written (up to seq-behind, which is called synced); at
+//	                least 1, at most seq
 //	        time    unix nanoseconds, signed
-//	        chain   SHA-256(chain of the record before ‖ bytes 4..40 ‖ payload);
-//	                32 zeros stand before seq 1
+//	        chain   SHA-256 of everything behind the checksum, with the chain value of
+//	                the record before in the place of this one; 32 zeros stand before
+//	                seq 1
 //
 //	payload of an encrypted record
 //	        0    4      16           n
@@ -82,7 +84,7 @@
 // With [Options].Keys every payload is encrypted: the record's key is
 // HKDF-SHA256 of the master key with the salt and the purpose "journal", the
 // nonce is the seq in 8 bytes and 4 zero bytes, and authenticated with it are
-// bytes 4..40 of the frame and the chain value before. The salt stands in each
+// bytes 4..30 of the frame and the chain value before. The salt stands in each
 // record, so that reading one depends on no other file and no record that may be
 // trimmed; a rotation is nothing but records that name another key. Package
 // keyring says why no nonce is used twice.
@@ -101,8 +103,8 @@
 // # Why nothing acknowledged is lost
 //
 // Commit returns nil after the frames were written, the last segment was
-// fsynced, and, if a segment was begun, the directory was and MARK names it; the
-// log fsyncs a full segment before it makes the next one. A batch that begins
+// fsynced, and, if a segment was begun, the directory was and MARK names it; a
+// full segment is fsynced before the next one has a name. A batch that begins
 // several is written in parts, with an fsync of the directory between them, so
 // that no segment can be there without the one before it. The first error is
 // final, so that nothing is ever written behind bytes whose fate is unknown. A file
@@ -111,19 +113,23 @@
 // anything. The failed fsync of a directory is final whoever met it, a commit, a MARK
 // or a trim.
 //
-// A sync is cheaper when neither the size nor the blocks of its file change.
-// So a commit that reaches the end of the file appends zeros behind its frames,
-// up to 1 MiB, before it syncs; the ones after it overwrite them. That is done
-// through a descriptor opened with O_APPEND, which cannot touch a frame, and
-// never beyond the size that makes a segment full: a segment that has a
-// successor has no zeros behind its last record, and whatever cuts one short
-// shows. When there is no room for zeros, the segment grows. Close cuts them
-// off before the log's last fsync, which is before MARK is clean; a recovery
+// A sync is cheaper when neither the size nor the blocks of its file change. So room
+// is made in advance, when a commit was answered and nobody waits. While a segment is
+// filled the next one is made: a file of zeros, as long as a segment, fsynced, under a
+// temporary name, which the commit that turns to it changes to the segment's. Behind
+// the records of a segment that was not made like this, the first of a journal value
+// for example, zeros are appended, up to 1 MiB at once, through a descriptor opened
+// with O_APPEND, which cannot touch a frame. Zeros never go beyond the size that makes
+// a segment full: a segment that has a successor has none behind its last record, and
+// whatever cuts one short shows. Where there is no room for zeros, the segment grows.
+// Close cuts them off before the last fsync, which is before MARK is clean; a recovery
 // leaves them out when it rewrites the segment. In between they cost nothing
 // that was known before: a group of which nothing reached the disk leaves zeros
 // where it left the end of the file, a group that arrived in part leaves holes
 // of zeros as it did, and an acknowledged one that rot has replaced by zeros,
-// all of it, is missed by the same witnesses as one that was cut off.
+// all of it, is missed by the same witnesses as one that was cut off. Zeros that are
+// not durable themselves are as good: whatever a crash leaves of them are zeros or the
+// end of the file.
 //
 // A crash can therefore leave: (1) everything up to some commit and any part of
 // the next group, in any order of its pages, in the newest segments; (2) full
@@ -137,7 +143,8 @@
 // in this order: remove what an interrupted trim left; link what is to be cut
 // into quarantine/; remove segments of which nothing stays, newest first; write
 // the last segment into a new file and rename it over the old one; write MARK,
-// which takes the next epoch; open the log. Until MARK is written the ledger is
+// which takes the next epoch; have tidwall/wal open the log and say where it ends.
+// Until MARK is written the ledger is
 // as unclean as before, and each of the steps leaves a journal that the rule
 // cuts at the same place, so a crash in any of them is just one more. The last
 // segment is rewritten after every end that was not clean, because the page

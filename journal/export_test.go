@@ -4,8 +4,6 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"github.com/tidwall/wal"
-
 	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
@@ -36,12 +34,12 @@ type FaultyLog struct {
 	Closed                      atomic.Bool // Close was called
 }
 
-func (f *FaultyLog) WriteBatch(b *wal.Batch) error {
+func (f *FaultyLog) Write(p *portion) error {
 	f.Writes++
 	if f.WriteErr != nil {
 		return f.WriteErr
 	}
-	return f.appender.WriteBatch(b)
+	return f.appender.Write(p)
 }
 
 func (f *FaultyLog) Sync() error {
@@ -99,8 +97,11 @@ func Turns(n, looks int) (out [][]uint64) {
 	return out
 }
 
-// DenyAhead makes the newest segment grow with its records.
-func (j *Journal) DenyAhead() { j.ahead.dir = "/nonexistent" }
+// DenyAhead makes each segment grow with its records.
+func (j *Journal) DenyAhead() {
+	j.out.ahead.limit = 0
+	j.out.spare.failed.Store(true)
+}
 
 // AppendStored appends a payload that is stored as it is, whatever the flags.
 func (b *Batch) AppendStored(payload []byte, f segment.Flags, at int64) { b.append(payload, f, at) }
@@ -121,3 +122,9 @@ func (r *Reader) BeforeVerdict(f func()) { r.verdict = f }
 
 // End is what a cursor does at an end that it has seen a while ago.
 func (c *Cursor) End() error { return c.end(nil) }
+
+// WaitForSpare waits until the segment that is made in advance is made, if one is.
+func (j *Journal) WaitForSpare() { j.out.spare.working.Wait() }
+
+// SpareReady reports whether there is one.
+func (j *Journal) SpareReady() bool { return j.out.spare.ready.Load() != nil }

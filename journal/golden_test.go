@@ -17,14 +17,14 @@ import (
 	"github.com/moneyprinter/holdfast/keyring"
 )
 
-// go test ./journal -run TestGolden -update writes testdata/v1 anew. That is
+// go test ./journal -run TestGolden -update writes testdata/v2 anew. That is
 // right only before the first release of a format version: what users have on
 // their disks is never rewritten.
 var update = flag.Bool("update", false, "write the golden ledger anew")
 
 const goldenSegment = 400
 
-// writeGolden writes the ledger of testdata/v1: two incarnations, three
+// writeGolden writes the ledger of testdata/v2: two incarnations, three
 // segments, groups over their borders, atomic batches, every flag, MARK of a
 // trimmed ledger. The record with the flag of encryption was written before there
 // was any and names a key that nobody has.
@@ -86,10 +86,10 @@ func list(t *testing.T, recs iter.Seq2[journal.Record, error]) string {
 	return out.String()
 }
 
-// A ledger of format version 1 opens for ever, and reads the same.
+// A ledger of format version 2 opens for ever, and reads the same.
 func TestGolden(t *testing.T) {
-	golden := filepath.Join("testdata", "v1")
-	want := filepath.Join("testdata", "v1.records")
+	golden := filepath.Join("testdata", "v2")
+	want := filepath.Join("testdata", "v2.records")
 	fresh := filepath.Join(t.TempDir(), "fresh")
 	writeGolden(t, fresh)
 	r, err := journal.OpenReader(fresh)
@@ -128,7 +128,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// writeSealedGolden writes the ledger of testdata/v1sealed: an incarnation that
+// writeSealedGolden writes the ledger of testdata/v2sealed: an incarnation that
 // is plain, one under a key, and one that begins with it and goes on with
 // another, each with a salt that counts.
 func writeSealedGolden(t *testing.T, dir string) {
@@ -168,11 +168,11 @@ func writeSealedGolden(t *testing.T, dir string) {
 	write(journal.Options{Keys: keys}, 2, 0, 3, 4)
 }
 
-// An encrypted ledger of format version 1 opens for ever with its keys, and
+// An encrypted ledger of format version 2 opens for ever with its keys, and
 // reads the same; today's writer makes the same bytes of the same salts.
 func TestGoldenSealed(t *testing.T) {
-	golden := filepath.Join("testdata", "v1sealed")
-	want := filepath.Join("testdata", "v1sealed.records")
+	golden := filepath.Join("testdata", "v2sealed")
+	want := filepath.Join("testdata", "v2sealed.records")
 	keys := keyring.New(key(t, 2), key(t, 1))
 	listed := func(dir string) string {
 		r, err := journal.OpenReader(dir)

@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	defaultSegmentSize = 4 << 20
+	defaultSegmentSize = 16 << 20
 	freeBatches        = 4
 )
 
 // Options configure [Open]. The zero value works.
 type Options struct {
-	// SegmentSize is the size from which on a segment is full; 0: 4 MiB. It
+	// SegmentSize is the size from which on a segment is full; 0: 16 MiB. It
 	// may change from one Open to the next.
 	SegmentSize int
 	// Now is the clock for [Recovery].Duration; nil: no duration is measured.
@@ -87,13 +87,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// appender is what the journal needs of its log; tests put a failing one in.
-type appender interface {
-	WriteBatch(b *wal.Batch) error
-	Sync() error
-	Close() error
-}
-
 // sealed is a segment that nothing is appended to any more.
 type sealed struct {
 	first uint64
@@ -118,11 +111,11 @@ type Journal struct {
 	enc segment.Encoder
 
 	// commitMu is held by a commit from its first check to its end, and by
-	// Close. It guards log, tail and ahead.
+	// Close. It guards log, out and tail.
 	commitMu sync.Mutex
-	log      appender
+	log      appender // out, or a test between it and the journal
+	out      *writer
 	tail     tail
-	ahead    ahead
 
 	// trimMu is held by a trim from its first look to its end, and by Close.
 	trimMu sync.Mutex
@@ -232,7 +225,6 @@ func open(dir string, o Options, l *segment.Lock) (*Journal, error) {
 		j.sealed = append(j.sealed, sealed{first: seg.First, last: seg.Head, lapse: seg.Lapse, id: id, bytes: size})
 	}
 	j.active, j.lapse = j.tail.first, j.tail.lapse
-	j.ahead = ahead{dir: filepath.Join(dir, segment.JournalDir), limit: o.SegmentSize, logger: o.Logger}
 	if err = j.openLog(); err != nil {
 		return nil, err
 	}
@@ -253,33 +245,44 @@ func writtenAt(dir string) (at time.Time) {
 	return at
 }
 
+// openLog has tidwall/wal open the log and say that it ends where the journal does,
+// and opens the newest segment for writing.
 func (j *Journal) openLog() error {
 	path := filepath.Join(j.dir, segment.JournalDir)
+	if err := j.agree(path); err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	if err := durable.SyncDir(path); err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	out, err := openWriter(path, j.o.SegmentSize, j.tail.first, j.tail.bytes, j.o.Logger)
+	if err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	if err = j.watch.follow(j.dir, j.active, int64(j.tail.bytes)); err == nil {
+		err = j.o.step("open")
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("open log: %w", err), out.Close())
+	}
+	j.log, j.out = out, out
+	return nil
+}
+
+// agree asks the library whose form the segments have. It makes the first one.
+func (j *Journal) agree(path string) error {
 	log, err := wal.Open(path, &wal.Options{
 		NoSync: true, SegmentSize: j.o.SegmentSize, SegmentCacheSize: 1, NoCopy: true,
 		AllowEmpty: true, DirPerms: segment.DirPerm, FilePerms: segment.FilePerm,
 	})
 	if err != nil {
-		return fmt.Errorf("open log: %w", err)
-	}
-	if err = durable.SyncDir(path); err != nil {
-		return errors.Join(fmt.Errorf("sync directory: %w", err), log.Close())
+		return err
 	}
 	last, err := log.LastIndex()
 	if err == nil && last != j.head.Seq {
 		err = fmt.Errorf("it ends with entry %d, the journal with seq %d", last, j.head.Seq)
 	}
-	if err == nil {
-		err = j.watch.follow(j.dir, j.active, int64(j.tail.bytes))
-	}
-	if err == nil {
-		err = j.o.step("open")
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("open log: %w", err), log.Close())
-	}
-	j.log = log
-	return nil
+	return errors.Join(err, log.Close())
 }
 
 func (j *Journal) logRecovery() {
@@ -372,14 +375,10 @@ func (j *Journal) Close() error {
 	j.log = nil
 	defer j.watch.end()
 	if failed != nil || strays != nil {
-		j.ahead.drop()
+		j.out.drop()
 		return errors.Join(strays, j.lock.Release())
 	}
-	err := j.ahead.cut(&j.tail)
-	j.ahead.drop()
-	if closeErr := log.Close(); err == nil {
-		err = closeErr
-	}
+	err := log.Close()
 	if err != nil {
 		err = fmt.Errorf("close log: %w", err)
 	} else {

@@ -166,10 +166,10 @@ func TestOwnRecordsInOrder(t *testing.T) {
 	same := func(uint64) []byte { return []byte("of one size") }
 	for at := range 2 {
 		dir := t.TempDir()
-		j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
+		j := journaltest.Open(t, dir, journal.Options{SegmentSize: 850})
 		journaltest.AddSome(t, j, same, 15)
 		require.NoError(t, j.Close())
-		j = journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
+		j = journaltest.Open(t, dir, journal.Options{SegmentSize: 850})
 		require.Len(t, journaltest.Segments(t, dir), 2)
 		path := journaltest.Segments(t, dir)[at]
 		journaltest.Edit(t, path, func(b []byte) []byte {

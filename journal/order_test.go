@@ -69,7 +69,7 @@ func TestMarkThatCannotBeWritten(t *testing.T) {
 // MARK names a new segment before the commit that began it returns.
 func TestMarkNamesANewSegment(t *testing.T) {
 	dir := t.TempDir()
-	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1000})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 880})
 	for n := range 12 {
 		journaltest.Add(t, j, 3)
 		lost := journaltest.CopyLedger(t, dir)
@@ -222,8 +222,8 @@ func TestWhatNoWriterMakes(t *testing.T) {
 		"an earlier epoch":  {journal.Record{Seq: 2, Synced: 1, Epoch: 1, Time: 10}, "epoch 1 behind epoch 2"},
 		"the same seq":      {journal.Record{Seq: 1, Epoch: 2, Time: 10}, "seq 1 behind seq 1"},
 		"a seq too many":    {journal.Record{Seq: 3, Synced: 1, Epoch: 2, Time: 10}, "seq 3 behind seq 1"},
-		"no payload":        {journal.Record{Seq: 2, Synced: 1, Epoch: 2, Time: 10}, "length 72 is out of range"},
-		"synced by its own": {journal.Record{Seq: 2, Synced: 2, Epoch: 2, Time: 10}, "seq 2 says that seq 2 was durable before it"},
+		"no payload":        {journal.Record{Seq: 2, Synced: 1, Epoch: 2, Time: 10}, "length 62 is out of range"},
+		"synced by its own": {journal.Record{Seq: 2, Synced: 2, Epoch: 2, Time: 10}, "seq 2 says that the record 0 before it was durable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, prev := tc.second, first

@@ -83,7 +83,6 @@ type pass struct {
 	whole   segment.Head // the last one seen that ends an atomic batch
 	held    []segment.Record
 	yield   func(segment.Record, error) bool
-	chain   segment.Chainer
 	opener  segment.Opener
 }
 
@@ -208,7 +207,7 @@ func (p *pass) first(seg *segment.File, b *block) (err error) {
 		prev, known = p.mark.Before(seg.First)
 	}
 	if known {
-		if bad := p.chain.Follows(&prev, rec, b.opening); bad != "" {
+		if bad := segment.Follows(&prev, rec, b.opening); bad != "" {
 			return &segment.Flaw{Seq: seg.First, Reason: bad}
 		}
 	}

@@ -49,14 +49,14 @@ func readSealed(tb testing.TB, dir string, keys *keyring.Ring, from uint64) ([]j
 func sealedLedger(tb testing.TB) (dir string, keys *keyring.Ring) {
 	tb.Helper()
 	dir = filepath.Join(journaltest.FastDir(tb), "ledger")
-	j := journaltest.Open(tb, dir, journal.Options{SegmentSize: 2048})
+	j := journaltest.Open(tb, dir, journal.Options{SegmentSize: 1800})
 	journaltest.Add(tb, j, 5, 15)
 	require.NoError(tb, j.Close())
 	keys = keyring.New(key(tb, 1))
-	j = journaltest.Open(tb, dir, journal.Options{SegmentSize: 2048, Keys: keys})
+	j = journaltest.Open(tb, dir, journal.Options{SegmentSize: 1800, Keys: keys})
 	journaltest.Add(tb, j, 10, 10)
 	require.NoError(tb, j.Close())
-	j = journaltest.Open(tb, dir, journal.Options{SegmentSize: 2048, Keys: keys})
+	j = journaltest.Open(tb, dir, journal.Options{SegmentSize: 1800, Keys: keys})
 	journaltest.Add(tb, j, 1, 19)
 	require.NoError(tb, keys.Rotate(key(tb, 2)))
 	journaltest.Add(tb, j, 20, 20)
@@ -122,7 +122,7 @@ func TestEncryptedRoundTrip(t *testing.T) {
 
 func TestEncryptedAfterTrim(t *testing.T) {
 	dir, keys := sealedLedger(t)
-	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 2048, Keys: keys})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 1800, Keys: keys})
 	_, err := j.Trim(60, 0)
 	require.NoError(t, err)
 	require.Greater(t, j.First(), uint64(40))

@@ -172,8 +172,8 @@ func (j *Journal) confirm(next *tail, full []sealed) error {
 
 // Watch reports whether the files that the writer holds still bear their names: the
 // directory, LOCK, the segment that is appended to, and the sealed segments, of
-// which so many are looked at in turn that a journal of 16 GiB, in segments of
-// 4 MiB, is looked at whole. A file that does not bear its name ends the journal: see
+// which so many are looked at in turn that a journal of 64 GiB, in segments of
+// 16 MiB, is looked at whole. A file that does not bear its name ends the journal: see
 // [FailedError]. Watch is part of [Journal.SaveMark], and of every commit for the
 // segment that is appended to.
 func (j *Journal) Watch() error {

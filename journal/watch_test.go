@@ -67,7 +67,7 @@ func TestDirectoryThatIsMoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "here")
-			j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+			j := journaltest.Open(t, dir, journal.Options{SegmentSize: 440})
 			journaltest.Add(t, j, 9)
 			require.NoError(t, os.Rename(dir, dir+"-moved"))
 			instead(t, dir)
@@ -197,7 +197,7 @@ func TestSealedSegmentThatIsTakenAway(t *testing.T) {
 		for _, by := range []string{"SaveMark", "Close"} {
 			t.Run(name+", noticed by "+by, func(t *testing.T) {
 				dir := t.TempDir()
-				j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+				j := journaltest.Open(t, dir, journal.Options{SegmentSize: 440})
 				journaltest.Add(t, j, 5, 5, 5, 5)
 				list := journaltest.Segments(t, dir)
 				require.Greater(t, len(list), 3)
@@ -227,7 +227,7 @@ func TestSegmentThatIsTakenAwayWhileItIsFilled(t *testing.T) {
 	for name, spoil := range spoilings() {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+			j := journaltest.Open(t, dir, journal.Options{SegmentSize: 440})
 			journaltest.Add(t, j, 3)
 			path := journaltest.Segments(t, dir)[0]
 			j.Interpose().OnSync = func() { spoil(t, path) }
@@ -265,7 +265,7 @@ func TestSealedSegmentsHaveTheirTurns(t *testing.T) {
 // Another file with the same records is as good, and told of.
 func TestSealedSegmentThatWasCopied(t *testing.T) {
 	dir := t.TempDir()
-	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 440})
 	journaltest.Add(t, j, 5, 5, 5)
 	path := journaltest.Segments(t, dir)[0]
 	b, err := os.ReadFile(path)
@@ -285,7 +285,7 @@ func TestSealedSegmentThatWasCopied(t *testing.T) {
 func TestLitter(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "lost+found"), 0o700))
-	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 500})
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: 440})
 	journaltest.Add(t, j, 5, 5)
 	in := filepath.Join(dir, "journal")
 	require.NoError(t, os.Mkdir(filepath.Join(in, "lost+found"), 0o700))

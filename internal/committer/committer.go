@@ -2,8 +2,9 @@
 // changes, syncs, publishes and answers, in that order. Readers never see what could
 // be lost, and nobody is told that something is durable before it is.
 //
-// One goroutine stages, one encodes, one syncs; what queues while one group syncs is
-// the next group, and there is no timer. A bust or correction is folded on the history
+// One goroutine stages, encodes and syncs, or others encode and sync beside it where
+// that saves time; see pace.go. Requests that queue while one group syncs are the next
+// group, and there is no timer. A bust or correction is folded on the history
 // of its fill, which its caller reads ahead; see refold.go. The first error of the
 // journal is final.
 //
@@ -46,18 +47,20 @@ const (
 // publishes, and answers. All methods may be called from any goroutine.
 //
 // Three goroutines work behind it, waited for by Close: the stager owns the head of
-// the book; the encoder owns the batch being filled; the syncer owns the journal's
-// write side and publishes what became durable.
+// the book, and what it has not handed over; the encoder owns the batch being filled
+// of the groups that it is given; the syncer owns the journal's write side, and
+// publishes, while it has a group.
 type Committer struct {
 	o Options
 
 	queue   chan *request // to the stager
 	handed  chan handover // stager to encoder
-	groups  chan *group   // encoder to syncer, one at a time
+	groups  chan *group   // to the syncer, one at a time
 	synced  chan struct{} // syncer to stager: ready for the next group
 	workers sync.WaitGroup
 
 	stage    stager    // owned by the stager goroutine
+	pace     pace      // and this
 	requests sync.Pool // of *request, answered; see request.pooled
 	refolds  refolds   // who reads ahead
 	failure  failure

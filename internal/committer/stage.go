@@ -7,7 +7,6 @@ import (
 	"runtime"
 
 	"github.com/moneyprinter/holdfast/internal/wire"
-	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
 )
@@ -25,33 +24,6 @@ const (
 	publishable = 64 << 10
 	maxEvent    = 1000 << 10 // below the default max_payload of 1 MiB
 )
-
-// group is one sync's worth of work: the encoded records, the states they lead
-// to, and who waits. The stager owns it until it hands it to the encoder, which
-// hands it to the syncer; batch is the encoder's from the beginning.
-type group struct {
-	staged  []*projector.Staged
-	handed  int // of staged, to the encoder
-	waiters []*request
-	records int
-	bytes   int  // at most
-	timed   bool // its record time was taken
-	batch   *journal.Batch
-}
-
-func (g *group) full() bool {
-	return g.records >= groupRecords || g.bytes >= groupBytes || len(g.waiters) >= groupRecords
-}
-
-// handover is what the stager hands to the encoder: the Staged of a group that were
-// accepted since the handover before, and, with last, word that the group is
-// complete. Several go together because each handing over may have to wake the
-// encoder, which costs more than staging a fill.
-type handover struct {
-	group  *group
-	staged []*projector.Staged
-	last   bool
-}
 
 // stager owns the head of the book and the group being filled. It runs ahead of
 // durability; nothing of it is visible to readers before the syncer publishes.
@@ -71,15 +43,14 @@ func newStager(c *Committer) stager {
 }
 
 // stageLoop is the commit loop of the stager. There is no timer: what queues
-// while one group syncs is the next group, and staging and encoding overlap that
-// sync. When the syncer is free, the queue is drained until it stops growing, so
-// that the callers that the last sync woke are all in.
+// while one group syncs is the next group. When no group is being synced, the queue is
+// drained until it stops growing, so that the callers that the last sync woke are all
+// in. pace says which goroutines do the rest.
 //
-// A request that refolds begins a group of its own, and only when the syncer has
-// made all groups before it durable.
+// A request that refolds begins a group of its own, and only when all groups before it
+// are durable.
 func (c *Committer) stageLoop(ctx context.Context) {
 	defer close(c.handed)
-	c.synced <- struct{}{}
 	for {
 		if len(c.stage.ahead) == 0 {
 			req, ok := <-c.queue
@@ -89,39 +60,39 @@ func (c *Committer) stageLoop(ctx context.Context) {
 			c.stage.take(req)
 		}
 		req := c.stage.next()
-		g, ready := new(group), false
 		if req.refold {
-			<-c.synced
-			ready = true
+			c.land(0)
 		}
+		g := c.begin()
 		c.stage.add(ctx, g, req)
-		switch {
-		case ready:
+		if c.pace.flying == nil {
 			c.drain(ctx, g)
-		case !c.fill(ctx, g):
-			<-c.synced
+		} else {
+			c.fill(ctx, g)
 		}
-		c.hand(g, true)
+		c.finish(g)
 	}
-	<-c.synced
+	c.land(0)
 }
 
-// fill adds to a group until the syncer is ready for it. It returns false when
-// the group is full, the queue closed, or a request held, before that.
-func (c *Committer) fill(ctx context.Context, g *group) (ready bool) {
+// fill adds to a group until the one before it is durable. A group that is full, or
+// must end here for another reason, waits for that.
+func (c *Committer) fill(ctx context.Context, g *group) {
 	for c.stage.addAhead(ctx, g) {
 		select {
 		case req, ok := <-c.queue:
 			if !ok {
-				return false
+				c.land(len(g.waiters))
+				return
 			}
 			c.stage.take(req)
 		case <-c.synced:
+			c.landed(len(g.waiters))
 			c.drain(ctx, g)
-			return true
+			return
 		}
 	}
-	return false
+	c.land(len(g.waiters))
 }
 
 // drain adds what is queued, letting callers run until nothing more comes.
@@ -247,23 +218,20 @@ func (s *stager) tryAdd(ctx context.Context, g *group, req *request) error {
 	return nil
 }
 
-// accept moves the head and hands the changes to the encoder. A change that could
-// not be journaled or published later was refused before; from here on nothing can
-// fail but the disk.
+// accept moves the head, and encodes the changes or has them encoded. A change that
+// could not be journaled or published later was refused before; from here on nothing
+// can fail but the disk.
 func (s *stager) accept(g *group, staged *projector.Staged, size int) {
 	s.c.o.Book.Accept(staged)
 	g.staged = append(g.staged, staged)
 	g.records += len(staged.Changes)
 	g.bytes += size
-	if len(g.staged)-g.handed >= handoverSize {
+	switch {
+	case !g.apart:
+		g.encode(staged, s.c.o.Journal)
+	case len(g.staged)-g.handed >= handoverSize:
 		s.c.hand(g, false)
 	}
-}
-
-// hand gives the encoder what it does not have of a group.
-func (c *Committer) hand(g *group, last bool) {
-	c.handed <- handover{group: g, staged: g.staged[g.handed:len(g.staged):len(g.staged)], last: last}
-	g.handed = len(g.staged)
 }
 
 // sizeOf returns a bound of the encoded size of the changes of so many mutations,

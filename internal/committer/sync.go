@@ -3,34 +3,32 @@ package committer
 import (
 	"fmt"
 
-	"github.com/moneyprinter/holdfast/internal/wire"
-	"github.com/moneyprinter/holdfast/journal"
-	"github.com/moneyprinter/holdfast/position"
+	"github.com/moneyprinter/holdfast/projector"
 )
 
-// encodeLoop turns accepted changes into frames while the stager goes on with
-// the next request: encoding and hashing take as long as staging, and a group is
-// ready for the disk when the slower of the two is done.
+// handover is what the stager hands to the encoder: the Staged of a group that were
+// accepted since the handover before, and, with last, word that the group is
+// complete. Several go together because each handing over may have to wake the
+// encoder, which costs more than staging a fill.
+type handover struct {
+	group  *group
+	staged []*projector.Staged
+	last   bool
+}
+
+// hand gives the encoder what it does not have of a group.
+func (c *Committer) hand(g *group, last bool) {
+	c.handed <- handover{group: g, staged: g.staged[g.handed:len(g.staged):len(g.staged)], last: last}
+	g.handed = len(g.staged)
+}
+
+// encodeLoop encodes groups while the stager goes on, and passes on those that are
+// complete.
 func (c *Committer) encodeLoop() {
 	defer close(c.groups)
-	var buf []byte
 	for p := range c.handed {
-		if p.group.batch == nil {
-			p.group.batch = c.o.Journal.NewBatch()
-		}
 		for _, staged := range p.staged {
-			for i := range staged.Changes {
-				c := &staged.Changes[i]
-				var f journal.Flags
-				if c.Kind == position.EpochBegun {
-					f |= journal.Control
-				}
-				if i < len(staged.Changes)-1 {
-					f |= journal.More
-				}
-				buf = wire.AppendChange(buf[:0], c)
-				p.group.batch.Append(buf, f, int64(staged.At))
-			}
+			p.group.encode(staged, c.o.Journal)
 		}
 		if p.last {
 			c.groups <- p.group
@@ -38,14 +36,21 @@ func (c *Committer) encodeLoop() {
 	}
 }
 
-// syncLoop makes groups durable in order, publishes them and answers.
+// syncLoop makes groups durable in order while the stager goes on.
 func (c *Committer) syncLoop() {
 	for g := range c.groups {
-		err := c.commit(g)
-		for _, req := range g.waiters {
-			req.finish(err)
-		}
+		c.answer(g, c.commit(g))
 		c.synced <- struct{}{}
+	}
+}
+
+// answer tells all requests of a group how it ended, and gets ready for the next one.
+func (c *Committer) answer(g *group, err error) {
+	for _, req := range g.waiters {
+		req.finish(err)
+	}
+	if g.records > 0 {
+		c.o.Journal.Ahead()
 	}
 }
 
@@ -55,7 +60,7 @@ func (c *Committer) commit(g *group) error {
 	if err := c.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
-	if g.batch.Len() == 0 {
+	if g.records == 0 {
 		return nil // duplicates only; what they repeat is durable by now
 	}
 	if err := c.o.Journal.Commit(g.batch); err != nil {

@@ -19,11 +19,11 @@ import (
 	"strings"
 )
 
-// tempSuffix marks files that a crash may leave behind.
-const tempSuffix = ".holdfast-tmp"
+// TempSuffix marks files that a crash may leave behind.
+const TempSuffix = ".holdfast-tmp"
 
 // IsTemp reports whether name is a file that [Replace] left unfinished.
-func IsTemp(name string) bool { return strings.HasSuffix(name, tempSuffix) }
+func IsTemp(name string) bool { return strings.HasSuffix(name, TempSuffix) }
 
 // WriteFile replaces path by b; see [Replace].
 func WriteFile(path string, b []byte, mode os.FileMode) error {
@@ -38,7 +38,7 @@ func WriteFile(path string, b []byte, mode os.FileMode) error {
 // either may be there after a crash. A left-over of an earlier crash is removed
 // first, never opened, because it could be anything.
 func Replace(path string, mode os.FileMode, fill func(io.Writer) error) error {
-	temp := path + tempSuffix
+	temp := path + TempSuffix
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove left-over: %w", err)
 	}

@@ -4,9 +4,9 @@ package planted_test
 func evidence() []bug {
 	return []bug{
 		{"ignore the checksum", in("journal/internal/segment/frame.go",
-			"if binary.LittleEndian.Uint32(frame) != Checksum(frame[AtVersion:]) {", "if false {"), by(atJournal, recovery)},
+			"if binary.LittleEndian.Uint32(frame) != Checksum(frame[atVersion:]) {", "if false {"), by(atJournal, recovery)},
 		{"ignore the chain", in("journal/internal/segment/frame.go",
-			"if c.link(&prev.Chain, frame) != r.Chain {", "if false {"), by(atJournal, recovery+"|^TestForeignSegment$")},
+			"if link(&prev.Chain, frame) != r.Chain {", "if false {"), by(atJournal, recovery+"|^TestForeignSegment$")},
 		{"ignore the chain between segments", in("journal/internal/segment/survey.go",
 			"		if linked {\n", "		if linked && head.Seq < s.Mark.First {\n"), by(atJournal, "^TestForeignSegment$")},
 		{"ignore the chain before the first kept record", in("journal/internal/segment/mark.go",
@@ -18,7 +18,7 @@ func evidence() []bug {
 		{"ignore synced", in("journal/internal/segment/judge.go",
 			"	case p.Found:", "	case p.Found && s == nil:"), by(atJournal, recovery)},
 		{"ask synced for one record too many", in("journal/internal/segment/evidence.go",
-			"if synced < lost ||", "if synced <= lost ||"), by(atJournal, recovery+"|^TestProof$")},
+			"seq-behind < lost ||", "seq-behind <= lost ||"), by(atJournal, recovery+"|^TestProof$")},
 		{"synced claims the records of its own group", in("journal/commit.go",
 			"Synced: b.synced, Epoch", "Synced: enc.Head.Seq, Epoch"), by(atJournal, "^TestOpenAppendReopen$")},
 		{"synced is one too low", in("journal/commit.go",

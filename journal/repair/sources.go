@@ -245,7 +245,7 @@ func (s *searcher) frame(b []byte) (seq uint64, ok bool) {
 		return 0, false
 	}
 	frame := b[n : n+int(length)]
-	if frame[segment.AtVersion] != segment.FormatVersion || frame[segment.AtReserved] != 0 || frame[segment.AtReserved+1] != 0 {
+	if !segment.Likely(frame) {
 		return 0, false
 	}
 	if s.budget -= int64(length); s.budget < 0 {
@@ -291,12 +291,9 @@ func (x *extent) joins(prev *segment.Head) (off int64, ok bool, err error) {
 	case x.gone || want < x.first || want > x.head.Seq:
 		return 0, false, nil
 	case want == x.first:
-		var (
-			rec segment.Record
-			c   segment.Chainer
-		)
+		var rec segment.Record
 		bad, _ := segment.DecodeFrame(x.opening, &rec)
-		return x.off, bad == "" && c.Follows(prev, &rec, x.opening) == "", nil
+		return x.off, bad == "" && segment.Follows(prev, &rec, x.opening) == "", nil
 	}
 	h, end, err := x.headAt(prev.Seq)
 	return end, err == nil && h.Chain == prev.Chain, err

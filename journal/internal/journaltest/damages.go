@@ -166,9 +166,15 @@ func recordDamages(tail edits) []Damage { //nolint:funlen // a table
 		})},
 		{Name: "a newer format", Corrupt: tail(func(_ *testing.T, b []byte, es []Entry, path string) ([]byte, Verdict) {
 			e := at(es, -1)
-			b[e.Frame+4] = 2
+			b[e.Frame+4] = 3
 			reseal(b[e.Frame:e.End])
-			return b, Refused(path, e.At, "format version 2")
+			return b, Refused(path, e.At, "format version 3")
+		})},
+		{Name: "an older format", Corrupt: tail(func(_ *testing.T, b []byte, es []Entry, path string) ([]byte, Verdict) {
+			e := at(es, -1)
+			b[e.Frame+4] = 1
+			reseal(b[e.Frame:e.End])
+			return b, Refused(path, e.At, "format version 1")
 		})},
 		{Name: "another history", Corrupt: tail(func(_ *testing.T, b []byte, es []Entry, path string) ([]byte, Verdict) {
 			e := at(es, -1)

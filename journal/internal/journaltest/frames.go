@@ -17,8 +17,7 @@ const (
 
 // EncodeFrame returns the frame of r behind the chain value prev.
 func EncodeFrame(r *journal.Record, prev [32]byte) []byte {
-	var c segment.Chainer
-	return c.AppendFrame(nil, r, &prev)
+	return segment.AppendFrame(nil, r, &prev)
 }
 
 // DecodeFrame is the inverse of EncodeFrame, without the chain.

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 // FastDir returns a directory in memory where there is one: what these tests
@@ -37,7 +39,7 @@ type Ledger struct {
 }
 
 // LedgerSegment is the size of its segments.
-const LedgerSegment = 4096
+const LedgerSegment = 3640
 
 // NewLedger makes a ledger of three groups of a size and two small ones.
 func NewLedger(tb testing.TB, group int) Ledger {
@@ -152,6 +154,7 @@ func AddSome(tb testing.TB, j *journal.Journal, payload func(uint64) []byte, gro
 		}
 		require.NoError(tb, j.Commit(b))
 		require.Equal(tb, seq, j.Durable())
+		j.Ahead()
 	}
 }
 
@@ -183,12 +186,13 @@ func TryRead(dir string, from uint64) ([]journal.Record, error) {
 	return recs, nil
 }
 
-// Segments returns the paths of the segments, oldest first.
+// Segments returns the paths of the segments, oldest first, without the one that is
+// made in advance.
 func Segments(tb testing.TB, dir string) []string {
 	tb.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
 	require.NoError(tb, err)
-	return names
+	return slices.DeleteFunc(names, func(name string) bool { return filepath.Base(name) == segment.SpareName })
 }
 
 // CopyLedger copies a ledger into a new directory.

@@ -66,12 +66,12 @@ func searchBlock(b []byte, stop int, lost, size uint64, budget *int64) proof {
 			continue
 		}
 		frame := b[i+n : i+n+length]
-		if frame[AtVersion] != FormatVersion || frame[AtReserved] != 0 || frame[AtReserved+1] != 0 {
+		if !Likely(frame) {
 			continue
 		}
 		seq := binary.LittleEndian.Uint64(frame[atSeq:])
-		synced := binary.LittleEndian.Uint64(frame[atSynced:])
-		if synced < lost || synced >= seq || seq-lost > size/MinFrame+1 {
+		behind := uint64(binary.LittleEndian.Uint32(frame[atBehind:]))
+		if behind == 0 || behind > seq || seq-behind < lost || seq-lost > size/MinFrame+1 {
 			continue
 		}
 		if *budget -= int64(length); *budget < 0 {
@@ -79,7 +79,7 @@ func searchBlock(b []byte, stop int, lost, size uint64, budget *int64) proof {
 		}
 		var rec Record
 		if bad, _ := DecodeFrame(frame, &rec); bad == "" {
-			return proof{Found: true, Seq: seq, off: int64(i), synced: synced}
+			return proof{Found: true, Seq: seq, off: int64(i), synced: seq - behind}
 		}
 	}
 	return proof{}
@@ -89,11 +89,10 @@ func searchBlock(b []byte, stop int, lost, size uint64, budget *int64) proof {
 // makes it the record behind prev, and which byte. A torn write leaves pages
 // out; it does not leave a record whole but for one byte, rot does.
 func oneByte(b []byte, prev Head) (at int, reason string) {
-	var c Chainer
 	fits := func(frame []byte) bool {
 		var rec Record
 		bad, _ := DecodeFrame(frame, &rec)
-		return bad == "" && c.Follows(&prev, &rec, frame) == ""
+		return bad == "" && Follows(&prev, &rec, frame) == ""
 	}
 	n, length, bad := prefixLength(b[:min(MaxPrefix, len(b))])
 	if bad == "" && n+length <= len(b) {
@@ -127,7 +126,7 @@ func oneByte(b []byte, prev Head) (at int, reason string) {
 // linear in the frame instead of 255 checksums per byte. frame is changed.
 func correctByte(frame []byte, fits func([]byte) bool) (at int, ok bool) {
 	table, tops := crcTables()
-	diff := binary.LittleEndian.Uint32(frame) ^ Checksum(frame[AtVersion:])
+	diff := binary.LittleEndian.Uint32(frame) ^ Checksum(frame[atVersion:])
 	if diff == 0 {
 		return 0, false
 	}
@@ -145,7 +144,7 @@ func correctByte(frame []byte, fits func([]byte) bool) (at int, ok bool) {
 			return low, true
 		}
 	}
-	for i := len(frame) - 1; i >= AtVersion; i-- {
+	for i := len(frame) - 1; i >= atVersion; i-- {
 		delta := tops[diff>>24]
 		if table[delta] == diff && try(i, delta) {
 			return i, true

@@ -23,6 +23,9 @@ const (
 	QuarantineDir = "quarantine" // holds what was cut or replaced
 	nameDigits    = 20
 
+	// SpareName is the segment that is made in advance, until it gets its name.
+	SpareName = "next" + durable.TempSuffix
+
 	DirPerm  = 0o700
 	FilePerm = 0o600
 )

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math"
 )
 
 const (
@@ -15,22 +16,25 @@ const (
 	// ledger may be encrypted from any record on.
 	MaxPayload = MaxFrame - HeaderSize - sealSize
 
-	FormatVersion = 1              // of the frames that are written
-	HeaderSize    = 72             // bytes of a frame before its payload
+	FormatVersion = 2              // of the frames that are written and read
+	HeaderSize    = 62             // bytes of a frame before its payload
 	MinFrame      = HeaderSize + 1 // a payload is never empty
 	MaxPrefix     = 3              // bytes of the longest length before a frame
+
+	// maxNumber is the largest epoch, and the longest way back to a durable record,
+	// that a frame can hold.
+	maxNumber = math.MaxUint32
 )
 
 // Offsets inside a frame; the package comment of journal draws them.
 const (
-	AtVersion  = 4
-	atFlags    = 5
-	AtReserved = 6
-	atSeq      = 8
-	atSynced   = 16
-	atEpoch    = 24
-	atTime     = 32
-	atChain    = 40
+	atVersion = 4
+	atFlags   = 5
+	atEpoch   = 6
+	atSeq     = 10
+	atBehind  = 18
+	atTime    = 22
+	atChain   = 30
 )
 
 // Flags of a record.
@@ -78,91 +82,103 @@ func crcTable() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 // Checksum is the CRC-32C of frames and of MARK.
 func Checksum(b []byte) uint32 { return crc32.Checksum(b, crcTable()) }
 
-// Chainer computes chain values; its scratch makes one contiguous input of the
-// three parts, which is faster than three writes into a hash.
-type Chainer struct{ scratch []byte }
-
-// link returns the chain value of frame behind prev: the previous chain value,
-// the header between checksum and chain, the payload.
-func (c *Chainer) link(prev *[32]byte, frame []byte) [32]byte {
-	c.scratch = append(c.scratch[:0], prev[:]...)
-	c.scratch = append(c.scratch, frame[AtVersion:atChain]...)
-	c.scratch = append(c.scratch, frame[HeaderSize:]...)
-	return sha256.Sum256(c.scratch)
+// link returns the chain value of a frame behind prev: the hash of everything behind
+// the checksum, with prev in the place of the chain value. So the input is in one
+// piece where the frame stands, and nothing is copied to be hashed. The frame is
+// changed meanwhile, and is the caller's alone.
+func link(prev *[32]byte, frame []byte) [32]byte {
+	place := (*[32]byte)(frame[atChain:HeaderSize])
+	was := *place
+	*place = *prev
+	sum := sha256.Sum256(frame[atVersion:])
+	*place = was
+	return sum
 }
 
 // AppendFrame appends the frame of r to dst and sets r.Chain. The payload, as it
-// is to be stored, must have been checked.
-func (c *Chainer) AppendFrame(dst []byte, r *Record, prev *[32]byte) []byte {
+// is to be stored, must have been checked; it may stand in its place already.
+func AppendFrame(dst []byte, r *Record, prev *[32]byte) []byte {
 	start := len(dst)
-	dst = appendHeader(dst, r)
-	dst = append(dst, r.Payload...)
-	c.finish(dst[start:], r, prev)
+	dst = appendHeader(dst, r, prev)
+	if n, end := len(r.Payload), len(dst); cap(dst)-end >= n && n > 0 && &dst[:end+1][end] == &r.Payload[0] {
+		dst = dst[:end+n]
+	} else {
+		dst = append(dst, r.Payload...)
+	}
+	finish(dst[start:], r)
 	return dst
 }
 
-// appendHeader appends a header that has neither chain value nor checksum yet.
-func appendHeader(dst []byte, r *Record) []byte {
-	var h [HeaderSize]byte
-	putHeader(&h, r)
-	return append(dst, h[:]...)
+// appendHeader appends the header of r as it is hashed and authenticated: with the
+// chain value before it, and no checksum.
+func appendHeader(dst []byte, r *Record, prev *[32]byte) []byte {
+	dst = append(dst, make([]byte, HeaderSize)...)
+	putHeader((*[HeaderSize]byte)(dst[len(dst)-HeaderSize:]), r, prev)
+	return dst
 }
 
-// putHeader writes the header of r without chain value and checksum.
-func putHeader(h *[HeaderSize]byte, r *Record) {
-	h[AtVersion] = FormatVersion
+// putHeader is appendHeader in place.
+func putHeader(h *[HeaderSize]byte, r *Record, prev *[32]byte) {
+	h[atVersion] = FormatVersion
 	h[atFlags] = byte(r.Flags)
+	binary.LittleEndian.PutUint32(h[atEpoch:], uint32(r.Epoch)) //nolint:gosec // Encoder bounds it
 	binary.LittleEndian.PutUint64(h[atSeq:], r.Seq)
-	binary.LittleEndian.PutUint64(h[atSynced:], r.Synced)
-	binary.LittleEndian.PutUint64(h[atEpoch:], r.Epoch)
-	binary.LittleEndian.PutUint64(h[atTime:], uint64(r.Time)) //nolint:gosec // a bit pattern, read back the same way
+	binary.LittleEndian.PutUint32(h[atBehind:], uint32(r.Seq-r.Synced)) //nolint:gosec // Encoder bounds it
+	binary.LittleEndian.PutUint64(h[atTime:], uint64(r.Time))           //nolint:gosec // a bit pattern, read back the same way
+	*(*[32]byte)(h[atChain:]) = *prev
 }
 
-// finish sets the chain value and the checksum of a frame, and r.Chain.
-func (c *Chainer) finish(frame []byte, r *Record, prev *[32]byte) {
-	r.Chain = c.link(prev, frame)
-	copy(frame[atChain:], r.Chain[:])
-	binary.LittleEndian.PutUint32(frame, Checksum(frame[AtVersion:]))
+// finish sets the chain value and the checksum of a frame that holds the chain value
+// before it, and r.Chain.
+func finish(frame []byte, r *Record) {
+	r.Chain = sha256.Sum256(frame[atVersion:])
+	*(*[32]byte)(frame[atChain:]) = r.Chain
+	binary.LittleEndian.PutUint32(frame, Checksum(frame[atVersion:]))
+}
+
+// Likely reports whether bytes that may be a frame of some length have what every
+// frame has. It is for searches, and looks at nothing that takes time.
+func Likely(frame []byte) bool {
+	return frame[atVersion] == FormatVersion && Flags(frame[atFlags])&^allFlags == 0
 }
 
 // DecodeFrame reads a frame of a checked length into r, whose payload stays a
 // part of frame. The reason is empty when the frame is good. A sound frame has
 // a good checksum, so that no torn write can have made what is wrong with it.
 func DecodeFrame(frame []byte, r *Record) (reason string, sound bool) {
-	if binary.LittleEndian.Uint32(frame) != Checksum(frame[AtVersion:]) {
+	if binary.LittleEndian.Uint32(frame) != Checksum(frame[atVersion:]) {
 		return "checksum does not fit", false
 	}
-	if v := frame[AtVersion]; v != FormatVersion {
+	if v := frame[atVersion]; v != FormatVersion {
 		return fmt.Sprintf("frame of format version %d, this build knows version %d", v, FormatVersion), true
 	}
 	if f := Flags(frame[atFlags]); f&^allFlags != 0 {
 		return fmt.Sprintf("unknown flags %#x", byte(f)), true
-	}
-	if frame[AtReserved] != 0 || frame[AtReserved+1] != 0 {
-		return "reserved bytes are not zero", true
 	}
 	if Flags(frame[atFlags])&Encrypted != 0 && len(frame) < MinFrame+sealSize {
 		return "too short to be encrypted", true
 	}
 	r.Flags = Flags(frame[atFlags])
 	r.Seq = binary.LittleEndian.Uint64(frame[atSeq:])
-	r.Synced = binary.LittleEndian.Uint64(frame[atSynced:])
-	r.Epoch = binary.LittleEndian.Uint64(frame[atEpoch:])
+	r.Epoch = uint64(binary.LittleEndian.Uint32(frame[atEpoch:]))
 	r.Time = int64(binary.LittleEndian.Uint64(frame[atTime:])) //nolint:gosec // a bit pattern, written the same way
 	r.Chain = [32]byte(frame[atChain:HeaderSize])
 	r.Payload = frame[HeaderSize:len(frame):len(frame)]
-	if r.Synced >= r.Seq {
-		return fmt.Sprintf("seq %d says that seq %d was durable before it", r.Seq, r.Synced), true
+	behind := uint64(binary.LittleEndian.Uint32(frame[atBehind:]))
+	if behind == 0 || behind > r.Seq {
+		return fmt.Sprintf("seq %d says that the record %d before it was durable", r.Seq, behind), true
 	}
+	r.Synced = r.Seq - behind
 	return "", true
 }
 
-// Follows says why r, which is in frame, cannot stand behind prev, or nothing.
-func (c *Chainer) Follows(prev *Head, r *Record, frame []byte) string {
+// Follows says why r, which is in frame, cannot stand behind prev, or nothing. The
+// frame is changed meanwhile; see link.
+func Follows(prev *Head, r *Record, frame []byte) string {
 	if bad := ordered(prev, r); bad != "" {
 		return bad
 	}
-	if c.link(&prev.Chain, frame) != r.Chain {
+	if link(&prev.Chain, frame) != r.Chain {
 		return "chain does not continue"
 	}
 	return ""
@@ -223,11 +239,10 @@ func PrefixSize(length int) int {
 
 // Follows reports whether the record continues a chain value.
 func (r *Record) Follows(prev [32]byte) bool {
-	var c Chainer
 	again := *r
 	if r.stored != nil {
 		again.Payload = r.stored
 	}
-	c.AppendFrame(nil, &again, &prev)
+	AppendFrame(nil, &again, &prev)
 	return again.Chain == r.Chain
 }

@@ -22,7 +22,7 @@ import (
 func goldenSegments(tb testing.TB) map[uint64][]byte {
 	tb.Helper()
 	out := map[uint64][]byte{}
-	for _, path := range journaltest.Segments(tb, filepath.Join("..", "..", "testdata", "v1")) {
+	for _, path := range journaltest.Segments(tb, filepath.Join("..", "..", "testdata", "v2")) {
 		b, err := os.ReadFile(path)
 		require.NoError(tb, err)
 		var first uint64
@@ -109,7 +109,7 @@ func FuzzSegment(f *testing.F) {
 
 // FuzzMark: a MARK that is accepted is the one that its content encodes to.
 func FuzzMark(f *testing.F) {
-	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "v1", "MARK"))
+	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "v2", "MARK"))
 	require.NoError(f, err)
 	f.Add(b)
 	f.Add(b[:50])

@@ -49,7 +49,6 @@ type Scanner struct {
 
 	buf    []byte
 	bufOff int64
-	chain  Chainer
 	Frame  []byte // of the last record
 	// Before is the chain value before the last record, if that is known.
 	Before      [32]byte
@@ -97,7 +96,7 @@ func (s *Scanner) Next(rec *Record) error {
 		case s.Linked && want <= s.Trusted:
 			reason = ordered(&s.Prev, &got)
 		case s.Linked:
-			reason = s.chain.Follows(&s.Prev, &got, frame)
+			reason = Follows(&s.Prev, &got, frame)
 		case got.Seq != want:
 			reason = fmt.Sprintf("seq %d where seq %d should be", got.Seq, want)
 		}

@@ -70,17 +70,17 @@ func (r *Record) SealedUnder() (id keyring.ID, ok bool) {
 }
 
 // binding is what ties a ciphertext to its place: its nonce, which is the seq,
-// and what is authenticated with it, which is the header and everything before
-// the record.
+// and what is authenticated with it, which is the header with the chain value of
+// everything before the record.
 type binding struct {
 	nonce [12]byte
-	with  [atChain - AtVersion + 32]byte
+	with  [HeaderSize - atVersion]byte
 }
 
-func (b *binding) to(header []byte, prev *[32]byte) {
-	copy(b.nonce[:], header[atSeq:atSynced])
-	n := copy(b.with[:], header[AtVersion:atChain])
-	copy(b.with[n:], prev[:])
+// to takes a header as putHeader makes it.
+func (b *binding) to(header *[HeaderSize]byte) {
+	copy(b.nonce[:], header[atSeq:atBehind])
+	copy(b.with[:], header[atVersion:])
 }
 
 // sealer encrypts the records of one journal value. Like the encoder, it belongs
@@ -182,8 +182,8 @@ func (o *Opener) Open(rec *Record, prev *[32]byte, first uint64) error {
 		}
 		o.head, o.aead = h, aead
 	}
-	putHeader(&o.header, rec)
-	o.to(o.header[:], prev)
+	putHeader(&o.header, rec, prev)
+	o.to(&o.header)
 	n := len(rec.Payload) - sealSize
 	if len(o.room) < n {
 		o.room = make([]byte, max(n, openRoom))

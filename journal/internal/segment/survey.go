@@ -141,7 +141,6 @@ func ScanFile(f File, asked uint64, open bool) (Scan, error) {
 func (s *Survey) connect() {
 	head, linked := s.Mark.Before(s.Mark.First)
 	s.Keep = Head{Seq: s.Mark.First - 1, Chain: s.Mark.Base}
-	var c Chainer
 	for i := range s.Segs {
 		seg := &s.Segs[i]
 		if linked && seg.First != head.Seq+1 || !linked && seg.First <= head.Seq {
@@ -149,7 +148,7 @@ func (s *Survey) connect() {
 			linked = false
 		}
 		if linked {
-			s.link(&c, &head, seg)
+			s.link(&head, seg)
 		}
 		if seg.Flaw != nil && i < len(s.Segs)-1 {
 			s.damage(seg.Name(), seg.Flaw.Off, seg.Flaw.Seq, seg.Flaw.Reason+InSealed)
@@ -178,14 +177,14 @@ func Apart(known, last uint64, seg *File) *DamageError {
 }
 
 // link checks the link of a segment's first record to the record before it.
-func (s *Survey) link(c *Chainer, head *Head, seg *Scan) {
+func (s *Survey) link(head *Head, seg *Scan) {
 	var rec Record
 	if seg.Records == 0 {
 		return
 	}
 	bad, _ := DecodeFrame(seg.opening, &rec)
 	if bad == "" {
-		bad = c.Follows(head, &rec, seg.opening)
+		bad = Follows(head, &rec, seg.opening)
 	}
 	if bad != "" {
 		s.damage(seg.Name(), 0, seg.First, bad)
@@ -263,6 +262,9 @@ func (s *Survey) Notices(damaged bool) []Notice {
 	}
 	if temps, err := LeftTemps(s.Dir); err == nil {
 		for _, name := range temps {
+			if name == SpareName && !s.Mark.Clean {
+				continue // of a ledger that is open
+			}
 			out = append(out, Notice{File: JournalDir + "/" + name, Text: "left by an interrupted recovery, removed by the next open"})
 		}
 	}
@@ -305,7 +307,6 @@ func (s *Survey) Findings() (bad []*DamageError, tail *DamageError, err error) {
 func (s *Survey) Unbroken() Head {
 	keep := Head{Seq: s.Mark.First - 1, Chain: s.Mark.Base}
 	head, linked := s.Mark.Before(s.Mark.First)
-	var c Chainer
 	for i := range s.Segs {
 		seg := &s.Segs[i]
 		if seg.First != head.Seq+1 {
@@ -313,7 +314,7 @@ func (s *Survey) Unbroken() Head {
 		}
 		if seg.Records > 0 && linked {
 			var rec Record
-			if bad, _ := DecodeFrame(seg.opening, &rec); bad != "" || c.Follows(&head, &rec, seg.opening) != "" {
+			if bad, _ := DecodeFrame(seg.opening, &rec); bad != "" || Follows(&head, &rec, seg.opening) != "" {
 				break
 			}
 		}

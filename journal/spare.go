@@ -1,0 +1,119 @@
+package journal
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
+)
+
+// sparePiece is how many zeros of a spare segment are written at once, so that the
+// disk is never given much to do beside the commits.
+const sparePiece = 256 << 10
+
+// spare is the next segment, made while the newest one is filled: a file of zeros, as
+// long as a segment and durable, so that the commit that turns to it gives it its name
+// and no commit after that changes its size or its blocks.
+//
+// Until it has its name it is no part of the journal: its own name is one that readers
+// and recovery pass over and Open removes, so a crash or an error here costs nothing.
+// After an error no other one is tried.
+type spare struct {
+	dir    string // of the segments
+	size   int
+	logger *slog.Logger
+
+	begun   bool // it is being made, or was; the writer's
+	working sync.WaitGroup
+	stopped atomic.Bool
+	ready   atomic.Pointer[os.File] // of the finished one
+	failed  atomic.Bool
+}
+
+func (s *spare) path() string { return filepath.Join(s.dir, segment.SpareName) }
+
+// make begins to make one in the background, if there is none.
+func (s *spare) make() {
+	if s.begun || s.failed.Load() {
+		return
+	}
+	s.begun = true
+	s.working.Go(func() {
+		f, err := s.fill()
+		if err == nil {
+			s.ready.Store(f)
+			return
+		}
+		s.failed.Store(true)
+		if f != nil {
+			_ = f.Close()
+		}
+		if s.stopped.Load() {
+			return // the directory may be another writer's by now
+		}
+		if f != nil {
+			_ = os.Remove(s.path()) // what stays is removed by the next Open
+		}
+		s.logger.Warn("the next journal segment cannot be made in advance", "err", err)
+	})
+}
+
+// fill writes the file.
+func (s *spare) fill() (f *os.File, err error) {
+	f, err = os.OpenFile(s.path(), os.O_CREATE|os.O_EXCL|os.O_RDWR, segment.FilePerm)
+	if err != nil {
+		return nil, err
+	}
+	zeros := make([]byte, min(sparePiece, s.size))
+	for at := 0; at < s.size; at += len(zeros) {
+		if s.stopped.Load() {
+			return f, os.ErrClosed // of the journal
+		}
+		n := min(len(zeros), s.size-at)
+		if _, err = f.Write(zeros[:n]); err != nil {
+			return f, err
+		}
+		startWriting(f, int64(at), int64(n))
+	}
+	if err = f.Sync(); err != nil {
+		return f, err
+	}
+	_, err = f.Seek(0, io.SeekStart)
+	return f, err
+}
+
+// take gives the finished segment a name and returns it, nil where there is none yet.
+func (s *spare) take(path string) *os.File {
+	f := s.ready.Swap(nil)
+	if f == nil {
+		return nil
+	}
+	s.begun = false
+	if err := os.Rename(s.path(), path); err != nil {
+		_ = f.Close()
+		s.failed.Store(true)
+		s.logger.Warn("the journal segment that was made in advance cannot be used", "err", err)
+		return nil
+	}
+	return f
+}
+
+// drop ends the making without waiting for the disk; the file stays for the next Open
+// to remove.
+func (s *spare) drop() { s.stopped.Store(true) }
+
+// end is drop where the disk is in order: it waits, and nothing is left.
+func (s *spare) end() {
+	s.drop()
+	s.working.Wait()
+	if f := s.ready.Swap(nil); f != nil {
+		_ = f.Close()
+	}
+	if s.begun {
+		_ = os.Remove(s.path()) // what stays is removed by the next Open
+	}
+}
