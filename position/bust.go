@@ -266,10 +266,10 @@ func (x *refolding) changes(old *Position, images []Position, in *Instrument, se
 	out := make([]Change, len(images))
 	held := old.Lots
 	for i := range images {
-		p := images[i] // a copy: what a refold has made may be somebody's already
+		p := images[i].Clone() // a copy: what a refold has made may be somebody's already
 		p.Version, p.Seq, p.UpdatedAt = old.Version+uint64(i)+1, 0, x.at
 		p.noteMark(in)
-		c := Change{Kind: x.kind, Fill: seq, After: &p}
+		c := Change{Kind: x.kind, Fill: seq, After: p}
 		if p.Lots == nil { // back to a cycle under average cost
 			c.Consumed, _ = lotsBetween(held.open(), nil)
 		} else {

@@ -78,7 +78,7 @@ func (f Fill) Validate() error {
 }
 
 // foldFill appends the changes that a fill makes.
-func (r Rules) foldFill(dst []Change, s State, f *Fill, cause Mutation) ([]Change, error) {
+func (r Rules) foldFill(dst []Change, spares *Spares, s State, f *Fill, cause Mutation) ([]Change, error) {
 	old := s.Position(f.Key)
 	if err := expect(f.ExpectVersion, f.Key, old); err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (r Rules) foldFill(dst []Change, s State, f *Fill, cause Mutation) ([]Chang
 	}
 	x := flow{
 		key: f.Key, terms: termsFor(s, old, in), in: in, at: f.Time,
-		calc: calc{vintage: r.vintage()}, high: f.Price, low: f.Price, currency: f.FeeCurrency, ref: f.Lot, label: f.lotLabel(),
+		calc: calc{vintage: r.vintage()}, high: f.Price, low: f.Price, currency: f.FeeCurrency, ref: f.Lot, label: f.lotLabel(), spares: spares,
 	}
 	l, err := x.filled(f)
 	if err != nil {

@@ -29,6 +29,8 @@ type flow struct {
 	method CostMethod // instead of the terms', if not Inherited
 	label  string     // of the lot that is opened
 	lots   []Lot      // that arrive, in place of one new lot; see incoming
+
+	spares *Spares // into which images are put; nil: none
 }
 
 // apply appends the changes that a leg makes to a position: one, or two for a
@@ -254,7 +256,7 @@ func (x *flow) reached(old *Position, l leg) (high, low Decimal) {
 // next returns a copy of the open position with what any further leg of a cycle
 // changes.
 func (x *flow) next(old *Position, l leg, high, low Decimal) *Position {
-	p := old.next(x.at, x.in)
+	p := x.spares.next(old, x.at, x.in)
 	p.Qty = x.add(p.Qty, l.qty)
 	p.paid(&x.calc, x.paidIn(), l.fee)
 	if high.Cmp(p.High) > 0 {

@@ -43,7 +43,7 @@ type History struct {
 // The mutation is one that Validate accepts and that has an id and a time. No
 // changes and no error mean that it is a definition which the state already
 // holds.
-func (r Rules) Fold(s State, m Mutation) ([]Change, error) { return r.AppendFold(nil, s, m) }
+func (r Rules) Fold(s State, m Mutation) ([]Change, error) { return r.AppendFold(nil, nil, s, m) }
 
 // FoldRecorded is [Rules.Fold] for a mutation of a journal that is folded anew, in
 // another order or without another mutation. It accepts what an earlier build
@@ -53,11 +53,12 @@ func (r Rules) FoldRecorded(s State, m Mutation) ([]Change, error) {
 	return r.Fold(s, m)
 }
 
-// AppendFold is [Rules.Fold] that appends the changes to dst, so that a plain fill
-// allocates its image and nothing else. With an error dst is not to be used.
-func (r Rules) AppendFold(dst []Change, s State, m Mutation) ([]Change, error) {
+// AppendFold is [Rules.Fold] that appends the changes to dst and puts the images of
+// fills into spare ones, so that a plain fill allocates nothing. With an error dst is
+// not to be used. Spares may be nil.
+func (r Rules) AppendFold(dst []Change, spares *Spares, s State, m Mutation) ([]Change, error) {
 	if f, ok := m.(Fill); ok {
-		return r.foldFill(dst, s, &f, m)
+		return r.foldFill(dst, spares, s, &f, m)
 	}
 	changes, err := r.foldOther(s, m)
 	if err != nil || len(dst) == 0 {

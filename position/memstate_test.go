@@ -23,6 +23,7 @@ type book struct {
 	seq         uint64
 	log         []logged
 	plain       bool // fold once, and leave the checks of images to other tests
+	fees        map[*position.Amount]bool
 }
 
 // logged is one mutation that was applied.
@@ -41,6 +42,7 @@ func newBook(rules position.Rules) *book {
 		positions:   map[position.Key]*position.Position{},
 		instruments: map[string]*position.Instrument{},
 		accounts:    map[string]*position.Account{},
+		fees:        map[*position.Amount]bool{},
 	}
 }
 
@@ -225,6 +227,7 @@ func (l *book) take(t require.TestingT, c *position.Change) {
 		if !l.plain {
 			checkImage(t, l.positions[c.After.Key], c)
 		}
+		l.ownFees(t, c.After)
 		c.After.Seq = l.seq
 		l.positions[c.After.Key] = c.After
 	case c.Instrument != nil:
@@ -241,6 +244,18 @@ func (l *book) take(t require.TestingT, c *position.Change) {
 		m, ok := c.Cause.(position.Mark)
 		require.True(t, ok, "a change without an image is a mark")
 		takeMark(l.positions, l.instruments, l.terms, m)
+	}
+}
+
+// ownFees holds since fees in one currency are written in place: nothing else may
+// have the place.
+func (l *book) ownFees(t require.TestingT, p *position.Position) {
+	if p.Prior != nil && len(p.Prior.Fees) == 1 {
+		require.False(t, l.fees[&p.Prior.Fees[0]], "earlier cycles share the fees of an image")
+	}
+	if len(p.Totals.Fees) == 1 {
+		require.False(t, l.fees[&p.Totals.Fees[0]], "two images share their fees")
+		l.fees[&p.Totals.Fees[0]] = true
 	}
 }
 

@@ -112,6 +112,8 @@ func checkName(field, s string, mayBeEmpty bool) error {
 		return invalid(field, "is required")
 	case len(s) > MaxName:
 		return invalid(field, "is %d bytes long, at most %d are allowed", len(s), MaxName)
+	case plain(s):
+		return nil
 	case !utf8.ValidString(s):
 		return invalid(field, "is not valid UTF-8")
 	}
@@ -123,8 +125,21 @@ func checkName(field, s string, mayBeEmpty bool) error {
 	return nil
 }
 
+// plain reports whether a text is printable ASCII, as most names are: its bytes tell.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i]-' ' > '~'-' ' {
+			return false
+		}
+	}
+	return true
+}
+
 // checkText accepts printable UTF-8 without line breaks.
 func checkText(field, s string) error {
+	if plain(s) {
+		return nil
+	}
 	if !utf8.ValidString(s) {
 		return invalid(field, "is not valid UTF-8")
 	}

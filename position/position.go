@@ -2,8 +2,8 @@ package position
 
 // Position is the state of one key: its current cycle or, while flat, its last
 // one. A Position reached through a pointer is immutable, and so is what it
-// points to; the fold makes new ones. Cost, Realized and all totals are in
-// Terms.Settlement.
+// points to, until nobody has it any more (see [Spares]); the fold makes new ones.
+// Cost, Realized and all totals are in Terms.Settlement.
 type Position struct {
 	Key   Key
 	Terms *Terms // those of the cycle's opening; shared, never nil but in the zero Position, a flat one
@@ -62,7 +62,8 @@ func NewPosition() *Position {
 }
 
 // Clone returns a copy that does not keep p in memory. Both share what they point to:
-// terms, lots and earlier cycles.
+// terms, lots and earlier cycles, but not the place of fees in one currency, which is
+// each image's own, because it is written in place.
 func (p *Position) Clone() *Position {
 	if len(p.Totals.Fees) != 1 {
 		n := *p
@@ -88,10 +89,91 @@ func (p *Position) paid(c *calc, currency string, fee Decimal) {
 // next returns a copy of p that one more change may be made to.
 func (p *Position) next(at Time, in *Instrument) *Position {
 	n := p.Clone()
-	n.Version++
-	n.Seq = 0
-	n.UpdatedAt = at
-	n.noteMark(in)
+	n.advance(at, in)
+	return n
+}
+
+// advance makes a copy of an image the one that one more change may be made to.
+func (p *Position) advance(at Time, in *Instrument) {
+	p.Version++
+	p.Seq = 0
+	p.UpdatedAt = at
+	p.noteMark(in)
+}
+
+// maxSpares bounds how many images Spares keep of either kind: about as many as are
+// between being made and being replaced, 2 MiB.
+const maxSpares = 1 << 12
+
+// Spares are images that nobody has any more. The fold writes the next ones over them,
+// so that a fill on a position that is open allocates nothing. The zero value has
+// none. It is for one goroutine.
+type Spares struct {
+	plain []*Position
+	paid  []*Position // with fees in one currency, the place of which is theirs alone
+}
+
+// Add takes an image that will be written over. **Nobody may have it any more, nor a
+// copy of it that was not detached**; see [Position.Detached].
+func (s *Spares) Add(p *Position) {
+	list := s.of(p)
+	if len(*list) < maxSpares {
+		*list = append(*list, p)
+	}
+}
+
+// of is the list of images that have room for what one has.
+func (s *Spares) of(p *Position) *[]*Position {
+	if len(p.Totals.Fees) == 1 {
+		return &s.paid
+	}
+	return &s.plain
+}
+
+// take returns one of a list, nil where there is none.
+func (s *Spares) take(list *[]*Position) *Position {
+	last := len(*list) - 1
+	if last < 0 {
+		return nil
+	}
+	p := (*list)[last]
+	*list = (*list)[:last]
+	return p
+}
+
+// Clone is [Position.Clone] into an image that nobody has, if there is one. A nil s
+// has none.
+func (s *Spares) Clone(p *Position) *Position {
+	if s == nil {
+		return p.Clone()
+	}
+	n := s.take(s.of(p))
+	if n == nil {
+		return p.Clone()
+	}
+	fees := n.Totals.Fees
+	*n = *p
+	if len(p.Totals.Fees) == 1 {
+		fees[0] = p.Totals.Fees[0]
+		n.Totals.Fees = fees
+	}
+	return n
+}
+
+// next is [Position.next] into a spare image.
+func (s *Spares) next(p *Position, at Time, in *Instrument) *Position {
+	n := s.Clone(p)
+	n.advance(at, in)
+	return n
+}
+
+// Detached returns a copy that stays as it is when p is written over: one that shares
+// only what is immutable for good.
+func (p *Position) Detached() Position {
+	n := *p
+	if fees := p.Totals.Fees; len(fees) == 1 {
+		n.Totals.Fees = Amounts{fees[0]}
+	}
 	return n
 }
 

@@ -2,6 +2,7 @@ package projector
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
@@ -51,20 +52,24 @@ type Book struct {
 	names   map[string]string   // some of those in keys; see named
 	staging staging
 	spare   []*Staged // that nobody uses
+	spares  position.Spares
 
 	recomputing bool // see find
 
 	returned struct { // that nobody uses either; see Reuse
 		sync.Mutex
 
-		list []*Staged
+		list   []*Staged
+		images []*position.Position
+		upTo   uint64 // all that was published up to this record was given back
 	}
 
 	// mu guards pub, the shelf, the pub slices of the tables, and changes of their
 	// indexes. See table for what the writer may do without it.
 	mu          sync.RWMutex
 	pub         state
-	shelf       *shelf // ended cycles, as published
+	lent        atomic.Uint64 // seq of the last view; readers set it side by side
+	shelf       *shelf        // ended cycles, as published
 	positions   table[position.Key, position.Position]
 	instruments table[string, position.Instrument]
 	accounts    table[string, position.Account]
@@ -166,9 +171,16 @@ func (b *Book) Accept(s *Staged) {
 
 // Publish shows readers what was accepted, each Staged whole, in the order of
 // Accept.
+//
+// **An image is written over when it was replaced here, no view was taken while it
+// stood here, the shelf does not take it, and all that was staged up to its
+// replacement was given back.** Until then readers copy it under mu, the encoder
+// reads it through Changes, and a view has it for good. A view leaves the seq at which
+// it was taken: images of a later record came after it.
 func (b *Book) Publish(staged ...*Staged) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	lent := b.lent.Load()
 	for _, s := range staged {
 		if len(s.Changes) == 0 {
 			continue
@@ -177,7 +189,9 @@ func (b *Book) Publish(staged ...*Staged) {
 			panic("projector: Publish out of the order of Accept")
 		}
 		for _, w := range s.positions {
-			b.positions.publishLocked(w)
+			if old := b.positions.publishLocked(w); old != nil && !w.keeps && old.Seq > lent {
+				s.spent = append(s.spent, old)
+			}
 		}
 		for _, w := range s.instruments {
 			b.instruments.publishLocked(w)
@@ -202,6 +216,9 @@ func (b *Book) publishAll(ended *shelf) {
 	b.accounts.pub = append([]*position.Account(nil), b.accounts.head...)
 	b.pub = b.head
 	b.shelf = ended
+	b.returned.Lock()
+	defer b.returned.Unlock()
+	b.returned.upTo = b.head.seq
 }
 
 // commit puts the images of s into the heads of the tables and keeps the rows of

@@ -22,7 +22,8 @@
 //
 // An image, a [position.Position], [position.Instrument] or [position.Account],
 // is immutable from the moment it is published and lies in a slot of its own for
-// good. A mark is one record however many positions are open: readers lay the
+// good. That of a position is written over when it was replaced and nobody can have
+// it, so that a fill makes none; see [Book.Publish]. A mark is one record however many positions are open: readers lay the
 // instrument's mark over the position, and a position gets a new image only when
 // its high or low moves.
 //

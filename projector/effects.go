@@ -55,6 +55,7 @@ func (b *Book) change(s *Staged, c *position.Change, seq uint64) {
 		step := cycleStep{slot: slot, current: next.Cycle}
 		if next.Cycle > old.Cycle && old.Cycle > 0 {
 			step.ended = old
+			s.positions[len(s.positions)-1].keeps = true
 		}
 		s.cycles = append(s.cycles, step)
 	}
@@ -115,15 +116,15 @@ func (b *Book) priced(s *Staged, m position.Mark) {
 
 // extend moves an extreme of an open position to the price.
 func (b *Book) extend(s *Staged, slot uint32, img *position.Position, price position.Decimal) {
-	img = reaching(img, extremes{high: price, low: price}, b.staging.shared)
+	img = reaching(img, extremes{high: price, low: price}, b.staging.shared, &b.spares)
 	s.positions = append(s.positions, b.staging.positions.putAt(slot, img, b.staging.batch))
 }
 
 // reaching returns an image with extremes that include e: img itself, or a copy
 // if it is of a record up to shared and so not the writer's alone.
-func reaching(img *position.Position, e extremes, shared uint64) *position.Position {
+func reaching(img *position.Position, e extremes, shared uint64, spares *position.Spares) *position.Position {
 	if img.Seq <= shared {
-		img = img.Clone()
+		img = spares.Clone(img)
 	}
 	if e.high.Cmp(img.High) > 0 {
 		img.High = e.high

@@ -185,7 +185,7 @@ func (r *replayer) extend(shared uint64) {
 			if !some || marks.high.Cmp(img.High) <= 0 && marks.low.Cmp(img.Low) >= 0 {
 				continue
 			}
-			img = reaching(img, marks, shared)
+			img = reaching(img, marks, shared, nil)
 			w := write[position.Position]{slot: slot, img: img}
 			b.positions.set(&b.mu, img.Key, w)
 			b.track(w)

@@ -32,19 +32,24 @@ type Staged struct {
 	accounts    []write[position.Account]
 	cycles      []cycleStep
 	entries     []windowEntry
+	spent       []*position.Position // that Publish has replaced, and nobody has but who reads Changes
 
-	// Room for a plain fill, so that it allocates its image only.
+	// Room for a plain fill, so that it allocates nothing.
 	room struct {
 		changes   [1]position.Change
 		outcomes  [1]Outcome
 		positions [2]write[position.Position]
 		entries   [1]windowEntry
+		spent     [2]*position.Position
 	}
 }
 
-// maxSpare bounds how many Staged a book keeps to use them again: more than a
-// group usually has, about 1 MiB.
-const maxSpare = 1 << 11
+// Bounds of what a book keeps to use it again: more Staged than a group usually has,
+// about 1 MiB, and 2 MiB of images.
+const (
+	maxSpare  = 1 << 11
+	maxImages = 1 << 12
+)
 
 // forget makes room for the images of another change.
 func (s *Staged) forget() {
@@ -78,7 +83,7 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []w
 	s := b.blank()
 	s.At, s.base, s.folded = at, b.head.seq, true
 	s.Changes, s.Outcomes = s.room.changes[:0], s.room.outcomes[:0]
-	s.positions, s.entries = s.room.positions[:0], s.room.entries[:0]
+	s.positions, s.entries, s.spent = s.room.positions[:0], s.room.entries[:0], s.room.spent[:0]
 	var room [1]wire.Fingerprint
 	if prints == nil {
 		prints = room[:0]
@@ -123,9 +128,7 @@ func partlyKnown(m position.Mutation, err error, known position.Mutation, seq ui
 // blank returns a Staged that nobody uses.
 func (b *Book) blank() *Staged {
 	if len(b.spare) == 0 {
-		b.returned.Lock()
-		b.spare, b.returned.list = b.returned.list, b.spare
-		b.returned.Unlock()
+		b.takeBack()
 	}
 	n := len(b.spare)
 	if n == 0 {
@@ -136,14 +139,30 @@ func (b *Book) blank() *Staged {
 	return s
 }
 
+// takeBack takes what Reuse was given since.
+func (b *Book) takeBack() {
+	b.returned.Lock()
+	defer b.returned.Unlock()
+	b.spare, b.returned.list = b.returned.list, b.spare
+	for _, img := range b.returned.images {
+		b.spares.Add(img)
+	}
+	b.returned.images = b.returned.images[:0]
+}
+
 // Reuse gives back what was published, or staged and dropped, for later calls of
 // Stage. Nothing of it may be looked at afterwards, Changes and Outcomes
-// included; the images and causes that its changes point to are not part of it and
+// included, nor any image that its changes point to; causes are not part of it and
 // live on. It may be called by another goroutine than the writer's.
+//
+// With what was published go the images that it has replaced, which the changes
+// before still point to: so they count only from a caller that has given back all
+// that it published, in its order.
 //
 // The room of some hundred fills is written again and again and so stays in the
 // processor's caches, which saves more than the allocations do.
 func (b *Book) Reuse(staged ...*Staged) {
+	b.takeSpent(staged)
 	for _, s := range staged {
 		*s = Staged{} // keeps no image alive
 	}
@@ -151,6 +170,23 @@ func (b *Book) Reuse(staged ...*Staged) {
 	defer b.returned.Unlock()
 	if n := maxSpare - len(b.returned.list); n > 0 {
 		b.returned.list = append(b.returned.list, staged[:min(n, len(staged))]...)
+	}
+}
+
+// takeSpent keeps for the writer what was replaced, as far as everything before was
+// given back as well.
+func (b *Book) takeSpent(staged []*Staged) {
+	r := &b.returned
+	r.Lock()
+	defer r.Unlock()
+	for _, s := range staged {
+		if !s.accepted || s.base != r.upTo {
+			continue
+		}
+		r.upTo = s.after.seq
+		if n := min(len(s.spent), maxImages-len(r.images)); n > 0 {
+			r.images = append(r.images, s.spent[:n]...)
+		}
 	}
 }
 
@@ -215,7 +251,7 @@ func (b *Book) find(id [16]byte) (windowEntry, bool) {
 // member stages a mutation that the window does not know.
 func (b *Book) member(s *Staged, i int, m position.Mutation, fp wire.Fingerprint, insist bool) error {
 	st, n := &b.staging, len(s.Changes)
-	all, err := b.rules.AppendFold(s.Changes, st, m)
+	all, err := b.rules.AppendFold(s.Changes, &b.spares, st, m)
 	at := m.EventTime()
 	if (err != nil || len(all) > n) && !insist && b.window.Forgotten(at) {
 		return tooOld(m, b.window.Horizon())

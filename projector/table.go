@@ -7,7 +7,8 @@ import (
 )
 
 // table holds the images of one kind, each in a slot of its own that never
-// changes. An image is immutable once it is published.
+// changes. An image is immutable from when it is published until nobody can have it
+// any more; see Book.Publish.
 type table[K comparable, V any] struct {
 	// index maps a key to its slot. The writer writes it under Book.mu and
 	// reads it without; everybody else reads it under Book.mu.
@@ -52,8 +53,9 @@ func (t *table[K, V]) likely(tag uint32) *V {
 
 // write is one image for one slot.
 type write[V any] struct {
-	slot uint32
-	img  *V
+	slot  uint32
+	keeps bool // somebody else will have the image that this one replaces
+	img   *V
 }
 
 // set puts an image into its slot of head; key is only looked at for a new one.
@@ -68,13 +70,15 @@ func (t *table[K, V]) set(mu *sync.RWMutex, key K, w write[V]) {
 	t.head = append(t.head, w.img)
 }
 
-// publishLocked puts an image into its slot of pub.
-func (t *table[K, V]) publishLocked(w write[V]) {
+// publishLocked puts an image into its slot of pub, and returns the one that it
+// replaces there, nil for none.
+func (t *table[K, V]) publishLocked(w write[V]) (replaced *V) {
 	if int(w.slot) < len(t.pub) {
-		t.pub[w.slot] = w.img
-		return
+		replaced, t.pub[w.slot] = t.pub[w.slot], w.img
+		return replaced
 	}
 	t.pub = append(t.pub, w.img)
+	return nil
 }
 
 // order returns the slots of images, a published slot slice, sorted by cmp. It

@@ -38,6 +38,7 @@ func (b *Book) View() *View {
 	}
 	v := &View{book: b}
 	b.mu.RLock()
+	b.lent.Store(b.pub.seq)
 	v.state = b.pub
 	v.positions = append([]*position.Position(nil), b.positions.pub...)
 	v.instruments = append([]*position.Instrument(nil), b.instruments.pub...)
@@ -67,26 +68,23 @@ func (b *Book) Counts() (uint64, Counts) {
 // mark of its instrument.
 func (b *Book) Position(key position.Key) (position.Position, bool) {
 	b.mu.RLock()
-	if b.shelf == nil { // the zero Book is an empty one
-		b.mu.RUnlock()
+	defer b.mu.RUnlock() // without it the image may be written over
+	if b.shelf == nil {  // the zero Book is an empty one
 		return position.Position{}, false
 	}
 	p := pick(&b.positions, b.positions.pub, key)
-	in := pick(&b.instruments, b.instruments.pub, key.Instrument)
-	b.mu.RUnlock()
 	if p == nil {
 		return position.Position{}, false
 	}
-	return marked(p, in), true
+	return marked(p.Detached(), pick(&b.instruments, b.instruments.pub, key.Instrument)), true
 }
 
 // marked returns a position with its instrument's current mark.
-func marked(p *position.Position, in *position.Instrument) position.Position {
-	out := *p
+func marked(p position.Position, in *position.Instrument) position.Position {
 	if in != nil && in.MarkTime != 0 {
-		out.Mark, out.HasMark = in.Mark, true
+		p.Mark, p.HasMark = in.Mark, true
 	}
-	return out
+	return p
 }
 
 // made returns the view, or, for the zero View, that of an empty book.
@@ -130,7 +128,7 @@ func (v *View) Position(key position.Key) (position.Position, bool) {
 	if p == nil {
 		return position.Position{}, false
 	}
-	return marked(p, in), true
+	return marked(*p, in), true
 }
 
 // Positions yields all positions, flat ones included, in the order of their
@@ -149,7 +147,7 @@ func (v *View) PositionsAfter(key position.Key) iter.Seq[position.Position] {
 		first := sort.Search(len(order), func(i int) bool { return v.positions[order[i]].Key.Compare(key) > 0 })
 		for _, slot := range order[first:] {
 			p := v.positions[slot]
-			if !yield(marked(p, instruments[p.Key.Instrument])) {
+			if !yield(marked(*p, instruments[p.Key.Instrument])) {
 				return
 			}
 		}

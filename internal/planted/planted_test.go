@@ -42,7 +42,7 @@ type caught struct {
 const root = "../.."
 
 func all() []bug {
-	return slices.Concat(disk(), evidence(), lifecycle(), snapshots(), ledger(), encryption(), feeds())
+	return slices.Concat(disk(), evidence(), lifecycle(), snapshots(), ledger(), images(), encryption(), feeds())
 }
 
 // planted returns the files that a bug changes, with the bug in them.
