@@ -101,7 +101,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		l.relay = l.newRelay()
 	}
 	l.commits = committer.Start(ctx, committer.Options{
-		Book: book, Journal: wal, Past: found.r, Rules: found.r.ID.Rules(), Window: found.r.ID.Window, Build: Version(),
+		Book: book, Journal: wal, Past: found.r, Rules: found.r.ID.Rules(), Window: found.r.ID.Window, Epoch: archive.Epoch(found.r.ID, Version()),
 		Now: o.Now, Rand: o.Rand, Committed: l.committed, Failed: l.tellFailure,
 	})
 	l.workers.Go(func() { l.keep(bg) })

@@ -72,7 +72,7 @@ func openFiles(ctx context.Context, dir string, o Options) (*opening, *journal.J
 		return nil, nil, known.doubt(err)
 	}
 	if p.created {
-		if p.r.ID, err = archive.WriteIdentity(p.r.ID, dir); err != nil { // with its sum, as the next opening will read it
+		if err = archive.WriteIdentity(p.r.ID, dir); err != nil {
 			return nil, nil, errors.Join(err, wal.Close())
 		}
 	}

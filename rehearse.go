@@ -23,14 +23,14 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 	if err != nil {
 		return nil, err
 	}
-	with := committer.RehearsalOptions{ClosedCycles: o.ClosedCycles, Build: Version(), Now: o.Now, Rand: o.Rand}
+	with := committer.RehearsalOptions{ClosedCycles: o.ClosedCycles, Now: o.Now, Rand: o.Rand}
 	if !exists {
 		id, idErr := archive.NewIdentity(o.Reading())
 		if idErr != nil {
 			return nil, idErr
 		}
-		with.Rules, with.Window = id.Rules(), id.Window
-		with.Book = projector.New(projector.Options{Rules: with.Rules, Window: with.Window, ClosedCycles: o.ClosedCycles})
+		with.Rules, with.Window, with.Epoch = id.Rules(), id.Window, archive.Epoch(id, Version())
+		with.Book = projector.New(archive.BookOptions(id, o.ClosedCycles))
 		return &Rehearsal{committer.NewRehearsal(with)}, nil
 	}
 	r, err := OpenReader(dir)
@@ -48,7 +48,7 @@ func Rehearse(ctx context.Context, dir string, o Options) (*Rehearsal, error) {
 	if with.Book, err = past.BookAt(ctx, Moment{}); err != nil {
 		return nil, err
 	}
-	with.Past, with.Rules, with.Window = past, id.Rules(), id.Window
+	with.Past, with.Rules, with.Window, with.Epoch = past, id.Rules(), id.Window, archive.Epoch(id, Version())
 	return &Rehearsal{committer.NewRehearsal(with)}, nil
 }
 

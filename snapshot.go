@@ -108,7 +108,7 @@ func (l *Ledger) snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 	if err != nil {
 		return snapshotter.Snapshot{}, err
 	}
-	s, err := archive.WriteSnapshot(ctx, l.src.Snaps, [16]byte(l.src.ID.ID), head, v)
+	s, err := archive.WriteSnapshot(ctx, l.src.Snaps, l.src.ID, head, v)
 	if err != nil {
 		return s, err
 	}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -16,26 +17,27 @@ import (
 // Resummed returns an identity file with a checksum that fits.
 func Resummed(t *testing.T, b []byte) []byte {
 	t.Helper()
-	var id Identity
+	var id identityFile
 	require.NoError(t, json.Unmarshal(b, &id))
-	id.Sum = digest(id)
-	b, err := json.MarshalIndent(id, "", "  ")
-	require.NoError(t, err)
-	return append(b, '\n')
+	return id.resummed()
 }
 
 // TryResum is Resummed for bytes that need not be an identity.
 func TryResum(b []byte) []byte {
-	var id Identity
+	var id identityFile
 	if json.Unmarshal(b, &id) != nil {
 		return b
 	}
-	id.Sum = digest(id)
-	again, err := json.MarshalIndent(id, "", "  ")
-	if err != nil {
-		return b
+	return id.resummed()
+}
+
+func (f identityFile) resummed() []byte {
+	f.Sum = f.digest()
+	var b bytes.Buffer
+	if err := json.Indent(&b, encoded(f), "", "  "); err != nil {
+		panic(err) // it was just encoded
 	}
-	return append(again, '\n')
+	return append(b.Bytes(), '\n')
 }
 
 // ParseIdentity reads the bytes of ledger.json.

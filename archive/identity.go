@@ -1,16 +1,12 @@
 package archive
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"regexp"
 
 	"github.com/google/uuid"
@@ -25,9 +21,6 @@ import (
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// identityFormat is the version of ledger.json.
-const identityFormat = 1
-
 // IdentityFile is the ledger's identity, written once.
 const IdentityFile = "ledger.json"
 
@@ -36,7 +29,10 @@ const NotesDir = "checkpoints"
 
 // Identity says which ledger a directory holds. It is written once, when the
 // ledger is created, and changes only when a loss is accepted: what goes on from
-// there is another lineage; see package repair.
+// there is another lineage; see package repair. The record that begins an epoch and
+// the header of a snapshot have all of it; see [EpochIdentity] and [SnapshotIdentity].
+//
+// Its JSON form has no secret: ledger.json has Prints and a sum besides.
 type Identity struct {
 	Format            int       `json:"format"`
 	ID                uuid.UUID `json:"id"`
@@ -48,12 +44,14 @@ type Identity struct {
 	StrictInstruments bool      `json:"strict_instruments"`
 	StrictIncrements  bool      `json:"strict_increments"`
 	Window            int       `json:"window"`            // mutation ids remembered for duplicates
-	Parents           []Parent  `json:"parents,omitempty"` // newest first
+	Parents           []Parent  `json:"parents,omitempty"` // newest first; at most MaxParents
 	// Encrypted says that the ledger was meant to be encrypted from its first record
 	// on: it is opened for writing with keys only. One that went on encrypted later
 	// does not have it; its records tell.
-	Encrypted bool   `json:"encrypted,omitempty"`
-	Sum       string `json:"sum"` // SHA-256 of this object without the member
+	Encrypted bool `json:"encrypted,omitempty"`
+	// Prints is the key of the fingerprints by which mutations are known again. It is
+	// made with the ledger and kept by those that are restored from it.
+	Prints position.FingerprintKey `json:"-"`
 }
 
 // Parent is the ledger from which this one was restored, or which it was before a loss
@@ -106,22 +104,24 @@ func (id Identity) rules() (r position.Rules, err error) {
 	return r, nil
 }
 
-// ruledAs returns the identity with the rules of another ledger. A ledger that takes
-// over another one's changes recomputes them under the rules that made them.
-func ruledAs(id, o Identity) Identity {
-	id.CostMethod, id.OverReduction, id.DefaultCurrency = o.CostMethod, o.OverReduction, o.DefaultCurrency
-	id.StrictInstruments, id.StrictIncrements, id.Window = o.StrictInstruments, o.StrictIncrements, o.Window
-	return id
-}
+// MaxParents is how many ancestors a ledger has at most: with more, the record of an
+// epoch would have no room for its identity.
+const MaxParents = 256
 
-func digest(id Identity) string {
-	id.Sum = ""
-	b, err := json.Marshal(id)
-	if err != nil {
-		panic(err) // a struct of strings and numbers always marshals
+// Descended returns the identity of a ledger that goes on from a record of another one:
+// it has the rules of its parent and the key of its fingerprints, because the parent's
+// changes are recomputed under the rules that made them, and what was remembered of its
+// mutations is known by that key.
+func (id Identity) Descended(parent Identity, seq uint64, chain string) (Identity, error) {
+	if len(parent.Parents) >= MaxParents {
+		return id, fmt.Errorf("%w: ledger %s has %d ancestors, and none has more: export its positions and import them into a new ledger",
+			position.ErrInvalid, parent.Name, len(parent.Parents))
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	id.CostMethod, id.OverReduction, id.DefaultCurrency = parent.CostMethod, parent.OverReduction, parent.DefaultCurrency
+	id.StrictInstruments, id.StrictIncrements, id.Window = parent.StrictInstruments, parent.StrictIncrements, parent.Window
+	id.Prints = parent.Prints
+	id.Parents = append([]Parent{{Ledger: parent.ID, Seq: seq, Chain: chain}}, parent.Parents...)
+	return id, nil
 }
 
 // checkName refuses what is no name of a ledger: it stands in subjects of the bus.
@@ -145,6 +145,10 @@ func NewIdentity(o Options) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("make ledger id: %w", err)
 	}
+	var prints position.FingerprintKey
+	if _, err = io.ReadFull(o.Rand, prints[:]); err != nil {
+		return Identity{}, fmt.Errorf("make fingerprint key: %w", err)
+	}
 	rules, err := settledRules(o.Rules)
 	if err != nil {
 		return Identity{}, err
@@ -160,7 +164,7 @@ func NewIdentity(o Options) (Identity, error) {
 	return Identity{
 		Format: identityFormat, ID: u, Name: name, CreatedAt: at.String(),
 		CostMethod: rules.CostMethod.String(), OverReduction: rules.OverReduction.String(), DefaultCurrency: rules.DefaultCurrency,
-		StrictInstruments: rules.StrictInstruments, StrictIncrements: rules.StrictIncrements, Window: window,
+		StrictInstruments: rules.StrictInstruments, StrictIncrements: rules.StrictIncrements, Window: window, Prints: prints,
 		Encrypted: o.Keys != nil,
 	}, nil
 }
@@ -177,59 +181,6 @@ func settledRules(r position.Rules) (position.Rules, error) {
 		return r, fmt.Errorf("%w: over-reduction policy %d is unknown", position.ErrInvalid, r.OverReduction)
 	}
 	return r, nil
-}
-
-// ReadIdentity returns fs.ErrNotExist, wrapped, when there is none.
-func ReadIdentity(dir string) (Identity, error) {
-	return IdentityAt(filepath.Join(dir, IdentityFile))
-}
-
-// IdentityAt reads an identity under any name.
-func IdentityAt(path string) (Identity, error) {
-	b, err := readIdentityFile(path)
-	if err != nil {
-		return Identity{}, err
-	}
-	return parseIdentity(path, b)
-}
-
-// parseIdentity accepts the bytes that write makes and no others.
-func parseIdentity(path string, b []byte) (Identity, error) {
-	var id Identity
-	err := json.Unmarshal(b, &id)
-	if err != nil {
-		return Identity{}, &IdentityError{File: path, Reason: "is not valid JSON: " + err.Error()}
-	}
-	switch {
-	case id.Format > identityFormat:
-		return Identity{}, fmt.Errorf("%w: %s has format %d, this build knows up to %d: use a newer holdfast", ErrNotLedger, path, id.Format, identityFormat)
-	case id.Sum != digest(id):
-		return Identity{}, &IdentityError{File: path, Reason: "does not match its checksum"}
-	}
-	if _, err = id.rules(); err != nil {
-		return Identity{}, fmt.Errorf("%w: %s names %w, which this build does not know: use a newer holdfast", ErrNotLedger, path, err)
-	}
-	again, err := json.MarshalIndent(id, "", "  ")
-	if err != nil {
-		return Identity{}, fmt.Errorf("encode identity: %w", err)
-	}
-	if string(append(again, '\n')) != string(b) {
-		return Identity{}, &IdentityError{File: path, Reason: "holds bytes that were not written by holdfast"}
-	}
-	return id, nil
-}
-
-// WriteIdentity writes an identity and returns it with its sum.
-func WriteIdentity(id Identity, dir string) (Identity, error) {
-	id.Sum = digest(id)
-	b, err := json.MarshalIndent(id, "", "  ")
-	if err != nil {
-		return id, fmt.Errorf("encode identity: %w", err)
-	}
-	if err := durable.WriteFile(filepath.Join(dir, IdentityFile), append(b, '\n'), 0o600); err != nil {
-		return id, fmt.Errorf("%w", err)
-	}
-	return id, nil
 }
 
 // IdentityError says that ledger.json is damaged. It matches [journal.ErrDamaged].
@@ -328,38 +279,6 @@ func Matches(id Identity, o Options) error {
 		return fmt.Errorf("%w: it was created without strict increments", ErrMismatch)
 	}
 	return nil
-}
-
-// maxIdentity bounds what is read of ledger.json; ours has about 600 bytes.
-const maxIdentity = 1 << 20
-
-// readIdentityFile reads ledger.json, which must be a regular file: a pipe in
-// its place would hold the opening up for ever, and a link would let the
-// identity of one ledger stand for another.
-func readIdentityFile(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
-		return nil, &IdentityError{File: path, Reason: "is not a regular file"}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w", err)
-	}
-	defer f.Close() //nolint:errcheck // opened for reading
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("%w", err)
-	}
-	switch {
-	case !info.Mode().IsRegular():
-		return nil, &IdentityError{File: path, Reason: "is not a regular file"}
-	case info.Size() > maxIdentity:
-		return nil, &IdentityError{File: path, Reason: "is too long to have been written by holdfast"}
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxIdentity))
-	if err != nil {
-		return nil, fmt.Errorf("%w", err)
-	}
-	return b, nil
 }
 
 // ForeignIdentity refuses an identity that came with the file of another ledger: a

@@ -132,11 +132,11 @@ func TestIdentityTextIsExact(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, c.text, 0o600), name)
 		identityRefused(t, dir, c.reason)
 	}
-	newer := archive.Resummed(t, []byte(strings.Replace(string(good), `"format": 1`, `"format": 2`, 1)))
+	newer := archive.Resummed(t, []byte(strings.Replace(string(good), `"format": 2`, `"format": 3`, 1)))
 	require.NoError(t, os.WriteFile(path, newer, 0o600))
 	_, err := holdfast.OpenReader(dir)
 	require.ErrorIs(t, err, holdfast.ErrNotLedger, "it is whole, but of a later build")
-	require.ErrorContains(t, err, "has format 2")
+	require.ErrorContains(t, err, "has format 3")
 	require.NotErrorIs(t, err, holdfast.ErrDamaged)
 }
 

@@ -177,14 +177,14 @@ func (r *Source) restore(ctx context.Context, v *projector.View, head journal.Re
 	if err = checkName(id.Name); err != nil {
 		return Restored{}, err
 	}
-	id = ruledAs(id, r.ID)
-	parent := Parent{Ledger: r.ID.ID, Seq: head.Seq, Chain: fmt.Sprintf("%x", head.Chain)}
-	id.Parents = append([]Parent{parent}, r.ID.Parents...)
+	if id, err = id.Descended(r.ID, head.Seq, fmt.Sprintf("%x", head.Chain)); err != nil {
+		return Restored{}, err
+	}
 	if err = journal.Create(to, journal.Head{Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, Time: head.Time}); err != nil {
 		return Restored{}, fmt.Errorf("%w", err)
 	}
 	snaps := snapshotter.New(filepath.Join(to, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger, Keys: o.Keys})
-	written, err := WriteSnapshot(ctx, snaps, [16]byte(id.ID), head, v)
+	written, err := WriteSnapshot(ctx, snaps, id, head, v)
 	if err != nil {
 		return Restored{}, err
 	}
@@ -192,7 +192,7 @@ func (r *Source) restore(ctx context.Context, v *projector.View, head journal.Re
 	if _, err = LoadBook(snaps, written, r.Opts); err != nil {
 		return Restored{}, err
 	}
-	if _, err = WriteIdentity(id, to); err != nil { // last: before it, the directory is no ledger
+	if err = WriteIdentity(id, to); err != nil { // last: before it, the directory is no ledger
 		return Restored{}, err
 	}
 	return Restored{
@@ -237,6 +237,9 @@ func (r *Source) sound(name string) (snapshotter.Snapshot, *projector.Book, erro
 	s, err := r.Snaps.Verify(name)
 	if err != nil {
 		return s, nil, fmt.Errorf("%w", err)
+	}
+	if _, err = HeaderIdentity(s); err != nil {
+		return s, nil, err
 	}
 	if !Owns(r.ID, s.Ledger, s.Seq) {
 		return s, nil, fmt.Errorf("%w: snapshot %s belongs to another ledger", journal.ErrDamaged, name)
@@ -283,11 +286,11 @@ func stampOf(s snapshotter.Snapshot) position.Stamp {
 	return position.Stamp{Seq: s.Seq, Epoch: s.Epoch, Time: position.Time(s.RecordTime)}
 }
 
-// WriteSnapshot writes a state and the record that it stands on.
-func WriteSnapshot(ctx context.Context, to *snapshotter.Snapshotter, ledger [16]byte, head journal.Record, v *projector.View) (snapshotter.Snapshot, error) {
+// WriteSnapshot writes a state of a ledger and the record that it stands on.
+func WriteSnapshot(ctx context.Context, to *snapshotter.Snapshotter, id Identity, head journal.Record, v *projector.View) (snapshotter.Snapshot, error) {
 	n := v.Counts()
 	s, err := to.Write(ctx, snapshotter.Meta{
-		Ledger: ledger, Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, RecordTime: head.Time,
+		Ledger: [16]byte(id.ID), Identity: string(encoded(id)), Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, RecordTime: head.Time,
 		Positions: n.Positions, Instruments: n.Instruments, Accounts: n.Accounts, Window: n.Window,
 		Digest: v.Digest(),
 	}, func(w io.Writer) error {

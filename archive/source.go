@@ -28,9 +28,14 @@ type Source struct {
 func NewSource(dir string, id Identity, o Options) *Source {
 	return &Source{
 		Dir: dir, ID: id, Keys: o.Keys,
-		Opts:  projector.Options{Rules: id.Rules(), Window: id.Window, ClosedCycles: o.ClosedCycles},
+		Opts:  BookOptions(id, o.ClosedCycles),
 		Snaps: snapshotter.New(filepath.Join(dir, "backups"), snapshotter.Options{Now: o.Now, Logger: o.Logger, Phase: o.Phase, Keys: o.Keys}),
 	}
+}
+
+// BookOptions are those of a ledger's book.
+func BookOptions(id Identity, closedCycles int) projector.Options {
+	return projector.Options{Rules: id.Rules(), Window: id.Window, Prints: id.Prints, ClosedCycles: closedCycles}
 }
 
 // SourceOf returns what a reader reads, and refuses one that no OpenReader made.
@@ -92,6 +97,15 @@ func (r *Source) Snapshots() ([]snapshotter.Snapshot, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w", err)
+	}
+	for i := range list {
+		s := &list[i]
+		if s.Err != nil {
+			continue
+		}
+		if _, err = HeaderIdentity(*s); err != nil {
+			s.Meta, s.Err = snapshotter.Meta{Seq: s.Seq}, err
+		}
 	}
 	return list, nil
 }

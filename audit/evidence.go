@@ -176,6 +176,9 @@ func readSnapshot(path string) ([]*Evidence, error) {
 	if s.Err != nil {
 		return nil, unusable(s.Err)
 	}
+	if _, err = archive.HeaderIdentity(s); err != nil {
+		return nil, unusable(err)
+	}
 	return []*Evidence{{
 		Source: path, Kind: KindSnapshot, Ledger: uuid.UUID(s.Ledger).String(), Seq: s.Seq,
 		Time: position.Time(s.RecordTime).String(), Signature: SignatureNone,

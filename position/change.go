@@ -108,14 +108,6 @@ type Stamp struct {
 	Time  Time // record time
 }
 
-// Epoch describes one incarnation of the writer. Its record is the first that
-// the incarnation appends.
-type Epoch struct {
-	Build      string   // version of the software
-	Arithmetic uint32   // see ArithmeticVersion
-	Salt       [16]byte // random, unique per epoch
-}
-
 // unversioned returns a copy of an instrument's image for a record to change, or
 // the image of one that is known only by its use.
 func unversioned(s State, name string, in *Instrument) *Instrument {

@@ -44,6 +44,8 @@ func AppendChangeJSON(dst []byte, s Stamp, c *Change) []byte {
 		w.Text("build", c.Epoch.Build)
 		w.Count("arithmetic", uint64(c.Epoch.Arithmetic))
 		w.Hex("salt", c.Epoch.Salt[:])
+		w.Name("identity")
+		w.Raw(c.Epoch.Identity)
 	}
 	w.Raw("}")
 	return w.B
@@ -107,6 +109,7 @@ func ChangeSchema() []byte {
 				member("build", form.Node{"type": "string"}, "Version of the software that writes."),
 				member("arithmetic", form.Ref("count"), "Version of the rules by which it folds mutations."),
 				member("salt", form.Node{"type": "string", "pattern": "^[0-9a-f]{32}$"}, "Random, unique per epoch."),
+				member("identity", identityNode(), "Which ledger is written: what its ledger.json says, but for its secret."),
 			}),
 		},
 		"$defs": defs,
@@ -160,4 +163,29 @@ func changeNode(kinds []string, cause string, rest form.Properties) form.Node {
 		}...)
 	}
 	return append(c, rest...).Object()
+}
+
+// identityNode describes the text of [Epoch.Identity].
+func identityNode() form.Node {
+	flag, text := form.Node{"type": "boolean"}, form.Node{"type": "string"}
+	id := form.Node{"type": "string", "format": "uuid"}
+	parent := form.Properties{
+		member("ledger", id, "Id of the parent."),
+		member("seq", form.Ref("count"), "Last record that was taken over."),
+		member("chain", form.Node{"type": "string", "pattern": "^[0-9a-f]{64}$"}, "Its chain."),
+	}
+	return form.Properties{
+		member("format", form.Ref("count"), "Version of the identity's form."),
+		member("id", id, "Id of the ledger."),
+		member("name", text, "Name of the ledger."),
+		member("created_at", form.Ref("time"), "When it was created."),
+		member("cost_method", text, "How cost leaves a position, unless an instrument says otherwise."),
+		member("over_reduction", text, "What a fill beyond flat does, unless an instrument says otherwise."),
+		member("default_currency", text, "Settlement currency of instruments that were not defined."),
+		member("strict_instruments", flag, "Only defined instruments are taken."),
+		member("strict_increments", flag, "Prices and quantities keep to the increments of their instrument."),
+		member("window", form.Ref("count"), "How many mutation ids are remembered for duplicates."),
+		maybe("parents", form.List(parent.Object()), "The ledger from which this one was restored, or which it was before a loss was accepted, and the parents of that, newest first."),
+		maybe("encrypted", flag, "It was created to be encrypted."),
+	}.Object()
 }

@@ -8,13 +8,8 @@ import (
 	"github.com/moneyprinter/holdfast/position"
 )
 
-// The versions of the body that this build writes and reads. A body has the later
-// one only if an entry of its window is dated ahead of its record: any other can
-// be read by builds that know the earlier one only.
-const (
-	bodyFormat      = 2
-	bodyFormatAhead = 3
-)
+// bodyFormat is the version of the body that this build writes and reads.
+const bodyFormat = 4
 
 // The tags of a body's records.
 const (
@@ -31,8 +26,7 @@ const (
 const (
 	bodyBuffer  = 64 << 10
 	windowBlock = 1024 // entries per record
-	entryBytes  = 16 + 16 + 8 + 8 + 4
-	aheadBytes  = entryBytes + 8 // in format 3
+	entryBytes  = 16 + 16 + 8 + 8 + 4 + 8
 	// maxBodyRecord bounds a record: a position with all of its open lots, which
 	// a change leaves out, is the largest there is.
 	maxBodyRecord = wire.MaxPosition + 64
@@ -42,13 +36,7 @@ const (
 // book that cannot be told from this one. The same state gives the same bytes.
 func (v *View) WriteTo(w io.Writer) (int64, error) {
 	v = v.made()
-	b := bodyWriter{w: w, buf: make([]byte, 0, bodyBuffer+bodyBuffer/4), format: bodyFormat}
-	for e := range v.window.All() {
-		if e.Ahead > 0 {
-			b.format = bodyFormatAhead
-			break
-		}
-	}
+	b := bodyWriter{w: w, buf: make([]byte, 0, bodyBuffer+bodyBuffer/4)}
 	b.head(v)
 	for _, slot := range v.book.instruments.order(v.instruments, byInstrument) {
 		in := v.instruments[slot]
@@ -87,19 +75,18 @@ type bodyWriter struct {
 	item []byte // payload of the record being made
 	n    int64
 	err  error
-
-	format uint64
 }
 
 func (b *bodyWriter) head(v *View) {
 	c := v.Counts()
 	b.item = b.item[:0]
 	for _, n := range [...]uint64{
-		b.format, v.seq, uint64(v.time), v.epoch, uint64(v.window.Horizon()),
+		bodyFormat, v.seq, uint64(v.time), v.epoch, uint64(v.window.Horizon()),
 		c.Instruments, c.Accounts, c.Positions, c.Cycles, c.Window,
 	} {
 		b.item = binary.AppendUvarint(b.item, n)
 	}
+	b.item = append(b.item, v.book.prints[:]...)
 	b.record(tagHead)
 	if v.era != nil {
 		b.item = wire.AppendChange(b.item[:0], &position.Change{Kind: position.EpochBegun, Parts: 1, Epoch: v.era})
@@ -121,9 +108,7 @@ func (b *bodyWriter) window(w windowView) {
 		b.item = binary.LittleEndian.AppendUint64(b.item, e.First)
 		b.item = binary.LittleEndian.AppendUint64(b.item, uint64(e.Time))
 		b.item = binary.LittleEndian.AppendUint32(b.item, e.Count)
-		if b.format == bodyFormatAhead {
-			b.item = binary.LittleEndian.AppendUint64(b.item, uint64(e.Ahead))
-		}
+		b.item = binary.LittleEndian.AppendUint64(b.item, uint64(e.Ahead))
 		if n++; n == windowBlock {
 			b.record(tagWindow)
 			n, b.item = 0, b.item[:0]

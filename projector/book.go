@@ -12,6 +12,9 @@ import (
 type Options struct {
 	Rules  position.Rules // of the arithmetic; the ledger's identity names them
 	Window int            // mutations remembered for duplicates; 0: DefaultWindow
+	// Prints is the key of the fingerprints by which the window knows mutations again;
+	// the ledger's identity has it.
+	Prints position.FingerprintKey
 	// ClosedCycles is how many ended cycles of each key stay readable, the newest
 	// ones; 0: DefaultClosedCycles, negative: all.
 	ClosedCycles int
@@ -43,6 +46,7 @@ type Book struct {
 	rules   position.Rules
 	terms   *position.Terms // of undefined instruments
 	history History
+	prints  position.FingerprintKey
 
 	// Owned by the writer.
 	head    state
@@ -97,7 +101,7 @@ func New(o Options) *Book {
 
 func (b *Book) init(o Options) {
 	terms := o.Rules.DefaultTerms()
-	b.rules, b.terms, b.history = o.Rules, &terms, o.History
+	b.rules, b.terms, b.history, b.prints = o.Rules, &terms, o.History, o.Prints
 	b.shelf = newShelf(o.ClosedCycles)
 	b.rows, b.names = make(map[string]*openRow), make(map[string]string)
 	b.positions = newTable(func(p *position.Position) position.Key { return p.Key })

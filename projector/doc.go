@@ -62,10 +62,11 @@
 //	 1 byte
 //
 //	tag  record      count        bytes
-//	 1   head        1            10 uvarints: format (2 or 3), seq, record time, epoch,
+//	 1   head        1            10 uvarints: format (4), seq, record time, epoch,
 //	                              horizon of the window, number of instruments,
 //	                              accounts, positions, ended cycles and window
-//	                              entries
+//	                              entries; then 16 bytes, the key of the window's
+//	                              fingerprints
 //	 2   epoch       0 or 1       wire.AppendChange of the epoch's record
 //	 3   instrument  as in head   uvarint seq ‖ wire.AppendInstrument
 //	 4   account     as in head   uvarint seq ‖ wire.AppendAccount
@@ -73,10 +74,10 @@
 //	 6   cycle       as in head   as a position, of a cycle that ended before the
 //	                              key's present one
 //	 7   window      ⌈n/1024⌉     up to 1024 entries, oldest first, little endian:
-//	                              16 id hash ‖ 16 content hash ‖ 8 first seq ‖
-//	                              8 event time ‖ 4 number of changes, and in
-//	                              format 3 ‖ 8 by how many nanoseconds the event
-//	                              time is ahead of the record's
+//	                              16 of the id ‖ 16 of the content ‖ 8 first seq ‖
+//	                              8 event time ‖ 4 number of changes ‖ 8 by how
+//	                              many nanoseconds the event time is ahead of the
+//	                              record's
 //	 8   end         1            none
 //
 // The tags come in ascending order, images in the order of their keys and
@@ -92,10 +93,7 @@
 // until the horizon has passed it, up to as many as the window holds, and twice as
 // many where those in the window are dated ahead as well. Beyond that a mutation
 // that is ahead of the clock is refused as [ErrAhead], and others are not. Insisting
-// passes that bound too. A body is format 3 only while such a mutation is
-// remembered; builds that know format 2 refuse that, and read all others. Of what
-// was remembered in a body of format 2 it is not known any more whether it was
-// ahead. Marks replace each other in the order of their records, whatever
+// passes that bound too. Marks replace each other in the order of their records, whatever
 // their event times say. A mark that moves the extremes of n open positions
 // makes n images.
 package projector

@@ -47,6 +47,13 @@ func Load(r io.Reader, o Options) (*Book, error) {
 	return b, nil
 }
 
+// BodyPrints reads of a body the key of its fingerprints, which stands in its head.
+func BodyPrints(r io.Reader) (position.FingerprintKey, error) {
+	l := loader{r: bufio.NewReaderSize(r, bodyBuffer), book: New(Options{}), anyPrints: true}
+	err := l.next()
+	return l.prints, err
+}
+
 // identity is the order of a table that was filled in order.
 func identity(n int) *[]uint32 {
 	order := make([]uint32, n)
@@ -65,9 +72,9 @@ type loader struct {
 	start, read int64 // offset of the record, and of what follows it
 	tag         byte
 	item        []byte
-	last        uint64 // seq of the newest window entry so far
-	entry       int    // bytes of an entry
-	ahead       bool   // an entry is dated ahead
+	prints      position.FingerprintKey // of the window's entries
+	anyPrints   bool                    // they need not be the book's
+	last        uint64                  // seq of the newest window entry so far
 	shelf       *shelf
 	ended       *position.Position // the ended cycle before
 
@@ -153,20 +160,19 @@ func (l *loader) head() error {
 		if size <= 0 {
 			return l.bad("the head is cut off")
 		}
-		if i == 0 && v != bodyFormat && v != bodyFormatAhead {
-			return l.bad("format %d is unknown, this build reads formats %d and %d", v, bodyFormat, bodyFormatAhead)
+		if i == 0 && v != bodyFormat {
+			return l.bad("the body has format %d, this build reads format %d", v, bodyFormat)
 		}
 		n[i], rest = v, rest[size:]
 	}
-	if len(rest) > 0 {
-		return l.bad("the head is too long")
+	if len(rest) != len(l.prints) {
+		return l.bad("the head has not the length of one")
+	}
+	if l.prints = position.FingerprintKey(rest); l.prints != l.book.prints && !l.anyPrints {
+		return l.bad("its fingerprints were made with the key of another ledger")
 	}
 	if n[2] > math.MaxInt64 || n[4] > math.MaxInt64 {
 		return l.bad("a time is out of range")
-	}
-	l.entry = entryBytes
-	if n[0] == bodyFormatAhead {
-		l.entry = aheadBytes
 	}
 	b := l.book
 	b.head.seq, b.head.time, b.head.epoch = n[1], position.Time(n[2]), n[3]
@@ -289,8 +295,8 @@ func (l *loader) image(what string, left *uint64) (seq uint64, body []byte, err 
 // entries adds a block of the dedupe window, whose entries come in the order of
 // their records.
 func (l *loader) entries() error {
-	n := len(l.item) / l.entry
-	if n == 0 || n > windowBlock || len(l.item)%l.entry != 0 || uint64(n) > l.window {
+	n := len(l.item) / entryBytes
+	if n == 0 || n > windowBlock || len(l.item)%entryBytes != 0 || uint64(n) > l.window {
 		return l.bad("a block of %d bytes of the window does not fit", len(l.item))
 	}
 	w := l.book.window
@@ -299,16 +305,13 @@ func (l *loader) entries() error {
 		w.reserve(l.entered)
 	}
 	l.window -= uint64(n)
-	for b := l.item; len(b) > 0; b = b[l.entry:] {
+	for b := l.item; len(b) > 0; b = b[entryBytes:] {
 		e := windowEntry{
 			First: binary.LittleEndian.Uint64(b[32:]),
 			Time:  position.Time(binary.LittleEndian.Uint64(b[40:])),
 			Count: binary.LittleEndian.Uint32(b[48:]),
+			Ahead: time.Duration(binary.LittleEndian.Uint64(b[52:])),
 		}
-		if l.entry == aheadBytes {
-			e.Ahead = time.Duration(binary.LittleEndian.Uint64(b[entryBytes:]))
-		}
-		l.ahead = l.ahead || e.Ahead > 0
 		copy(e.ID[:], b)
 		copy(e.Content[:], b[16:])
 		last := e.Last()
@@ -324,9 +327,6 @@ func (l *loader) entries() error {
 func (l *loader) end() error {
 	if len(l.item) > 0 {
 		return l.bad("the end is not empty")
-	}
-	if !l.ahead && l.entry == aheadBytes {
-		return l.bad("format %d without an entry that is dated ahead", bodyFormatAhead)
 	}
 	if left := l.instruments | l.accounts | l.positions | l.cycles | l.window; left != 0 {
 		return l.bad("%d instruments, %d accounts, %d positions, %d ended cycles and %d window entries are missing",

@@ -129,7 +129,7 @@ func TestLoadRefusesDamage(t *testing.T) {
 				}
 				out, rest = binary.AppendUvarint(out, old), rest[size:]
 			}
-			fs[0] = out
+			fs[0] = append(out, rest...)
 			return fs
 		}
 	}
@@ -176,13 +176,13 @@ func TestLoadRefusesDamage(t *testing.T) {
 		"positions counted twice":   both(twice(tagPosition), head(7, 3)),
 		"the window counted twice":  both(twice(tagWindow), head(9, 10)),
 		"entries in disorder":       poke(tagWindow, 32, 9, 0, 0, 0, 0, 0, 0, 0),
-		"an entry past the head":    poke(tagWindow, 4*52+48, 50),
-		"an entry that wraps":       both(poke(tagWindow, 4*52+32, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), poke(tagWindow, 4*52+48, 5)),
+		"an entry past the head":    poke(tagWindow, 4*60+48, 50),
+		"an entry that wraps":       both(poke(tagWindow, 4*60+32, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), poke(tagWindow, 4*60+48, 5)),
 		"an image past the head":    poke(tagPosition, 0, 99),
 		"no end":                    drop(tagEnd),
 		"two ends":                  twice(tagEnd),
-		"an older format":           head(0, 1),
-		"a newer format":            head(0, 3),
+		"an older format":           head(0, 3),
+		"a newer format":            head(0, 5),
 		"an ended cycle lost":       drop(tagCycle),
 		"an ended cycle doubled":    twice(tagCycle),
 		"ended cycles twice":        both(twice(tagCycle), head(8, 3)),
@@ -236,6 +236,26 @@ func TestLoadRefusesDamage(t *testing.T) {
 	require.ErrorIs(t, err, projector.ErrBody)
 	_, err = projector.Load(bytes.NewReader([]byte{1, 0xff, 0xff, 0xff, 0x7f}), projector.Options{})
 	require.ErrorIs(t, err, projector.ErrBody, "a length that nothing may have")
+}
+
+// TestLoadIsOfOneKey: a window is of use only with the key that its fingerprints were
+// made with, so a body loads with that key and with no other, and says which it is.
+func TestLoadIsOfOneKey(t *testing.T) {
+	o := projector.Options{Prints: position.FingerprintKey{1, 2, 15: 3}}
+	l := newScribe(o)
+	l.apply(t, fill("1", key("A", "X"), position.Buy, "1", "10", 1))
+	raw := body(t, l.book)
+	b, err := projector.Load(bytes.NewReader(raw), o)
+	require.NoError(t, err)
+	require.Equal(t, raw, body(t, b))
+	prints, err := projector.BodyPrints(bytes.NewReader(raw))
+	require.NoError(t, err)
+	require.Equal(t, o.Prints, prints)
+	_, err = projector.Load(bytes.NewReader(raw), projector.Options{Prints: position.FingerprintKey{1, 2, 15: 4}})
+	require.ErrorIs(t, err, projector.ErrBody)
+	require.ErrorContains(t, err, "the key of another ledger")
+	_, err = projector.BodyPrints(bytes.NewReader(raw[:8]))
+	require.ErrorIs(t, err, projector.ErrBody)
 }
 
 // FuzzLoad feeds Load anything. What it takes, it must write again so that it

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/sample"
 	"github.com/moneyprinter/holdfast/internal/wire"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -138,7 +139,7 @@ func (l *scribe) try(ms []position.Mutation, insist bool) (*projector.Staged, er
 func (l *scribe) begin(arithmetic uint32) {
 	l.clock += 7
 	l.epoch++
-	l.commit(l.book.StageEpoch(l.clock, l.epoch, position.Epoch{Build: "test", Arithmetic: arithmetic, Salt: [16]byte{byte(l.epoch)}}))
+	l.commit(l.book.StageEpoch(l.clock, l.epoch, position.Epoch{Build: "test", Arithmetic: arithmetic, Salt: [16]byte{byte(l.epoch)}, Identity: sample.Identity()}))
 }
 
 func (l *scribe) commit(s *projector.Staged) {

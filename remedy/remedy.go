@@ -49,6 +49,9 @@ const (
 	// CreateLedger: there is no ledger here; one can be created, or another directory
 	// is meant.
 	CreateLedger Kind = "create-ledger"
+	// CarryOver: the build that wrote the file exports the positions, and a new ledger
+	// imports them.
+	CarryOver Kind = "carry-over"
 	// OtherDir: another directory is to be named.
 	OtherDir Kind = "other-dir"
 )
@@ -97,6 +100,8 @@ func (r Remedy) String() string {
 		return "open without asking it"
 	case CreateLedger:
 		return "create one, or name another directory"
+	case CarryOver:
+		return "nothing was changed; export the positions with the build that wrote it, and import them into a new ledger"
 	case OtherDir:
 		return "name another directory"
 	}

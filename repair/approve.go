@@ -21,6 +21,9 @@ func (r *repairer) approve(ctx context.Context, p *journalrepair.Plan) (digest s
 	if r.lost != nil {
 		return "", fmt.Errorf("%w: nothing is given up while it is not known which ledger this is: %s %s", journalrepair.ErrRefused, archive.IdentityFile, r.lost.Reason)
 	}
+	if _, err = r.heir(p.Loss); err != nil {
+		return "", fmt.Errorf("%w: %w", journalrepair.ErrRefused, err)
+	}
 	book, err := r.derive(ctx, p)
 	if err != nil {
 		return "", err

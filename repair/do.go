@@ -105,7 +105,7 @@ func (r *repairer) takeIdentity() error {
 			return err
 		}
 	}
-	if _, err := archive.WriteIdentity(*r.copy, r.dir); err != nil {
+	if err := archive.WriteIdentity(*r.copy, r.dir); err != nil {
 		return err
 	}
 	return r.o.Step("identity")
@@ -144,9 +144,9 @@ func (r *repairer) keep(path, suffix string) (kept string, err error) {
 
 // beginLineage writes the identity of the ledger that goes on without what was lost.
 func (r *repairer) beginLineage(loss *journalrepair.Loss) error {
-	id := r.heir(loss)
-	if id.ID == r.id.ID {
-		return nil // done already
+	id, err := r.heir(loss)
+	if err != nil || id.ID == r.id.ID { // done already
+		return err
 	}
 	if _, err := r.keep(filepath.Join(r.dir, archive.IdentityFile), r.id.ID.String()[:8]); err != nil {
 		return err
@@ -155,7 +155,7 @@ func (r *repairer) beginLineage(loss *journalrepair.Loss) error {
 		return err
 	}
 	r.o.Logger.Warn("a new lineage begins", "ledger", id.Name, "id", id.ID, "parent", r.id.ID, "seq", loss.Seq)
-	if _, err := archive.WriteIdentity(id, r.dir); err != nil {
+	if err := archive.WriteIdentity(id, r.dir); err != nil {
 		return err
 	}
 	return r.o.Step("identity")
@@ -164,15 +164,14 @@ func (r *repairer) beginLineage(loss *journalrepair.Loss) error {
 // heir is the identity of the lineage that goes on when a loss is accepted. Its
 // id follows from the parent's and from what is given up, so that a repair that
 // was interrupted comes to the same.
-func (r *repairer) heir(loss *journalrepair.Loss) archive.Identity {
+func (r *repairer) heir(loss *journalrepair.Loss) (archive.Identity, error) {
 	old := r.id
 	if n := len(old.Parents); n > 0 && old.ID == heirID(old.Parents[0].Ledger, loss) {
-		return old // done already
+		return old, nil // done already
 	}
 	id := old
 	id.ID = heirID(old.ID, loss)
-	id.Parents = append([]archive.Parent{{Ledger: old.ID, Seq: loss.Seq, Chain: loss.Chain}}, old.Parents...)
-	return id
+	return id.Descended(old, loss.Seq, loss.Chain)
 }
 
 func heirID(parent uuid.UUID, loss *journalrepair.Loss) uuid.UUID {

@@ -106,9 +106,8 @@ func TestWhoseCopyHeals(t *testing.T) {
 	_, err := repair.Diagnose(t.Context(), dir, repair.Options{From: other})
 	require.ErrorIs(t, err, holdfast.ErrRefused)
 	require.ErrorContains(t, err, "is a copy of ledger main")
-	newer := holdfast.Identity{Format: 2}
-	_, err = archive.WriteIdentity(newer, other)
-	require.NoError(t, err)
+	newer := holdfast.Identity{Format: 3}
+	require.NoError(t, archive.WriteIdentity(newer, other))
 	_, err = repair.Diagnose(t.Context(), dir, repair.Options{From: other})
 	require.ErrorIs(t, err, holdfast.ErrNotLedger, "a copy of a later build")
 }
@@ -144,7 +143,7 @@ func TestSnapshotsTellARepairWhatWasThere(t *testing.T) {
 
 	foreign := ledgertest.Copy(t, dir)
 	path := put(foreign)
-	ledgertest.RewriteSnapshot(t, foreign, s.Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1 })
+	ledgertest.RewriteSnapshot(t, foreign, s.Name, ledgertest.OfAnother)
 	require.NoError(t, os.Remove(path))
 	require.True(t, plan(foreign).Sound(), "one of another ledger says nothing")
 }
@@ -309,7 +308,7 @@ func TestLossRightBehindASnapshot(t *testing.T) {
 	require.NoError(t, l.Prune())
 	require.NoError(t, l.Close())
 	require.NoError(t, os.Remove(filepath.Join(dir, "backups", all[0].Name)))
-	foreign := ledgertest.RewriteSnapshot(t, dir, all[1].Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1; m.Seq += 2 })
+	foreign := ledgertest.RewriteSnapshot(t, dir, all[1].Name, func(m *snapshotter.Meta) { ledgertest.OfAnother(m); m.Seq += 2 })
 	segs := ledgertest.Segments(t, dir)
 	require.NoError(t, os.Truncate(segs[len(segs)-1], 40))
 	p, err := repair.Do(t.Context(), dir, repair.Options{AcceptLossFrom: all[1].Seq + 1})

@@ -33,9 +33,12 @@ func (r *repairer) survey(p *journalrepair.Plan) (*Plan, error) {
 		return nil, err
 	}
 	for _, s := range list {
-		_, err = r.src.Snaps.Verify(s.Name)
+		whole, err := r.src.Snaps.Verify(s.Name)
+		if err == nil {
+			_, err = archive.HeaderIdentity(whole)
+		}
 		switch {
-		case errors.Is(err, snapshotter.ErrDamaged):
+		case errors.Is(err, snapshotter.ErrDamaged), errors.Is(err, journal.ErrDamaged):
 			plan.Snapshots = append(plan.Snapshots, Snapshot{Name: s.Name, Seq: s.Seq, Reason: err.Error()})
 		case r.beyond(p, &s):
 			plan.Snapshots = append(plan.Snapshots, Snapshot{Name: s.Name, Seq: s.Seq, Reason: "it stands beyond what is kept"})
@@ -45,7 +48,9 @@ func (r *repairer) survey(p *journalrepair.Plan) (*Plan, error) {
 		}
 	}
 	if p.Loss != nil && p.Loss.Accepted {
-		plan.NewID = r.heir(p.Loss).ID.String()
+		if id, err := r.heir(p.Loss); err == nil { // else it is not approved
+			plan.NewID = id.ID.String()
+		}
 	}
 	return plan, nil
 }

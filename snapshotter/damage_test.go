@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/moneyprinter/holdfast/remedy"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -58,7 +60,7 @@ func TestEveryBitFlip(t *testing.T) {
 		switch {
 		case at < 16:
 			require.EqualValues(t, 0, damage.Offset, "bit %d", bit)
-		case at < snapshotter.HeaderSize:
+		case at < int64(snapshotter.HeaderSize):
 			require.EqualValues(t, 16, damage.Offset, "bit %d", bit)
 		case at < int64(len(good)-snapshotter.TrailerSize):
 			require.EqualValues(t, snapshotter.HeaderSize, damage.Offset, "bit %d", bit)
@@ -68,7 +70,7 @@ func TestEveryBitFlip(t *testing.T) {
 		list, err := s.List()
 		require.NoError(t, err)
 		require.Len(t, list, 1)
-		require.Equal(t, at < snapshotter.HeaderSize, list[0].Err != nil, "List reads the header, bit %d", bit)
+		require.Equal(t, at < int64(snapshotter.HeaderSize), list[0].Err != nil, "List reads the header, bit %d", bit)
 	}
 }
 
@@ -128,19 +130,21 @@ func TestNewerFormatIsRefusedByName(t *testing.T) {
 		edit(header)
 		castagnoli := crc32.MakeTable(crc32.Castagnoli)
 		binary.LittleEndian.PutUint32(header[12:], crc32.Checksum(header[:12], castagnoli))
-		binary.LittleEndian.PutUint32(header[172:], crc32.Checksum(header[16:172], castagnoli))
+		end := len(header) - 4
+		binary.LittleEndian.PutUint32(header[end:], crc32.Checksum(header[16:end], castagnoli))
 		return snapshotter.Seal(header, good[snapshotter.HeaderSize:len(good)-snapshotter.TrailerSize], 41)
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(s.Dir(), name), reseal(func([]byte) {}), 0o600))
 	_, err := s.Verify(name)
 	require.NoError(t, err, "the test's own sealing")
 
-	err = refused(t, s, name, reseal(func(h []byte) { h[8] = 2 }))
+	err = refused(t, s, name, reseal(func(h []byte) { h[8] = 3 }))
 	require.ErrorIs(t, err, snapshotter.ErrNewerFormat)
 	require.NotErrorIs(t, err, snapshotter.ErrDamaged)
-	require.ErrorContains(t, err, "format 2")
+	require.ErrorContains(t, err, "format 3")
+	require.ErrorContains(t, err, "use a newer holdfast")
 	require.ErrorContains(t, err, name)
-	err = refused(t, s, name, reseal(func(h []byte) { h[8] = 2; h[10] = 20 })[:16])
+	err = refused(t, s, name, reseal(func(h []byte) { h[8] = 3; h[10] = 20 })[:16])
 	require.ErrorIs(t, err, snapshotter.ErrNewerFormat, "only the first 16 bytes are needed to know")
 	for _, at := range []int{160, 161, 162, 165, 166, 171} {
 		require.ErrorIs(t, refused(t, s, name, reseal(func(h []byte) { h[at] = 2 })), snapshotter.ErrNewerFormat)
@@ -287,11 +291,11 @@ func TestFIFOIsNoSnapshot(t *testing.T) {
 
 var writeGolden = flag.Bool("write-golden", false, "add the golden snapshot of the current format, if there is none yet")
 
-// TestGoldenV1 reads the snapshot that format 1 made when it was new. The file
+// TestGolden reads the snapshot that format 2 made when it was new. The file
 // is never changed: a later format gets a directory of its own.
-func TestGoldenV1(t *testing.T) {
-	const dir, name = "testdata/v1", "positions_20260102_030405_6.snap"
-	body := bytes.Repeat([]byte("the body of the first format, "), 40)
+func TestGolden(t *testing.T) {
+	const dir, name = "testdata/v2", "positions_20260102_030405_6.snap"
+	body := bytes.Repeat([]byte("the body of the second format, "), 40)
 	if *writeGolden {
 		_, err := os.Stat(filepath.Join(dir, name))
 		require.ErrorIs(t, err, os.ErrNotExist, "golden files stay as they are")
@@ -311,6 +315,50 @@ func TestGoldenV1(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join(dir, name))
 	require.NoError(t, err)
 	require.Equal(t, snapshotter.EncodeHeader(metaOf(6), epoch0), raw[:snapshotter.HeaderSize], "the header's bytes")
+}
+
+// TestFirstFormatIsRefusedByName: a snapshot of the builds before the first release is
+// neither read nor called damaged, and the error says what becomes of it.
+func TestFirstFormatIsRefusedByName(t *testing.T) {
+	for _, dir := range []string{"testdata/v1", "testdata/v1sealed"} {
+		const name = "positions_20260102_030405_6.snap"
+		s := snapshotter.New(dir, snapshotter.Options{})
+		_, err := s.Verify(name)
+		_, openErr := s.Open(name)
+		list, listErr := s.List()
+		require.NoError(t, listErr)
+		require.Len(t, list, 1)
+		for _, err := range []error{err, openErr, list[0].Err} {
+			require.ErrorIs(t, err, snapshotter.ErrOlderFormat)
+			require.NotErrorIs(t, err, snapshotter.ErrDamaged)
+			require.ErrorContains(t, err, name+" has format 1, of the builds before the first release")
+			require.Equal(t, remedy.CarryOver, remedy.Of(err).Kind)
+		}
+	}
+}
+
+// TestIdentityOfTheHeader: what the caller gives comes back, up to the longest, and no
+// longer one is taken.
+func TestIdentityOfTheHeader(t *testing.T) {
+	s := snapshotter.New(t.TempDir(), snapshotter.Options{Now: clockAt(epoch0)})
+	for seq, identity := range map[uint64]string{1: "", 2: "x", 3: strings.Repeat("i", snapshotter.MaxIdentity)} {
+		m := metaOf(seq)
+		m.Identity = identity
+		snap, err := s.Write(t.Context(), m, bodyOf([]byte("body")))
+		require.NoError(t, err)
+		got, err := s.Verify(snap.Name)
+		require.NoError(t, err)
+		require.Equal(t, m, got.Meta)
+	}
+	list, err := s.List()
+	require.NoError(t, err)
+	require.Len(t, list, 3)
+	require.Len(t, list[0].Identity, snapshotter.MaxIdentity)
+	m := metaOf(4)
+	m.Identity = strings.Repeat("i", snapshotter.MaxIdentity+1)
+	_, err = s.Write(t.Context(), m, bodyOf(nil))
+	require.ErrorIs(t, err, snapshotter.ErrTooLarge)
+	require.Len(t, names(t, s.Dir()), 3)
 }
 
 func FuzzHeader(f *testing.F) {

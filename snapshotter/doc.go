@@ -7,7 +7,8 @@
 //
 // It knows bytes and names. The meaning of the body is the caller's business, and
 // so is when to write, what to keep beyond a number, and whether a snapshot
-// belongs to the ledger (its header says so). It copies nothing to other
+// belongs to the ledger (its header says so: it has the ledger's id, and the identity,
+// a text that the caller gives and reads). It copies nothing to other
 // machines. All of a directory's snapshots are written by one [Snapshotter] at
 // a time; the ledger's lock sees to that. Reading takes no lock and creates
 // nothing.
@@ -31,8 +32,8 @@
 // All integers are little endian; CRC is CRC-32C.
 //
 //	     0   8  magic "HOLDSNAP"
-//	     8   2  format version, 1
-//	    10   2  length of the header, 176
+//	     8   2  format version, 2
+//	    10   2  length h of the header, 176 and that of the identity
 //	    12   4  CRC of bytes 0 to 12; these 16 bytes are the same in every
 //	            version, which tells a newer format from a damaged file
 //	    16  16  ledger
@@ -49,11 +50,12 @@
 //	   160   2  flags: 1 the body is encrypted
 //	   162   4  id of the key of an encrypted body, else zero
 //	   166   6  zero
-//	   172   4  CRC of bytes 16 to 172
-//	   176   …  body: one zstd frame with its own checksum, window at most 8 MiB,
+//	   172   …  identity of the ledger, at most 65359 bytes
+//	 h − 4   4  CRC of bytes 16 to h − 4
+//	     h   …  body: one zstd frame with its own checksum, window at most 8 MiB,
 //	            as it is or encrypted
 //	n − 52   8  length of the body before compression
-//	n − 44   8  length of the body as stored, n − 228
+//	n − 44   8  length of the body as stored, n − h − 52
 //	n − 36  32  SHA-256 of bytes 0 to n − 36
 //	n −  4   4  CRC of bytes n − 52 to n − 4
 //
@@ -69,8 +71,8 @@
 // streaming AEAD AES256-GCM-HKDF in segments of 1 MiB: 1 byte, 32 bytes of random
 // salt and 7 of a nonce prefix, then the segments, each with its tag of 16 bytes.
 // Its main key is derived for the purpose "snapshot" with the ledger's id as
-// salt; the 176 bytes of the header are authenticated with the body. A build
-// that knew no encryption refuses the flag by [ErrNewerFormat].
+// salt; the header is authenticated with the body. A flag that a build does not know
+// is refused by [ErrNewerFormat].
 //
 // The SHA-256 is over what is stored, so that a body without its key can be
 // verified and copied, and is told apart from a damaged one: opening it gives

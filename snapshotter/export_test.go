@@ -29,9 +29,12 @@ func Recode(file string, b []byte) ([]byte, error) {
 // SealSegment is the size of the segments of an encrypted body.
 const SealSegment = sealSegment
 
-// The layout.
+// SampleIdentity is the identity of the snapshots that the tests write.
+const SampleIdentity = `{"which":"ledger"}`
+
+// The layout, under SampleIdentity.
 const (
-	HeaderSize  = headerSize
+	HeaderSize  = fixedHeader + len(SampleIdentity)
 	TrailerSize = trailerSize
 )
 

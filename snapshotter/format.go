@@ -5,23 +5,28 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"os"
 	"time"
 
 	"github.com/moneyprinter/holdfast/keyring"
+	"github.com/moneyprinter/holdfast/remedy"
 )
 
 const (
 	magic         = "HOLDSNAP"
-	formatVersion = 1
+	formatVersion = 2
 
 	prefixSize  = 16
-	headerSize  = 176
+	fixedHeader = 176 // of a header without an identity
 	trailerSize = 52
 	digestSize  = 36 // the part of the trailer that the SHA-256 does not cover
 
 	// maxWindow bounds the memory of a decoder, whatever the file asks for.
 	maxWindow = 8 << 20
 )
+
+// MaxIdentity is the longest identity of a header, in bytes.
+const MaxIdentity = 1<<16 - 1 - fixedHeader
 
 // MaxBody is the largest body, before compression, that is written or read.
 const MaxBody = 1 << 36
@@ -38,6 +43,7 @@ type Meta struct {
 	Accounts    uint64
 	Window      uint64   // entries of the dedupe window
 	Digest      [32]byte // of the state
+	Identity    string   // which ledger that is, in the caller's words; at most MaxIdentity bytes
 }
 
 // flagEncrypted says that the body is encrypted.
@@ -46,11 +52,12 @@ const flagEncrypted = 1
 // encodeHeader returns the header of a snapshot written at created, whose body is
 // encrypted under key unless that is nil.
 func encodeHeader(m *Meta, created time.Time, key *keyring.ID) []byte {
-	b := make([]byte, 0, headerSize)
+	size := fixedHeader + len(m.Identity)
+	b := make([]byte, 0, size)
 	le := binary.LittleEndian
 	b = append(b, magic...)
 	b = le.AppendUint16(b, formatVersion)
-	b = le.AppendUint16(b, headerSize)
+	b = le.AppendUint16(b, uint16(size))
 	b = le.AppendUint32(b, checksum(b))
 	b = append(b, m.Ledger[:]...)
 	b = le.AppendUint64(b, m.Seq)
@@ -70,6 +77,7 @@ func encodeHeader(m *Meta, created time.Time, key *keyring.ID) []byte {
 		b = append(b, key[:]...)
 		b = append(b, make([]byte, 6)...)
 	}
+	b = append(b, m.Identity...)
 	return le.AppendUint32(b, checksum(b[prefixSize:]))
 }
 
@@ -81,26 +89,60 @@ type header struct {
 	key       keyring.ID
 }
 
-// decodeHeader reads the header from the first bytes of a file. b may be
-// shorter than a header; file is for the errors.
-func decodeHeader(file string, b []byte) (m header, err error) {
+// readHeader reads the header of an open file of the given size, called name in
+// errors, and returns its bytes as well.
+func readHeader(f *os.File, name string, size int64) ([]byte, header, error) {
+	b, err := readAt(f, name, 0, min(fixedHeader, size))
+	if err != nil {
+		return nil, header{}, err
+	}
+	n, err := headerSize(name, b)
+	if err == nil && n > fixedHeader {
+		b, err = readAt(f, name, 0, min(int64(n), size))
+	}
+	if err != nil {
+		return nil, header{}, err
+	}
+	h, err := decodeHeader(name, b)
+	return b, h, err
+}
+
+// headerSize returns the length of the header that begins with b, and refuses what is
+// no header of this format.
+func headerSize(file string, b []byte) (int, error) {
 	if len(b) < prefixSize {
-		return m, &DamageError{File: file, Offset: int64(len(b)), Reason: "cut short within the header"}
+		return 0, &DamageError{File: file, Offset: int64(len(b)), Reason: "cut short within the header"}
 	}
 	le := binary.LittleEndian
 	if checksum(b[:12]) != le.Uint32(b[12:]) || string(b[:8]) != magic {
-		return m, &DamageError{File: file, Offset: 0, Reason: "the first 16 bytes are not a snapshot's"}
+		return 0, &DamageError{File: file, Offset: 0, Reason: "the first 16 bytes are not a snapshot's"}
 	}
-	if v := le.Uint16(b[8:]); v > formatVersion {
-		return m, fmt.Errorf("%w: %s has format %d, this build reads up to %d", ErrNewerFormat, file, v, formatVersion)
-	} else if v != formatVersion || le.Uint16(b[10:]) != headerSize {
-		return m, &DamageError{File: file, Offset: 8, Reason: "there is no such format"}
+	size := int(le.Uint16(b[10:]))
+	switch v := le.Uint16(b[8:]); {
+	case v > formatVersion:
+		return 0, fmt.Errorf("%w: %s has format %d, this build reads format %d: use a newer holdfast", ErrNewerFormat, file, v, formatVersion)
+	case v == 1:
+		return 0, remedy.Because(fmt.Errorf("%w: %s has format 1, of the builds before the first release; this build reads format %d",
+			ErrOlderFormat, file, formatVersion), remedy.CarryOver)
+	case v == 0 || size < fixedHeader:
+		return 0, &DamageError{File: file, Offset: 8, Reason: "there is no such format"}
 	}
-	if len(b) < headerSize {
+	return size, nil
+}
+
+// decodeHeader reads the header from the first bytes of a file. b may be
+// shorter than a header; file is for the errors.
+func decodeHeader(file string, b []byte) (m header, err error) {
+	size, err := headerSize(file, b)
+	if err != nil {
+		return m, err
+	}
+	if len(b) < size {
 		return m, &DamageError{File: file, Offset: int64(len(b)), Reason: "cut short within the header"}
 	}
-	b = b[:headerSize]
-	if checksum(b[prefixSize:172]) != le.Uint32(b[172:]) {
+	le := binary.LittleEndian
+	b = b[:size]
+	if checksum(b[prefixSize:size-4]) != le.Uint32(b[size-4:]) {
 		return m, &DamageError{File: file, Offset: prefixSize, Reason: "the header's checksum is wrong"}
 	}
 	m.encrypted = le.Uint16(b[160:]) == flagEncrypted
@@ -122,6 +164,7 @@ func decodeHeader(file string, b []byte) (m header, err error) {
 	m.Accounts = le.Uint64(b[112:])
 	m.Window = le.Uint64(b[120:])
 	copy(m.Digest[:], b[128:])
+	m.Identity = string(b[172 : size-4])
 	return m, nil
 }
 
@@ -144,8 +187,9 @@ func appendSum(lengths []byte, sum [32]byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, checksum(b))
 }
 
-// decodeTrailer reads the last bytes of a file of the given size.
-func decodeTrailer(file string, b []byte, size int64) (trailer, error) {
+// decodeTrailer reads the last bytes of a file of the given size, which begins with a
+// header of another.
+func decodeTrailer(file string, b []byte, size, head int64) (trailer, error) {
 	var t trailer
 	at := size - trailerSize
 	if len(b) != trailerSize {
@@ -157,8 +201,8 @@ func decodeTrailer(file string, b []byte, size int64) (trailer, error) {
 	}
 	t.plain, t.stored = le.Uint64(b), le.Uint64(b[8:])
 	copy(t.sum[:], b[16:])
-	if t.stored != uint64(size-headerSize-trailerSize) {
-		return t, &DamageError{File: file, Offset: at, Reason: fmt.Sprintf("the body is %d bytes long, %d were written", size-headerSize-trailerSize, t.stored)}
+	if t.stored != uint64(size-head-trailerSize) {
+		return t, &DamageError{File: file, Offset: at, Reason: fmt.Sprintf("the body is %d bytes long, %d were written", size-head-trailerSize, t.stored)}
 	}
 	if t.plain > MaxBody {
 		return t, &DamageError{File: file, Offset: at, Reason: fmt.Sprintf("a body of %d bytes is declared, at most %d are possible", t.plain, int64(MaxBody))}

@@ -64,11 +64,7 @@ func (s *Snapshotter) head(name string, seq uint64) (Snapshot, error) {
 	}
 	defer func() { _ = f.Close() }() // only read from
 	snap := Snapshot{Name: name, Size: size}
-	b, err := readAt(f, name, 0, min(headerSize, size))
-	if err != nil {
-		return snap, err
-	}
-	h, err := decodeHeader(name, b)
+	b, h, err := readHeader(f, name, size)
 	if err != nil {
 		return snap, err
 	}
@@ -76,7 +72,7 @@ func (s *Snapshotter) head(name string, seq uint64) (Snapshot, error) {
 	if snap.Seq != seq {
 		return snap, renamed(name, snap.Seq)
 	}
-	if size < headerSize+trailerSize {
+	if size < int64(len(b)+trailerSize) {
 		return snap, &DamageError{File: name, Offset: size, Reason: "cut short"}
 	}
 	return snap, nil

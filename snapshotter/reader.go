@@ -127,23 +127,19 @@ func open(path, name string, keys *keyring.Ring) (*Reader, error) {
 
 // check reads the file once, as it is stored.
 func (r *Reader) check(name string) error {
-	head, err := readAt(r.f, name, 0, min(headerSize, r.size))
-	if err != nil {
-		return err
-	}
-	h, err := decodeHeader(name, head)
+	head, h, err := readHeader(r.f, name, r.size)
 	if err != nil {
 		return err
 	}
 	r.header = head
-	if r.size < headerSize+trailerSize {
+	if r.size < r.bodyAt()+trailerSize {
 		return &DamageError{File: name, Offset: r.size, Reason: "cut short"}
 	}
 	end, err := readAt(r.f, name, r.size-trailerSize, trailerSize)
 	if err != nil {
 		return err
 	}
-	if r.trailer, err = decodeTrailer(name, end, r.size); err != nil {
+	if r.trailer, err = decodeTrailer(name, end, r.size, r.bodyAt()); err != nil {
 		return err
 	}
 	sum := sha256.New()
@@ -151,12 +147,15 @@ func (r *Reader) check(name string) error {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	if !bytes.Equal(sum.Sum(nil), r.trailer.sum[:]) {
-		return &DamageError{File: name, Offset: headerSize, Reason: "the body does not match its SHA-256"}
+		return &DamageError{File: name, Offset: r.bodyAt(), Reason: "the body does not match its SHA-256"}
 	}
 	r.Snapshot = Snapshot{Name: name, Size: r.size}
 	r.take(&h)
 	return nil
 }
+
+// bodyAt is the offset of the body.
+func (r *Reader) bodyAt() int64 { return int64(len(r.header)) }
 
 func (s *Snapshot) take(h *header) {
 	s.Meta, s.Created, s.Encrypted, s.Key = h.Meta, h.created, h.encrypted, h.key
@@ -164,7 +163,7 @@ func (s *Snapshot) take(h *header) {
 
 // begin leaves the Reader before the body.
 func (r *Reader) begin() error {
-	body, err := r.decrypted(io.NewSectionReader(r.f, headerSize, int64(r.trailer.stored)))
+	body, err := r.decrypted(io.NewSectionReader(r.f, r.bodyAt(), int64(r.trailer.stored)))
 	if err != nil {
 		return err
 	}
@@ -217,7 +216,7 @@ func (r *Reader) bodyError(err error) error {
 	if bad, ok := errors.AsType[*DamageError](err); ok {
 		return bad // what is behind the decompressor has said what is wrong
 	}
-	return &DamageError{File: r.Name, Offset: headerSize, Reason: "the body does not decompress: " + err.Error()}
+	return &DamageError{File: r.Name, Offset: r.bodyAt(), Reason: "the body does not decompress: " + err.Error()}
 }
 
 // drain reads the rest of the body for the sake of its checks.

@@ -93,7 +93,7 @@ func (s *sealReader) Read(p []byte) (n int, err error) {
 // the holder of the key wrote.
 func (r *Reader) sealError(err error) error {
 	return &DamageError{
-		File: r.Name, Offset: headerSize,
+		File: r.Name, Offset: r.bodyAt(),
 		Reason: fmt.Sprintf("the body does not authenticate under key %s: it was tampered with (%v)", r.Key, err),
 	}
 }

@@ -179,11 +179,11 @@ func TestSealedReadErrorStays(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// TestGoldenSealed reads the encrypted snapshot that format 1 made when it was new.
+// TestGoldenSealed reads the encrypted snapshot that format 2 made when it was new.
 func TestGoldenSealed(t *testing.T) {
-	const dir, name = "testdata/v1sealed", "positions_20260102_030405_6.snap"
+	const dir, name = "testdata/v2sealed", "positions_20260102_030405_6.snap"
 	keys := keyring.New(key(t, 1))
-	body := bytes.Repeat([]byte("the body of the first format, "), 40)
+	body := bytes.Repeat([]byte("the body of the second format, "), 40)
 	s := snapshotter.New(dir, snapshotter.Options{Now: clockAt(epoch0), Keys: keys})
 	if *writeGolden {
 		_, err := os.Stat(filepath.Join(dir, name))

@@ -91,6 +91,9 @@ func (s *Snapshotter) Write(ctx context.Context, m Meta, body func(io.Writer) er
 	if err := s.made(); err != nil {
 		return Snapshot{}, err
 	}
+	if n := len(m.Identity); n > MaxIdentity {
+		return Snapshot{}, fmt.Errorf("%w: an identity of %d bytes, at most %d are allowed", ErrTooLarge, n, MaxIdentity)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Phase("snapshot", true)
@@ -258,7 +261,7 @@ func (s *Snapshotter) writeFile(ctx context.Context, f io.Writer, header []byte,
 	if err != nil {
 		return sum, err
 	}
-	lengths := appendLengths(nil, in.n, out.n-headerSize)
+	lengths := appendLengths(nil, in.n, out.n-uint64(len(header)))
 	if _, err = out.Write(lengths); err != nil {
 		return sum, err
 	}

@@ -26,7 +26,7 @@ func clockAt(t time.Time) func() time.Time { return func() time.Time { return t 
 func metaOf(seq uint64) snapshotter.Meta {
 	return snapshotter.Meta{
 		Ledger: [16]byte{1, 2, 3}, Seq: seq, Epoch: 7, Chain: [32]byte{4, 5}, RecordTime: epoch0.UnixNano() - 1,
-		Positions: 3, Instruments: 2, Accounts: 1, Window: 9, Digest: [32]byte{31: 8},
+		Positions: 3, Instruments: 2, Accounts: 1, Window: 9, Digest: [32]byte{31: 8}, Identity: snapshotter.SampleIdentity,
 	}
 }
 

@@ -56,6 +56,9 @@ func instruction(r remedy.Remedy) string {
 		return r.String() + " (--bus-evidence 0)"
 	case remedy.CreateLedger:
 		return "create one with ingest or serve, or name another --dir"
+	case remedy.CarryOver:
+		return "nothing was changed; 'holdfast export' of the build that wrote it gives a file of its positions, " +
+			"which 'holdfast import FILE' takes into a new --dir"
 	case remedy.OtherDir:
 		return "name another --dir"
 	case remedy.PutBack, remedy.PutBackSnapshot, remedy.MoveAway:

@@ -79,8 +79,8 @@ type Options struct {
 	Journal *journal.Journal // and of this one; it shows what is durable
 	Past    annals           // of what is durable
 	Rules   position.Rules
-	Window  int    // mutations remembered for duplicates
-	Build   string // for the record of the epoch
+	Window  int            // mutations remembered for duplicates
+	Epoch   position.Epoch // for its record, which adds a salt
 
 	Now  func() time.Time
 	Rand io.Reader

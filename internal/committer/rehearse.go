@@ -49,7 +49,7 @@ type RehearsalOptions struct {
 	Rules        position.Rules
 	Window       int // mutations remembered for duplicates
 	ClosedCycles int
-	Build        string // for the record of the epoch
+	Epoch        position.Epoch // for its record
 
 	Now  func() time.Time
 	Rand io.Reader
@@ -135,8 +135,7 @@ func (x *Rehearsal) stage(ctx context.Context, ms []position.Mutation, o ApplyOp
 		return nil, err
 	}
 	if !x.began {
-		e := position.Epoch{Build: x.o.Build, Arithmetic: position.ArithmeticVersion}
-		x.accept(x.o.Book.StageEpoch(x.last, x.epoch, e))
+		x.accept(x.o.Book.StageEpoch(x.last, x.epoch, x.o.Epoch))
 		x.began = true
 		if s, err = x.o.Book.StagePrinted(x.last, ms, nil, o.Insist, history); err != nil {
 			return nil, fmt.Errorf("%w", err)
@@ -269,7 +268,7 @@ func (x rehearsedPast) StateAt(ctx context.Context, key position.Key, start uint
 
 // rewind puts the book that follows back to the beginning.
 func (x *Rehearsal) rewind() (err error) {
-	o := projector.Options{Rules: x.o.Rules, Window: 1, ClosedCycles: x.o.ClosedCycles}
+	o := projector.Options{Rules: x.o.Rules, Window: 1, Prints: x.o.Epoch.Prints, ClosedCycles: x.o.ClosedCycles}
 	if x.base.Seq() == 0 {
 		x.replay = projector.New(o)
 		return nil

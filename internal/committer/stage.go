@@ -275,7 +275,7 @@ func sizeOf(changes []position.Change, mutations int) (total int, err error) {
 // begin stages the record of this epoch just before the first change: a session
 // that changes nothing leaves no trace.
 func (s *stager) begin(g *group) error {
-	e := position.Epoch{Build: s.c.o.Build, Arithmetic: position.ArithmeticVersion}
+	e := s.c.o.Epoch
 	if _, err := io.ReadFull(s.c.o.Rand, e.Salt[:]); err != nil {
 		return fmt.Errorf("make salt: %w", err)
 	}

@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -14,18 +15,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
-// FlipSnapshotBody inverts a byte of a snapshot's body, which begins at offset 176.
+// BodyOf returns the offset of the body in the bytes of a snapshot.
+func BodyOf(snapshot []byte) int { return int(binary.LittleEndian.Uint16(snapshot[10:])) }
+
+// FlipSnapshotBody inverts a byte of a snapshot's body.
 func FlipSnapshotBody(t *testing.T, dir, name string) {
 	t.Helper()
 	path := filepath.Join(dir, "backups", name)
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
-	b[180] ^= 0xff
+	b[BodyOf(b)+4] ^= 0xff
 	require.NoError(t, os.WriteFile(path, b, 0o600))
 }
 
@@ -48,6 +53,13 @@ func RewriteSnapshot(t *testing.T, dir, name string, change func(*snapshotter.Me
 	})
 	require.NoError(t, err)
 	return out
+}
+
+// OfAnother changes a snapshot's header to that of another ledger.
+func OfAnother(m *snapshotter.Meta) {
+	own := uuid.UUID(m.Ledger).String()
+	m.Ledger[0] ^= 1
+	m.Identity = strings.Replace(m.Identity, own, uuid.UUID(m.Ledger).String(), 1)
 }
 
 // Segments returns the paths of the segments, the oldest first.

@@ -131,9 +131,18 @@ func Changes() map[string]position.Change {
 		}},
 		"epoch": {Kind: position.EpochBegun, Parts: 1, Epoch: &position.Epoch{
 			Build: "v0.2.0", Arithmetic: 1, Salt: [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+			Identity: Identity(), Prints: position.FingerprintKey{0x0f, 0x0e, 0x0d, 0x0c, 0x0b, 0x0a, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0xff},
 		}},
 	}
 	maps.Copy(all, moveChanges())
 	maps.Copy(all, LotChanges())
 	return all
+}
+
+// Identity is that of a ledger that was restored once, as the record of an epoch has it.
+func Identity() string {
+	return `{"format":2,"id":"6f1c7e0a-93d4-4f0e-9a53-2f6f4b0a7c11","name":"desk-1","created_at":"2026-01-02T03:04:05.000000006Z",` +
+		`"cost_method":"average","over_reduction":"flip","default_currency":"USD","strict_instruments":false,"strict_increments":true,` +
+		`"window":1048576,"parents":[{"ledger":"0b1f3c52-6a0d-4a39-8f5e-1d2c3b4a5968","seq":41,` +
+		`"chain":"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}],"encrypted":true}`
 }

@@ -340,9 +340,9 @@ func (s Values) Change() position.Change {
 	case position.AccountSet:
 		c.Cause, c.Account = s.accountCharge(), s.Account()
 	case position.EpochBegun:
-		c.Epoch = &position.Epoch{Build: s.name(), Arithmetic: s.Uint32()}
+		c.Epoch = &position.Epoch{Build: s.name(), Arithmetic: s.Uint32(), Identity: Identity()}
 		for i := range c.Epoch.Salt {
-			c.Epoch.Salt[i] = byte(s.Uint32())
+			c.Epoch.Salt[i], c.Epoch.Prints[i] = byte(s.Uint32()), byte(s.Uint32())
 		}
 	default:
 		s.positionChange(&c)

@@ -22,7 +22,7 @@ func changeBound(c *position.Change) int {
 		n += accountBound(c.Account)
 	}
 	if c.Epoch != nil {
-		n += len(c.Epoch.Build) + 2*headBound + numberBound + 16
+		n += len(c.Epoch.Build) + len(c.Epoch.Identity) + 4*headBound + numberBound + 2*16
 	}
 	return n + len(c.Consumed)*lotBound + lotsBound(c.Opened)
 }

@@ -57,6 +57,16 @@ func (r *reader) epoch() *position.Epoch {
 	if r.at(3<<3 | bytesType) {
 		r.sixteen(&e.Salt)
 	}
+	if r.at(4<<3 | bytesType) {
+		if e.Identity = r.string(position.MaxIdentity); r.err == nil && position.CheckIdentity(e.Identity) != nil {
+			r.failHere("is not a JSON object on one line")
+		}
+	} else {
+		r.fail(4, "is missing")
+	}
+	if r.at(5<<3 | bytesType) {
+		r.sixteen((*[16]byte)(&e.Prints))
+	}
 	return e
 }
 

@@ -295,5 +295,7 @@ func (w writer) account(n int, a *position.Account) int {
 func (w writer) epoch(n int, e *position.Epoch) int {
 	n = w.text(n, 1, e.Build)
 	n = w.number(n, 2, uint64(e.Arithmetic))
-	return w.sixteen(n, 3, &e.Salt)
+	n = w.sixteen(n, 3, &e.Salt)
+	n = w.text(n, 4, e.Identity)
+	return w.sixteen(n, 5, (*[16]byte)(&e.Prints))
 }

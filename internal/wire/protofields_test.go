@@ -233,7 +233,7 @@ func changeFields(c *position.Change) func(wireMessage) {
 	}
 	if c.Epoch != nil {
 		wants["epoch"] = func(s wireMessage) {
-			s.compare(map[string]any{"build": c.Epoch.Build, "arithmetic": uint64(c.Epoch.Arithmetic), "salt": c.Epoch.Salt[:]})
+			s.compare(map[string]any{"build": c.Epoch.Build, "arithmetic": uint64(c.Epoch.Arithmetic), "salt": c.Epoch.Salt[:], "identity": c.Epoch.Identity, "fingerprint_key": c.Epoch.Prints[:]})
 		}
 	}
 	return func(s wireMessage) { s.compare(wants) }

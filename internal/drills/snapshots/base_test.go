@@ -152,7 +152,7 @@ func TestSnapshotIsAWitness(t *testing.T) {
 	require.ErrorIs(t, err, holdfast.ErrDamaged)
 
 	// One of another ledger says nothing about this one.
-	foreign := ledgertest.RewriteSnapshot(t, back, s.Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1 })
+	foreign := ledgertest.RewriteSnapshot(t, back, s.Name, ledgertest.OfAnother)
 	require.NoError(t, os.Remove(filepath.Join(back, "backups", s.Name)))
 	require.FileExists(t, filepath.Join(back, "backups", foreign.Name))
 	ledgertest.Open(t, back, ledgertest.Quiet())
@@ -178,7 +178,7 @@ func (s *spoiler) Handle(_ context.Context, r slog.Record) error {
 	path := filepath.Join(s.dir, "backups", name)
 	b, err := os.ReadFile(path)
 	if err == nil {
-		b[180] ^= 0xff
+		b[ledgertest.BodyOf(b)+4] ^= 0xff
 		err = os.WriteFile(path, b, 0o600)
 	}
 	return err

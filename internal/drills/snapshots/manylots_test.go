@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/archive"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/projector"
@@ -31,7 +32,7 @@ func TestSnapshotOfAsManyLotsAsAreAllowed(t *testing.T) {
 	var body bytes.Buffer
 	_, err := l.View().WriteTo(&body)
 	require.NoError(t, err)
-	_, err = projector.Load(&body, projector.Options{Rules: o.Rules})
+	_, err = projector.Load(&body, archive.BookOptions(l.Identity(), 0))
 	require.NoError(t, err)
 
 	// A restored ledger has nothing but its snapshot.

@@ -45,7 +45,7 @@ func TestMomentsBeforeTheBase(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, b, 0o600))
 		},
 		"of another ledger": func(dir, path string) {
-			ledgertest.RewriteSnapshot(t, dir, base.Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1 })
+			ledgertest.RewriteSnapshot(t, dir, base.Name, ledgertest.OfAnother)
 			require.NoError(t, os.Remove(path))
 		},
 	} {
@@ -88,7 +88,7 @@ func TestDamagedBaseBehindAGoodSnapshot(t *testing.T) {
 	path := filepath.Join(dir, "backups", all[0].Name)
 	good, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for _, at := range []int{40, 180} { // header and body
+	for _, at := range []int{40, ledgertest.BodyOf(good) + 4} { // header and body
 		b := bytes.Clone(good)
 		b[at] ^= 0xff
 		require.NoError(t, os.WriteFile(path, b, 0o600))
@@ -215,7 +215,7 @@ func TestSnapshotByItsName(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, base.Seq, made.Seq)
 	require.Empty(t, made.Unlinked)
-	foreign := ledgertest.RewriteSnapshot(t, dir, base.Name, func(m *snapshotter.Meta) { m.Ledger[0] ^= 1 })
+	foreign := ledgertest.RewriteSnapshot(t, dir, base.Name, ledgertest.OfAnother)
 	_, err = r.VerifySnapshot(foreign.Name)
 	require.ErrorIs(t, err, holdfast.ErrDamaged)
 	require.ErrorContains(t, err, "belongs to another ledger")
