@@ -33,7 +33,6 @@ type domainPath struct {
 	prints [domainAhead]wire.Fingerprint
 	staged []*projector.Staged
 	bytes  []byte // of the group's frames
-	input  []byte // of a frame's hash
 	chain  [32]byte
 }
 
@@ -87,16 +86,14 @@ func (d *domainPath) publish() {
 // frame does what the journal does with a change: header, payload, chain value,
 // checksum.
 func (d *domainPath) frame(c *position.Change) {
-	const header, atVersion, atChain = 72, 4, 40
+	const header, atVersion, atSeq, atChain = 62, 4, 10, 30
 	start := len(d.bytes)
 	var h [header]byte
-	binary.LittleEndian.PutUint64(h[8:], d.book.Head())
+	binary.LittleEndian.PutUint64(h[atSeq:], d.book.Head())
+	copy(h[atChain:], d.chain[:])
 	d.bytes = wire.AppendChange(append(d.bytes, h[:]...), c)
 	frame := d.bytes[start:]
-	d.input = append(d.input[:0], d.chain[:]...)
-	d.input = append(d.input, frame[atVersion:atChain]...)
-	d.input = append(d.input, frame[header:]...)
-	d.chain = sha256.Sum256(d.input)
+	d.chain = sha256.Sum256(frame[atVersion:])
 	copy(frame[atChain:], d.chain[:])
 	binary.LittleEndian.PutUint32(frame, crc32.Checksum(frame[atVersion:], crc32.MakeTable(crc32.Castagnoli)))
 }
