@@ -128,3 +128,6 @@ func (j *Journal) WaitForSpare() { j.out.spare.working.Wait() }
 
 // SpareReady reports whether there is one.
 func (j *Journal) SpareReady() bool { return j.out.spare.ready.Load() != nil }
+
+// Scarce reports whether a disk has too little room for a segment of a size in advance.
+func Scarce(dir string, size int) bool { return scarce(dir, size) }

@@ -8,12 +8,19 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
-// sparePiece is how many zeros of a spare segment are written at once, so that the
-// disk is never given much to do beside the commits.
-const sparePiece = 256 << 10
+const (
+	// sparePiece is how many zeros of a spare segment are written at once, so that the
+	// disk is never given much to do beside the commits.
+	sparePiece = 256 << 10
+	// spareShare is how many segments a disk must have room for: the last of it belongs
+	// to what cannot wait.
+	spareShare = 8
+)
 
 // spare is the next segment, made while the newest one is filled: a file of zeros, as
 // long as a segment and durable, so that the commit that turns to it gives it its name
@@ -27,7 +34,8 @@ type spare struct {
 	size   int
 	logger *slog.Logger
 
-	begun   bool // it is being made, or was; the writer's
+	begun   bool // one was asked for since the last was taken; the writer's
+	making  atomic.Bool
 	working sync.WaitGroup
 	stopped atomic.Bool
 	ready   atomic.Pointer[os.File] // of the finished one
@@ -42,7 +50,12 @@ func (s *spare) make() {
 		return
 	}
 	s.begun = true
+	if scarce(s.dir, s.size) {
+		return
+	}
+	s.making.Store(true)
 	s.working.Go(func() {
+		defer s.making.Store(false)
 		f, err := s.fill()
 		if err == nil {
 			s.ready.Store(f)
@@ -60,6 +73,15 @@ func (s *spare) make() {
 		}
 		s.logger.Warn("the next journal segment cannot be made in advance", "err", err)
 	})
+}
+
+// scarce reports whether the disk has no room for a segment that nobody needs yet.
+func scarce(dir string, size int) bool {
+	var st unix.Statfs_t
+	if unix.Statfs(dir, &st) != nil {
+		return false
+	}
+	return uint64(st.Bavail)*uint64(st.Bsize) < spareShare*uint64(size) //nolint:gosec,unconvert // signs and widths differ between systems
 }
 
 // fill writes the file.
@@ -88,8 +110,10 @@ func (s *spare) fill() (f *os.File, err error) {
 
 // take gives the finished segment a name and returns it, nil where there is none yet.
 func (s *spare) take(path string) *os.File {
+	making := s.making.Load() // before ready is asked: it is stored before
 	f := s.ready.Swap(nil)
 	if f == nil {
+		s.begun = making
 		return nil
 	}
 	s.begun = false

@@ -132,6 +132,11 @@ func TestSegmentMadeInAdvance(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(left, "journal", "next"+durable.TempSuffix), "what a crash has left")
 }
 
+func TestScarce(t *testing.T) {
+	require.False(t, journal.Scarce(t.TempDir(), 1))
+	require.True(t, journal.Scarce(t.TempDir(), 1<<55))
+}
+
 // A segment that cannot be made in advance, or was taken away, is no failure.
 func TestSegmentNotMadeInAdvance(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, spare string){
