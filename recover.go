@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"time"
 
 	"github.com/moneyprinter/holdfast/archive"
@@ -24,9 +25,11 @@ type opening struct {
 	r       *archive.Source
 	vouched *checkpoint.Note // the newest of the ledger's own; nil: none
 	created bool             // there is no identity yet
-	err     error            // why the look at the rest was no good
+	began   time.Time
+	err     error // why the look at the rest was no good
 	book    *projector.Book
 	base    archive.Anchor
+	early   *archive.Early // what was replayed while the journal was verified; nil: nothing
 }
 
 // openFiles takes the lock, opens the journal and reads or makes the identity.
@@ -50,7 +53,7 @@ func openFiles(ctx context.Context, dir string, o Options) (*opening, *journal.J
 	} else if id, err = archive.NewIdentity(o.Reading()); err != nil {
 		return nil, nil, err
 	}
-	p := &opening{dir: dir, o: o, r: archive.NewSource(dir, id, o.Reading())}
+	p := &opening{dir: dir, o: o, began: o.Now(), r: archive.NewSource(dir, id, o.Reading())}
 	var known testimony
 	if p.vouched, err = audit.NewestNote(p.r); err != nil {
 		return nil, nil, err
@@ -63,7 +66,8 @@ func openFiles(ctx context.Context, dir string, o Options) (*opening, *journal.J
 	wal, err := journal.Open(dir, journal.Options{
 		SegmentSize: o.SegmentSize, Now: o.Now, Logger: o.Logger, Phase: o.Phase, Keys: o.Keys,
 		Begun: exists, Durable: known.seq, DurableBy: known.by, Before: p.look,
-		Holder: journal.Holder{Verb: o.Verb, Reach: o.Reach, Since: o.Now().UTC()},
+		Meanwhile: func() (uint64, func(iter.Seq2[journal.Record, error])) { return p.replay(ctx) },
+		Holder:    journal.Holder{Verb: o.Verb, Reach: o.Reach, Since: o.Now().UTC()},
 	})
 	if p.err != nil {
 		return nil, nil, p.err
@@ -114,6 +118,18 @@ func (p *opening) claim(last uint64) error {
 	return nil
 }
 
+// replay chooses the state to begin with and brings it forward by the records, while
+// the journal is verified. It decides nothing: what it has come to is only used where
+// look, which has the verdict, would begin with the same.
+func (p *opening) replay(ctx context.Context) (from uint64, take func(iter.Seq2[journal.Record, error])) {
+	id, err := archive.ReadIdentity(p.dir)
+	if err != nil || archive.Matches(id, p.o.Reading()) != nil {
+		return 0, nil
+	}
+	p.early = archive.NewEarly(archive.NewSource(p.dir, id, p.o.Reading()))
+	return p.early.From(), func(records iter.Seq2[journal.Record, error]) { p.early.Replay(ctx, records) }
+}
+
 // load loads the newest good snapshot.
 func (p *opening) load(first, last uint64) error {
 	r := p.r
@@ -126,17 +142,16 @@ func (p *opening) load(first, last uint64) error {
 		return fmt.Errorf("%w", err)
 	}
 	if err = r.ForeignIdentity(log); err == nil {
-		p.book, p.base, err = r.Base(log, archive.Moment{})
+		p.book, p.base, err = r.BaseAfter(log, p.early, last)
 	}
 	return err
 }
 
 // recoverBook replays what follows the snapshot that was loaded.
 func (p *opening) recoverBook(ctx context.Context, wal *journal.Journal) (*projector.Book, error) {
-	began := p.o.Now()
 	book, base := p.book, p.base
-	if last := wal.Last().Seq; last > base.Seq { // verified by Open: the chain need not be hashed again
-		if err := book.Replay(archive.Project(ctx, wal.Records(base.Seq+1)), projector.Until{}); err != nil {
+	if from := book.Head(); wal.Last().Seq > from { // verified by Open: the chain need not be hashed again
+		if err := book.Replay(archive.Project(ctx, wal.Records(from+1)), projector.Until{}); err != nil {
 			return nil, fmt.Errorf("%w", err)
 		}
 	}
@@ -144,7 +159,7 @@ func (p *opening) recoverBook(ctx context.Context, wal *journal.Journal) (*proje
 		return nil, fmt.Errorf("%w: the journal ends at seq %d, but its replay at %d", ErrDamaged, last, head)
 	}
 	p.o.Logger.Info("state loaded", "snapshot_seq", base.Seq, "replayed", book.Head()-base.Seq,
-		"seq", book.Head(), "took", p.o.Now().Sub(began))
+		"seq", book.Head(), "took", p.o.Now().Sub(p.began))
 	return book, nil
 }
 

@@ -78,7 +78,7 @@ func again(a, b *segment.DamageError) bool {
 }
 
 func check(ctx context.Context, dir string) (Report, error) {
-	s, err := segment.Look(ctx, dir, segment.Testimony{Begun: true}, false)
+	s, err := segment.Look(ctx, dir, segment.Testimony{Begun: true}, false, nil)
 	if err == nil {
 		return report(s)
 	}
@@ -91,7 +91,7 @@ func check(ctx context.Context, dir string) (Report, error) {
 		return rep, nil
 	}
 	// Without MARK the rest can still be looked at.
-	if s, err = segment.Look(ctx, dir, segment.Testimony{Begun: true}, true); err != nil {
+	if s, err = segment.Look(ctx, dir, segment.Testimony{Begun: true}, true, nil); err != nil {
 		if errors.As(err, &damage) {
 			if *damage != *rep.Damages[0] {
 				rep.Damages = append(rep.Damages, damage)

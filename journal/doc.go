@@ -139,8 +139,9 @@
 // is a gap between segments.
 //
 // Open locks, lists, and verifies every frame of every segment; it refuses names
-// that it does not know. It then decides by the rule below, and only then writes,
-// in this order: remove what an interrupted trim left; link what is to be cut
+// that it does not know. The records are handed on meanwhile ([Options]), so that a
+// state can be made of them in memory, which is dropped where the ledger is refused. It
+// then decides by the rule below, and only then writes, in this order: remove what an interrupted trim left; link what is to be cut
 // into quarantine/; remove segments of which nothing stays, newest first; write
 // the last segment into a new file and rename it over the old one; write MARK,
 // which takes the next epoch; have tidwall/wal open the log and say where it ends.

@@ -3,6 +3,7 @@ package journal_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,7 +16,9 @@ import (
 
 // refusedAt opens a damaged ledger and says what was wrong with the refusal.
 func refusedAt(dir, file string, offset int64) error {
-	j, err := journal.Open(dir, journal.Options{SegmentSize: journaltest.LedgerSegment})
+	o := journal.Options{SegmentSize: journaltest.LedgerSegment}
+	journaltest.Collect(&o, 1, math.MaxInt) // as a ledger does
+	j, err := journal.Open(dir, o)
 	if err == nil {
 		return fmt.Errorf("accepted: %+v, %w", j.Recovery(), j.Close())
 	}

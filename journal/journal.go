@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,6 +57,14 @@ type Options struct {
 	// record that will stay. Its error ends Open, and nothing is changed: what
 	// else must be in order for the ledger to be usable is to be looked at here.
 	Before func(first uint64, last segment.Head) error
+	// Meanwhile, if set, is called under the lock before anything is verified. It
+	// returns the first seq that take wants. Take runs beside the verification, on a
+	// goroutine of its own, and gets the records from there on as [Journal.Records]
+	// yields them, up to the end or to the first thing that is not in order; a tail
+	// that is to be cut is such an end. There is no verdict by then: what take makes
+	// of the records counts only when Open has succeeded. It has returned before
+	// Before is called, and before Open ends. A nil take wants nothing.
+	Meanwhile func() (from uint64, take func(iter.Seq2[segment.Record, error]))
 	// Phase is told what the journal is doing: "recovery", "append",
 	// "segment" (an append that begins a new segment), "trim" and "mark";
 	// nil: nobody is. It runs on the goroutine that does the work.
@@ -180,7 +189,10 @@ func Open(dir string, o Options) (*Journal, error) {
 // open does the work of Open under the lock.
 func open(dir string, o Options, l *segment.Lock) (*Journal, error) {
 	written := writtenAt(dir)
-	s, err := segment.Look(context.Background(), dir, segment.Testimony{Durable: o.Durable, By: o.DurableBy, Begun: o.Begun}, o.TrustJournal)
+	m := newMeanwhile(dir, &o)
+	s, err := segment.Look(context.Background(), dir,
+		segment.Testimony{Durable: o.Durable, By: o.DurableBy, Begun: o.Begun}, o.TrustJournal, m.tap())
+	m.wait()
 	if err != nil {
 		return nil, err
 	}

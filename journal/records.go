@@ -14,17 +14,6 @@ import (
 	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
-// laneBlocks bounds how many blocks of a segment wait for their turn, so that
-// a scan holds about laneBlocks·segment.BlockSize bytes per processor.
-const laneBlocks = 16
-
-// block is a run of records of one segment, or why there are no more.
-type block struct {
-	recs    []segment.Record
-	opening []byte // the segment's first frame, with the first block
-	err     error
-}
-
 // Records yields the records from seq from on (0: from the first one kept) in
 // order, every one verified: checksum, form, seq, epoch, time and chain.
 // Segments are read and verified side by side. It ends with what is there; an
@@ -84,6 +73,8 @@ type pass struct {
 	held    []segment.Record
 	yield   func(segment.Record, error) bool
 	opener  segment.Opener
+	// unjudged says that a flaw of the last segment is its end.
+	unjudged bool
 }
 
 // take yields a record when its atomic batch is whole.
@@ -130,14 +121,13 @@ func (p *pass) tail(c *Cursor) {
 // to go on.
 func (p *pass) sealed(segs []segment.File) bool {
 	var (
-		from  = p.next // the reading goroutines cannot look at p
-		lanes = make([]chan block, len(segs)-1)
+		lanes = make([]*segment.Lane, len(segs)-1)
 		stop  = make(chan struct{})
 		slots = make(chan struct{}, runtime.GOMAXPROCS(0))
 		wg    sync.WaitGroup
 	)
 	for i := range lanes {
-		lanes[i] = make(chan block, laneBlocks)
+		lanes[i] = segment.NewLane(&segs[i], p.next, p.r.opener(), stop)
 	}
 	// Slots are taken in the order of the segments, so that the segment whose
 	// turn it is always has one.
@@ -150,18 +140,24 @@ func (p *pass) sealed(segs []segment.File) bool {
 			}
 			wg.Go(func() {
 				defer func() { <-slots }()
-				(&lane{trusted: p.trusted, from: from, opener: p.r.opener()}).read(segs[i], lanes[i], stop)
+				read(&segs[i], p.trusted, lanes[i])
 			})
 		}
 	})
 	defer wg.Wait()
 	defer close(stop)
+	return p.lanes(segs, lanes)
+}
+
+// lanes yields the records that lanes hand on, those of segs in their order. It
+// reports whether to go on.
+func (p *pass) lanes(segs []segment.File, lanes []*segment.Lane) bool {
 	for i := range lanes {
-		if !p.lane(&segs[i], lanes[i]) {
+		if !p.lane(&segs[i], lanes[i].Blocks(), p.unjudged && i == len(lanes)-1) {
 			return false
 		}
 		// A segment without a record ends before its own first one.
-		if last := max(p.prev.Seq, segs[i].First-1); segs[i+1].First != last+1 {
+		if last := max(p.prev.Seq, segs[i].First-1); i+1 < len(segs) && segs[i+1].First != last+1 {
 			p.yield(segment.Record{}, segment.Apart(p.mark.Last, last, &segs[i+1]))
 			return false
 		}
@@ -170,29 +166,39 @@ func (p *pass) sealed(segs []segment.File) bool {
 }
 
 // lane takes the blocks of one segment in order and checks the link of its
-// first record, which its reader could not.
-func (p *pass) lane(seg *segment.File, lane <-chan block) bool {
+// first record, which its reader could not. open says that a flaw may be its end.
+func (p *pass) lane(seg *segment.File, lane <-chan segment.Block, open bool) bool {
 	for b := range lane {
-		if b.opening != nil {
+		if b.Opening != nil {
 			if err := p.first(seg, &b); err != nil {
-				b = block{err: err}
+				b = segment.Block{Err: err}
 			}
 		}
-		for i := range b.recs {
-			if err := p.opener.Follow(&b.recs[i], seg.First); err != nil {
-				p.yield(segment.Record{}, err)
-				return false
-			}
-			if head := b.recs[i].Head(); !p.mark.Agrees(&head) {
-				p.yield(segment.Record{}, segment.OtherHistory(&p.mark, seg, 0))
-				return false
-			}
-			if !p.take(&b.recs[i]) {
-				return false
-			}
+		if !p.records(seg, b.Recs) {
+			return false
 		}
-		if b.err != nil {
-			p.yield(segment.Record{}, p.explain(seg, b.err))
+		if _, flaw := errors.AsType[*segment.Flaw](b.Err); flaw && open {
+			return true
+		} else if b.Err != nil {
+			p.yield(segment.Record{}, p.explain(seg, b.Err))
+			return false
+		}
+	}
+	return true
+}
+
+// records takes some of the records of a segment.
+func (p *pass) records(seg *segment.File, recs []segment.Record) bool {
+	for i := range recs {
+		if err := p.opener.Follow(&recs[i], seg.First); err != nil {
+			p.yield(segment.Record{}, err)
+			return false
+		}
+		if head := recs[i].Head(); !p.mark.Agrees(&head) {
+			p.yield(segment.Record{}, segment.OtherHistory(&p.mark, seg, 0))
+			return false
+		}
+		if !p.take(&recs[i]) {
 			return false
 		}
 	}
@@ -200,14 +206,14 @@ func (p *pass) lane(seg *segment.File, lane <-chan block) bool {
 }
 
 // first checks the link of a segment's first record and decrypts it.
-func (p *pass) first(seg *segment.File, b *block) (err error) {
-	rec := &b.recs[0]
+func (p *pass) first(seg *segment.File, b *segment.Block) (err error) {
+	rec := &b.Recs[0]
 	prev, known := p.prev, p.prev.Seq != 0
 	if !known {
 		prev, known = p.mark.Before(seg.First)
 	}
 	if known {
-		if bad := segment.Follows(&prev, rec, b.opening); bad != "" {
+		if bad := segment.Follows(&prev, rec, b.Opening); bad != "" {
 			return &segment.Flaw{Seq: seg.First, Reason: bad}
 		}
 	}
@@ -235,61 +241,26 @@ func (p *pass) explain(seg *segment.File, err error) error {
 	return err
 }
 
-// lane is what the reader of a segment needs to know.
-type lane struct {
-	trusted uint64
-	from    uint64 // first record that will be yielded
-	opener  segment.Opener
-}
-
-// read verifies one segment and hands its records over block by block, decrypted
-// but for the first, whose predecessor it does not know.
-func (l *lane) read(seg segment.File, out chan<- block, stop <-chan struct{}) {
-	defer close(out)
-	send := func(b block) bool {
-		select {
-		case out <- b:
-			return true
-		case <-stop:
-			return false
-		}
-	}
+// read verifies one segment for a lane, up to a seq without its chain values.
+func read(seg *segment.File, trusted uint64, lane *segment.Lane) {
+	defer lane.Close()
 	f, err := segment.OpenRegular(seg.Path, os.O_RDONLY)
 	if err != nil {
-		send(block{err: fmt.Errorf("open %s: %w", seg.Name(), err)})
+		lane.End(fmt.Errorf("open %s: %w", seg.Name(), err))
 		return
 	}
 	defer func() { _ = f.Close() }()
 	s := segment.NewScanner(f, seg.Size, seg.First)
-	s.Fresh, s.Trusted = true, l.trusted
-	var b block
-	for size := int64(0); ; {
+	s.Fresh, s.Trusted = true, trusted
+	for {
 		var rec segment.Record
 		at := s.Off
 		if err = s.Next(&rec); err != nil {
-			break
-		}
-		if at == 0 {
-			b.opening = s.Frame
-		} else if rec.Seq >= l.from {
-			if err = l.opener.Open(&rec, &s.Before, seg.First); err != nil {
-				break
-			}
-		}
-		b.recs = append(b.recs, rec)
-		if size += s.Off - at; size < segment.BlockSize {
-			continue
-		}
-		n := len(b.recs)
-		if !send(b) {
+			lane.End(err)
 			return
 		}
-		b, size = block{recs: make([]segment.Record, 0, n+n/8)}, 0
-	}
-	if !errors.Is(err, io.EOF) {
-		b.err = err
-	}
-	if len(b.recs) > 0 || b.err != nil {
-		send(b)
+		if !lane.Take(&rec, s, at) {
+			return
+		}
 	}
 }

@@ -6,6 +6,7 @@ const (
 	recovery  = "^TestRecovery$|^TestOpenSurvivesItsOwnCrashes$|^TestRewrittenIsAnotherFile$"
 	atJournal = "./journal"
 	atDrills  = "./internal/drills"
+	atSegment = "./journal/internal/segment"
 )
 
 // disk are the bugs of making durable: what is skipped, done too early, done in

@@ -157,7 +157,7 @@ func Do(dir string, o Options) (*Plan, error) {
 
 // check holds the outcome against the rule of Open.
 func (r *Repair) check(p *Plan) error {
-	s, err := segment.Look(context.Background(), r.dir, segment.Testimony{Durable: min(r.o.Durable, p.keptLast())}, false)
+	s, err := segment.Look(context.Background(), r.dir, segment.Testimony{Durable: min(r.o.Durable, p.keptLast())}, false, nil)
 	if err == nil {
 		err = s.Judge()
 	}

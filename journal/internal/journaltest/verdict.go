@@ -2,6 +2,7 @@ package journaltest
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,9 @@ import (
 func RequireRefused(t *testing.T, dir string, v Verdict) {
 	t.Helper()
 	before := Tree(t, dir)
-	_, err := journal.Open(dir, journal.Options{SegmentSize: LedgerSegment})
+	o := journal.Options{SegmentSize: LedgerSegment}
+	Collect(&o, 1, math.MaxInt)
+	_, err := journal.Open(dir, o)
 	require.ErrorIs(t, err, journal.ErrDamaged)
 	var bad *journal.DamageError
 	require.ErrorAs(t, err, &bad)
@@ -57,8 +60,12 @@ func RequireCut(t *testing.T, dir string, v Verdict) {
 		old, err = os.ReadFile(Segments(t, dir)[2])
 		require.NoError(t, err)
 	}
-	j := Open(t, dir, journal.Options{SegmentSize: LedgerSegment})
+	o := journal.Options{SegmentSize: LedgerSegment}
+	meanwhile := Collect(&o, 1, math.MaxInt)
+	j := Open(t, dir, o)
 	rec := j.Recovery()
+	require.NoError(t, meanwhile.Err)
+	require.Len(t, meanwhile.Recs, int(v.last), "what was handed on before the verdict")
 	require.Equal(t, head, j.Last())
 	require.False(t, rec.Clean)
 	require.True(t, rec.Rewritten)

@@ -173,15 +173,19 @@ type Scan struct {
 }
 
 // scanSegment verifies one segment up to its first flaw. asked is a seq whose
-// head the caller wants to see; open says that the segment may end with zeros.
-func scanSegment(r io.ReaderAt, f File, asked uint64, open bool) (Scan, error) {
+// head the caller wants to see; open says that the segment may end with zeros. lane
+// gets the records, as long as it takes them; nil: nobody does.
+func scanSegment(r io.ReaderAt, f File, asked uint64, open bool, lane *Lane) (Scan, error) {
 	out := Scan{File: f, Head: Head{Seq: f.First - 1}}
 	s := NewScanner(r, f.Size, f.First)
-	s.Open = open
+	s.Open, s.Fresh = open, lane != nil
 	var rec Record
 	for {
 		at := s.Off
 		if err := s.Next(&rec); err != nil {
+			if lane != nil {
+				lane.End(err)
+			}
 			return out, out.stop(r, open, err)
 		}
 		if out.Records == 0 {
@@ -196,6 +200,9 @@ func scanSegment(r io.ReaderAt, f File, asked uint64, open bool) (Scan, error) {
 		}
 		if rec.Seq == asked {
 			out.Marked, out.markedAt, out.markedEnd = s.Prev, at, s.Off
+		}
+		if lane != nil && !lane.Take(&rec, s, at) {
+			lane, s.Fresh, s.buf = nil, false, nil // the buffer is not ours alone
 		}
 	}
 }

@@ -26,6 +26,7 @@ type Survey struct {
 	Keep      Head           // the last one that ends an atomic batch
 	Known     uint64         // highest seq known to have been durable
 	KnownBy   string
+	tap       Tap
 }
 
 // Testimony is what the caller knows from elsewhere to be durable, and how.
@@ -37,8 +38,8 @@ type Testimony struct {
 
 // Look looks at the ledger in dir. w is what the caller knows from
 // elsewhere; trust lets the journal speak for itself when MARK is missing
-// or damaged.
-func Look(ctx context.Context, dir string, w Testimony, trust bool) (*Survey, error) {
+// or damaged. tap gets its records before there is a verdict; it may be nil.
+func Look(ctx context.Context, dir string, w Testimony, trust bool, tap Tap) (*Survey, error) {
 	s := &Survey{Dir: dir}
 	var err error
 	s.Mark, s.HasMark, err = ReadMark(dir)
@@ -53,6 +54,7 @@ func Look(ctx context.Context, dir string, w Testimony, trust bool) (*Survey, er
 	if err = s.base(segs, w.Begun, trust); err != nil {
 		return nil, err
 	}
+	s.tap = tap
 	return s, s.Look(ctx, segs, w)
 }
 
@@ -62,7 +64,11 @@ func (s *Survey) Look(ctx context.Context, segs []File, w Testimony) (err error)
 		s.Leftovers = append(s.Leftovers, segs[0])
 		segs = segs[1:]
 	}
-	if s.Segs, err = scanAll(ctx, segs, s.Mark.Last, !s.Mark.Clean); err != nil {
+	lanes := make([]*Lane, len(segs))
+	if s.tap != nil {
+		lanes = s.tap(segs, &s.Mark)
+	}
+	if s.Segs, err = scanAll(ctx, segs, lanes, s.Mark.Last, !s.Mark.Clean); err != nil {
 		return err
 	}
 	s.Known, s.KnownBy = s.Mark.Last, "MARK says so"
@@ -93,8 +99,9 @@ func (s *Survey) base(segs []File, begun, trust bool) error {
 }
 
 // scanAll verifies segments side by side. Zeros behind the last record are legal
-// in the newest one of a ledger that is open: it is sized in advance.
-func scanAll(ctx context.Context, segs []File, asked uint64, open bool) ([]Scan, error) {
+// in the newest one of a ledger that is open: it is sized in advance. They are begun in
+// their order, so that the lane whose turn it is always has somebody who fills it.
+func scanAll(ctx context.Context, segs []File, lanes []*Lane, asked uint64, open bool) ([]Scan, error) {
 	var (
 		out  = make([]Scan, len(segs))
 		errs = make([]error, len(segs))
@@ -104,10 +111,13 @@ func scanAll(ctx context.Context, segs []File, asked uint64, open bool) ([]Scan,
 	for range min(runtime.GOMAXPROCS(0), len(segs)) {
 		wg.Go(func() {
 			for i := range next {
-				if errs[i] = ctx.Err(); errs[i] != nil {
-					continue
+				if errs[i] = ctx.Err(); errs[i] == nil {
+					out[i], errs[i] = scanFile(segs[i], asked, open && i == len(segs)-1, lanes[i])
 				}
-				out[i], errs[i] = ScanFile(segs[i], asked, open && i == len(segs)-1)
+				if lanes[i] != nil {
+					lanes[i].End(errs[i])
+					lanes[i].Close()
+				}
 			}
 		})
 	}
@@ -126,13 +136,15 @@ func scanAll(ctx context.Context, segs []File, asked uint64, open bool) ([]Scan,
 
 // ScanFile is one pass over a segment. asked is a seq whose head the caller wants
 // to see; open says that the segment may end with zeros.
-func ScanFile(f File, asked uint64, open bool) (Scan, error) {
+func ScanFile(f File, asked uint64, open bool) (Scan, error) { return scanFile(f, asked, open, nil) }
+
+func scanFile(f File, asked uint64, open bool, lane *Lane) (Scan, error) {
 	file, err := f.Open()
 	if err != nil {
 		return Scan{}, fmt.Errorf("open %s: %w", f.Name(), err)
 	}
 	defer func() { _ = file.Close() }()
-	return scanSegment(file, f, asked, open)
+	return scanSegment(file, f, asked, open, lane)
 }
 
 // connect holds the segments against each other, oldest first, and notes every
