@@ -65,7 +65,7 @@ func (l *Ledger) Save(ctx context.Context, to []Target, o SaveOptions) (SaveResu
 	if err := l.begin(ctx); err != nil {
 		return SaveResult{}, err
 	}
-	with := targets.Ledger{ID: l.src.ID.ID, Rules: l.src.ID.Rules(), Now: l.opts.Now, View: l.View(), Apply: l.commits.ApplyBatch}
+	with := targets.Ledger{ID: l.src.ID.ID, Prints: l.src.ID.Prints, Rules: l.src.ID.Rules(), Now: l.opts.Now, View: l.View(), Apply: l.commits.ApplyBatch}
 	wanted := make([]targets.Target, len(to))
 	for i, t := range to {
 		wanted[i] = targets.Target(t)

@@ -28,6 +28,6 @@ func FuzzUnmarshalMutation(f *testing.F) {
 		require.Equal(t, m, again)
 		decoded, err := new(wire.Decoder).Mutation(wire.AppendMutation(nil, m.Identified("id", 1)))
 		require.NoError(t, err)
-		require.Equal(t, wire.FingerprintOf(m).Content, wire.FingerprintOf(decoded).Content)
+		require.Equal(t, wire.FingerprintOf(position.FingerprintKey{}, m).Content, wire.FingerprintOf(position.FingerprintKey{}, decoded).Content)
 	})
 }

@@ -120,7 +120,7 @@ func BenchmarkStage(b *testing.B) {
 		b.ReportAllocs()
 		b.ResetTimer()
 		for i := range b.N {
-			wire.FingerprintOf(ms[i])
+			wire.FingerprintOf(position.FingerprintKey{}, ms[i])
 		}
 	})
 }
@@ -138,7 +138,7 @@ func stage(b *testing.B, keys, round int, printed bool, each func(s *projector.S
 	var prints []wire.Fingerprint
 	if printed {
 		for i := range ms {
-			prints = append(prints, wire.FingerprintOf(ms[i]))
+			prints = append(prints, wire.FingerprintOf(position.FingerprintKey{}, ms[i]))
 		}
 	}
 	b.ReportAllocs()

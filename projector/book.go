@@ -141,7 +141,7 @@ func (b *Book) Head() uint64 { return b.head.seq }
 // does not know it. It is the writer's.
 func (b *Book) RecordOf(id string) uint64 {
 	b.ready()
-	e, _ := b.window.Find(wire.HashID(id))
+	e, _ := b.window.Find(wire.HashID(b.prints, id))
 	return e.First
 }
 

@@ -56,7 +56,7 @@ func (d *domainPath) run(b *testing.B, n int) {
 		d.next = (d.next + len(ms)) % len(d.fills)
 		n -= len(ms)
 		for i := range ms {
-			d.prints[i] = wire.FingerprintOf(ms[i])
+			d.prints[i] = wire.FingerprintOf(position.FingerprintKey{}, ms[i])
 		}
 		d.book.Warm(ms, d.prints[:len(ms)])
 		for i := range ms {

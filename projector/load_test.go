@@ -239,7 +239,8 @@ func TestLoadRefusesDamage(t *testing.T) {
 }
 
 // TestLoadIsOfOneKey: a window is of use only with the key that its fingerprints were
-// made with, so a body loads with that key and with no other, and says which it is.
+// made with, so a body loads with that key and with no other, and says which it is; and
+// so do the records of an epoch.
 func TestLoadIsOfOneKey(t *testing.T) {
 	o := projector.Options{Prints: position.FingerprintKey{1, 2, 15: 3}}
 	l := newScribe(o)
@@ -254,6 +255,20 @@ func TestLoadIsOfOneKey(t *testing.T) {
 	_, err = projector.Load(bytes.NewReader(raw), projector.Options{Prints: position.FingerprintKey{1, 2, 15: 4}})
 	require.ErrorIs(t, err, projector.ErrBody)
 	require.ErrorContains(t, err, "the key of another ledger")
+	again := projector.New(o)
+	require.NoError(t, again.Replay(stream(l.records), projector.Until{}))
+	require.Equal(t, raw, body(t, again))
+	again = projector.New(o)
+	require.NoError(t, again.Recompute(stream(l.records)))
+	require.Equal(t, raw, body(t, again))
+	for _, read := range []func(b *projector.Book) error{
+		func(b *projector.Book) error { return b.Replay(stream(l.records), projector.Until{}) },
+		func(b *projector.Book) error { return b.Recompute(stream(l.records)) },
+	} {
+		err = read(projector.New(projector.Options{Prints: position.FingerprintKey{1}}))
+		require.ErrorIs(t, err, projector.ErrRecord)
+		require.ErrorContains(t, err, "record 1 cannot be applied")
+	}
 	_, err = projector.BodyPrints(bytes.NewReader(raw[:8]))
 	require.ErrorIs(t, err, projector.ErrBody)
 }

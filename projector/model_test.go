@@ -146,7 +146,7 @@ func (m *model) HasOpen(instrument string) bool {
 func (m *model) lookup(mu position.Mutation) (projector.Outcome, bool, error) {
 	for _, r := range m.known {
 		if r.id == mu.ID() {
-			if r.content.Content != wire.FingerprintOf(mu).Content {
+			if r.content.Content != wire.FingerprintOf(position.FingerprintKey{}, mu).Content {
 				return projector.Outcome{}, true, projector.ErrIDReused
 			}
 			o := r.outcome
@@ -210,7 +210,7 @@ func (m *model) apply(ms []position.Mutation, insist bool) (*model, []projector.
 		for _, c := range changes {
 			next.change(c)
 		}
-		next.known = append(next.known, remembered{mu.ID(), wire.FingerprintOf(mu), mu.EventTime(), out[i]})
+		next.known = append(next.known, remembered{mu.ID(), wire.FingerprintOf(position.FingerprintKey{}, mu), mu.EventTime(), out[i]})
 	}
 	for len(next.known) > next.window {
 		next.horizon = max(next.horizon, next.known[0].at)

@@ -38,7 +38,7 @@ func EventOrder(o Options, base *Book, records iter.Seq2[Record, error], until p
 	}
 	base.ready()
 	t := timeline{book: base, last: position.Stamp{Seq: base.head.seq, Epoch: base.head.epoch, Time: base.head.time}, era: base.head.era}
-	p := decoding(base.head.seq, true, t.collect)
+	p := decoding(base.head.seq, nil, t.collect)
 	if err := p.run(records); err != nil {
 		return nil, nil, err
 	}

@@ -53,7 +53,7 @@ func (c *chunk) add(r *Record) {
 func (c *chunk) full() bool { return len(c.recs) >= chunkRecords || c.size >= chunkBytes }
 
 // decode runs on a worker.
-func (c *chunk) decode(d *wire.Decoder, bare bool) {
+func (c *chunk) decode(d *wire.Decoder, prints *position.FingerprintKey) {
 	c.changes, c.prints, c.err = c.changes[:0], c.prints[:0], nil
 	for i := range c.recs {
 		change, err := d.Change(c.recs[i].Payload)
@@ -62,8 +62,8 @@ func (c *chunk) decode(d *wire.Decoder, bare bool) {
 			break
 		}
 		var cause wire.Fingerprint
-		if change.Part == 0 && change.Cause != nil && !bare {
-			cause = wire.FingerprintOf(change.Cause)
+		if change.Part == 0 && change.Cause != nil && prints != nil {
+			cause = wire.FingerprintOf(*prints, change.Cause)
 		}
 		c.changes = append(c.changes, change)
 		c.prints = append(c.prints, cause)
@@ -90,11 +90,12 @@ type pipeline struct {
 	stopped     atomic.Bool   // apply has failed
 }
 
-// decoding is a pipeline that decodes whole changes; bare is without fingerprints.
-func decoding(head uint64, bare bool, apply func(*chunk) error) *pipeline {
+// decoding is a pipeline that decodes whole changes, with their fingerprints if there is
+// a key.
+func decoding(head uint64, prints *position.FingerprintKey, apply func(*chunk) error) *pipeline {
 	worker := func() func(*chunk) {
 		var d wire.Decoder
-		return func(c *chunk) { c.decode(&d, bare) }
+		return func(c *chunk) { c.decode(&d, prints) }
 	}
 	return &pipeline{head: head, apply: apply, workers: []func() func(*chunk){worker}, each: runtime.GOMAXPROCS(0)}
 }

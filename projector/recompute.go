@@ -26,7 +26,7 @@ func (b *Book) Recompute(records iter.Seq2[Record, error]) error {
 	b.recomputing = true
 	defer func() { b.recomputing = false }()
 	r := recomputer{book: b, shelf: b.shelf.fork()}
-	p := decoding(b.head.seq, false, r.apply)
+	p := decoding(b.head.seq, &b.prints, r.apply)
 	if err := p.run(records); err != nil {
 		return err
 	}
@@ -38,6 +38,9 @@ func (b *Book) Recompute(records iter.Seq2[Record, error]) error {
 func (b *Book) enter(e *position.Epoch, seq uint64) error {
 	if e == nil {
 		return nil
+	}
+	if err := b.samePrints(e); err != nil {
+		return &RecordError{Seq: seq, Reason: "cannot be applied", Err: err}
 	}
 	rules, ok := b.rules.Under(e.Arithmetic)
 	if !ok {

@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"fmt"
 	"hash/maphash"
 	"iter"
 	"slices"
@@ -102,7 +103,7 @@ func (r *replayer) assign(c *position.Change, seq uint64) error {
 	b, s := r.book, &r.staged
 	if c.Epoch != nil {
 		b.head.era = c.Epoch
-		return nil
+		return b.samePrints(c.Epoch)
 	}
 	s.forget()
 	if m, ok := c.Cause.(position.Mark); ok {
@@ -118,6 +119,15 @@ func (r *replayer) assign(c *position.Change, seq uint64) error {
 	}
 	b.commit(s)
 	b.staging.committed()
+	return nil
+}
+
+// samePrints refuses an epoch of a ledger whose fingerprints have another key: the window
+// would not know again what that ledger has applied.
+func (b *Book) samePrints(e *position.Epoch) error {
+	if e.Prints != b.prints {
+		return fmt.Errorf("%w: the key of its fingerprints is not that of the ledger's identity", position.ErrFormat)
+	}
 	return nil
 }
 

@@ -78,7 +78,7 @@ type failure struct {
 func (b *Book) shards(held *shelf) []*shard {
 	all := make([]*shard, min(runtime.GOMAXPROCS(0), maxShards))
 	for i := range all {
-		all[i] = &shard{book: b, no: uint8(i), shelf: held, index: newIndex()}
+		all[i] = &shard{book: b, no: uint8(i), shelf: held, index: newIndex(), decode: wire.Decoder{Prints: b.prints}}
 	}
 	return all
 }

@@ -88,7 +88,7 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []w
 	if prints == nil {
 		prints = room[:0]
 		for _, m := range ms {
-			prints = append(prints, wire.FingerprintOf(m))
+			prints = append(prints, wire.FingerprintOf(b.prints, m))
 		}
 	}
 	b.staging.reset(len(ms) > 1, ^uint64(0))

@@ -87,7 +87,7 @@ func (st *staging) History(key position.Key, fill string) (*position.History, er
 			Reason: fmt.Sprintf("%q cannot be refolded here: the batch has changed %s before; busts and corrections come first, or alone", fill, key),
 		}
 	}
-	e, known := b.window.Find(wire.HashID(fill))
+	e, known := b.window.Find(wire.HashID(b.prints, fill))
 	switch {
 	case !known && b.window.Horizon() == 0: // it has forgotten nothing
 		return nil, fmt.Errorf("%w: no mutation has the id %q", position.ErrUnknownFill, fill)

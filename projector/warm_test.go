@@ -27,7 +27,7 @@ func TestWarmChangesNothing(t *testing.T) {
 		}
 		prints := make([]wire.Fingerprint, len(ms))
 		for i := 3; i < len(ms); i++ {
-			prints[i] = wire.FingerprintOf(ms[i])
+			prints[i] = wire.FingerprintOf(position.FingerprintKey{}, ms[i])
 		}
 		for i := 3; i < len(ms); i++ {
 			first := max(0, i-i%5-3)

@@ -48,13 +48,14 @@ func define(id, instrument string, terms position.Terms, at position.Time) posit
 // scribe does what a ledger does with a book, and keeps the records.
 type scribe struct {
 	book    *projector.Book
+	prints  position.FingerprintKey
 	records []projector.Record
 	epoch   uint64
 	clock   position.Time
 }
 
 func newScribe(o projector.Options) *scribe {
-	l := &scribe{clock: 1_000_000}
+	l := &scribe{clock: 1_000_000, prints: o.Prints}
 	l.book = projector.New(l.options(o))
 	l.begin(position.ArithmeticVersion)
 	return l
@@ -139,7 +140,7 @@ func (l *scribe) try(ms []position.Mutation, insist bool) (*projector.Staged, er
 func (l *scribe) begin(arithmetic uint32) {
 	l.clock += 7
 	l.epoch++
-	l.commit(l.book.StageEpoch(l.clock, l.epoch, position.Epoch{Build: "test", Arithmetic: arithmetic, Salt: [16]byte{byte(l.epoch)}, Identity: sample.Identity()}))
+	l.commit(l.book.StageEpoch(l.clock, l.epoch, position.Epoch{Build: "test", Arithmetic: arithmetic, Salt: [16]byte{byte(l.epoch)}, Identity: sample.Identity(), Prints: l.prints}))
 }
 
 func (l *scribe) commit(s *projector.Staged) {

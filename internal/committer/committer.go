@@ -173,7 +173,7 @@ func (c *Committer) submit(ctx context.Context, req *request) error {
 		return err
 	}
 	for i, m := range req.ms {
-		req.prints[i] = wire.FingerprintOf(m)
+		req.prints[i] = wire.FingerprintOf(c.o.Epoch.Prints, m)
 	}
 	if req.refold = len(refoldings(req.ms)) > 0; req.refold {
 		leave, err := c.readAhead(ctx, req)

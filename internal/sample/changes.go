@@ -131,12 +131,17 @@ func Changes() map[string]position.Change {
 		}},
 		"epoch": {Kind: position.EpochBegun, Parts: 1, Epoch: &position.Epoch{
 			Build: "v0.2.0", Arithmetic: 1, Salt: [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
-			Identity: Identity(), Prints: position.FingerprintKey{0x0f, 0x0e, 0x0d, 0x0c, 0x0b, 0x0a, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0xff},
+			Identity: Identity(), Prints: Prints(),
 		}},
 	}
 	maps.Copy(all, moveChanges())
 	maps.Copy(all, LotChanges())
 	return all
+}
+
+// Prints is a key of fingerprints.
+func Prints() position.FingerprintKey {
+	return position.FingerprintKey{0x0f, 0x0e, 0x0d, 0x0c, 0x0b, 0x0a, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0xff}
 }
 
 // Identity is that of a ledger that was restored once, as the record of an epoch has it.

@@ -53,11 +53,12 @@ type (
 
 // Ledger is what a save is compared with and written to.
 type Ledger struct {
-	ID    uuid.UUID
-	Rules position.Rules
-	Now   func() time.Time
-	View  *projector.View
-	Apply func(ctx context.Context, ms []position.Mutation) ([]committer.Result, error) // a batch
+	ID     uuid.UUID
+	Prints position.FingerprintKey
+	Rules  position.Rules
+	Now    func() time.Time
+	View   *projector.View
+	Apply  func(ctx context.Context, ms []position.Mutation) ([]committer.Result, error) // a batch
 }
 
 // Save writes what differs from the targets, which it sorts, in batches in the order of
@@ -325,7 +326,7 @@ func (s *saving) identified(m position.Mutation) (position.Mutation, error) {
 	case position.Mark: // has no version, and may go back to what it was: the record that it was compared with stands for one
 		b = fmt.Appendf(b, "%d/%d/", s.l.View.Seq(), len(s.steps))
 	}
-	content := wire.FingerprintOf(m).Content // has the key, and neither id nor time
+	content := wire.FingerprintOf(s.l.Prints, m).Content // has the key, and neither id nor time
 	id := uuid.NewSHA1(s.l.ID, append(b, content[:]...))
 	at := s.o.Time
 	if at == 0 { // it is tried as it will be written

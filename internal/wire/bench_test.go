@@ -93,6 +93,6 @@ func BenchmarkFingerprint(b *testing.B) {
 	var m position.Mutation = sample.Fill()
 	b.ReportAllocs()
 	for b.Loop() {
-		wire.FingerprintOf(m)
+		wire.FingerprintOf(sample.Prints(), m)
 	}
 }

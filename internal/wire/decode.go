@@ -79,7 +79,7 @@ func (d *Decoder) change(r *reader, c *position.Change) {
 		r.checkShape(c, from.cause.member)
 	}
 	if d.into != nil {
-		d.into.note(r, &from)
+		d.into.note(r, &from, &d.Prints)
 	}
 }
 

@@ -10,6 +10,8 @@ const maxInterned = 1 << 16
 // tables are bounded. The zero value is ready. A Decoder is not for concurrent
 // use; what it returns is, and shares nothing with its input.
 type Decoder struct {
+	Prints position.FingerprintKey // of the fingerprints in a [Recorded]
+
 	recent [64]string // of names, by a few of their bytes: hits without hashing
 	names  map[string]string
 	keys   map[string]*KnownKey

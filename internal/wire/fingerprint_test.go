@@ -14,20 +14,20 @@ import (
 
 func TestFingerprint(t *testing.T) {
 	base := sample.Fill()
-	want := wire.FingerprintOf(base)
+	want := wire.FingerprintOf(sample.Prints(), base)
 
 	later := base
 	later.Time++
 	version := uint64(9)
 	later.ExpectVersion = &version
-	require.Equal(t, want, wire.FingerprintOf(later), "time and expected version are no content")
-	require.Equal(t, want, wire.FingerprintOf(&later))
-	require.Equal(t, want.ID, wire.HashID(base.Ident))
+	require.Equal(t, want, wire.FingerprintOf(sample.Prints(), later), "time and expected version are no content")
+	require.Equal(t, want, wire.FingerprintOf(sample.Prints(), &later))
+	require.Equal(t, want.ID, wire.HashID(sample.Prints(), base.Ident))
 
 	renamed := base
 	renamed.Ident = "other"
-	require.Equal(t, want.Content, wire.FingerprintOf(renamed).Content)
-	require.NotEqual(t, want.ID, wire.FingerprintOf(renamed).ID)
+	require.Equal(t, want.Content, wire.FingerprintOf(sample.Prints(), renamed).Content)
+	require.NotEqual(t, want.ID, wire.FingerprintOf(sample.Prints(), renamed).ID)
 
 	seen := map[[16]byte]string{want.Content: "base"}
 	for name, edit := range map[string]func(*position.Fill){
@@ -43,14 +43,14 @@ func TestFingerprint(t *testing.T) {
 	} {
 		f := base
 		edit(&f)
-		got := wire.FingerprintOf(f)
+		got := wire.FingerprintOf(sample.Prints(), f)
 		require.Equal(t, want.ID, got.ID)
 		require.Empty(t, seen[got.Content], name)
 		seen[got.Content] = name
 	}
 	// The same members in another type of mutation are other content.
 	charge := position.Charge{Meta: base.Meta, Key: base.Key, Amount: base.Qty, Currency: "USD"}
-	require.NotEqual(t, want.Content, wire.FingerprintOf(charge).Content)
+	require.NotEqual(t, want.Content, wire.FingerprintOf(sample.Prints(), charge).Content)
 }
 
 // Every member of every mutation but id, time and expected version is content:
@@ -64,9 +64,9 @@ func TestFingerprintCoversEveryMember(t *testing.T) {
 	}
 	require.Len(t, all, len(position.MutationTypes()))
 	for _, m := range all {
-		want := wire.FingerprintOf(m).Content
+		want := wire.FingerprintOf(sample.Prints(), m).Content
 		eachMember(reflect.ValueOf(m).Type().Name(), reflect.ValueOf(m), func(path string, changed reflect.Value) {
-			got := wire.FingerprintOf(sample.MutationIn(changed))
+			got := wire.FingerprintOf(sample.Prints(), sample.MutationIn(changed))
 			if strings.Contains(path, ".Meta.") || strings.HasSuffix(path, ".ZeroPrice") { // that follows from the price
 				require.Equal(t, want, got.Content, path)
 			} else {

@@ -55,7 +55,7 @@ func TestGoldenChanges(t *testing.T) {
 		if c.Cause == nil {
 			continue
 		}
-		f := wire.FingerprintOf(c.Cause)
+		f := wire.FingerprintOf(sample.Prints(), c.Cause)
 		golden(t, name+".fingerprint.hex", append(hexLines(f.ID[:]), hexLines(f.Content[:])...))
 	}
 }

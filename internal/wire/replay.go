@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 
 	"github.com/moneyprinter/holdfast/position"
@@ -13,7 +12,7 @@ type Recorded struct {
 	position.Change // its Cause is nil for a fill
 
 	Time  position.Time // event time of the cause
-	Print Fingerprint   // of the cause, in its first change; see [FingerprintOf]
+	Print Fingerprint   // of the cause, in its first change, under the key of the decoder; see [FingerprintOf]
 }
 
 // Recorded reads the binary form of a change into rec. Where the change leads to
@@ -67,7 +66,7 @@ func (o *origin) nameIt() {
 
 // note keeps what is remembered of the cause. Its content is hashed as it stands:
 // a value has one encoding, so this is what [FingerprintOf] hashes.
-func (rec *Recorded) note(r *reader, from *origin) {
+func (rec *Recorded) note(r *reader, from *origin, key *position.FingerprintKey) {
 	rec.Time = from.Time
 	c := &from.cause
 	if r.err != nil || c.member == noMember || rec.Part != 0 {
@@ -77,8 +76,7 @@ func (rec *Recorded) note(r *reader, from *origin) {
 	content := r.b[c.content:c.end]
 	w := append(buf[:0], byte(c.member<<3|bytesType))
 	w = binary.AppendUvarint(w, uint64(len(content)))
-	body, id := sha256.Sum256(append(w, content...)), sha256.Sum256(c.ident)
-	rec.Print = Fingerprint{ID: [16]byte(id[:16]), Content: [16]byte(body[:16])}
+	rec.Print = Fingerprint{ID: sipHash(key, c.ident), Content: sipHash(key, append(w, content...))}
 }
 
 // image returns an image with room for its fees.

@@ -26,7 +26,7 @@ func recorded(t *testing.T, d *wire.Decoder, b []byte, room *position.Position, 
 	if want.Cause != nil {
 		require.Equal(t, want.Cause.EventTime(), rec.Time)
 		if want.Part == 0 {
-			require.Equal(t, wire.FingerprintOf(want.Cause), rec.Print)
+			require.Equal(t, wire.FingerprintOf(sample.Prints(), want.Cause), rec.Print)
 		} else {
 			require.Zero(t, rec.Print)
 		}
@@ -42,7 +42,7 @@ func recorded(t *testing.T, d *wire.Decoder, b []byte, room *position.Position, 
 
 func TestRecordedIsTheChange(t *testing.T) {
 	s := sample.NewValues(t, 0)
-	var d, replaying wire.Decoder
+	d, replaying := wire.Decoder{Prints: sample.Prints()}, wire.Decoder{Prints: sample.Prints()}
 	room := new(position.Position)
 	for i := range 5_000 {
 		c := s.Change()
@@ -61,7 +61,7 @@ func TestRecordedIsTheChange(t *testing.T) {
 // An image that was decoded into a room is like one that was not, whatever was
 // in the room before.
 func TestRoomForFees(t *testing.T) {
-	var d wire.Decoder
+	d := wire.Decoder{Prints: sample.Prints()}
 	c := benchChanges()["fill"]
 	var rec wire.Recorded
 	require.NoError(t, d.Recorded(wire.AppendChange(nil, &c), nil, nil, &rec))

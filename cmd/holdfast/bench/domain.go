@@ -104,7 +104,7 @@ func (d *domainPath) group(fills []position.Mutation) (*journal.Batch, error) {
 			if err := ms[i].Validate(); err != nil {
 				return nil, err
 			}
-			d.prints[i] = wire.FingerprintOf(ms[i])
+			d.prints[i] = wire.FingerprintOf(position.FingerprintKey{}, ms[i])
 		}
 		d.book.Warm(ms, d.prints[:len(ms)])
 		for i := range ms {
