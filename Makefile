@@ -7,8 +7,10 @@ STATES ?= 100000
 SHUTDOWNS ?= 1000
 OPS ?= 1000000
 WORLDS ?= 100000
+ROUNDS ?= 10
+DISK ?= .
 
-.PHONY: build test check lint fmt torture selftest gremlins fuzz bench notices golden
+.PHONY: build test check lint fmt torture selftest gremlins fuzz bench bench-results bench-own notices golden
 
 build: ## the one binary, ./holdfast
 	$(GO) build -trimpath -o holdfast ./cmd/holdfast
@@ -50,8 +52,15 @@ fuzz: ## every fuzz target for FUZZTIME
 
 bench: ## the whole ledger beside a raw append+fdatasync loop, beside other stores, then the packages
 	$(GO) run ./cmd/holdfast bench
-	cd bench && $(GO) run . -rounds 5
+	cd bench && $(GO) run . -rounds 5 -length 500ms
 	$(GO) test -run '^$$' -bench . -benchtime 0.5s ./...
+
+bench-results: build ## bench/RESULTS.md: beside other stores and bench --all, on 2 cores and on all of a larger machine
+	cd bench && $(GO) run . -cpus 2 -rounds $(ROUNDS) -dir $(DISK) -holdfast ../holdfast -results RESULTS.md -json results-2.json
+	cd bench && { [ $$(nproc) -le 2 ] || $(GO) run . -rounds $(ROUNDS) -dir $(DISK) -holdfast ../holdfast -results RESULTS.md -json results-$$(nproc).json; }
+
+bench-own: ## the benchmarks that the other stores bring themselves
+	bench/own.sh $(DISK)
 
 notices: ## the licences of what the binary is linked from
 	$(GO) run ./internal/notices > cmd/holdfast/notices.tmp && mv cmd/holdfast/notices.tmp cmd/holdfast/THIRD_PARTY_NOTICES

@@ -13,10 +13,6 @@ import (
 
 func ctx() context.Context { return context.Background() }
 
-// headerSize is what the journal adds to a change: a frame's header and a
-// length of two bytes.
-const headerSize = 72 + 2
-
 type journalStore struct {
 	j *journal.Journal
 	b []byte
@@ -81,22 +77,37 @@ func (s *ledgerStore) Append() error {
 
 func (s *ledgerStore) Close() error { return s.l.Close() }
 
-// changeSize returns the bytes of an encoded change, as the journal takes them.
-func changeSize(dir string) (int, error) {
+// sizes are the bytes of an encoded change, as the journal takes them, and of its
+// record in the journal.
+type sizes struct{ payload, record int }
+
+func sizesOf(dir string) (out sizes, err error) {
 	s, err := openLedger(dir, 0)
 	if err != nil {
-		return 0, err
+		return out, err
 	}
 	mine := s.(*ledgerStore)
 	if err = mine.fills.Apply(ctx(), mine.l, 2*yardstick.Positions); err != nil { // those of the measurements are open
-		return 0, err
+		return out, err
 	}
 	if err = s.Close(); err != nil {
-		return 0, err
+		return out, err
 	}
-	rep, err := journal.Check(filepath.Join(dir, "ledger"))
+	dir = filepath.Join(dir, "ledger")
+	rep, err := journal.Check(dir)
 	if err != nil {
-		return 0, err
+		return out, err
 	}
-	return int(rep.Bytes)/int(rep.Records) - headerSize, nil
+	r, err := journal.OpenReader(dir)
+	if err != nil {
+		return out, err
+	}
+	payload := 0
+	for rec, err := range r.Records(0) {
+		if err != nil {
+			return out, err
+		}
+		payload += len(rec.Payload)
+	}
+	return sizes{payload: payload / int(rep.Records), record: int(rep.Bytes) / int(rep.Records)}, nil
 }

@@ -4,13 +4,14 @@
 package main
 
 import (
-	"errors"
+	"bytes"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,32 +30,53 @@ type config struct {
 	only    []string
 	scan    int64
 	seed    uint64
+	binary  string // of the command, whose own measurements are added; "" leaves them out
+
+	sizes
 }
+
+// The rows that the others are held against, and that is held against them.
+const (
+	rawRow    = "raw file"
+	ledgerRow = "Holdfast ledger"
+)
 
 func main() {
 	var c config
-	var callers, only, out string
+	var callers, only string
+	var to outputs
+	cpus := 0
 	flag.StringVar(&c.dir, "dir", ".", "directory on the disk to measure; a scratch directory is made in it and removed")
-	flag.IntVar(&c.rounds, "rounds", 5, "rounds, in each of which every row is measured once")
-	flag.DurationVar(&c.length, "length", 500*time.Millisecond, "length of one measurement")
+	flag.IntVar(&c.rounds, "rounds", 10, "rounds, in each of which every row is measured once")
+	flag.DurationVar(&c.length, "length", 400*time.Millisecond, "length of one measurement")
 	flag.StringVar(&callers, "callers", "1,8,64,256", "numbers of callers")
 	flag.StringVar(&only, "only", "", "rows to measure besides the raw file, comma-separated; empty: all")
 	flag.Int64Var(&c.scan, "scan", 1024, "MiB of the log that is verified; 0 leaves that out")
 	flag.Uint64Var(&c.seed, "seed", uint64(time.Now().UnixNano()), "seed of the order of the rows")
-	flag.StringVar(&out, "out", "", "file for the result; empty: standard output")
+	flag.IntVar(&cpus, "cpus", 0, "processors to run on; 0: all that there are")
+	flag.StringVar(&c.binary, "holdfast", "", "the command, whose bench --all is run as well")
+	flag.StringVar(&to.markdown, "out", "", "file for the result; empty: standard output")
+	flag.StringVar(&to.results, "results", "", "Markdown file in which the section about as many cores is replaced by the result")
+	flag.StringVar(&to.json, "json", "", "file for the result as JSON")
 	flag.Parse()
 	if only != "" {
 		c.only = strings.Split(only, ",")
 	}
-	err := c.parse(callers)
+	err := pin(cpus)
 	if err == nil {
-		err = c.run(out)
+		err = c.parse(callers)
+	}
+	if err == nil {
+		err = c.run(&to)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
+
+// outputs are files for the result, "" for none.
+type outputs struct{ markdown, results, json string }
 
 func (c *config) parse(callers string) error {
 	for s := range strings.SplitSeq(callers, ",") {
@@ -70,58 +92,95 @@ func (c *config) parse(callers string) error {
 	return nil
 }
 
-func (c *config) run(out string) (err error) {
+func (c *config) run(to *outputs) (err error) {
 	if c.dir, err = os.MkdirTemp(c.dir, "holdfast-bench-"); err != nil {
 		return err
 	}
 	defer os.RemoveAll(c.dir)
-	size, err := measure(c, changeSize)
-	if err != nil {
-		return err
+	var kept bytes.Buffer
+	w := io.Writer(os.Stdout) // a table at a time, so that an interrupted run leaves something
+	if to.markdown != "" {
+		f, err := os.Create(to.markdown)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		w = f
+	}
+	sum, err := c.all(io.MultiWriter(w, &kept))
+	if err == nil && to.results != "" {
+		err = keep(to.results, kept.String())
+	}
+	if err == nil && to.json != "" {
+		err = sum.write(to.json)
+	}
+	return err
+}
+
+// command is the command line without the files that it names.
+func command() string {
+	words := []string{"bench"}
+	flag.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "dir", "out", "results", "json", "holdfast":
+		default:
+			words = append(words, "-"+f.Name+" "+f.Value.String())
+		}
+	})
+	return strings.Join(words, " ")
+}
+
+// all measures everything that was asked for.
+func (c *config) all(w io.Writer) (*summary, error) {
+	var err error
+	if c.sizes, err = measure(c, sizesOf); err != nil {
+		return nil, err
 	}
 	m, err := machine(c.dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w := os.Stdout // a table at a time, so that an interrupted run leaves something
-	if out != "" {
-		if w, err = os.Create(out); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, w.Close()) }()
+	sum := &summary{
+		Machine: m, Commit: commit(), Processors: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0), Command: command(),
+		Payload: c.payload, Record: c.record, Rounds: c.rounds, Length: c.length.String(), Seed: c.seed,
 	}
-	fmt.Fprintf(w, "%s\n\nPayload %d bytes, a record of the ledger %d bytes; %d rounds of %v per row; seed %d.\n",
-		m, size, size+headerSize, c.rounds, c.length, c.seed)
+	fmt.Fprintf(w, "%s.\n\nCommit %s; `%s`. Payload %d bytes, a record of the ledger %d bytes; %d rounds of %v per row, in a drawn order; seed %d.\n",
+		m, sum.Commit, sum.Command, c.payload, c.record, c.rounds, c.length, c.seed)
 	rows := c.rows()
 	for _, n := range c.callers {
-		if err = c.compare(w, rows, n, size); err != nil {
-			return err
+		t, err := c.compare(rows, n)
+		if err != nil {
+			return nil, err
 		}
+		t.print(w)
+		sum.Tables, sum.Targets = append(sum.Tables, *t), append(sum.Targets, t.targets()...)
 	}
-	if err = c.costs(w, size); err != nil {
-		return err
+	printTargets(w, sum.Targets)
+	if err = c.verb(w); err != nil {
+		return nil, err
+	}
+	if err = c.costs(w); err != nil {
+		return nil, err
 	}
 	if c.scan > 0 {
-		if err = c.scans(w, size); err != nil {
-			return err
-		}
+		err = c.scans(w)
 	}
-	return nil
+	return sum, err
 }
 
 // rows are what is measured. The first is what the others are divided by.
 func (c *config) rows() []peer {
-	raw := peer{"raw file", "append and fdatasync", func(dir string, size int) (store, error) {
-		return yardstick.OpenRaw(filepath.Join(dir, "raw"), size+headerSize, 0)
+	raw := peer{rawRow, "append to a file that grows, fdatasync", func(dir string, _ int) (store, error) {
+		return yardstick.OpenRaw(filepath.Join(dir, "raw"), c.record, 0)
 	}}
 	rows := []peer{
 		raw,
-		{"raw file, sized in advance", "overwrites 64 MiB of zeros, fdatasync", func(dir string, size int) (store, error) {
-			return yardstick.OpenRaw(filepath.Join(dir, "raw"), size+headerSize, 64<<20)
+		{"raw file sized in advance", "overwrites 64 MiB of zeros, fdatasync", func(dir string, _ int) (store, error) {
+			return yardstick.OpenRaw(filepath.Join(dir, "raw"), c.record, 64<<20)
 		}},
 		{"Holdfast journal", "Batch.Append and Commit per group", openJournal},
-		{"Holdfast ledger", "Apply of a fill", openLedger},
-		{"Holdfast ledger, encrypted", "the same, AES-256-GCM", openSealed},
+		{ledgerRow, "Apply of a fill", openLedger},
+		{"Holdfast ledger encrypted", "the same, AES-256-GCM", openSealed},
 	}
 	rows = append(rows, peers()...)
 	if c.only != nil {
@@ -148,21 +207,25 @@ type store interface {
 }
 
 // compare measures the rows with n callers, every round in another order.
-func (c *config) compare(w io.Writer, rows []peer, n, size int) error {
+func (c *config) compare(rows []peer, n int) (*table, error) {
 	results := make([]series, len(rows))
 	for round := range c.rounds {
 		order := rand.New(rand.NewPCG(c.seed, uint64(n)<<32|uint64(round))).Perm(len(rows))
 		for _, i := range order {
 			c.progress(fmt.Sprintf("%d callers, round %d of %d: %s", n, round+1, c.rounds, rows[i].name))
-			f, err := measure(c, func(dir string) (yardstick.Figures, error) { return c.one(dir, &rows[i], n, size) })
+			f, err := measure(c, func(dir string) (yardstick.Figures, error) { return c.one(dir, &rows[i], n) })
 			if err != nil {
-				return fmt.Errorf("%s: %w", rows[i].name, err)
+				return nil, fmt.Errorf("%s: %w", rows[i].name, err)
 			}
 			results[i] = append(results[i], f)
 		}
 	}
 	c.progress("")
-	return table(w, n, rows, results)
+	t := &table{Callers: n}
+	for i := range rows {
+		t.Rows = append(t.Rows, rowOf(&rows[i], results[i], results[0]))
+	}
+	return t, nil
 }
 
 // progress shows what is measured, on a terminal.
@@ -172,8 +235,8 @@ func (c *config) progress(what string) {
 	}
 }
 
-func (c *config) one(dir string, p *peer, callers, size int) (yardstick.Figures, error) {
-	s, err := p.open(dir, size)
+func (c *config) one(dir string, p *peer, callers int) (yardstick.Figures, error) {
+	s, err := p.open(dir, c.payload)
 	if err != nil {
 		return yardstick.Figures{}, err
 	}

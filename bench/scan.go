@@ -19,16 +19,16 @@ import (
 // scans compares the verification of a whole log with reading the same files
 // and computing one CRC-32C over each, both on all processors, from the page
 // cache.
-func (c *config) scans(w io.Writer, size int) error {
+func (c *config) scans(w io.Writer) error {
 	_, err := measure(c, func(dir string) (struct{}, error) {
-		return struct{}{}, c.scansIn(w, dir, size)
+		return struct{}{}, c.scansIn(w, dir)
 	})
 	return err
 }
 
-func (c *config) scansIn(w io.Writer, dir string, size int) error {
+func (c *config) scansIn(w io.Writer, dir string) error {
 	fmt.Fprintf(os.Stderr, "a log of %d MiB\n", c.scan)
-	bytes, records, err := makeLog(dir, size, c.scan<<20)
+	bytes, records, err := makeLog(dir, c.sizes, c.scan<<20)
 	if err != nil {
 		return err
 	}
@@ -73,15 +73,15 @@ func (c *config) scansIn(w io.Writer, dir string, size int) error {
 	return nil
 }
 
-func makeLog(dir string, size int, limit int64) (bytes int64, records uint64, err error) {
+func makeLog(dir string, size sizes, limit int64) (bytes int64, records uint64, err error) {
 	j, err := journal.Open(dir, journal.Options{Logger: discard()})
 	if err != nil {
 		return 0, 0, err
 	}
-	b, record := j.NewBatch(), payload(size)
+	b, record := j.NewBatch(), payload(size.payload)
 	for bytes < limit {
 		b.Append(record, 0, 1)
-		bytes += int64(size + headerSize)
+		bytes += int64(size.record)
 		if records++; b.Len() == 2*4096 || bytes >= limit {
 			if err = j.Commit(b); err != nil {
 				return 0, 0, errors.Join(err, j.Close())
