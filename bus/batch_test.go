@@ -66,3 +66,17 @@ func TestBothKindsOfBatchesAreTried(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, whole.Header.Get("Nats-Batch-Id"))
 }
+
+// A source is read by one goroutine at a time, also when a stretch is broken off while
+// events are rendered ahead.
+func TestNothingReadsOnBesideTheNextReading(t *testing.T) {
+	t.Parallel()
+	h, src := newHouse(t), newSource(1)
+	src.linger = time.Second
+	src.add(60_000, 100)
+	r, _ := run(t, src, h.quick())
+	until(t, r, "at work", func(s bus.Status) bool { return s.Published > 0 })
+	require.NoError(t, r.Rebuild(t.Context()))
+	live(t, r, src)
+	require.False(t, src.overlapped.Load())
+}

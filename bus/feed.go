@@ -210,7 +210,7 @@ func (b *batcher) most() int {
 	return b.l.batch
 }
 
-// add sends the held event and holds ev instead. What is sent of a fast batch takes
+// add sends the held event and holds ev instead. A message of a fast batch takes
 // effect, so the batch before it must be on the stream.
 func (b *batcher) add(ctx context.Context, ev *Event) error {
 	if b.count > 0 {

@@ -76,9 +76,9 @@ type publisher struct {
 	count   int    // messages of the open batch that were staged
 }
 
-// What the subject for the answers to a message of a fast batch ends with: how often
-// the server tells how far it is, what it does about a gap, then the message's number,
-// its operation and the mark of such a subject.
+// Ends of the subject for the answers to a message of a fast batch: how often the server
+// tells how far it is, the handling of a gap, then the message's number, its operation
+// and the mark of such a subject.
 const (
 	fastTerms  = ".500.fail."
 	fastBegin  = ".0.$FI"

@@ -31,6 +31,7 @@ const (
 	defaultConcurrency = 128
 	defaultMaxRequest  = 1 << 20
 	pendingRequests    = 4096     // per endpoint, waiting for a free handler
+	begunRequests      = 4096     // per endpoint, waiting for their answers
 	pendingBytes       = 64 << 20 // the same, in bytes
 	apartRequests      = 4096     // see Endpoint.Apart
 	apartBytes         = 4 << 10  // of one of them
@@ -49,6 +50,18 @@ type Endpoint struct {
 
 	// Answer is Handle for answers that have headers; it is used where it is set.
 	Answer func(ctx context.Context, body []byte) (Reply, error)
+
+	// Begin, where it is set, is given a request before Answer is, in the goroutine
+	// that takes requests off the connection: those of one connection in the order in
+	// which they were sent. It returns what waits for the answer; waits are called one
+	// after the other in the order of the requests, so one must not take longer than
+	// those before it. nil leaves the request to Answer. It must not wait for long.
+	Begin func(ctx context.Context, body []byte) (wait func(ctx context.Context) (Reply, error))
+
+	// Quick, where it is set, is asked before Answer and Begin in the same goroutine,
+	// and must not wait for anything. Its answer may lie in memory that it uses again.
+	// false leaves the request to them.
+	Quick func(body []byte) (Reply, bool)
 
 	// Apart picks, of the short ones, requests that mostly wait, such as for one
 	// another: they take no place of those that Concurrency counts, where they would
@@ -95,6 +108,7 @@ type service struct {
 	micro  micro.Service
 	ctx    context.Context //nolint:containedctx // the life of the service, made and ended by it
 	cancel context.CancelFunc
+	ended  chan struct{} // closed when no request is at work any more, and none is taken
 	once   sync.Once
 
 	mu       sync.Mutex // guards stopping, and wg.Add against wg.Wait
@@ -124,7 +138,7 @@ func Serve(nc *nats.Conn, ledger, version string, endpoints []Endpoint) (stop fu
 	if err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
-	s := &service{nc: nc, micro: m}
+	s := &service{nc: nc, micro: m, ended: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, e := range endpoints {
 		name := strings.ReplaceAll(e.Name, ".", "-")
@@ -148,9 +162,26 @@ const flushPatience = 2 * time.Second
 // semver is the form that a service's version must have.
 var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
+// server is what serves one endpoint.
+type server struct {
+	*service
+
+	endpoint *Endpoint
+	largest  int
+	answer   func(ctx context.Context, body []byte) (Reply, error)
+	places   chan struct{} // of requests handled at once
+	apart    chan struct{} // of those that mostly wait
+	begun    chan begun    // what waits for its answer, in order; nil without Begin
+}
+
+// begun is a request whose answer is awaited.
+type begun struct {
+	reply string
+	wait  func(ctx context.Context) (Reply, error)
+}
+
 // dispatcher returns what takes the requests of an endpoint off its
-// subscription. Each gets a goroutine, as long as there are slots; without one
-// the subscription waits, and its bounded queue fills.
+// subscription.
 func (s *service) dispatcher(e *Endpoint) micro.HandlerFunc {
 	limit, largest := e.Concurrency, e.MaxRequest
 	if limit <= 0 {
@@ -159,37 +190,107 @@ func (s *service) dispatcher(e *Endpoint) micro.HandlerFunc {
 	if largest <= 0 {
 		largest = defaultMaxRequest
 	}
-	slots, apart := make(chan struct{}, limit), make(chan struct{}, apartRequests)
-	handle := e.Answer
-	if handle == nil {
-		handle = func(ctx context.Context, body []byte) (Reply, error) {
+	v := &server{
+		service: s, endpoint: e, largest: largest, answer: e.Answer,
+		places: make(chan struct{}, limit), apart: make(chan struct{}, apartRequests),
+	}
+	if v.answer == nil {
+		v.answer = func(ctx context.Context, body []byte) (Reply, error) {
 			b, err := e.Handle(ctx, body)
 			return Reply{Body: b}, err
 		}
 	}
-	return func(req micro.Request) {
-		switch {
-		case !inbox(req.Reply()):
-			return
-		case len(req.Data()) > largest:
-			s.refuse(req.Reply(), CodeTooLarge, fmt.Sprintf("request has %d bytes, at most %d are taken", len(req.Data()), largest))
-			return
-		}
-		place := slots
-		if e.Apart != nil && len(req.Data()) <= apartBytes && e.Apart(req.Data()) {
-			place = apart
-		}
-		place <- struct{}{}
-		if !s.enter() {
-			<-place
-			s.refuse(req.Reply(), CodeStopping, "the ledger is being closed")
-			return
-		}
-		go func() {
-			defer func() { <-place; s.wg.Done() }()
-			s.answer(req.Reply(), req.Data(), handle)
-		}()
+	if e.Begin != nil {
+		v.begun = make(chan begun, begunRequests)
+		go v.answerInOrder()
 	}
+	return v.take
+}
+
+// take takes one request.
+func (v *server) take(req micro.Request) {
+	reply, body := req.Reply(), req.Data()
+	switch {
+	case !inbox(reply):
+		return
+	case len(body) > v.largest:
+		v.refuse(reply, CodeTooLarge, fmt.Sprintf("request has %d bytes, at most %d are taken", len(body), v.largest))
+		return
+	case !v.enter():
+		v.refuseStopping(reply)
+		return
+	case v.quick(reply, body) || v.begin(reply, body):
+		return
+	}
+	v.wg.Done() // a place may be long in coming, and stop does not wait for that
+	v.handle(reply, body)
+}
+
+// quick answers a request at once, if its endpoint can.
+func (v *server) quick(reply string, body []byte) bool {
+	if v.endpoint.Quick == nil {
+		return false
+	}
+	done := false
+	v.guarded(reply, func() {
+		var r Reply
+		if r, done = v.endpoint.Quick(body); done {
+			v.deliver(reply, r)
+		}
+	}, func() { done = true })
+	if done {
+		v.wg.Done()
+	}
+	return done
+}
+
+// begin begins a request, if its endpoint does that with it.
+func (v *server) begin(reply string, body []byte) bool {
+	if v.begun == nil {
+		return false
+	}
+	b, done := begun{reply: reply}, false
+	v.guarded(reply, func() { b.wait = v.endpoint.Begin(v.ctx, body) }, func() { done = true })
+	switch {
+	case b.wait != nil:
+		v.begun <- b
+		return true
+	case done:
+		v.wg.Done()
+	}
+	return done
+}
+
+// answerInOrder answers what was begun until the service ends: then nothing is left.
+func (v *server) answerInOrder() {
+	for {
+		select {
+		case b := <-v.begun:
+			v.respond(b.reply, func() (Reply, error) { return b.wait(v.ctx) })
+			v.wg.Done()
+		case <-v.ended:
+			return
+		}
+	}
+}
+
+// handle gives a request a goroutine, as long as there are places; without one the
+// subscription waits, and its bounded queue fills.
+func (v *server) handle(reply string, body []byte) {
+	place := v.places
+	if v.endpoint.Apart != nil && len(body) <= apartBytes && v.endpoint.Apart(body) {
+		place = v.apart
+	}
+	place <- struct{}{}
+	if !v.enter() {
+		<-place
+		v.refuseStopping(reply)
+		return
+	}
+	go func() {
+		defer func() { <-place; v.wg.Done() }()
+		v.respond(reply, func() (Reply, error) { return v.answer(v.ctx, body) })
+	}()
 }
 
 // inbox says whether an answer may be sent to a subject. The server lets a
@@ -210,27 +311,39 @@ func (s *service) enter() bool {
 	return true
 }
 
-// answer runs a handler. A panic in it is an error of this request only.
+// respond answers with what a handler makes of a request.
 //
 // It answers past the request value: that notes an error in itself, and the
 // service, which has long returned from the handler, reads it at the same time.
 // So the statistics of the service count requests, not errors.
-func (s *service) answer(reply string, body []byte, handle func(context.Context, []byte) (Reply, error)) {
+func (s *service) respond(reply string, handle func() (Reply, error)) {
+	s.guarded(reply, func() {
+		result, err := handle()
+		if err == nil {
+			s.deliver(reply, result)
+			return
+		}
+		if known, ok := errors.AsType[*Error](err); ok {
+			s.refuse(reply, known.Code, known.Text)
+			return
+		}
+		s.refuse(reply, CodeInternal, err.Error())
+	}, func() {})
+}
+
+// guarded makes a panic of do an error of this request only.
+func (s *service) guarded(reply string, do, panicked func()) {
 	defer func() {
 		if v := recover(); v != nil {
+			panicked()
 			s.refuse(reply, CodeInternal, fmt.Sprintf("handler panicked: %v", v))
 		}
 	}()
-	result, err := handle(s.ctx, body)
-	if err == nil {
-		s.deliver(reply, result)
-		return
-	}
-	if known, ok := errors.AsType[*Error](err); ok {
-		s.refuse(reply, known.Code, known.Text)
-		return
-	}
-	s.refuse(reply, CodeInternal, err.Error())
+	do()
+}
+
+func (s *service) refuseStopping(reply string) {
+	s.refuse(reply, CodeStopping, "the ledger is being closed")
 }
 
 // deliver publishes a result. One that the server would not take is an error for
@@ -306,6 +419,7 @@ func (s *service) stop() {
 			<-idle
 		}
 		s.cancel()
+		close(s.ended)
 	})
 }
 

@@ -30,7 +30,7 @@ type memSource struct {
 	fail   func(seq uint64) error
 	asked  chan uint64 // gets the sequence each Wait is for, when not nil; Wait waits for the receiver
 
-	linger     time.Duration // how long a reading goes on when nobody wants it any more
+	linger     time.Duration // how long a reading that is broken off goes on
 	reading    atomic.Int32
 	overlapped atomic.Bool // two readings at a time
 }
@@ -123,7 +123,9 @@ func (s *memSource) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event
 			body = append(body[:0], ev.Body...)
 			ev.Body = body
 			if !yield(ev, nil) {
-				time.Sleep(s.linger)
+				if ctx.Err() != nil {
+					time.Sleep(s.linger)
+				}
 				return
 			}
 		}

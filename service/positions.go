@@ -43,6 +43,28 @@ func (l *api) serveGet(ctx context.Context, q *PositionGet) (bus.Reply, error) {
 	return bus.Reply{Body: position.AppendPositionJSON(nil, fewLots(&p))}, nil
 }
 
+// quickGet answers requests for positions that are there.
+func (l *api) quickGet(allowed guard) func(body []byte) (bus.Reply, bool) {
+	reads := reads[PositionGet]("position.get")
+	var text []byte
+	return func(body []byte) (bus.Reply, bool) {
+		var q PositionGet
+		if allowed() != nil || reads.read(body, &q) != nil {
+			return bus.Reply{}, false // which says why
+		}
+		key, err := q.key()
+		if err != nil {
+			return bus.Reply{}, false
+		}
+		p, ok := l.Position(key)
+		if !ok {
+			return bus.Reply{}, false
+		}
+		text = position.AppendPositionJSON(text[:0], fewLots(&p))
+		return bus.Reply{Body: text}, true
+	}
+}
+
 // serveCycles replies with the closed cycles of a key that are kept, oldest
 // first.
 func (l *api) serveCycles(ctx context.Context, q *PositionCycles) (bus.Reply, error) {

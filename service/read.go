@@ -14,24 +14,43 @@ import (
 	"github.com/moneyprinter/holdfast/internal/form"
 )
 
-// read reads a request to an endpoint, nothing or one object of the members that it
-// takes, into a struct of those.
-func read(endpoint string, body []byte, into any) error {
+// reader reads the requests to an endpoint.
+type reader struct {
+	endpoint string
+	fields   map[string][]int // where a member goes, by its name
+}
+
+// reads returns what reads the requests to an endpoint into a Q.
+func reads[Q any](endpoint string) reader {
+	r := reader{endpoint: endpoint, fields: map[string][]int{}}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Q]()) {
+		if !f.Anonymous {
+			r.fields[memberOf(f)] = f.Index
+		}
+	}
+	return r
+}
+
+// read reads a request, nothing or one object of the members that its endpoint takes,
+// into a struct of those.
+func (r *reader) read(body []byte, into any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
-	if err := oneObject(body); err != nil {
-		return err
-	}
 	to := reflect.ValueOf(into).Elem()
-	return eachMember(string(body), func(name string, v form.Value) error {
-		for _, f := range reflect.VisibleFields(to.Type()) {
-			if !f.Anonymous && memberOf(f) == name {
-				return set(to.FieldByIndex(f.Index).Addr().Interface(), name, v)
-			}
+	err := eachMember(string(body), func(name string, v form.Value) error {
+		if index, takes := r.fields[name]; takes {
+			return set(to.FieldByIndex(index).Addr().Interface(), name, v)
 		}
-		return notTaken(endpoint, name)
+		return notTaken(r.endpoint, name)
 	})
+	if err == nil {
+		return nil
+	}
+	if broken := oneObject(body); broken != nil {
+		return broken // whatever else is wrong with it
+	}
+	return err
 }
 
 // oneObject refuses what is not one JSON object.
@@ -66,18 +85,41 @@ func kindOf(first byte) form.Kind {
 
 // eachMember calls do for the members of an object, none of which may come twice.
 func eachMember(text string, do func(name string, v form.Value) error) error {
-	seen := make(map[string]bool)
+	var seen names
 	err := form.Members(text, func(name string, v form.Value) error {
-		if seen[name] {
+		if !seen.add(name) {
 			return badRequest("%.64q is given twice", name)
 		}
-		seen[name] = true
 		return do(name, v)
 	})
 	if refused, ok := errors.AsType[*form.Error](err); ok {
 		return badRequest("%s", refused)
 	}
 	return err
+}
+
+// names is a set of names that has few of them as a rule.
+type names struct {
+	few  [8]string
+	n    int
+	many map[string]bool // once there are more
+}
+
+// add returns false for a name that is in the set already.
+func (s *names) add(name string) bool {
+	if s.many[name] || slices.Contains(s.few[:s.n], name) {
+		return false
+	}
+	if s.n < len(s.few) {
+		s.few[s.n] = name
+		s.n++
+		return true
+	}
+	if s.many == nil {
+		s.many = make(map[string]bool)
+	}
+	s.many[name] = true
+	return true
 }
 
 // memberOf is the name of the member that is read into a field.

@@ -5,6 +5,12 @@
 // [Offer] answers on a connection; as [holdfast.BusOptions.Connected] it does so on
 // each that the ledger makes. An error's code is a status code of HTTP, see [CodeOf].
 //
+// apply takes one mutation; an array of them, which is applied whole or not at all; or
+// {"each":[…]}, at most 1000, each of which is applied or refused by itself, in their
+// order, and answered with its result or {"error":{"code","text"}} in an array. Requests
+// that one connection sends to apply are applied in the order in which they were sent,
+// but for arrays, busts and corrections, which may come behind later ones.
+//
 // It holds no state of the ledger and changes nothing but by the ledger's own methods.
 package service
 
@@ -27,6 +33,19 @@ const maxReply = 1000 << 10
 const heavyRequests = 2
 
 type handler = func(context.Context, []byte) (bus.Reply, error)
+
+// A guard refuses requests, nil for none.
+type guard func() error
+
+// around guards a handler.
+func (g guard) around(h handler) handler {
+	return func(ctx context.Context, body []byte) (bus.Reply, error) {
+		if err := g(); err != nil {
+			return bus.Reply{}, err
+		}
+		return h(ctx, body)
+	}
+}
 
 // answer is a handler whose request was read.
 type answer[Q any] func(context.Context, *Q) (bus.Reply, error)
@@ -66,12 +85,14 @@ func (l *api) endpoints() []bus.Endpoint { return l.handlers(l.ours) }
 
 // handlers are the endpoints; guard is around all but those that tell and mend what is
 // wrong with the stream.
-func (l *api) handlers(guard func(handler) handler) []bus.Endpoint {
+func (l *api) handlers(guard guard) []bus.Endpoint {
 	heavy := make(places, heavyRequests)
 	views := l.views
+	get := endpoint("position.get", guard, l.serveGet)
+	get.Quick = l.quickGet(guard)
 	return []bus.Endpoint{
-		{Name: "apply", Answer: guard(l.serveApply), Apart: mayRefold},
-		endpoint("position.get", guard, l.serveGet),
+		{Name: "apply", Answer: guard.around(l.serveApply), Begin: l.beginApply(guard), Apart: mayRefold},
+		get,
 		endpoint("position.list", guard, within(views, l.serveList)),
 		endpoint("position.at", guard, within(heavy, l.serveAt)),
 		endpoint("position.cycles", guard, l.serveCycles),
@@ -89,13 +110,14 @@ func (l *api) handlers(guard func(handler) handler) []bus.Endpoint {
 }
 
 // open is no guard.
-func open(h handler) handler { return h }
+func open() error { return nil }
 
 // endpoint reads requests before they take a place or do anything.
-func endpoint[Q any](name string, guard func(handler) handler, a answer[Q]) bus.Endpoint {
-	return bus.Endpoint{Name: name, Answer: guard(func(ctx context.Context, body []byte) (bus.Reply, error) {
+func endpoint[Q any](name string, guard guard, a answer[Q]) bus.Endpoint {
+	reads := reads[Q](name)
+	return bus.Endpoint{Name: name, Answer: guard.around(func(ctx context.Context, body []byte) (bus.Reply, error) {
 		var q Q
-		if err := read(name, body, &q); err != nil {
+		if err := reads.read(body, &q); err != nil {
 			return bus.Reply{}, err
 		}
 		return a(ctx, &q)
@@ -105,16 +127,14 @@ func endpoint[Q any](name string, guard func(handler) handler, a answer[Q]) bus.
 // ours refuses requests unless the relay has found that the stream of the
 // ledger's name is this ledger's. Two ledgers of one name on one bus share the
 // subjects of requests, and a retry must not reach the other one.
-func (l *api) ours(h handler) handler {
-	return func(ctx context.Context, body []byte) (bus.Reply, error) {
-		switch s := l.Relay().Status(); {
-		case s.State == bus.StateStopped:
-			return bus.Reply{}, &bus.Error{Code: "503", Text: "the stream on this bus is not this ledger's: " + s.Err}
-		case s.Resyncs == 0:
-			return bus.Reply{}, &bus.Error{Code: "503", Text: "starting: the stream has not been looked at yet"}
-		}
-		return h(ctx, body)
+func (l *api) ours() error {
+	switch s := l.Relay().Status(); {
+	case s.State == bus.StateStopped:
+		return &bus.Error{Code: "503", Text: "the stream on this bus is not this ledger's: " + s.Err}
+	case s.Resyncs == 0:
+		return &bus.Error{Code: "503", Text: "starting: the stream has not been looked at yet"}
 	}
+	return nil
 }
 
 // places bound how many do something side by side.

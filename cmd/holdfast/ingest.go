@@ -272,7 +272,7 @@ func (a *app) aim(ctx context.Context, run *ingest.Run, f *ingestFlags, o holdfa
 			return nil, err
 		}
 		run.BeginAt(st.Last)
-		run.To = ingest.NewRemote(ctx, r.apply)
+		run.To = ingest.NewRemote(ctx, r)
 		return closer(func() error { r.close(); return nil }), nil
 	}
 	if err := a.checkRounding(ctx, run.In); err != nil {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
+	"github.com/moneyprinter/holdfast/cmd/holdfast/ingest"
 	"github.com/moneyprinter/holdfast/service"
 )
 
@@ -198,20 +201,51 @@ func (r *remote) ask(ctx context.Context, endpoint string, answer any) error {
 	return nil
 }
 
-// apply sends one mutation.
-func (r *remote) apply(ctx context.Context, body []byte) (holdfast.Result, error) {
+// remoteResult is what a daemon says of a mutation that it was given.
+type remoteResult struct {
+	First, Seq uint64
+	Duplicate  bool
+	Error      *bus.Error // of one of several
+}
+
+func (v *remoteResult) answer() ingest.Answer {
+	if v.Error != nil {
+		return ingest.Answer{Err: &remoteError{v.Error}}
+	}
+	return ingest.Answer{Result: holdfast.Result{First: v.First, Last: v.Seq, Duplicate: v.Duplicate}}
+}
+
+// Apply implements [ingest.Daemon].
+func (r *remote) Apply(ctx context.Context, body []byte) (holdfast.Result, error) {
 	b, err := r.send(ctx, "apply", body)
 	if err != nil {
 		return holdfast.Result{}, err
 	}
-	var v struct {
-		First, Seq uint64
-		Duplicate  bool
-	}
+	var v remoteResult
 	if err := json.Unmarshal(b, &v); err != nil {
 		return holdfast.Result{}, fmt.Errorf("unexpected answer: %w", err)
 	}
-	return holdfast.Result{First: v.First, Last: v.Seq, Duplicate: v.Duplicate}, nil
+	return v.answer().Result, nil
+}
+
+// ApplyEach implements [ingest.Daemon].
+func (r *remote) ApplyEach(ctx context.Context, bodies [][]byte) ([]ingest.Answer, error) {
+	b, err := r.send(ctx, "apply", slices.Concat([]byte(`{"each":[`), bytes.Join(bodies, []byte{','}), []byte("]}")))
+	if err != nil {
+		return nil, err
+	}
+	var list []remoteResult
+	if err := json.Unmarshal(b, &list); err != nil {
+		return nil, fmt.Errorf("unexpected answer: %w", err)
+	}
+	if len(list) != len(bodies) {
+		return nil, fmt.Errorf("unexpected answer: %d results for %d mutations", len(list), len(bodies))
+	}
+	answers := make([]ingest.Answer, len(list))
+	for i := range list {
+		answers[i] = list[i].answer()
+	}
+	return answers, nil
 }
 
 // pageRows is how many rows a page is asked for; the daemon gives fewer where they

@@ -13,6 +13,7 @@ import (
 	"github.com/moneyprinter/holdfast"
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/bus/embedded"
+	"github.com/moneyprinter/holdfast/internal/yardstick"
 )
 
 // relay measures the relay beside a raw publisher on the same server.
@@ -51,12 +52,20 @@ func (b *bench) compareRelay(ctx context.Context, t *relayed, nc *nats.Conn, rep
 	if _, err = t.feed(ctx, b.options()); err != nil {
 		return err
 	}
-	raw, err := readStream(ctx, nc, bus.StreamName(t.name))
+	raw, err := yardstick.ReadStream(ctx, nc, bus.StreamName(t.name))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, raw.Remove(ctx)) }()
-	rep.Messages, rep.Form = raw.Messages(), fmt.Sprintf("async %d", rawWindow)
+	largest := 0
+	if b.RelayHere {
+		largest = bus.EmbeddedBatch
+	}
+	form, err := raw.Fastest(ctx, yardstick.Forms(largest))
+	if err != nil {
+		return err
+	}
+	rep.Messages, rep.Form = raw.Messages(), form.Name
 	var ratios []thousandths
 	var relays, raws []int64
 	rate := func(took time.Duration) int64 { return int64(rep.Messages) * int64(time.Second) / max(int64(took), 1) }
@@ -72,7 +81,7 @@ func (b *bench) compareRelay(ctx context.Context, t *relayed, nc *nats.Conn, rep
 				return e
 			},
 			func() error {
-				took, e := raw.Publish(ctx)
+				took, e := raw.Publish(ctx, form)
 				raws = append(raws, rate(took))
 				return e
 			})

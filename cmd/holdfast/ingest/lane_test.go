@@ -8,7 +8,7 @@ import (
 	"github.com/moneyprinter/holdfast/internal/sample"
 )
 
-// What has no lane would be sent beside what it rests on.
+// What has no lane would go in behind terms that were refused.
 func TestEveryMutationHasALane(t *testing.T) {
 	for name, c := range sample.Changes() {
 		if c.Cause != nil {
