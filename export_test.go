@@ -49,6 +49,9 @@ func ClockJump() func(wall, monotonic time.Duration) time.Duration {
 // Break has the ledger fail as a disk would, between two requests of the stager.
 func (l *Ledger) Break(err error) { l.commits.Fail(err) }
 
+// SnapshotSteps is how often the work on snapshots could have made way for appends.
+func (l *Ledger) SnapshotSteps() int { return l.src.Snaps.Steps() }
+
 // Queued is how many requests wait for the stager.
 func (l *Ledger) Queued() int { return l.commits.Queued() }
 

@@ -88,7 +88,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 	}
 	found.r.Within(wal.Durable)
 	l := &Ledger{
-		Reader: found.r.Reader(), src: found.r, opts: o, log: o.Logger, book: book, wal: wal,
+		Reader: found.r.Reader(), src: found.r.Beside(wal.Durable), opts: o, log: o.Logger, book: book, wal: wal,
 		durable: make(chan struct{}, 1), due: make(chan struct{}, 1),
 		judged: make(map[judged]bool), notes: audit.NewNotes(found.r, o.Signer),
 	}

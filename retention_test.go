@@ -55,3 +55,28 @@ func TestSpacingOfSnapshots(t *testing.T) {
 		require.Equal(t, want, holdfast.Spacing(ledgertest.Open(t, t.TempDir(), o)), "%d", retain)
 	}
 }
+
+// Whatever is done with snapshots beside the appends can make way for them: making and
+// verifying one, the load that a trim rests on, and what a prune verifies.
+func TestSnapshotsMakeWay(t *testing.T) {
+	l := ledgertest.Open(t, t.TempDir(), ledgertest.RecordPerSegment(1))
+	steps := 0
+	since := func() int {
+		n := l.SnapshotSteps() - steps
+		steps += n
+		return n
+	}
+	ledgertest.Buys(t, l, "A", 6)
+	_, err := l.Snapshot(t.Context())
+	require.NoError(t, err)
+	made := since()
+	require.GreaterOrEqual(t, made, 6, "digest, body, two readings of the file, and the trim's")
+	require.NotEqualValues(t, 1, ledgertest.FirstKept(t, l))
+	_, err = l.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Positive(t, since(), "the one that is there is verified")
+	ledgertest.Buys(t, l, "B", 6)
+	_, err = l.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Greater(t, since(), made, "one is pruned as well")
+}

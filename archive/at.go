@@ -149,7 +149,7 @@ func LoadBook(snaps *snapshotter.Snapshotter, s snapshotter.Snapshot, o projecto
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", s.Name, err)
 	}
-	if v := book.View(); v.Digest() != s.Digest || v.Seq() != s.Seq {
+	if v := book.View().Resting(snaps.Step); v.Digest() != s.Digest || v.Seq() != s.Seq {
 		return nil, fmt.Errorf("%w: snapshot %s does not give the digest it was written with", journal.ErrDamaged, s.Name)
 	}
 	return book, nil

@@ -286,8 +286,10 @@ func stampOf(s snapshotter.Snapshot) position.Stamp {
 	return position.Stamp{Seq: s.Seq, Epoch: s.Epoch, Time: position.Time(s.RecordTime)}
 }
 
-// WriteSnapshot writes a state of a ledger and the record that it stands on.
+// WriteSnapshot writes a state of a ledger and the record that it stands on, at the
+// pace of the Snapshotter.
 func WriteSnapshot(ctx context.Context, to *snapshotter.Snapshotter, id Identity, head journal.Record, v *projector.View) (snapshotter.Snapshot, error) {
+	v = v.Resting(to.Step)
 	n := v.Counts()
 	s, err := to.Write(ctx, snapshotter.Meta{
 		Ledger: [16]byte(id.ID), Identity: string(encoded(id)), Seq: head.Seq, Epoch: head.Epoch, Chain: head.Chain, RecordTime: head.Time,

@@ -52,6 +52,14 @@ func (r *Source) Reader() *Reader { return &Reader{src: r} }
 // Within shows records up to a bound only: beside a writer, up to what is durable.
 func (r *Source) Within(bound func() uint64) { r.bound = bound }
 
+// Beside returns a Source of the same directory whose work on snapshots makes way for
+// other work; see [snapshotter.Snapshotter.Beside].
+func (r *Source) Beside(beat func() uint64) *Source {
+	x := *r
+	x.Snaps = r.Snaps.Beside(beat)
+	return &x
+}
+
 // OpenLog returns a reader of the journal that has the ledger's keys.
 func (r *Source) OpenLog() (*journal.Reader, error) {
 	log, err := OpenJournal(r.Dir)

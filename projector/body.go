@@ -38,17 +38,17 @@ func (v *View) WriteTo(w io.Writer) (int64, error) {
 	v = v.made()
 	b := bodyWriter{w: w, buf: make([]byte, 0, bodyBuffer+bodyBuffer/4)}
 	b.head(v)
-	for _, slot := range v.book.instruments.order(v.instruments, byInstrument) {
+	for _, slot := range v.book.instruments.order(v.instruments, rested(v, byInstrument)) {
 		in := v.instruments[slot]
 		b.item = wire.AppendInstrument(binary.AppendUvarint(b.item[:0], in.Seq), in)
 		b.record(tagInstrument)
 	}
-	for _, slot := range v.book.accounts.order(v.accounts, byAccount) {
+	for _, slot := range v.book.accounts.order(v.accounts, rested(v, byAccount)) {
 		a := v.accounts[slot]
 		b.item = wire.AppendAccount(binary.AppendUvarint(b.item[:0], a.Seq), a)
 		b.record(tagAccount)
 	}
-	order := v.book.positions.order(v.positions, byKey)
+	order := v.book.positions.order(v.positions, rested(v, byKey))
 	for _, slot := range order {
 		if b.position(tagPosition, v.positions[slot]); b.err != nil {
 			return b.n, b.err

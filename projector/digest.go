@@ -22,22 +22,22 @@ import (
 func (v *View) Digest() [32]byte { return v.made().digest() }
 
 func (v *View) computeDigest() [32]byte {
-	h := digester{hash: sha256.New()}
+	h := digester{hash: sha256.New(), step: v.step}
 	h.buf = append(h.buf, "holdfast digest 1\n"...)
 	h.count(len(v.positions))
-	for _, slot := range v.book.positions.order(v.positions, byKey) {
+	for _, slot := range v.book.positions.order(v.positions, rested(v, byKey)) {
 		start := h.open()
 		h.buf = wire.AppendPosition(h.buf, v.positions[slot])
 		h.close(start)
 	}
 	h.count(len(v.instruments))
-	for _, slot := range v.book.instruments.order(v.instruments, byInstrument) {
+	for _, slot := range v.book.instruments.order(v.instruments, rested(v, byInstrument)) {
 		start := h.open()
 		h.buf = wire.AppendInstrument(h.buf, v.instruments[slot])
 		h.close(start)
 	}
 	h.count(len(v.accounts))
-	for _, slot := range v.book.accounts.order(v.accounts, byAccount) {
+	for _, slot := range v.book.accounts.order(v.accounts, rested(v, byAccount)) {
 		start := h.open()
 		h.buf = wire.AppendAccount(h.buf, v.accounts[slot])
 		h.close(start)
@@ -49,6 +49,7 @@ func (v *View) computeDigest() [32]byte {
 type digester struct {
 	hash hash.Hash
 	buf  []byte
+	step func() // nil: nothing
 }
 
 func (h *digester) count(n int) { h.buf = binary.LittleEndian.AppendUint64(h.buf, uint64(n)) }
@@ -67,6 +68,9 @@ func (h *digester) close(start int) {
 }
 
 func (h *digester) flush() {
+	if h.step != nil {
+		h.step()
+	}
 	h.hash.Write(h.buf)
 	h.buf = h.buf[:0]
 }

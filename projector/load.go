@@ -40,6 +40,7 @@ func Load(r io.Reader, o Options) (*Book, error) {
 		return nil, &BodyError{Offset: l.read, Reason: "bytes follow the end"}
 	}
 	b := l.book
+	b.window.settle()
 	b.instruments.sorted.Store(identity(len(b.instruments.head)))
 	b.accounts.sorted.Store(identity(len(b.accounts.head)))
 	b.positions.sorted.Store(identity(len(b.positions.head)))
@@ -80,7 +81,6 @@ type loader struct {
 
 	instruments, accounts, positions, cycles, window uint64 // still to come
 	wanted, reserved                                 uint64 // positions in all, and those there is room for
-	entered                                          uint64 // window entries there is room for
 
 	tags []uint32 // of the positions' keys, until they are in the index
 }
@@ -299,11 +299,6 @@ func (l *loader) entries() error {
 	if n == 0 || n > windowBlock || len(l.item)%entryBytes != 0 || uint64(n) > l.window {
 		return l.bad("a block of %d bytes of the window does not fit", len(l.item))
 	}
-	w := l.book.window
-	if at := w.view.hi; at+uint64(n) > l.entered {
-		l.entered = min(max(reserve, reserveMore*at), at+l.window)
-		w.reserve(l.entered)
-	}
 	l.window -= uint64(n)
 	for b := l.item; len(b) > 0; b = b[entryBytes:] {
 		e := windowEntry{
@@ -318,7 +313,7 @@ func (l *loader) entries() error {
 		if e.Time < 0 || e.Ahead < 0 || position.Time(e.Ahead) > e.Time || e.Count == 0 || e.First <= l.last || last < e.First || last > l.book.head.seq {
 			return l.bad("a window entry of records %d to %d is out of order", e.First, last)
 		}
-		w.Add(e)
+		l.book.window.AddLater(e)
 		l.last = last
 	}
 	return nil

@@ -22,6 +22,7 @@ type View struct {
 
 	byName func() map[string]*position.Instrument
 	digest func() [32]byte
+	step   func() // between pieces of long work; nil: nothing
 }
 
 // Counts say how much a view holds.
@@ -48,6 +49,33 @@ func (b *Book) View() *View {
 	v.byName = sync.OnceValue(v.instrumentsByName)
 	v.digest = sync.OnceValue(v.computeDigest)
 	return v
+}
+
+// Resting returns the view with a function that is called between pieces of long work
+// on it, sorting its keys for the first time and making its digest, so that this can
+// make way for others.
+func (v *View) Resting(step func()) *View {
+	x := *v.made()
+	x.step = step
+	x.digest = sync.OnceValue(x.computeDigest)
+	return &x
+}
+
+// pieces is between how many comparisons of a sort a view rests.
+const pieces = 1 << 10
+
+// rested returns a comparison that lets the view rest now and then.
+func rested[V any](v *View, compare func(a, b *V) int) func(a, b *V) int {
+	if v.step == nil {
+		return compare
+	}
+	n := 0
+	return func(a, b *V) int {
+		if n++; n%pieces == 0 {
+			v.step()
+		}
+		return compare(a, b)
+	}
 }
 
 // Counts returns the seq that was published last and how much the book holds there.

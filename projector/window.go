@@ -257,22 +257,9 @@ func (w *window) remove(s windowSlot) {
 	w.index[gap] = windowSlot{}
 }
 
-// reserve makes room for n entries in all.
-func (w *window) reserve(n uint64) {
-	size := len(w.index)
-	for uint64(size) < 2*min(n, w.size) {
-		size *= 2
-	}
-	if size > len(w.index) {
-		w.resize(size)
-	}
-}
-
-func (w *window) grow() { w.resize(2 * len(w.index)) }
-
-func (w *window) resize(size int) {
+func (w *window) grow() {
 	old := w.index
-	w.setIndex(make([]windowSlot, size))
+	w.setIndex(make([]windowSlot, 2*len(old)))
 	for _, s := range old {
 		if s.ref != 0 {
 			w.insert(s)

@@ -53,3 +53,10 @@ func SealAs(header, stored []byte, plain, length uint64) []byte {
 
 // ParseName opens the name parser.
 func ParseName(name string) (time.Time, uint64, bool) { return parseName(name) }
+
+// Pace returns the step of a pace with its own clock.
+func Pace(beat func() uint64, now func() time.Duration, sleep func(time.Duration)) func() {
+	p := newPace(beat)
+	p.now, p.sleep, p.began = now, sleep, now()
+	return p.step
+}

@@ -24,6 +24,7 @@ type Reader struct {
 	size    int64
 	trailer trailer
 	keys    *keyring.Ring
+	step    func() // rests
 	header  []byte
 	dec     *zstd.Decoder
 	left    uint64 // bytes of the body that Read has yet to return
@@ -76,7 +77,7 @@ func (s *Snapshotter) verified(name string) (*Reader, error) {
 	if !ok {
 		return nil, badName(name)
 	}
-	r, err := open(filepath.Join(s.dir, name), name, s.o.Keys)
+	r, err := s.open(name, name)
 	if err != nil {
 		return nil, err
 	}
@@ -111,14 +112,14 @@ func openRegular(path, name string) (*os.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// open opens the file at path, called name in errors, and checks header, trailer
-// and digest.
-func open(path, name string, keys *keyring.Ring) (*Reader, error) {
-	f, size, err := openRegular(path, name)
+// open opens a file of the directory, called name in errors, and checks header,
+// trailer and digest.
+func (s *Snapshotter) open(file, name string) (*Reader, error) {
+	f, size, err := openRegular(filepath.Join(s.dir, file), name)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{f: f, size: size, keys: keys}
+	r := &Reader{f: f, size: size, keys: s.o.Keys, step: s.Step}
 	if err = r.check(name); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -143,7 +144,7 @@ func (r *Reader) check(name string) error {
 		return err
 	}
 	sum := sha256.New()
-	if _, err = io.CopyBuffer(sum, io.NewSectionReader(r.f, 0, r.size-digestSize), make([]byte, 256<<10)); err != nil {
+	if _, err = io.CopyBuffer(sum, resting{io.NewSectionReader(r.f, 0, r.size-digestSize), r.step}, make([]byte, portion)); err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	if !bytes.Equal(sum.Sum(nil), r.trailer.sum[:]) {
@@ -194,6 +195,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	if uint64(len(p)) > r.left+1 {
 		p = p[:r.left+1]
 	}
+	r.step()
 	n, err := r.dec.Read(p)
 	switch {
 	case uint64(n) > r.left:
@@ -217,6 +219,19 @@ func (r *Reader) bodyError(err error) error {
 		return bad // what is behind the decompressor has said what is wrong
 	}
 	return &DamageError{File: r.Name, Offset: r.bodyAt(), Reason: "the body does not decompress: " + err.Error()}
+}
+
+// resting reads in slices.
+type resting struct {
+	io.Reader
+
+	step func()
+}
+
+// Read implements [io.Reader].
+func (r resting) Read(p []byte) (int, error) {
+	r.step()
+	return r.Reader.Read(p)
 }
 
 // drain reads the rest of the body for the sake of its checks.

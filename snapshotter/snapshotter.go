@@ -43,7 +43,8 @@ type Snapshotter struct {
 	dir string
 	o   Options
 
-	mu sync.Mutex // held by Write and Prune, so that no temporary file in use is pruned
+	mu   *sync.Mutex // held by Write and Prune, so that no temporary file in use is pruned
+	pace *pace       // nil: it does not rest
 }
 
 // made refuses a Snapshotter that New did not make.
@@ -77,7 +78,7 @@ func New(dir string, o Options) *Snapshotter {
 	if o.Phase == nil {
 		o.Phase = func(string, bool) {}
 	}
-	return &Snapshotter{dir: dir, o: o}
+	return &Snapshotter{dir: dir, o: o, mu: new(sync.Mutex)}
 }
 
 // Dir returns the directory.
@@ -214,7 +215,7 @@ func (s *Snapshotter) readBack(ctx context.Context, name string, sum [32]byte) (
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	r, err := open(filepath.Join(s.dir, name+tempSuffix), name, s.o.Keys)
+	r, err := s.open(name+tempSuffix, name)
 	if err != nil {
 		return 0, err
 	}
@@ -233,9 +234,9 @@ func (s *Snapshotter) readBack(ctx context.Context, name string, sum [32]byte) (
 
 // writeFile writes header, compressed body, encrypted if there are keys, and
 // trailer, and returns the digest.
-func (s *Snapshotter) writeFile(ctx context.Context, f io.Writer, header []byte, body func(io.Writer) error) ([32]byte, error) {
+func (s *Snapshotter) writeFile(ctx context.Context, f *os.File, header []byte, body func(io.Writer) error) ([32]byte, error) {
 	var sum [32]byte
-	out := &hashedWriter{w: bufio.NewWriterSize(f, 1<<20), h: sha256.New()}
+	out := &hashedWriter{w: bufio.NewWriterSize(&portions{f: f}, portion), h: sha256.New()}
 	if _, err := out.Write(header); err != nil {
 		return sum, err
 	}
@@ -248,7 +249,7 @@ func (s *Snapshotter) writeFile(ctx context.Context, f io.Writer, header []byte,
 	if err != nil {
 		return sum, err
 	}
-	in := &bodyWriter{ctx: ctx, w: enc}
+	in := &bodyWriter{ctx: ctx, w: enc, step: s.Step}
 	if err = body(in); err == nil {
 		err = in.err // a body that went on after an error
 	}
@@ -272,6 +273,25 @@ func (s *Snapshotter) writeFile(ctx context.Context, f io.Writer, header []byte,
 	return sum, out.w.Flush()
 }
 
+// portion is how much is written to a file at a time.
+const portion = 256 << 10
+
+// portions writes to a file, and lets the kernel begin with each portion at once.
+type portions struct {
+	f  *os.File
+	at int64
+}
+
+// Write implements [io.Writer].
+func (p *portions) Write(b []byte) (int, error) {
+	n, err := p.f.Write(b)
+	if err == nil {
+		beginWriteback(p.f, p.at, int64(n))
+	}
+	p.at += int64(n)
+	return n, err
+}
+
 // hashedWriter counts and hashes what goes to the file.
 type hashedWriter struct {
 	w *bufio.Writer
@@ -287,15 +307,18 @@ func (h *hashedWriter) Write(p []byte) (int, error) {
 }
 
 // bodyWriter is what the caller's body writes to. It stops a body whose context
-// is done, and remembers the first error in case the body does not.
+// is done, and remembers the first error in case the body does not. It rests before
+// each piece.
 type bodyWriter struct {
-	ctx context.Context // of the Write call that this value does not outlive
-	w   io.Writer
-	n   uint64
-	err error
+	ctx  context.Context // of the Write call that this value does not outlive
+	w    io.Writer
+	step func()
+	n    uint64
+	err  error
 }
 
 func (b *bodyWriter) Write(p []byte) (int, error) {
+	b.step()
 	if b.err == nil {
 		b.err = b.ctx.Err()
 	}
