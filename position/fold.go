@@ -54,11 +54,14 @@ func (r Rules) FoldRecorded(s State, m Mutation) ([]Change, error) {
 }
 
 // AppendFold is [Rules.Fold] that appends the changes to dst and puts the images of
-// fills into spare ones, so that a plain fill allocates nothing. With an error dst is
-// not to be used. Spares may be nil.
+// fills into spare ones, so that a plain fill or mark allocates nothing. With an
+// error dst is not to be used. Spares may be nil.
 func (r Rules) AppendFold(dst []Change, spares *Spares, s State, m Mutation) ([]Change, error) {
-	if f, ok := m.(Fill); ok {
-		return r.foldFill(dst, spares, s, &f, m)
+	switch v := m.(type) {
+	case Fill:
+		return r.foldFill(dst, spares, s, &v, m)
+	case Mark:
+		return r.foldMark(dst, s, &v, m)
 	}
 	changes, err := r.foldOther(s, m)
 	if err != nil || len(dst) == 0 {
@@ -67,11 +70,9 @@ func (r Rules) AppendFold(dst []Change, spares *Spares, s State, m Mutation) ([]
 	return append(dst, changes...), nil
 }
 
-// foldOther folds what is not a fill.
+// foldOther folds what is neither a fill nor a mark.
 func (r Rules) foldOther(s State, m Mutation) ([]Change, error) {
 	switch v := m.(type) {
-	case Mark:
-		return r.foldMark(s, &v, m)
 	case Charge:
 		if v.Instrument == "" {
 			return foldCash(s, &v, m)

@@ -34,7 +34,7 @@ func (m Mark) Validate() error {
 
 // foldMark records a price. The extremes of open positions follow from it by
 // comparison, so it makes no image of them.
-func (r Rules) foldMark(s State, m *Mark, cause Mutation) ([]Change, error) {
+func (r Rules) foldMark(dst []Change, s State, m *Mark, cause Mutation) ([]Change, error) {
 	in := s.Instrument(m.Instrument)
 	if err := r.admit(m.Instrument, in); err != nil {
 		return nil, err
@@ -42,5 +42,5 @@ func (r Rules) foldMark(s State, m *Mark, cause Mutation) ([]Change, error) {
 	if in != nil && in.Defined && in.Terms.Kind == Inverse && m.Price.Sign() <= 0 {
 		return nil, invalid("price", "must be positive for an inverse instrument")
 	}
-	return []Change{{Kind: Marked, Parts: 1, Cause: cause}}, nil
+	return append(dst, Change{Kind: Marked, Parts: 1, Cause: cause}), nil
 }

@@ -56,16 +56,16 @@ type Book struct {
 	names   map[string]string   // some of those in keys; see named
 	staging staging
 	spare   []*Staged // that nobody uses
-	spares  position.Spares
+	spares  spares
 
 	recomputing bool // see find
 
 	returned struct { // that nobody uses either; see Reuse
 		sync.Mutex
 
-		list   []*Staged
-		images []*position.Position
-		upTo   uint64 // all that was published up to this record was given back
+		list  []*Staged
+		spent spent
+		upTo  uint64 // all that was published up to this record was given back
 	}
 
 	// mu guards pub, the shelf, the pub slices of the tables, and changes of their
@@ -76,6 +76,7 @@ type Book struct {
 	shelf       *shelf        // ended cycles, as published
 	positions   table[position.Key, position.Position]
 	instruments table[string, position.Instrument]
+	came        []uint64 // by slot of instruments: a record that its published image is not older than
 	accounts    table[string, position.Account]
 }
 
@@ -184,7 +185,6 @@ func (b *Book) Accept(s *Staged) {
 func (b *Book) Publish(staged ...*Staged) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	lent := b.lent.Load()
 	for _, s := range staged {
 		if len(s.Changes) == 0 {
 			continue
@@ -192,22 +192,42 @@ func (b *Book) Publish(staged ...*Staged) {
 		if !s.accepted || s.base != b.pub.seq {
 			panic("projector: Publish out of the order of Accept")
 		}
-		for _, w := range s.positions {
-			if old := b.positions.publishLocked(w); old != nil && !w.keeps && old.Seq > lent {
-				s.spent = append(s.spent, old)
-			}
-		}
-		for _, w := range s.instruments {
-			b.instruments.publishLocked(w)
-		}
-		for _, w := range s.accounts {
-			b.accounts.publishLocked(w)
-		}
+		b.showLocked(s)
 		for _, step := range s.cycles {
 			b.shelf.apply(step)
 		}
 		b.pub = s.after
 	}
+}
+
+// showLocked puts the images of s into the published slots, and notes which of those
+// that they replace nobody has but who reads Changes.
+func (b *Book) showLocked(s *Staged) {
+	lent := b.lent.Load()
+	for _, w := range s.positions {
+		if old := b.positions.publishLocked(w); old != nil && !w.keeps && old.Seq > lent {
+			s.spent.images = append(s.spent.images, old)
+		}
+	}
+	for _, w := range s.instruments {
+		if old := b.instruments.publishLocked(w); b.cameLocked(w.slot, s.base+1) > lent {
+			s.spent.instruments = append(s.spent.instruments, old)
+		}
+	}
+	for _, w := range s.accounts {
+		b.accounts.publishLocked(w)
+	}
+}
+
+// cameLocked notes the record with which the image of an instrument came, and returns
+// that of the image before, 0 where it is not known. An instrument's own Seq does not
+// tell: marks leave it.
+func (b *Book) cameLocked(slot uint32, seq uint64) (before uint64) {
+	for int(slot) >= len(b.came) {
+		b.came = append(b.came, 0)
+	}
+	before, b.came[slot] = b.came[slot], seq
+	return before
 }
 
 // publishAll shows readers the whole head and what it has ended.
@@ -220,6 +240,7 @@ func (b *Book) publishAll(ended *shelf) {
 	b.accounts.pub = append([]*position.Account(nil), b.accounts.head...)
 	b.pub = b.head
 	b.shelf = ended
+	clear(b.came)
 	b.returned.Lock()
 	defer b.returned.Unlock()
 	b.returned.upTo = b.head.seq

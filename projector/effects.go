@@ -106,17 +106,19 @@ func (b *Book) mark(s *Staged, m position.Mark) {
 // priced gives the instrument of a mark its price.
 func (b *Book) priced(s *Staged, m position.Mark) {
 	st := &b.staging
-	next := position.Instrument{Name: m.Instrument, Terms: b.terms}
+	next := b.spares.instrument()
 	if in := st.instruments.image(m.Instrument); in != nil {
-		next = *in
+		*next = *in
+	} else {
+		*next = position.Instrument{Name: m.Instrument, Terms: b.terms}
 	}
 	next.Mark, next.MarkTime = m.Price, m.Time
-	s.instruments = append(s.instruments, st.instruments.put(m.Instrument, &next, st.batch))
+	s.instruments = append(s.instruments, st.instruments.put(m.Instrument, next, st.batch))
 }
 
 // extend moves an extreme of an open position to the price.
 func (b *Book) extend(s *Staged, slot uint32, img *position.Position, price position.Decimal) {
-	img = reaching(img, extremes{high: price, low: price}, b.staging.shared, &b.spares)
+	img = reaching(img, extremes{high: price, low: price}, b.staging.shared, &b.spares.Spares)
 	s.positions = append(s.positions, b.staging.positions.putAt(slot, img, b.staging.batch))
 }
 

@@ -126,7 +126,7 @@ func TestWhatReadersHoldStays(t *testing.T) {
 		return b.StageEpoch(1, 1, position.Epoch{Build: "test", Arithmetic: position.ArithmeticVersion}), nil
 	})
 	x := &trader{rnd: rnd}
-	for i := range 500 {
+	for i := range 700 {
 		w.scribe.clock += 7
 		ms := x.batch()
 		w.stage(t, func(b *projector.Book) (*projector.Staged, error) { return b.Stage(w.scribe.clock, ms, true) })
@@ -176,6 +176,46 @@ func TestChangesStayUntilAllIsGivenBack(t *testing.T) {
 	require.Equal(t, was, image(kept.Changes[0].After))
 }
 
+// TestPlainPathAllocatesNothing holds for fills on a position that is open and for
+// marks, but for what the window keeps of each.
+func TestPlainPathAllocatesNothing(t *testing.T) {
+	const n = 3000
+	b := projector.New(projector.Options{Window: 100})
+	k := key("A", "X")
+	var ms []position.Mutation
+	for i := range n {
+		id, at := fmt.Sprint(i), position.Time(i+1)
+		switch i % 4 {
+		case 0:
+			ms = append(ms, fill(id, k, position.Buy, "3", "10", at))
+		case 1:
+			ms = append(ms, fill(id, k, position.Sell, "1", "11", at))
+		case 2:
+			ms = append(ms, mark(id, "X", "10.5", at))
+		default:
+			ms = append(ms, mark(id, "X", fmt.Sprint(10+i), at)) // moves the extremes
+		}
+	}
+	one := make([]*projector.Staged, 1)
+	next := 0
+	apply := func() {
+		s, err := b.Stage(position.Time(next+1), ms[next:next+1], true)
+		next++
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Accept(s)
+		one[0] = s
+		b.Publish(one...)
+		b.Reuse(one...)
+	}
+	for range 1500 {
+		apply()
+	}
+	// A chunk of the window's entries now and then is less than one on average.
+	require.Zero(t, testing.AllocsPerRun(n-1501, apply))
+}
+
 // TestNoImageIsTorn lets a stager, a publisher and readers run at once. A fill makes of
 // a key's version what only that version can be, so that a reader sees an image that
 // is partly another one.
@@ -195,6 +235,13 @@ func TestNoImageIsTorn(t *testing.T) {
 				panic(err)
 			}
 			book.Accept(s)
+			if i%10 == 0 {
+				group = append(group, s)
+				if s, err = book.Stage(1, []position.Mutation{mark(fmt.Sprint("m", i), "M", fmt.Sprint(i+1), position.Time(i+1))}, true); err != nil {
+					panic(err)
+				}
+				book.Accept(s)
+			}
 			if group = append(group, s); len(group) > i%4 {
 				accepted <- group
 				group = nil
@@ -226,6 +273,9 @@ func TestNoImageIsTorn(t *testing.T) {
 				}
 			}
 			for _, v := range views {
+				if in, ok := v.Instrument("M"); ok && in.Mark != position.FromInt(int64(in.MarkTime)) {
+					t.Errorf("a view at %d shows the mark %s of %d", v.Seq(), in.Mark, in.MarkTime)
+				}
 				for p := range v.Positions() {
 					if err := whole(&p); err != nil || p.Seq > v.Seq() {
 						t.Errorf("a view at %d shows record %d: %v", v.Seq(), p.Seq, err)

@@ -32,16 +32,53 @@ type Staged struct {
 	accounts    []write[position.Account]
 	cycles      []cycleStep
 	entries     []windowEntry
-	spent       []*position.Position // that Publish has replaced, and nobody has but who reads Changes
+	spent       spent
 
-	// Room for a plain fill, so that it allocates nothing.
+	// Room for a plain fill or mark, so that it allocates nothing.
 	room struct {
 		changes   [1]position.Change
 		outcomes  [1]Outcome
 		positions [2]write[position.Position]
 		entries   [1]windowEntry
 		spent     [2]*position.Position
+
+		instruments [1]write[position.Instrument] // for a mark
+		prices      [1]*position.Instrument
+		cycles      [1]cycleStep
 	}
+}
+
+// spent is what Publish has replaced and nobody has but who reads Changes.
+type spent struct {
+	images      []*position.Position
+	instruments []*position.Instrument
+}
+
+// spares is what nobody has any more. It is the writer's.
+type spares struct {
+	position.Spares
+
+	instruments []*position.Instrument
+}
+
+// add takes what was spent.
+func (s *spares) add(from *spent) {
+	for _, img := range from.images {
+		s.Add(img)
+	}
+	n := min(len(from.instruments), maxImages-len(s.instruments))
+	s.instruments = append(s.instruments, from.instruments[:n]...)
+}
+
+// instrument returns room for the image of one.
+func (s *spares) instrument() *position.Instrument {
+	last := len(s.instruments) - 1
+	if last < 0 {
+		return new(position.Instrument)
+	}
+	in := s.instruments[last]
+	s.instruments = s.instruments[:last]
+	return in
 }
 
 // Bounds of what a book keeps to use it again: more Staged than a group usually has,
@@ -83,7 +120,8 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []w
 	s := b.blank()
 	s.At, s.base, s.folded = at, b.head.seq, true
 	s.Changes, s.Outcomes = s.room.changes[:0], s.room.outcomes[:0]
-	s.positions, s.entries, s.spent = s.room.positions[:0], s.room.entries[:0], s.room.spent[:0]
+	s.positions, s.instruments, s.cycles, s.entries = s.room.positions[:0], s.room.instruments[:0], s.room.cycles[:0], s.room.entries[:0]
+	s.spent = spent{s.room.spent[:0], s.room.prices[:0]}
 	var room [1]wire.Fingerprint
 	if prints == nil {
 		prints = room[:0]
@@ -144,10 +182,9 @@ func (b *Book) takeBack() {
 	b.returned.Lock()
 	defer b.returned.Unlock()
 	b.spare, b.returned.list = b.returned.list, b.spare
-	for _, img := range b.returned.images {
-		b.spares.Add(img)
-	}
-	b.returned.images = b.returned.images[:0]
+	spent := &b.returned.spent
+	b.spares.add(spent)
+	spent.images, spent.instruments = spent.images[:0], spent.instruments[:0]
 }
 
 // Reuse gives back what was published, or staged and dropped, for later calls of
@@ -184,10 +221,14 @@ func (b *Book) takeSpent(staged []*Staged) {
 			continue
 		}
 		r.upTo = s.after.seq
-		if n := min(len(s.spent), maxImages-len(r.images)); n > 0 {
-			r.images = append(r.images, s.spent[:n]...)
-		}
+		r.spent.images = appendSome(r.spent.images, s.spent.images)
+		r.spent.instruments = appendSome(r.spent.instruments, s.spent.instruments)
 	}
+}
+
+// appendSome appends as many as are kept.
+func appendSome[V any](list, more []*V) []*V {
+	return append(list, more[:max(0, min(len(more), maxImages-len(list)))]...)
 }
 
 // StageEpoch gives the record that begins an incarnation of the writer. It is
@@ -251,7 +292,7 @@ func (b *Book) find(id [16]byte) (windowEntry, bool) {
 // member stages a mutation that the window does not know.
 func (b *Book) member(s *Staged, i int, m position.Mutation, fp wire.Fingerprint, insist bool) error {
 	st, n := &b.staging, len(s.Changes)
-	all, err := b.rules.AppendFold(s.Changes, &b.spares, st, m)
+	all, err := b.rules.AppendFold(s.Changes, &b.spares.Spares, st, m)
 	at := m.EventTime()
 	if (err != nil || len(all) > n) && !insist && b.window.Forgotten(at) {
 		return tooOld(m, b.window.Horizon())

@@ -9,6 +9,8 @@ func images() []bug {
 			"	b.lent.Store(b.pub.seq)\n", ""), by("./projector", "^TestWhatReadersHoldStays$")},
 		{"write over an ended cycle", in("projector/book.go",
 			"!w.keeps && old.Seq > lent {", "old.Seq > lent {"), by("./projector", "^TestWhatReadersHoldStays$")},
+		{"write over an instrument that a view shows", in("projector/book.go",
+			"b.cameLocked(w.slot, s.base+1) > lent {", "b.cameLocked(w.slot, s.base+1) > 0 {"), by("./projector", "^TestWhatReadersHoldStays$")},
 		{"copy an image without the lock", in("projector/view.go",
 			"	return marked(p.Detached(),", "	b.mu.RUnlock()\n	defer b.mu.RLock()\n	return marked(p.Detached(),"), by("./projector", "^TestNoImageIsTorn$")},
 		{"share the fees of an image with who reads it", in("projector/view.go",
