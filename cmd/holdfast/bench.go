@@ -42,9 +42,9 @@ func (a *app) benchCmd() *cobra.Command {
 		Long: `Measures the ledger on the machine and the disk that it is to work on and prints
 each target of the design with what was measured of it: the median of the runs,
 the least and the most, what must be reached, what is hoped for (stretch), and
-whether it is. A target that is missed on fewer cores than it is for says so; a row
-that was not measured names the flag that does it. Without flags it takes about a
-minute, with --all several.
+whether it is; 7/10 says that 7 of 10 runs reach what must be. A target that is
+missed on fewer cores than it is for says for how many; a row that was not measured
+names the flag that does it. Without flags it takes about a minute, with --all several.
 
 How to read it. Only ratios say something about Holdfast: the two sides take turns
 in a drawn order (the seed is printed), the ratio is taken pair by pair, and 1.00 is

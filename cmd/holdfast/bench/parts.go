@@ -58,8 +58,8 @@ func rules() []rule {
 		{"internal/poll.", partWrite},
 		{"os.(*File)", partWrite},
 		{"golang.org/x/sys/unix.", partWrite},
-		{own + "/internal/wire.Append", partEncode},
-		{own + "/internal/wire.", partValidate},
+		{own + "/internal/wire.AppendChange", partEncode},
+		{own + "/internal/wire.FingerprintOf", partValidate},
 		{own + "/projector.(*Book).Publish", partPublish},
 		{own + "/projector.(*Book).Reuse", partPublish},
 		{own + "/projector.", partStage},
@@ -98,6 +98,10 @@ func partOf(frames []string, rules []rule) string {
 	return partOther
 }
 
+// profileLengths is how many runs long the profile is: it takes a hundred samples a
+// second of each processor.
+const profileLengths = 8
+
 // parts profiles the most callers that were measured.
 func (b *bench) parts(apply func() error) error {
 	callers := slices.Max(b.Callers)
@@ -106,7 +110,7 @@ func (b *bench) parts(apply func() error) error {
 	if err := pprof.StartCPUProfile(&raw); err != nil {
 		return fmt.Errorf("profile: %w", err)
 	}
-	f, err := yardstick.Drive(callers, min(4*b.Length, 5*time.Second), apply)
+	f, err := yardstick.Drive(callers, min(profileLengths*b.Length, 10*time.Second), apply)
 	pprof.StopCPUProfile()
 	if err != nil {
 		return err

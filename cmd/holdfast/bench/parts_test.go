@@ -12,12 +12,13 @@ import (
 
 func TestPartsOfAStack(t *testing.T) {
 	const own = "github.com/moneyprinter/holdfast"
+	require.Equal(t, partValidate, partOf([]string{own + "/internal/wire.sipHash", own + "/internal/wire.FingerprintOf", own + "/internal/committer.(*Committer).Apply"}, rules()))
 	for want, frames := range map[string][]string{
 		partWrite:    {"internal/runtime/syscall/linux.Syscall6", "syscall.RawSyscall6", "golang.org/x/sys/unix.Fdatasync", own + "/journal.(*Journal).Commit"},
 		partChain:    {"runtime.memmove", "crypto/sha256.Sum256", own + "/journal/internal/segment.Append", own + "/internal/committer.(*encoder).run"},
 		partValidate: {"unicode/utf8.ValidString", own + "/position.validName", own + "/position.Fill.Validate", own + "/internal/committer.(*Committer).Apply"},
 		partStage:    {own + "/position.(*Position).Apply", own + "/projector.(*Book).Stage", own + "/internal/committer.(*stager).stage"},
-		partEncode:   {own + "/position.Decimal.AppendText", own + "/internal/wire.AppendChange", own + "/internal/committer.(*encoder).run"},
+		partEncode:   {own + "/internal/wire.appendPosition", own + "/position.Decimal.AppendText", own + "/internal/wire.AppendChange", own + "/internal/committer.(*encoder).run"},
 		partPublish:  {"runtime.mapassign_faststr", own + "/projector.(*Book).Publish", own + "/internal/committer.(*Committer).finish"},
 		partQueue:    {"runtime.duffcopy", own + "/internal/committer.(*stager).run"},
 		partWake:     {"runtime.futex", "runtime.futexsleep", "runtime.notesleep", "runtime.mcall"},

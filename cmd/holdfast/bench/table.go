@@ -91,13 +91,15 @@ func rowColumns() []render.Column[Row] {
 	}
 }
 
-// verdict says how a row stands, or how to measure it.
+// verdict says how a row stands, and how many of its runs reach what they must, or how
+// to measure it.
 func verdict(r *Row) string {
+	text := r.Verdict
 	switch r.Verdict {
 	case Stretch:
-		return "met, stretch"
+		text = "stretch met"
 	case Cores:
-		return fmt.Sprintf("not met, for %d cores", r.Cores)
+		text = fmt.Sprintf("for %d cores", r.Cores)
 	case Smaller:
 		return fmt.Sprintf("for %d", r.Of)
 	case Unmeasured:
@@ -106,7 +108,10 @@ func verdict(r *Row) string {
 		}
 		return "needs --" + r.Needs
 	}
-	return r.Verdict
+	if r.Reached == r.Runs || r.Reached == 0 {
+		return text
+	}
+	return fmt.Sprintf("%s, %d/%d", text, r.Reached, r.Runs)
 }
 
 func callersColumns() []render.Column[CallersRow] {

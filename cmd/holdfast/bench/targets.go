@@ -39,6 +39,7 @@ type Row struct {
 	Median  json.Number `json:"median"`
 	Min     json.Number `json:"min"`
 	Max     json.Number `json:"max"`
+	Reached int         `json:"reached"` // how many of the runs are as they must be
 	Verdict string      `json:"verdict"`
 	Needs   string      `json:"needs"` // what would have it measured
 
@@ -101,27 +102,34 @@ const million = 1_000_000
 // measured notes what the runs of a row gave.
 func (to *Row) measured(runs []thousandths) {
 	s := spreadOf(runs)
-	to.got, to.Runs, to.Needs = s, s.runs, ""
+	to.got, to.Runs, to.Needs, to.Reached = s, s.runs, "", 0
 	to.Median, to.Min, to.Max = s.mid.number(), s.low.number(), s.high.number()
+	for _, r := range runs {
+		if to.as(r, to.must) {
+			to.Reached++
+		}
+	}
+}
+
+// as reports whether a figure is as good as a target.
+func (to *Row) as(got, target thousandths) bool {
+	if to.Better == lower {
+		return got <= target
+	}
+	return got >= target
 }
 
 // judge holds what was measured against the target, on a machine of so many
 // processors.
 func (to *Row) judge(processors int) {
-	as := func(target thousandths) bool {
-		if to.Better == lower {
-			return to.got.mid <= target
-		}
-		return to.got.mid >= target
-	}
 	switch {
 	case to.Runs == 0:
 		to.Verdict = Unmeasured
 	case to.size < to.Of:
 		to.Verdict = Smaller
-	case as(to.stretch):
+	case to.as(to.got.mid, to.stretch):
 		to.Verdict = Stretch
-	case as(to.must):
+	case to.as(to.got.mid, to.must):
 		to.Verdict = Met
 	case processors < to.Cores:
 		to.Verdict = Cores
