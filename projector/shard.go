@@ -24,6 +24,13 @@ type shard struct {
 	rec    wire.Recorded
 	index  index    // of met, by the hash of a key's binary form
 	met    []*entry // in order
+	todo   []todo   // of the chunk it works on
+}
+
+// todo is a record of a chunk, and the entry of its key.
+type todo struct {
+	at int
+	*entry
 }
 
 // entry is one key in a replay, with what its last record has left.
@@ -105,21 +112,36 @@ func (c *chunk) share(seed maphash.Seed, shards int) {
 // work takes the shard's records of a chunk.
 func (s *shard) work(c *chunk) {
 	c.fails[s.no] = failure{at: len(c.recs)}
-	for i, no := range c.shard {
-		if no != s.no {
-			continue
-		}
-		if late, err := s.take(c, i); err != nil {
-			c.fails[s.no] = failure{at: i, err: err, late: late}
+	s.look(c)
+	for _, t := range s.todo {
+		if late, err := s.take(c, t.at, t.entry); err != nil {
+			c.fails[s.no] = failure{at: t.at, err: err, late: late}
 			return // what comes behind is not applied any more
 		}
 	}
 }
 
+// look finds the entries of the shard's records, and reads the images that they will
+// go into: each is a cache miss, and one behind the other they are waited for side by
+// side. The sum has no meaning.
+func (s *shard) look(c *chunk) (sum uint64) {
+	s.todo = s.todo[:0]
+	for i, no := range c.shard {
+		if no == s.no {
+			s.todo = append(s.todo, todo{i, s.entry(c.tags[i], c.keys[i], c.recs[i].Seq)})
+		}
+	}
+	for _, t := range s.todo {
+		if t.entry != nil && t.img != nil {
+			sum += t.img.Seq + t.img.Cycle + uint64(len(t.img.Totals.Fees))
+		}
+	}
+	return sum
+}
+
 // take takes one record.
-func (s *shard) take(c *chunk, i int) (late bool, err error) {
+func (s *shard) take(c *chunk, i int, e *entry) (late bool, err error) {
 	seq, rec := c.recs[i].Seq, &s.rec
-	e := s.entry(c.tags[i], c.keys[i], seq)
 	var known *wire.KnownKey
 	var room *position.Position
 	var old before
