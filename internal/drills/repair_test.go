@@ -19,6 +19,7 @@ import (
 	"github.com/moneyprinter/holdfast/bus"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/internal/scratch"
+	"github.com/moneyprinter/holdfast/journal"
 	"github.com/moneyprinter/holdfast/keyring"
 	"github.com/moneyprinter/holdfast/position"
 	"github.com/moneyprinter/holdfast/repair"
@@ -176,20 +177,29 @@ func TestRepairIsAnnounced(t *testing.T) {
 // A crash between any two steps leaves a ledger that Open refuses, or the one
 // that comes of it; however often it is interrupted, the end is the same.
 func TestAcceptedLossSurvivesItsOwnCrashes(t *testing.T) {
-	dir, _, broken := ledgertest.Damaged(t)
+	dir, whole, broken := ledgertest.Damaged(t)
 	names, err := filepath.Glob(filepath.Join(dir, "backups", "*.snap"))
 	require.NoError(t, err)
 	slices.Sort(names)
+	log, err := journal.OpenReader(whole)
+	require.NoError(t, err)
+	var before uint64 // where a batch ends
+	for rec, err := range log.Stored().Records(1) {
+		require.NoError(t, err)
+		if rec.Seq < broken-20 && rec.Flags&journal.More == 0 {
+			before = rec.Seq
+		}
+	}
 	for name, c := range map[string]struct {
 		from    uint64
 		prepare func(dir string)
 	}{
 		"journal": {from: broken, prepare: func(string) {}},
-		"with a damaged snapshot": {from: broken - 20, prepare: func(dir string) {
+		"with a damaged snapshot": {from: before + 1, prepare: func(dir string) {
 			path := filepath.Join(dir, "backups", filepath.Base(names[0]))
 			b, err := os.ReadFile(path)
 			require.NoError(t, err)
-			b[len(b)/2] ^= 1
+			b[ledgertest.BodyOf(b)+20] ^= 1
 			require.NoError(t, os.WriteFile(path, b, 0o600))
 		}},
 	} {
