@@ -36,7 +36,6 @@ func TestTraced(t *testing.T) {
 		require.NoError(t, j.Commit(b))
 		fmt.Println("ack", j.Durable())
 		j.Ahead()
-		fmt.Println("made room")
 	}
 	for n := range 30 {
 		commit(1 + n%7*3)
@@ -63,7 +62,6 @@ type rules struct {
 	recovers                       bool // until the first commit: segments are cut, not trimmed
 	disk                           systrace.Disk
 	unlinked                       string // the last segment that was removed
-	room                           bool   // is made for what comes next
 	met                            map[string]int
 }
 
@@ -78,14 +76,10 @@ func follow(t *testing.T, dir string, recovers bool) map[string]int {
 		op := &ops[i]
 		r.before(t, op)
 		switch {
-		case strings.HasPrefix(op.Said(), "ack "):
-			r.room = true
-		case op.Said() == "made room":
-			r.room = false
 		case op.Call == systrace.Open && op.Path == r.spare():
 			continue // nobody needs that name
-		case op.Call == systrace.Write && r.room && op.Path != r.spare():
-			continue // zeros behind the records
+		case op.Zeros() && op.Path != r.spare():
+			continue // nobody needs what stands behind the records
 		}
 		r.disk.Apply(op)
 	}

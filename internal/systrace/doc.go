@@ -12,6 +12,7 @@
 package systrace
 
 import (
+	"bytes"
 	"errors"
 	"path/filepath"
 )
@@ -42,6 +43,12 @@ type Op struct {
 	// From is how many operations had begun when a Sync began: it covers those.
 	// All other operations are recorded when they begin.
 	From int
+}
+
+// Zeros reports whether zeros are written, as far as Data tells: they make room for
+// what comes.
+func (op *Op) Zeros() bool {
+	return op.Call == Write && len(op.Data) > 0 && len(bytes.Trim(op.Data, "\x00")) == 0
 }
 
 // Disk is what is known of the durability of files after some operations. The

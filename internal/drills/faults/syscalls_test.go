@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/internal/systrace"
 )
@@ -92,7 +93,10 @@ func TestSystemCallsKeepTheOrder(t *testing.T) {
 			require.False(t, disk.Names(dir) && !marking, "MARK does not name the new first segment yet")
 			met["trimmed"]++
 		}
-		disk.Apply(op)
+		// Nobody needs what is made in advance, or what stands behind the records.
+		if advance := filepath.Base(op.Path) == "next"+durable.TempSuffix && op.Call != systrace.Rename; !advance && !op.Zeros() {
+			disk.Apply(op)
+		}
 	}
 	require.Equal(t, 60, met["ack"])
 	require.Equal(t, 2, met["identity"])
