@@ -128,12 +128,7 @@ func BenchmarkStage(b *testing.B) {
 // stage applies b.N fills, one by one.
 func stage(b *testing.B, keys, round int, printed bool, each func(s *projector.Staged)) {
 	b.Helper()
-	l := newScribe(projector.Options{Window: round / 2})
-	l.clock = afterFills
-	for _, m := range open(b, keys) {
-		l.apply(b, m)
-	}
-	l.records = nil
+	l := thrifty(b, keys, round/2)
 	ms := fills(round, keys, uint64(keys))
 	var prints []wire.Fingerprint
 	if printed {
@@ -141,6 +136,7 @@ func stage(b *testing.B, keys, round int, printed bool, each func(s *projector.S
 			prints = append(prints, wire.FingerprintOf(position.FingerprintKey{}, ms[i]))
 		}
 	}
+	one := make([]*projector.Staged, 1)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n := range b.N {
@@ -156,8 +152,48 @@ func stage(b *testing.B, keys, round int, printed bool, each func(s *projector.S
 		if each != nil {
 			each(s)
 		}
+		one[0] = s
 		l.book.Accept(s)
-		l.book.Publish(s)
+		l.book.Publish(one...)
+		l.book.Reuse(one...)
+	}
+}
+
+// thrifty returns a book with a position per key, which uses again what it was given
+// back.
+func thrifty(b *testing.B, keys, window int) *scribe {
+	b.Helper()
+	l := &scribe{clock: afterFills, thrifty: true}
+	l.book = projector.New(l.options(projector.Options{Window: window}))
+	l.begin(position.ArithmeticVersion)
+	for _, m := range open(b, keys) {
+		l.apply(b, m)
+	}
+	l.records = nil
+	return l
+}
+
+// BenchmarkBatch is stage+accept+publish of [BenchmarkStage] for batches, by fill.
+func BenchmarkBatch(b *testing.B) {
+	const keys, round = 10_000, 1 << 16
+	for _, n := range []int{16, 1000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			l, one := thrifty(b, keys, round/2), make([]*projector.Staged, 1)
+			ms := fills(round, keys, uint64(keys))
+			b.ReportAllocs()
+			b.ResetTimer()
+			for done := 0; done < b.N; done += n {
+				i := done % (round - n)
+				s, err := l.book.Stage(afterFills+position.Time(done), ms[i:i+n], true)
+				if err != nil {
+					b.Fatal(err)
+				}
+				one[0] = s
+				l.book.Accept(s)
+				l.book.Publish(one...)
+				l.book.Reuse(one...)
+			}
+		})
 	}
 }
 

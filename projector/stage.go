@@ -93,6 +93,21 @@ func (s *Staged) forget() {
 	s.positions, s.instruments, s.accounts, s.cycles = s.positions[:0], s.instruments[:0], s.accounts[:0], s.cycles[:0]
 }
 
+// makeRoom makes room for what so many plain mutations give.
+func (s *Staged) makeRoom(n int) {
+	r := &s.room
+	s.instruments, s.cycles = r.instruments[:0], r.cycles[:0]
+	if n == 1 {
+		s.Changes, s.Outcomes, s.positions, s.entries = r.changes[:0], r.outcomes[:0], r.positions[:0], r.entries[:0]
+		s.spent = spent{r.spent[:0], r.prices[:0]}
+		return
+	}
+	some := n + n/8 // a flip is two changes
+	s.Changes, s.Outcomes = make([]position.Change, 0, some), make([]Outcome, 0, n)
+	s.positions, s.entries = make([]write[position.Position], 0, some), make([]windowEntry, 0, n)
+	s.spent = spent{make([]*position.Position, 0, some), r.prices[:0]}
+}
+
 // Outcome is what became of one mutation.
 type Outcome struct {
 	First, Last uint64 // seqs of its changes
@@ -119,9 +134,7 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []w
 	b.ready()
 	s := b.blank()
 	s.At, s.base, s.folded = at, b.head.seq, true
-	s.Changes, s.Outcomes = s.room.changes[:0], s.room.outcomes[:0]
-	s.positions, s.instruments, s.cycles, s.entries = s.room.positions[:0], s.room.instruments[:0], s.room.cycles[:0], s.room.entries[:0]
-	s.spent = spent{s.room.spent[:0], s.room.prices[:0]}
+	s.makeRoom(len(ms))
 	var room [1]wire.Fingerprint
 	if prints == nil {
 		prints = room[:0]

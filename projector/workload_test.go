@@ -52,6 +52,7 @@ type scribe struct {
 	records []projector.Record
 	epoch   uint64
 	clock   position.Time
+	thrifty bool // gives back what is published, as a ledger does
 }
 
 func newScribe(o projector.Options) *scribe {
@@ -147,6 +148,9 @@ func (l *scribe) commit(s *projector.Staged) {
 	l.note(s)
 	l.book.Accept(s)
 	l.book.Publish(s)
+	if l.thrifty {
+		l.book.Reuse(s)
+	}
 }
 
 func (l *scribe) note(s *projector.Staged) {
