@@ -143,6 +143,7 @@ func (p *opening) load(first, last uint64) error {
 	}
 	if err = r.ForeignIdentity(log); err == nil {
 		p.book, p.base, err = r.BaseAfter(log, p.early, last)
+		p.early = nil // it may be as large as the book
 	}
 	return err
 }

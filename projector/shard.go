@@ -112,31 +112,34 @@ func (c *chunk) share(seed maphash.Seed, shards int) {
 // work takes the shard's records of a chunk.
 func (s *shard) work(c *chunk) {
 	c.fails[s.no] = failure{at: len(c.recs)}
-	s.look(c)
-	for _, t := range s.todo {
-		if late, err := s.take(c, t.at, t.entry); err != nil {
-			c.fails[s.no] = failure{at: t.at, err: err, late: late}
-			return // what comes behind is not applied any more
+	for next := 0; next < len(c.recs); {
+		next, _ = s.look(c, next)
+		for _, t := range s.todo {
+			if late, err := s.take(c, t.at, t.entry); err != nil {
+				c.fails[s.no] = failure{at: t.at, err: err, late: late}
+				return // what comes behind is not applied any more
+			}
 		}
 	}
 }
 
-// look finds the entries of the shard's records, and reads the images that they will
-// go into: each is a cache miss, and one behind the other they are waited for side by
-// side. The sum has no meaning.
-func (s *shard) look(c *chunk) (sum uint64) {
+// look finds the entries of the shard's next records, and reads the images that they
+// will go into: each is a cache miss, and one behind the other they are waited for side
+// by side. It returns the index of the record behind them. The sum has no meaning.
+func (s *shard) look(c *chunk, from int) (next int, sum uint64) {
+	const some = 32
 	s.todo = s.todo[:0]
-	for i, no := range c.shard {
-		if no == s.no {
-			s.todo = append(s.todo, todo{i, s.entry(c.tags[i], c.keys[i], c.recs[i].Seq)})
+	for next = from; next < len(c.recs) && len(s.todo) < some; next++ {
+		if c.shard[next] == s.no {
+			s.todo = append(s.todo, todo{next, s.entry(c.tags[next], c.keys[next], c.recs[next].Seq)})
 		}
 	}
 	for _, t := range s.todo {
-		if t.entry != nil && t.img != nil {
+		if t.entry != nil && t.img != nil && t.img.IsOpen() {
 			sum += t.img.Seq + t.img.Cycle + uint64(len(t.img.Totals.Fees))
 		}
 	}
-	return sum
+	return next, sum
 }
 
 // take takes one record.
