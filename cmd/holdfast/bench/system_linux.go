@@ -4,7 +4,20 @@ import (
 	"bytes"
 	"os"
 	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
+
+// threadCPU is the processor time that the calling thread has used. What getrusage says
+// of a thread is as of its last tick.
+func threadCPU() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
+}
 
 // beginPeak begins to look for the most memory that this process takes, and returns
 // what it has now, 0 if the system does not tell.
