@@ -97,7 +97,12 @@ func (s *memSource) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event
 		if s.reading.Add(1) > 1 {
 			s.overlapped.Store(true)
 		}
-		defer s.reading.Add(-1)
+		defer func() {
+			if ctx.Err() != nil {
+				time.Sleep(s.linger)
+			}
+			s.reading.Add(-1)
+		}()
 		var body []byte
 		for seq := from; ; seq++ {
 			if err := ctx.Err(); err != nil {
@@ -123,9 +128,6 @@ func (s *memSource) Events(ctx context.Context, from uint64) iter.Seq2[bus.Event
 			body = append(body[:0], ev.Body...)
 			ev.Body = body
 			if !yield(ev, nil) {
-				if ctx.Err() != nil {
-					time.Sleep(s.linger)
-				}
 				return
 			}
 		}
