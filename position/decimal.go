@@ -433,6 +433,9 @@ func (d Decimal) AppendText(dst []byte) []byte {
 		dst = append(dst, '-')
 	}
 	m := d.Abs()
+	if m.hi == 0 {
+		return appendFraction(strconv.AppendUint(dst, m.lo/one, 10), m.lo%one)
+	}
 	// |d| < 2¹²⁷, so the integer part may exceed 64 bits: split it once more.
 	over := uint64(m.hi) / one
 	whole, frac := bits.Div64(uint64(m.hi)%one, m.lo, one)
@@ -443,6 +446,11 @@ func (d Decimal) AppendText(dst []byte) []byte {
 	} else {
 		dst = strconv.AppendUint(dst, rest, 10)
 	}
+	return appendFraction(dst, frac)
+}
+
+// appendFraction appends the digits behind the point, none for a whole number.
+func appendFraction(dst []byte, frac uint64) []byte {
 	if frac == 0 {
 		return dst
 	}

@@ -17,20 +17,29 @@ const MaxLine = 1 << 20
 // the way in: a decimal outside a string, a fraction finer than 10⁻¹⁸ or a
 // nanosecond, invalid UTF-8, data after the object. Every error is a
 // [*FieldError] that names the member. The mutation returned has passed Validate.
-func UnmarshalMutation(b []byte) (Mutation, error) {
+func UnmarshalMutation(b []byte) (Mutation, error) { return new(MutationReader).Read(b) }
+
+// A MutationReader reads one mutation after the other with the same memory: there is
+// a kilobyte of room for the members that one may have. The zero value is ready for
+// use, by one goroutine at a time.
+type MutationReader struct{ draft draft }
+
+// Read is [UnmarshalMutation].
+func (r *MutationReader) Read(b []byte) (Mutation, error) {
 	if len(b) > MaxLine {
 		return nil, invalid("JSON", "is %d bytes long, at most %d are allowed", len(b), MaxLine)
 	}
-	var d draft
-	if err := d.Draft.Read(string(b), &d, int(members)); err != nil {
+	d := &r.draft
+	*d = draft{} // what was read before has its own memory
+	if err := d.Draft.Read(string(b), d, int(members)); err != nil {
 		return nil, fieldError(err)
 	}
 	if d.form.check != nil {
-		if err := d.form.check(&d); err != nil {
+		if err := d.form.check(d); err != nil {
 			return nil, err
 		}
 	}
-	mutation := Stated(d.form.build(&d))
+	mutation := Stated(d.form.build(d))
 	if err := mutation.Validate(); err != nil {
 		return nil, err
 	}

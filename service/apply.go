@@ -40,6 +40,7 @@ type waiting = func(context.Context) (bus.Reply, error)
 // beginApply hands over what is applied in the order of its requests: all but batches,
 // and what may hold up those behind it.
 func (l *api) beginApply(allowed guard) func(context.Context, []byte) waiting {
+	var reader position.MutationReader // of the goroutine that takes the requests
 	return func(ctx context.Context, body []byte) waiting {
 		body = bytes.TrimSpace(body)
 		if len(body) == 0 || body[0] == '[' || mayRefold(body) {
@@ -49,9 +50,9 @@ func (l *api) beginApply(allowed guard) func(context.Context, []byte) waiting {
 			return refused(err)
 		}
 		if bytes.HasPrefix(body, []byte(each)) {
-			return l.beginEach(ctx, body)
+			return l.beginEach(ctx, &reader, body)
 		}
-		m, err := position.UnmarshalMutation(body)
+		m, err := reader.Read(body)
 		if err != nil {
 			return refused(coded(err))
 		}
@@ -82,7 +83,7 @@ type flight struct {
 
 // beginEach hands over mutations that are applied or refused each by itself. Behind
 // one whose outcome is not known none is applied.
-func (l *api) beginEach(ctx context.Context, body []byte) waiting {
+func (l *api) beginEach(ctx context.Context, reader *position.MutationReader, body []byte) waiting {
 	raw, err := members(body)
 	if err != nil {
 		return refused(err)
@@ -94,7 +95,7 @@ func (l *api) beginEach(ctx context.Context, body []byte) waiting {
 			flights[i].err = ended
 			continue
 		}
-		m, err := position.UnmarshalMutation(text)
+		m, err := reader.Read(text)
 		if err == nil {
 			flights[i].f, err = l.ApplyAsync(ctx, m)
 		}
@@ -186,15 +187,16 @@ func (l *api) applyEach(ctx context.Context, body []byte) (bus.Reply, error) {
 	if err != nil {
 		return bus.Reply{}, err
 	}
+	var reader position.MutationReader
 	for i, text := range raw {
-		switch m, err := position.UnmarshalMutation(text); m.(type) {
+		switch m, err := reader.Read(text); m.(type) {
 		case position.Bust, position.Correct:
 			if err == nil {
 				return bus.Reply{}, badRequest("each: member %d is a %s: give it by itself", i, m.Type())
 			}
 		}
 	}
-	return l.beginEach(ctx, body)(ctx)
+	return l.beginEach(ctx, &reader, body)(ctx)
 }
 
 // applyBatch applies all of the mutations or none.

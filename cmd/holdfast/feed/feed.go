@@ -126,7 +126,7 @@ func Open(name string, r io.Reader, format Format, m mapping.Mapping) (*Feed, er
 func (f *Feed) begin(r io.Reader, m mapping.Mapping) error {
 	switch f.format {
 	case NDJSON:
-		f.rows = ndjson{}
+		f.rows = new(ndjson)
 		return nil
 	case CSV:
 		var err error
@@ -404,10 +404,10 @@ func (f *Feed) readRow(r *tabular.Record) error {
 }
 
 // ndjson reads our own form.
-type ndjson struct{}
+type ndjson struct{ reader position.MutationReader }
 
-func (ndjson) Read(r *tabular.Record) ([]tabular.Entry, error) {
-	m, err := position.UnmarshalMutation(r.Text)
+func (n *ndjson) Read(r *tabular.Record) ([]tabular.Entry, error) {
+	m, err := n.reader.Read(r.Text)
 	switch {
 	case err == nil:
 		return []tabular.Entry{{Mutation: m}}, nil

@@ -11,7 +11,8 @@ import (
 
 // fill reads a row as a fill.
 func (r *rows) fill(p *plan, d *draft, cells []string, rec *tabular.Record) (err error) {
-	var x position.Fill
+	x := &r.x
+	*x = position.Fill{}
 	if err = r.key(p, cells, &x.Key); err != nil {
 		return err
 	}
@@ -27,7 +28,7 @@ func (r *rows) fill(p *plan, d *draft, cells []string, rec *tabular.Record) (err
 		return tabular.Bad("qty", "is empty")
 	}
 	x.Qty = q.value
-	if err = r.side(p, d, &x, cells); err != nil {
+	if err = r.side(p, d, x, cells); err != nil {
 		return err
 	}
 	if x.Time, err = r.time(p, when, cells); err != nil {
@@ -36,14 +37,14 @@ func (r *rows) fill(p *plan, d *draft, cells []string, rec *tabular.Record) (err
 	if x.Ident, err = r.id(p, cells, rec); err != nil {
 		return err
 	}
-	terms, err := r.terms(p, cells, &x)
+	terms, err := r.terms(p, cells, x)
 	if err != nil {
 		return err
 	}
-	if err = r.fees(p, d, &x, terms, cells); err != nil {
+	if err = r.fees(p, d, x, terms, cells); err != nil {
 		return err
 	}
-	if err = r.price(p, &x, terms, cells); err != nil {
+	if err = r.price(p, x, terms, cells); err != nil {
 		return err
 	}
 	if terms != nil {
@@ -53,8 +54,8 @@ func (r *rows) fill(p *plan, d *draft, cells []string, rec *tabular.Record) (err
 		terms.Time = x.Time
 		d.terms = terms
 	}
-	d.m = x
-	return r.guard.row(r, p, d, &x, cells)
+	d.m = *x
+	return r.guard.row(r, p, d, x, cells)
 }
 
 // side reads the side of a fill, and makes its quantity positive where the sign

@@ -17,8 +17,8 @@ import (
 type guard struct {
 	ignored map[int]bool
 	doubts  []string
-	ids     map[string]seenID
-	seed    maphash.Seed   // of the rows in ids
+	ids     seenIDs
+	seed    maphash.Seed   // of the ids and the rows in ids
 	said    map[int]bool   // columns in doubt
 	words   map[int]string // what columns of kinds say, of the rows that became fills
 	money   string         // a currency that stands above the table
@@ -30,15 +30,38 @@ type signs struct{ paid, rebates int }
 
 // seenID is where an id was read.
 type seenID struct {
-	line int
-	row  uint64 // hash of the cells
+	id     string
+	line   int
+	row    uint64 // hash of the cells
+	before int    // index + 1 of the one before it with this hash of the id
+}
+
+// seenIDs are the ids that were read, found by their hashes: a map of the ids
+// themselves is larger and slower by half. The zero value remembers nothing.
+type seenIDs struct {
+	list []seenID
+	last map[uint64]int // index + 1 of the last one with a hash of the id
+}
+
+// note remembers an id that is not there, and returns the one that is.
+func (s *seenIDs) note(hash uint64, now seenID) (was *seenID) {
+	at := s.last[hash]
+	for i := at; i > 0; i = s.list[i-1].before {
+		if was = &s.list[i-1]; was.id == now.id {
+			return was
+		}
+	}
+	now.before = at
+	s.list = append(s.list, now)
+	s.last[hash] = len(s.list)
+	return nil
 }
 
 // bind looks at the columns of a header.
 func (g *guard) bind(r *rows) error {
 	t := r.table
-	if g.ids == nil {
-		g.ids, g.words, g.said, g.seed = map[string]seenID{}, map[int]string{}, map[int]bool{}, maphash.MakeSeed()
+	if g.words == nil {
+		g.ids.last, g.words, g.said, g.seed = map[uint64]int{}, map[int]string{}, map[int]bool{}, maphash.MakeSeed()
 	}
 	g.ignored = map[int]bool{}
 	for _, column := range r.mapping.file.ignore {
@@ -122,7 +145,7 @@ func (g *guard) doubt(format string, args ...any) {
 // a column that is no id, not even an equal one, which may as well be a second trade.
 func (g *guard) id(r *rows, p *plan, id string, cells []string, line int) {
 	b := &p.from[ident]
-	if g.ids == nil {
+	if g.ids.last == nil {
 		return
 	}
 	var h maphash.Hash
@@ -131,10 +154,9 @@ func (g *guard) id(r *rows, p *plan, id string, cells []string, line int) {
 		_, _ = h.WriteString(strings.TrimSpace(c)) // never fails
 		_ = h.WriteByte(0)
 	}
-	now := seenID{line, h.Sum64()}
-	was, twice := g.ids[id]
-	if !twice {
-		g.ids[id] = now
+	now := seenID{id: id, line: line, row: h.Sum64()}
+	was := g.ids.note(maphash.String(g.seed, id), now)
+	if was == nil {
 		return
 	}
 	if b.wide || was.row != now.row || !r.tells(p, b.columns[0], id) {

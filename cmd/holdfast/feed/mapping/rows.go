@@ -33,6 +33,19 @@ type rows struct {
 	ordinal map[[16]byte]int
 	guard   guard
 	json    []byte
+	drafts  []draft       // memory of the next ones
+	x       position.Fill // of the row that is read
+}
+
+// newDraft returns an empty draft. Drafts are held together, so memory for many is
+// made at once.
+func (r *rows) newDraft() *draft {
+	if len(r.drafts) == 0 {
+		r.drafts = make([]draft, 64)
+	}
+	d := &r.drafts[0]
+	r.drafts = r.drafts[1:]
+	return d
 }
 
 // newRows finds every member's columns.
@@ -230,7 +243,8 @@ func (r *rows) read(rec *tabular.Record, whole bool) (d *draft, word string, err
 	if p == nil {
 		return nil, word, fmt.Errorf("no when= counts for this row, which says %s: give it one, or skip such rows with skip=Column:word", tabular.Clip(word))
 	}
-	d = &draft{line: rec.Number, word: word}
+	d = r.newDraft()
+	d.line, d.word = rec.Number, word
 	if p.group != nil {
 		return d, word, r.leg(p, d, cells)
 	}

@@ -178,7 +178,7 @@ func (s *Sheet) fill() error {
 	}
 	s.flowing = end == nil
 	if s.flowing {
-		s.rows.guard.ids = nil // what is not held is not remembered
+		s.rows.guard.ids = seenIDs{} // what is not held is not remembered
 	}
 	s.close()
 	s.queue = slices.Clone(s.drafts)
