@@ -271,6 +271,12 @@ func TestNoImageIsTorn(t *testing.T) {
 				if r == 0 && i%100 == 0 {
 					views = append(views, book.View())
 				}
+				if r == 1 && i%1000 == 0 {
+					if err := snapshot(book.View()); err != nil {
+						t.Error(err)
+						return
+					}
+				}
 			}
 			for _, v := range views {
 				if in, ok := v.Instrument("M"); ok && in.Mark != position.FromInt(int64(in.MarkTime)) {
@@ -285,6 +291,22 @@ func TestNoImageIsTorn(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// snapshot writes a view and holds what is read again against the view.
+func snapshot(v *projector.View) error {
+	var buf bytes.Buffer
+	if _, err := v.WriteTo(&buf); err != nil {
+		return err
+	}
+	read, err := projector.Load(&buf, projector.Options{})
+	if err != nil {
+		return err
+	}
+	if read.View().Digest() != v.Digest() {
+		return fmt.Errorf("a snapshot at %d holds another state than the view", v.Seq())
+	}
+	return nil
 }
 
 // whole holds for a key whose fill number n bought 1 at the price n at the time n for
