@@ -59,10 +59,10 @@ func (d *Decoder) change(r *reader, c *position.Change) {
 		c.Cause = d.mutation(r, &from)
 		r.leave(outer, 5, "cause")
 	}
-	r.decimal(6<<3|bytesType, &c.Qty)
+	r.share(6<<3|bytesType, &c.Qty, from.qty)
 	r.decimal(7<<3|bytesType, &c.Value)
 	r.decimal(8<<3|bytesType, &c.Realized)
-	r.decimal(9<<3|bytesType, &c.Fee)
+	r.share(9<<3|bytesType, &c.Fee, from.fee)
 	if r.at(10<<3 | bytesType) {
 		outer := r.enter()
 		c.After = d.image()
@@ -80,6 +80,16 @@ func (d *Decoder) change(r *reader, c *position.Change) {
 	}
 	if d.into != nil {
 		d.into.note(r, &from, &d.Prints)
+	}
+}
+
+// share reads what a change has of its cause's, if it is next; else it is all of it.
+func (r *reader) share(tag byte, d *position.Decimal, all position.Decimal) {
+	*d = all
+	if r.at(tag) {
+		if *d = r.present(); *d == all {
+			r.failHere("is that of the cause, and would have been left out")
+		}
 	}
 }
 

@@ -106,6 +106,10 @@ func (d *Decoder) fill(r *reader, from *origin) position.Fill {
 	}
 	f.ReduceOnly = r.at(10<<3|varintType) && r.flag()
 	f.ZeroPrice = f.Price.IsZero() // a record holds nothing that was forgotten
+	from.qty, from.fee = f.Qty, f.Fee
+	if f.Side == position.Sell {
+		from.qty = f.Qty.Neg()
+	}
 	return f
 }
 

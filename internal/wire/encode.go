@@ -20,10 +20,10 @@ func (w writer) change(n int, c *position.Change, fill *position.Fill, cause pos
 		}
 		n = w.close(start, n, 1)
 	}
-	n = w.decimal(n, 6, c.Qty)
+	n = w.share(n, 6, c.Qty, from.qty)
 	n = w.decimal(n, 7, c.Value)
 	n = w.decimal(n, 8, c.Realized)
-	n = w.decimal(n, 9, c.Fee)
+	n = w.share(n, 9, c.Fee, from.fee)
 	if c.After != nil {
 		start := w.open(n, 10, 2)
 		n = w.position(start, c.After, &from, false)
@@ -39,6 +39,15 @@ func (w writer) change(n int, c *position.Change, fill *position.Fill, cause pos
 	}
 	n = w.lots(n, 12, c.Opened, &from)
 	return w.changeRest(n, c)
+}
+
+// share writes what a change has of its cause's: of a fill's unless it is all of it,
+// even zero then.
+func (w writer) share(n int, field uint, d, all position.Decimal) int {
+	if d == all { // zero where the cause is no fill
+		return n
+	}
+	return w.present(n, field, d)
 }
 
 // changeRest writes what few changes have.

@@ -115,6 +115,10 @@ func (w writer) keyed(n int, m *position.Meta, k *position.Key, whole bool, from
 func (w writer) fillOf(n int, f *position.Fill, whole bool, from *origin) int {
 	start := w.open(n, fillMember, 1)
 	n = w.keyed(start, &f.Meta, &f.Key, whole, from)
+	from.qty, from.fee = f.Qty, f.Fee
+	if f.Side == position.Sell {
+		from.qty = f.Qty.Neg()
+	}
 	n = w.flag(n, 4, f.Side == position.Sell)
 	n = w.decimal(n, 5, f.Qty)
 	n = w.decimal(n, 6, f.Price)

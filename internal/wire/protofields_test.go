@@ -222,6 +222,15 @@ func changeFields(c *position.Change) func(wireMessage) {
 		"consumed": useFields(c.Consumed), "opened": lotFields(c.Opened, c.Cause),
 		"after": nil, "instrument": nil, "account": nil, "epoch": nil,
 	}
+	if f, ok := c.Cause.(position.Fill); ok {
+		all := f.Qty
+		if f.Side == position.Sell {
+			all = all.Neg()
+		}
+		wants["qty"], wants["fee"] = unless(c.Qty, all), unless(c.Fee, f.Fee)
+	} else {
+		wants["qty"], wants["fee"] = unless(c.Qty, position.Decimal{}), unless(c.Fee, position.Decimal{})
+	}
 	if c.After != nil {
 		wants["after"] = positionFields(c.After, c.Cause)
 	}

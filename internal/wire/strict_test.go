@@ -250,3 +250,36 @@ func TestLongTextsAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, adjust, got)
 }
+
+// TestWhatTheFillSaysIsLeftOut: quantity and fee of a change that are all of the fill's
+// have one encoding, which is none; less than all of it stands there, even nothing.
+func TestWhatTheFillSaysIsLeftOut(t *testing.T) {
+	c := sample.Changes()["fill_increased"]
+	f := sample.Fill()
+	f.Side, f.Qty, f.Fee = position.Sell, num("0.000000000000000001"), num("0.000000000000000002")
+	for _, sold := range []bool{false, true} {
+		c.Cause, c.Qty, c.Fee = f, num("-0.000000000000000001"), f.Fee
+		qty := []byte{6<<3 | 2, 1, 0xff}
+		if !sold {
+			bought := f
+			bought.Side = position.Buy
+			c.Cause, c.Qty, qty[2] = bought, f.Qty, 1
+		}
+		whole := wire.AppendChange(nil, &c)
+		got, err := new(wire.Decoder).Change(whole)
+		require.NoError(t, err)
+		require.Equal(t, c, got)
+		none := c
+		none.Qty, none.Fee = position.Decimal{}, position.Decimal{}
+		b := wire.AppendChange(nil, &none)
+		require.Len(t, b, len(whole)+4)
+		got, err = new(wire.Decoder).Change(b)
+		require.NoError(t, err)
+		require.Equal(t, none, got)
+
+		at := bytes.Index(b, []byte{6<<3 | 2, 0})
+		require.Positive(t, at)
+		_, err = new(wire.Decoder).Change(slices.Concat(b[:at], qty, b[at+2:]))
+		require.ErrorContains(t, err, "field 6 is that of the cause")
+	}
+}

@@ -19,10 +19,10 @@
 // against a limit before anything is allocated for it.
 //
 // So is what nearly every record would repeat. Terms leave out the multiplier 1
-// and the default policies, a change of one part their number, and the image in
-// a change what it has from its cause: the key, the time, and of a lot the time
-// and the label. The numbers up to 15, whose tags are one byte, go to what an
-// ordinary fill has.
+// and the default policies, a change of one part their number, a change by a fill its
+// quantity and fee where they are all of the fill's, and the image in a change what it
+// has from its cause: the key, the time, and of a lot the time and the label. The
+// numbers up to 15, whose tags are one byte, go to what an ordinary fill has.
 //
 // A position by itself, in a snapshot, has its open lots. In a change it has
 // only their number and digest: the lots before, and those that the change
@@ -132,11 +132,13 @@ func AppendAccount(dst []byte, a *position.Account) []byte {
 	return w[:w.account(n, a)]
 }
 
-// origin holds key, id and time of the cause of a change. The image in the change
-// leaves out what is equal to them. It is zero for a position that stands by itself.
+// origin holds what the cause of a change has. The change and the image in it leave out
+// what is equal to it. It is zero for a position that stands by itself.
 type origin struct {
 	Key   position.Key
 	Ident string
 	Time  position.Time
 	cause cause // where it is, while decoding
+
+	qty, fee position.Decimal // of a fill: the signed quantity, and the fee; else zero
 }
