@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/moneyprinter/holdfast/internal/durable"
 	"github.com/moneyprinter/holdfast/snapshotter"
 )
 
@@ -62,11 +63,13 @@ func OfAnother(m *snapshotter.Meta) {
 	m.Identity = strings.Replace(m.Identity, own, uuid.UUID(m.Ledger).String(), 1)
 }
 
-// Segments returns the paths of the segments, the oldest first.
+// Segments returns the paths of the segments, the oldest first, without the one that is
+// made in advance.
 func Segments(tb testing.TB, dir string) []string {
 	tb.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "journal", "*"))
 	require.NoError(tb, err)
+	names = slices.DeleteFunc(names, durable.IsTemp)
 	slices.Sort(names)
 	return names
 }

@@ -108,7 +108,7 @@ func provocations(dir string) map[string]provocation {
 		"small":    none,
 		"trim":     none,
 		"fsize":    limit(unix.RLIMIT_FSIZE, func() uint64 { return 30_000 }),
-		"nofile":   limit(unix.RLIMIT_NOFILE, nextFile),
+		"nofile":   limit(unix.RLIMIT_NOFILE, func() uint64 { return 3 }), // whatever is closed meanwhile
 		"tmpfs":    filler(filepath.Join(filepath.Dir(dir), "filler")),
 		"snapshot": limit(unix.RLIMIT_FSIZE, func() uint64 { return 6_000 }),
 		"mark":     limit(unix.RLIMIT_NOFILE, nextFile),

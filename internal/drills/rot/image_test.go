@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moneyprinter/holdfast/internal/durable"
 )
 
 // node is a name in a directory: a file by its bytes, or something that is no
@@ -31,6 +33,9 @@ func readImage(dir string) (image, error) {
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || path == dir {
 			return err
+		}
+		if e.Name() == "next"+durable.TempSuffix {
+			return nil // the segment made in advance, which comes and goes
 		}
 		n := &node{mode: e.Type()}
 		switch {

@@ -273,7 +273,7 @@ func (s *rotSource) measure() {
 		s.ends[path] = map[int]uint64{}
 		for at := 0; at < len(b) && b[at] != 0; { // zeros stand ahead of the records that are to come
 			length, n := binary.Uvarint(b[at:])
-			seq := binary.LittleEndian.Uint64(b[at+n+8:])
+			seq := binary.LittleEndian.Uint64(b[at+n+10:])
 			if at == 0 {
 				s.ends[path][0] = seq - 1
 			}

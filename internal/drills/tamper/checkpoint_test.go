@@ -149,8 +149,7 @@ func TestCheckpointOffline(t *testing.T) {
 	require.NoError(t, err)
 	log := forge(t, killed)
 	newest := log.segments[len(log.segments)-1]
-	synced := binary.LittleEndian.Uint64(newest[len(newest)-1].header[16:])
-	require.Equal(t, max(synced, binary.LittleEndian.Uint64(log.mark[24:])), n.Seq)
+	require.Equal(t, max(newest[len(newest)-1].synced(), binary.LittleEndian.Uint64(log.mark[24:])), n.Seq)
 	_, err = l.Checkpoint(t.Context())
 	require.ErrorIs(t, err, holdfast.ErrNoSigner)
 }

@@ -28,8 +28,13 @@ type forger struct {
 
 // frame is one record: its header without what follows from its place.
 type frame struct {
-	header  [72]byte
+	header  [62]byte
 	payload []byte
+}
+
+// synced is the record up to which all was durable before this one was written.
+func (r *frame) synced() uint64 {
+	return binary.LittleEndian.Uint64(r.header[10:]) - uint64(binary.LittleEndian.Uint32(r.header[18:]))
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -47,7 +52,7 @@ func forge(t *testing.T, dir string) *forger {
 		for len(b) > 0 && b[0] != 0 { // zeros stand ahead of the records that are to come
 			n, size := binary.Uvarint(b)
 			entry := b[size : size+int(n)]
-			seg = append(seg, frame{header: [72]byte(entry), payload: bytes.Clone(entry[72:])})
+			seg = append(seg, frame{header: [62]byte(entry), payload: bytes.Clone(entry[62:])})
 			b = b[size+int(n):]
 		}
 		f.segments = append(f.segments, seg)
@@ -102,18 +107,19 @@ func (f *forger) write(t *testing.T) {
 			seq++
 			h := r.header
 			le := binary.LittleEndian
-			le.PutUint64(h[8:], seq)
-			le.PutUint64(h[16:], min(le.Uint64(h[16:]), seq-1))
-			epoch = max(epoch, le.Uint64(h[24:]))
-			le.PutUint64(h[24:], epoch)
-			clock = max(clock, int64(le.Uint64(h[32:])))
-			le.PutUint64(h[32:], uint64(clock))
+			synced := min(r.synced(), seq-1)
+			le.PutUint64(h[10:], seq)
+			le.PutUint32(h[18:], uint32(seq-synced))
+			epoch = max(epoch, uint64(le.Uint32(h[6:])))
+			le.PutUint32(h[6:], uint32(epoch))
+			clock = max(clock, int64(le.Uint64(h[22:])))
+			le.PutUint64(h[22:], uint64(clock))
 			sum := sha256.New()
-			sum.Write(chain[:])
-			sum.Write(h[4:40])
+			sum.Write(h[4:30])
+			sum.Write(chain[:]) // in the place of the record's own
 			sum.Write(r.payload)
 			chain = [32]byte(sum.Sum(nil))
-			copy(h[40:], chain[:])
+			copy(h[30:], chain[:])
 			chains[seq] = chain
 			entry := append(h[:], r.payload...)
 			le.PutUint32(entry, crc32.Checksum(entry[4:], castagnoli))
@@ -154,7 +160,8 @@ func (f *forger) anchor(t *testing.T, chains map[uint64][32]byte) {
 // seal gives a snapshot fresh checksums.
 func seal(b []byte) {
 	le := binary.LittleEndian
-	le.PutUint32(b[172:], crc32.Checksum(b[16:172], castagnoli))
+	header := le.Uint16(b[10:])
+	le.PutUint32(b[header-4:], crc32.Checksum(b[16:header-4], castagnoli))
 	end := len(b) - 36
 	sum := sha256.Sum256(b[:end])
 	copy(b[end:], sum[:])
@@ -170,7 +177,7 @@ func forgeries() map[string]func(f *forger, k uint64) uint64 {
 			if id := bytes.Index(r.payload, []byte("f-")); id >= 0 {
 				r.payload[id+1] = '='
 			} else {
-				r.header[32]++ // the epoch's own record: its time
+				r.header[22]++ // the epoch's own record: its time
 			}
 			return k
 		},
@@ -184,7 +191,7 @@ func forgeries() map[string]func(f *forger, k uint64) uint64 {
 			twice := append(f.segments[s][:i+1:i+1], f.segments[s][i:]...)
 			twice[i].payload = bytes.ReplaceAll(twice[i].payload, []byte("f-"), []byte("f+"))
 			twice[i].payload = bytes.ReplaceAll(twice[i].payload, []byte("I-"), []byte("I+"))
-			twice[i].header[39] = 0 // in 1970, but for the clock that never runs backwards
+			twice[i].header[29] = 0 // in 1970, but for the clock that never runs backwards
 			f.segments[s], f.noSnaps = twice, true
 			return k
 		},
