@@ -49,7 +49,10 @@ func (v *View) WriteTo(w io.Writer) (int64, error) {
 		b.record(tagAccount)
 	}
 	order := v.book.positions.order(v.positions, rested(v, byKey))
-	for _, slot := range order {
+	for i, slot := range order {
+		if i%few == 0 {
+			b.warm += warm(v.positions, order[i:])
+		}
 		if b.position(tagPosition, v.positions[slot]); b.err != nil {
 			return b.n, b.err
 		}
@@ -75,6 +78,7 @@ type bodyWriter struct {
 	item []byte // payload of the record being made
 	n    int64
 	err  error
+	warm int64 // see warm
 }
 
 func (b *bodyWriter) head(v *View) {

@@ -25,7 +25,11 @@ func (v *View) computeDigest() [32]byte {
 	h := digester{hash: sha256.New(), step: v.step}
 	h.buf = append(h.buf, "holdfast digest 1\n"...)
 	h.count(len(v.positions))
-	for _, slot := range v.book.positions.order(v.positions, rested(v, byKey)) {
+	order := v.book.positions.order(v.positions, rested(v, byKey))
+	for i, slot := range order {
+		if i%few == 0 {
+			h.warm += warm(v.positions, order[i:])
+		}
 		start := h.open()
 		h.buf = wire.AppendPosition(h.buf, v.positions[slot])
 		h.close(start)
@@ -50,6 +54,7 @@ type digester struct {
 	hash hash.Hash
 	buf  []byte
 	step func() // nil: nothing
+	warm int64  // see warm
 }
 
 func (h *digester) count(n int) { h.buf = binary.LittleEndian.AppendUint64(h.buf, uint64(n)) }

@@ -78,6 +78,23 @@ func rested[V any](v *View, compare func(a, b *V) int) func(a, b *V) int {
 	}
 }
 
+// few is how many images are read ahead at a time.
+const few = 16
+
+// warm reads a word of each cache line of the images in so many slots, so that the
+// processor fetches them side by side. In the order of their keys they lie anywhere,
+// and one after the other each would be waited for. The sum has no meaning.
+func warm(images []*position.Position, slots []uint32) (sum int64) {
+	for _, slot := range slots[:min(few, len(slots))] {
+		p := images[slot]
+		entry, _ := p.EntryQty.Words()
+		peak, _ := p.PeakQty.Words()
+		high, _ := p.High.Words()
+		sum += int64(len(p.Key.Leg)) + int64(p.Version) + entry + peak + int64(len(p.Totals.Fees)) + high + int64(p.UpdatedAt)
+	}
+	return sum
+}
+
 // Counts returns the seq that was published last and how much the book holds there.
 // Unlike a view it copies nothing.
 func (b *Book) Counts() (uint64, Counts) {
