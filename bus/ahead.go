@@ -11,7 +11,7 @@ const (
 	portions      = 4
 	portionEvents = 128
 	portionBytes  = 128 << 10
-	worthAhead    = 32 // events below which nothing is rendered ahead
+	worthAhead    = 256 // events below which nothing is rendered ahead
 )
 
 // portion is a run of events whose bodies lie in its memory.
@@ -35,11 +35,14 @@ func (p *portion) full() bool {
 
 func (p *portion) reset() { p.events, p.memory, p.err = p.events[:0], p.memory[:0], nil }
 
+// room is the memory of what is rendered ahead, for one reading after the other.
+type room [portions]portion
+
 // ahead yields the events of a source from a sequence up to another, while a goroutine
 // of its own reads and renders those that follow. The goroutine has ended when the
 // range over them has: what it holds then is dropped, and who goes on asks the source
 // again.
-func ahead(ctx context.Context, src Source, from, last uint64) iter.Seq2[Event, error] {
+func (r *room) ahead(ctx context.Context, src Source, from, last uint64) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		if last-from < worthAhead {
 			upTo(src.Events(ctx, from), last)(yield)
@@ -47,8 +50,9 @@ func ahead(ctx context.Context, src Source, from, last uint64) iter.Seq2[Event, 
 		}
 		reading, stop := context.WithCancel(ctx)
 		full, empty := make(chan *portion, portions), make(chan *portion, portions)
-		for range portions {
-			empty <- new(portion)
+		for i := range r {
+			r[i].reset()
+			empty <- &r[i]
 		}
 		go func() {
 			defer close(full)

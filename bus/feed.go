@@ -163,7 +163,7 @@ func (r *Relay) publishBatches(ctx context.Context, l *link, fast bool, next, la
 	b := batcher{r: r, l: l, fast: fast, next: next}
 	defer l.pub.forget()
 	want := next
-	for ev, err := range ahead(ctx, r.src, next, last) {
+	for ev, err := range l.room.ahead(ctx, r.src, next, last) {
 		if err == nil && ev.Seq != want {
 			err = fmt.Errorf("yields %d instead", ev.Seq)
 		}

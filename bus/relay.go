@@ -67,6 +67,7 @@ type link struct {
 	atomic  bool                   // the stream takes atomic batches
 	fast    bool                   // the stream takes fast batches
 	noFast  bool                   // the server has refused one
+	room    room                   // of what is rendered ahead
 	paces   [manners]time.Duration // of an event of a long stretch, lately; 0: not known
 	batch   int                    // messages of a batch, less when the server refuses that many
 	back    chan nats.Status       // tells when the connection is there again
