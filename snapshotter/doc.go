@@ -94,6 +94,14 @@
 // later is found by [Snapshotter.Verify] and by [Snapshotter.Open], which
 // checks everything again.
 //
+// # Pace
+//
+// A Snapshotter of [Snapshotter.Beside] makes way for other work: what it writes, reads,
+// compresses and hashes goes on in slices of half a millisecond, each followed by a rest
+// of four times its length while the other work goes on, and by none where there is
+// none. It asks between two pieces, of 256 KiB at most; there is no timer. Nothing is
+// left out for it: the file is read back and verified as ever.
+//
 // # Limits
 //
 // The SHA-256 is not keyed: it proves that the file is as it was written, not

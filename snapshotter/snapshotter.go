@@ -156,9 +156,9 @@ func (s *Snapshotter) freeName(created time.Time, seq uint64) (string, error) {
 }
 
 // writeDurably is the one place that makes a snapshot. Its system calls are, in
-// order: unlink a left-over temporary file, open with O_EXCL, write…, fsync,
-// close; open, read it all back, close; rename; open the directory, fsync,
-// close. It returns the file's size.
+// order: unlink a left-over temporary file, open with O_EXCL, write…, each with a hint
+// to write it back, fsync, close; open, read it all back, close; rename; open the
+// directory, fsync, close. It returns the file's size.
 func (s *Snapshotter) writeDurably(ctx context.Context, name string, header []byte, body func(io.Writer) error) (int64, error) {
 	temp := filepath.Join(s.dir, name+tempSuffix)
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
