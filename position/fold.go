@@ -64,7 +64,7 @@ func (r Rules) AppendFold(dst []Change, spares *Spares, s State, m Mutation) ([]
 		return r.foldMark(dst, s, &v, m)
 	}
 	changes, err := r.foldOther(s, m)
-	if err != nil || len(dst) == 0 {
+	if err != nil || len(dst) == 0 && cap(dst) < len(changes) {
 		return changes, err
 	}
 	return append(dst, changes...), nil

@@ -64,6 +64,7 @@ type Book struct {
 		sync.Mutex
 
 		list  []*Staged
+		lists []lists
 		spent spent
 		upTo  uint64 // all that was published up to this record was given back
 	}

@@ -3,6 +3,7 @@ package projector
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/moneyprinter/holdfast/internal/wire"
@@ -25,6 +26,7 @@ type Staged struct {
 	era      *position.Epoch // of an epoch record, else nil
 	folded   bool            // its images are new ones, made from those of the head
 	accepted bool
+	long     bool  // its lists are not those of room; see lists
 	after    state // the head that Accept made
 
 	positions   []write[position.Position]
@@ -82,19 +84,31 @@ func (s *spares) instrument() *position.Instrument {
 }
 
 // Bounds of what a book keeps to use it again: more Staged than a group usually has,
-// about 1 MiB, and 2 MiB of images.
+// about 1 MiB, and 2 MiB of images; the lists of as many batches as a group usually has,
+// each of no more than so many changes.
 const (
 	maxSpare  = 1 << 11
 	maxImages = 1 << 12
+	maxLists  = 4
+	maxLong   = 1 << 11
 )
+
+// lists are what a Staged of several mutations has in place of its room.
+type lists struct {
+	changes   []position.Change
+	outcomes  []Outcome
+	positions []write[position.Position]
+	entries   []windowEntry
+	images    []*position.Position
+}
 
 // forget makes room for the images of another change.
 func (s *Staged) forget() {
 	s.positions, s.instruments, s.accounts, s.cycles = s.positions[:0], s.instruments[:0], s.accounts[:0], s.cycles[:0]
 }
 
-// makeRoom makes room for what so many plain mutations give.
-func (s *Staged) makeRoom(n int) {
+// makeRoom makes room in s for what so many plain mutations give.
+func (b *Book) makeRoom(s *Staged, n int) {
 	r := &s.room
 	s.instruments, s.cycles = r.instruments[:0], r.cycles[:0]
 	if n == 1 {
@@ -102,10 +116,38 @@ func (s *Staged) makeRoom(n int) {
 		s.spent = spent{r.spent[:0], r.prices[:0]}
 		return
 	}
-	some := n + n/8 // a flip is two changes
-	s.Changes, s.Outcomes = make([]position.Change, 0, some), make([]Outcome, 0, n)
-	s.positions, s.entries = make([]write[position.Position], 0, some), make([]windowEntry, 0, n)
-	s.spent = spent{make([]*position.Position, 0, some), r.prices[:0]}
+	l, some := b.takeLists(), n+n/8 // a flip is two changes
+	s.Changes, s.Outcomes = slices.Grow(l.changes, some), slices.Grow(l.outcomes, n)
+	s.positions, s.entries = slices.Grow(l.positions, some), slices.Grow(l.entries, n)
+	s.spent = spent{slices.Grow(l.images, some), r.prices[:0]}
+	s.long = true
+}
+
+// takeLists returns lists that nobody uses, or none.
+func (b *Book) takeLists() (l lists) {
+	r := &b.returned
+	r.Lock()
+	defer r.Unlock()
+	if last := len(r.lists) - 1; last >= 0 {
+		l, r.lists = r.lists[last], r.lists[:last]
+	}
+	return l
+}
+
+// keepLists keeps those of s for another batch, without what they point to.
+func (b *Book) keepLists(s *Staged) {
+	if !s.long || cap(s.Changes) > maxLong {
+		return
+	}
+	clear(s.Changes)
+	clear(s.positions)
+	clear(s.spent.images)
+	r := &b.returned
+	r.Lock()
+	defer r.Unlock()
+	if len(r.lists) < maxLists {
+		r.lists = append(r.lists, lists{s.Changes[:0], s.Outcomes[:0], s.positions[:0], s.entries[:0], s.spent.images[:0]})
+	}
 }
 
 // Outcome is what became of one mutation.
@@ -134,7 +176,7 @@ func (b *Book) StagePrinted(at position.Time, ms []position.Mutation, prints []w
 	b.ready()
 	s := b.blank()
 	s.At, s.base, s.folded = at, b.head.seq, true
-	s.makeRoom(len(ms))
+	b.makeRoom(s, len(ms))
 	var room [1]wire.Fingerprint
 	if prints == nil {
 		prints = room[:0]
@@ -214,6 +256,7 @@ func (b *Book) takeBack() {
 func (b *Book) Reuse(staged ...*Staged) {
 	b.takeSpent(staged)
 	for _, s := range staged {
+		b.keepLists(s)
 		*s = Staged{} // keeps no image alive
 	}
 	b.returned.Lock()
