@@ -58,6 +58,10 @@ func (b *bench) withSnapshot(ctx context.Context, name string) (made snapshotter
 	return l.Snapshot(ctx)
 }
 
+// longestWithout bounds the appends without a snapshot: one that makes way for appends
+// takes long.
+const longestWithout = 10 * time.Second
+
 // beside compares appends while a snapshot is made with appends without one, which
 // go on for as long as the snapshot before took.
 func (b *bench) beside(ctx context.Context, l *holdfast.Ledger, rep *SnapshotReport) error {
@@ -81,7 +85,7 @@ func (b *bench) beside(ctx context.Context, l *holdfast.Ledger, rep *SnapshotRep
 					made <- err
 				}()
 				f, err := yardstick.DriveUntil(besideCallers, made, apply)
-				beside, length = append(beside, f), max(b.Length, time.Since(began))
+				beside, length = append(beside, f), min(max(b.Length, time.Since(began)), longestWithout)
 				return err
 			},
 			func() error {
