@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -33,11 +32,7 @@ func TryResum(b []byte) []byte {
 
 func (f identityFile) resummed() []byte {
 	f.Sum = f.digest()
-	var b bytes.Buffer
-	if err := json.Indent(&b, encoded(f), "", "  "); err != nil {
-		panic(err) // it was just encoded
-	}
-	return append(b.Bytes(), '\n')
+	return f.bytes()
 }
 
 // ParseIdentity reads the bytes of ledger.json.

@@ -127,7 +127,11 @@ func TestIdentityTextIsExact(t *testing.T) {
 	}{
 		"cut":             {good[:len(good)-9], "is not valid JSON"},
 		"another content": {[]byte(strings.Replace(string(good), `"main"`, `"mine"`, 1)), "does not match its checksum"},
-		"another layout":  {append(slices.Clone(good), '\n'), "were not written by holdfast"},
+		"another key": {
+			archive.Resummed(t, []byte(strings.Replace(string(good), `"fingerprint_key": "`, `"fingerprint_key": "F0`, 1))),
+			"has no key of fingerprints",
+		},
+		"another layout": {append(slices.Clone(good), '\n'), "were not written by holdfast"},
 	} {
 		require.NoError(t, os.WriteFile(path, c.text, 0o600), name)
 		identityRefused(t, dir, c.reason)

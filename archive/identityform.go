@@ -62,14 +62,15 @@ func parseIdentity(path string, b []byte) (Identity, error) {
 	if err := f.known(path); err != nil {
 		return Identity{}, err
 	}
-	id := f.Identity
-	if n, err := hex.Decode(id.Prints[:], []byte(f.FingerprintKey)[:min(len(f.FingerprintKey), 2*len(id.Prints))]); err != nil || n != len(id.Prints) {
+	key, err := hex.DecodeString(f.FingerprintKey)
+	if err != nil || len(key) != len(f.Prints) || hex.EncodeToString(key) != f.FingerprintKey {
 		return Identity{}, &IdentityError{File: path, Reason: "has no key of fingerprints"}
 	}
-	if !bytes.Equal(IdentityBytes(id), b) {
+	f.Prints = position.FingerprintKey(key)
+	if !bytes.Equal(f.bytes(), b) {
 		return Identity{}, &IdentityError{File: path, Reason: "holds bytes that were not written by holdfast"}
 	}
-	return id, nil
+	return f.Identity, nil
 }
 
 // checkFormat tells an identity of another format from a damaged one. source is for the
@@ -117,6 +118,10 @@ func encoded(v any) []byte {
 func IdentityBytes(id Identity) []byte {
 	f := identityFile{Identity: id, FingerprintKey: hex.EncodeToString(id.Prints[:])}
 	f.Sum = f.digest()
+	return f.bytes()
+}
+
+func (f identityFile) bytes() []byte {
 	var b bytes.Buffer
 	if err := json.Indent(&b, encoded(f), "", "  "); err != nil {
 		panic(err) // see encoded
