@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/moneyprinter/holdfast/archive"
@@ -119,19 +120,12 @@ func (l *Ledger) snapshot(ctx context.Context) (snapshotter.Snapshot, error) {
 // newestAt returns the ledger's newest snapshot, if it stands at a seq and verifies.
 func (l *Ledger) newestAt(seq uint64) (snapshotter.Snapshot, bool) {
 	list, err := l.src.Snapshots()
-	if err != nil {
+	i := slices.IndexFunc(list, l.mine)
+	if err != nil || i < 0 || list[i].Seq != seq {
 		return snapshotter.Snapshot{}, false
 	}
-	for _, s := range list {
-		if l.mine(s) {
-			if s.Seq != seq {
-				break
-			}
-			s, err = l.src.Snaps.Verify(s.Name)
-			return s, err == nil
-		}
-	}
-	return snapshotter.Snapshot{}, false
+	s, err := l.src.Snaps.Verify(list[i].Name)
+	return s, err == nil
 }
 
 // Checkpoint makes a checkpoint of the durable state, writes it into checkpoints/
