@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// threadCPU is the processor time that the calling thread has used. What getrusage says
-// of a thread is as of its last tick.
+// threadCPU is the processor time that the calling thread has used. Getrusage
+// would tell it as of the thread's last tick only.
 func threadCPU() time.Duration {
 	var t unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) != nil {
