@@ -122,11 +122,9 @@ func (p *opening) claim(last uint64) error {
 // the journal is verified. It decides nothing: what it has come to is only used where
 // look, which has the verdict, would begin with the same.
 func (p *opening) replay(ctx context.Context) (from uint64, take func(iter.Seq2[journal.Record, error])) {
-	id, err := archive.ReadIdentity(p.dir)
-	if err != nil || archive.Matches(id, p.o.Reading()) != nil {
+	if p.early = archive.EarlyOf(p.dir, p.o.Reading()); p.early == nil {
 		return 0, nil
 	}
-	p.early = archive.NewEarly(archive.NewSource(p.dir, id, p.o.Reading()))
 	return p.early.From(), func(records iter.Seq2[journal.Record, error]) { p.early.Replay(ctx, records) }
 }
 

@@ -19,6 +19,16 @@ type Early struct {
 	book *projector.Book       // nil until a replay has succeeded
 }
 
+// EarlyOf is [NewEarly] for a directory; nil where that is no ledger yet, or not one that
+// can be read: who opens it tells why.
+func EarlyOf(dir string, o Options) *Early {
+	id, err := ReadIdentity(dir)
+	if err != nil || Matches(id, o) != nil {
+		return nil
+	}
+	return NewEarly(NewSource(dir, id, o))
+}
+
 // NewEarly chooses where to begin, as [Source.Base] will: with the newest snapshot,
 // provided that it can be used.
 func NewEarly(r *Source) *Early {
