@@ -151,7 +151,7 @@ func (p *opening) recoverBook(ctx context.Context, wal *journal.Journal) (*proje
 	book, base := p.book, p.base
 	if from := book.Head(); wal.Last().Seq > from { // verified by Open: the chain need not be hashed again
 		if err := book.Replay(archive.Project(ctx, wal.Records(from+1)), projector.Until{}); err != nil {
-			return nil, fmt.Errorf("%w", err)
+			return nil, archive.ForeignRecords(err)
 		}
 	}
 	if head, last := book.Head(), wal.Last().Seq; head != last {

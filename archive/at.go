@@ -49,7 +49,7 @@ func (r *Source) bookOnce(ctx context.Context, at Moment) (*projector.Book, erro
 	}
 	until := projector.Until{Seq: at.Seq, Time: at.Time}
 	if err := book.Replay(r.Records(ctx, log, base), until); err != nil {
-		return nil, fmt.Errorf("%w", err)
+		return nil, ForeignRecords(err)
 	}
 	return book, nil
 }

@@ -171,6 +171,18 @@ func SnapshotIdentity(snaps *snapshotter.Snapshotter, name string) (id Identity,
 	return id, nil
 }
 
+// ForeignRecords returns the error of a replay, and where the records are of another ledger
+// than ledger.json says that.
+func ForeignRecords(err error) error {
+	if errors.Is(err, projector.ErrPrints) {
+		return fmt.Errorf("%w: %w", &IdentityError{
+			File:   IdentityFile,
+			Reason: "belongs to another ledger than the records: put the file back from a copy of the ledger",
+		}, err)
+	}
+	return fmt.Errorf("%w", err)
+}
+
 // HeaderIdentity returns the identity that the header of a snapshot has, which is all of
 // it but the key of the fingerprints. It is damage if it is not that of the ledger that
 // the header names.

@@ -171,6 +171,9 @@ func (r auditor) verify(ctx context.Context, o Options) (*Report, error) {
 
 // find turns an error that names a place into a finding.
 func (r *Report) find(err error) {
+	if errors.Is(err, projector.ErrPrints) {
+		err = archive.ForeignRecords(err)
+	}
 	f := Finding{Reason: err.Error()}
 	if errors.Is(err, keyring.ErrNoKey) { // what cannot be read is not damaged
 		r.Notices, r.Unread = append(r.Notices, f), true

@@ -26,6 +26,9 @@ var (
 	// ErrRecord is returned by [Book.Replay] and [Book.Recompute] for records
 	// that no book could have staged; see [RecordError].
 	ErrRecord = errors.New("bad record")
+	// ErrPrints is returned by these for the record of an epoch whose fingerprints have
+	// another key than the options: it is of another ledger.
+	ErrPrints = errors.New("the key of its fingerprints is not that of the ledger's identity")
 	// ErrMismatch is returned by [Book.Recompute] when a cause gives other
 	// changes than those recorded; see [MismatchError].
 	ErrMismatch = errors.New("recomputation differs")

@@ -1,7 +1,6 @@
 package projector
 
 import (
-	"fmt"
 	"hash/maphash"
 	"iter"
 	"slices"
@@ -126,7 +125,7 @@ func (r *replayer) assign(c *position.Change, seq uint64) error {
 // would not know again what that ledger has applied.
 func (b *Book) samePrints(e *position.Epoch) error {
 	if e.Prints != b.prints {
-		return fmt.Errorf("%w: the key of its fingerprints is not that of the ledger's identity", position.ErrFormat)
+		return ErrPrints
 	}
 	return nil
 }
