@@ -115,8 +115,9 @@
 //
 // A sync is cheaper when neither the size nor the blocks of its file change. So room
 // is made in advance, when a commit was answered and nobody waits. While a segment is
-// filled the next one is made: a file of zeros, as long as a segment, fsynced, under a
-// temporary name, which the commit that turns to it changes to the segment's. Behind
+// filled the next one is made, as fast as that is filled: a file of zeros, as long as a
+// segment, fsynced, under a temporary name, which the commit that turns to it changes
+// to the segment's. Behind
 // the records of a segment that was not made like this, the first of a journal value
 // for example, zeros are appended, up to 1 MiB at once, through a descriptor opened
 // with O_APPEND, which cannot touch a frame. Zeros never go beyond the size that makes

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"os"
 	"sync/atomic"
 
 	"github.com/moneyprinter/holdfast/journal/internal/segment"
@@ -131,3 +132,12 @@ func (j *Journal) SpareReady() bool { return j.out.spare.ready.Load() != nil }
 
 // Scarce reports whether a disk has too little room for a segment of a size in advance.
 func Scarce(dir string, size int) bool { return scarce(dir, size) }
+
+// SpareSize is how far the segment that is made in advance has come.
+func (j *Journal) SpareSize() int64 {
+	info, err := os.Stat(j.out.spare.path())
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}

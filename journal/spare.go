@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// sparePiece is how many zeros of a spare segment are written at once, so that the
-	// disk is never given much to do beside the commits.
-	sparePiece = 256 << 10
+	// sparePiece is how many zeros of a spare segment are written at once: a commit beside
+	// it waits for as many, and the fewer pieces there are, the fewer commits do.
+	sparePiece = 1 << 20
 	// spareShare is how many segments a disk must have room for: the last of it belongs
 	// to what cannot wait.
 	spareShare = 8
@@ -24,7 +24,9 @@ const (
 
 // spare is the next segment, made while the newest one is filled: a file of zeros, as
 // long as a segment and durable, so that the commit that turns to it gives it its name
-// and no commit after that changes its size or its blocks.
+// and no commit after that changes its size or its blocks. It grows with the newest one,
+// so that the sync of a commit never waits for many zeros, and a journal that hardly
+// appends hardly pays.
 //
 // Until it has its name it is no part of the journal: its own name is one that readers
 // and recovery pass over and Open removes, so a crash or an error here costs nothing.
@@ -36,6 +38,8 @@ type spare struct {
 
 	begun   bool // one was asked for since the last was taken; the writer's
 	making  atomic.Bool
+	upTo    atomic.Int64  // how far it may have come by now
+	more    chan struct{} // tells that upTo has moved; capacity 1
 	working sync.WaitGroup
 	stopped atomic.Bool
 	ready   atomic.Pointer[os.File] // of the finished one
@@ -44,9 +48,18 @@ type spare struct {
 
 func (s *spare) path() string { return filepath.Join(s.dir, segment.SpareName) }
 
-// make begins to make one in the background, if there is none.
-func (s *spare) make() {
-	if s.begun || s.failed.Load() {
+// make has one made in the background as the newest segment, which has so many bytes
+// now, is filled: from an eighth of that on, and a quarter faster.
+func (s *spare) make(newest int) {
+	if s.failed.Load() || newest < s.size/8 {
+		return
+	}
+	s.upTo.Store(int64(newest-s.size/8)*5/4 + 1)
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+	if s.begun {
 		return
 	}
 	s.begun = true
@@ -92,6 +105,9 @@ func (s *spare) fill() (f *os.File, err error) {
 	}
 	zeros := make([]byte, min(sparePiece, s.size))
 	for at := 0; at < s.size; at += len(zeros) {
+		for s.upTo.Load() <= int64(at) && !s.stopped.Load() {
+			<-s.more
+		}
 		if s.stopped.Load() {
 			return f, os.ErrClosed // of the journal
 		}
@@ -128,7 +144,13 @@ func (s *spare) take(path string) *os.File {
 
 // drop ends the making without waiting for the disk; the file stays for the next Open
 // to remove.
-func (s *spare) drop() { s.stopped.Store(true) }
+func (s *spare) drop() {
+	s.stopped.Store(true)
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+}
 
 // end is drop where the disk is in order: it waits, and nothing is left.
 func (s *spare) end() {

@@ -52,7 +52,7 @@ func openWriter(dir string, limit int, first uint64, size int, logger *slog.Logg
 	}
 	return &writer{
 		dir: dir, limit: limit, f: f, size: size,
-		spare: &spare{dir: dir, size: limit, logger: logger},
+		spare: &spare{dir: dir, size: limit, logger: logger, more: make(chan struct{}, 1)},
 		ahead: &ahead{path: path, limit: limit, logger: logger},
 	}, nil
 }
@@ -115,9 +115,7 @@ func (w *writer) turn(first uint64) error {
 // needed. An error here is none of the log, which grows instead.
 func (w *writer) room() {
 	w.ahead.extend(w.size)
-	if w.size >= w.limit/2 {
-		w.spare.make()
-	}
+	w.spare.make(w.size)
 }
 
 // Sync implements [appender].

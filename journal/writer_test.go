@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -130,6 +131,37 @@ func TestSegmentMadeInAdvance(t *testing.T) {
 	j = journaltest.Open(t, left, journal.Options{SegmentSize: size})
 	require.Equal(t, last, j.Durable())
 	require.NoFileExists(t, filepath.Join(left, "journal", "next"+durable.TempSuffix), "what a crash has left")
+}
+
+// The next segment grows with the newest one, and is whole before that is full; a
+// journal that is closed meanwhile leaves nothing of it.
+func TestSegmentGrowsInAdvance(t *testing.T) {
+	const size, piece = 6 << 20, 1 << 20
+	dir := journaltest.FastDir(t)
+	j := journaltest.Open(t, dir, journal.Options{SegmentSize: size})
+	payload := make([]byte, 1<<16)
+	for range 105 { // 6.6 MiB, so that a segment is left
+		b := j.NewBatch()
+		b.Append(payload, 0, 0)
+		require.NoError(t, j.Commit(b))
+		j.Ahead()
+		_, newest := j.TailMirror()
+		require.LessOrEqual(t, j.SpareSize(), max(0, newest-size/8)*5/4+1+piece)
+	}
+	for n := 0; j.SpareSize() < 2*piece; n++ {
+		require.Less(t, n, 80)
+		b := j.NewBatch()
+		b.Append(payload, 0, 0)
+		require.NoError(t, j.Commit(b))
+		j.Ahead()
+		runtime.Gosched()
+	}
+	require.False(t, j.SpareReady())
+	require.NoError(t, j.Close(), "it waits for nothing that will not come")
+	require.Zero(t, j.SpareSize())
+	rep, err := journal.Check(dir)
+	require.NoError(t, err)
+	require.Empty(t, rep.Damages)
 }
 
 func TestScarce(t *testing.T) {
