@@ -101,7 +101,7 @@ func Turns(n, looks int) (out [][]uint64) {
 // DenyAhead makes each segment grow with its records.
 func (j *Journal) DenyAhead() {
 	j.out.ahead.limit = 0
-	j.out.spare.failed.Store(true)
+	j.out.spare.failed = true
 }
 
 // AppendStored appends a payload that is stored as it is, whatever the flags.
@@ -128,7 +128,7 @@ func (c *Cursor) End() error { return c.end(nil) }
 func (j *Journal) WaitForSpare() { j.out.spare.working.Wait() }
 
 // SpareReady reports whether there is one.
-func (j *Journal) SpareReady() bool { return j.out.spare.ready.Load() != nil }
+func (j *Journal) SpareReady() bool { return !j.out.spare.making.Load() && j.out.spare.whole }
 
 // Scarce reports whether a disk has too little room for a segment of a size in advance.
 func Scarce(dir string, size int) bool { return scarce(dir, size) }

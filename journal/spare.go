@@ -36,56 +36,64 @@ type spare struct {
 	size   int
 	logger *slog.Logger
 
-	begun   bool // one was asked for since the last was taken; the writer's
+	// making says whose the fields below are: the background's, or else the writer's.
 	making  atomic.Bool
-	upTo    atomic.Int64  // how far it may have come by now
-	more    chan struct{} // tells that upTo has moved; capacity 1
+	f       *os.File // nil: there is none yet
+	at      int      // how far it has come
+	whole   bool     // and it is durable
+	failed  bool
 	working sync.WaitGroup
 	stopped atomic.Bool
-	ready   atomic.Pointer[os.File] // of the finished one
-	failed  atomic.Bool
 }
 
 func (s *spare) path() string { return filepath.Join(s.dir, segment.SpareName) }
 
-// make has one made in the background as the newest segment, which has so many bytes
+// make has it grow in the background as the newest segment, which has so many bytes
 // now, is filled: from an eighth of that on, and a quarter faster.
 func (s *spare) make(newest int) {
-	if s.failed.Load() || newest < s.size/8 {
+	upTo := (newest-s.size/8)*5/4 + 1
+	if upTo <= 0 || s.making.Load() || s.failed || s.whole || upTo <= s.at || s.f == nil && scarce(s.dir, s.size) {
 		return
 	}
-	s.upTo.Store(int64(newest-s.size/8)*5/4 + 1)
-	select {
-	case s.more <- struct{}{}:
-	default:
-	}
-	if s.begun {
-		return
-	}
-	s.begun = true
-	if scarce(s.dir, s.size) {
+	if s.f == nil && !s.begin() {
 		return
 	}
 	s.making.Store(true)
 	s.working.Go(func() {
 		defer s.making.Store(false)
-		f, err := s.fill()
-		if err == nil {
-			s.ready.Store(f)
-			return
+		if err := s.fill(min(upTo, s.size)); err != nil {
+			s.fail(err)
 		}
-		s.failed.Store(true)
-		if f != nil {
-			_ = f.Close()
-		}
-		if s.stopped.Load() {
-			return // the directory may be another writer's by now
-		}
-		if f != nil {
-			_ = os.Remove(s.path()) // what stays is removed by the next Open
-		}
-		s.logger.Warn("the next journal segment cannot be made in advance", "err", err)
 	})
+}
+
+// begin makes the file, before it is filled in the background: nothing that goes on when
+// the journal is closed makes or takes away a name.
+func (s *spare) begin() bool {
+	f, err := os.OpenFile(s.path(), os.O_CREATE|os.O_EXCL|os.O_RDWR, segment.FilePerm)
+	if err != nil {
+		s.fail(err)
+		return false
+	}
+	s.f, s.at = f, 0
+	return true
+}
+
+// fail gives up. Another writer may have the directory by the time that a stopped one
+// notices, and a file of its own there, so that nothing is removed then.
+func (s *spare) fail(err error) {
+	s.failed = true
+	if s.f != nil {
+		_ = s.f.Close()
+	}
+	if s.stopped.Load() {
+		return
+	}
+	if s.f != nil {
+		_ = os.Remove(s.path()) // what stays is removed by the next Open
+	}
+	s.f = nil
+	s.logger.Warn("the next journal segment cannot be made in advance", "err", err)
 }
 
 // scarce reports whether the disk has no room for a segment that nobody needs yet.
@@ -97,45 +105,41 @@ func scarce(dir string, size int) bool {
 	return uint64(st.Bavail)*uint64(st.Bsize) < spareShare*uint64(size) //nolint:gosec,unconvert // signs and widths differ between systems
 }
 
-// fill writes the file.
-func (s *spare) fill() (f *os.File, err error) {
-	f, err = os.OpenFile(s.path(), os.O_CREATE|os.O_EXCL|os.O_RDWR, segment.FilePerm)
-	if err != nil {
-		return nil, err
-	}
+// fill makes the file at least so long, and durable when that is all of it.
+func (s *spare) fill(upTo int) error {
 	zeros := make([]byte, min(sparePiece, s.size))
-	for at := 0; at < s.size; at += len(zeros) {
-		for s.upTo.Load() <= int64(at) && !s.stopped.Load() {
-			<-s.more
-		}
+	for s.at < upTo {
 		if s.stopped.Load() {
-			return f, os.ErrClosed // of the journal
+			return os.ErrClosed // of the journal
 		}
-		n := min(len(zeros), s.size-at)
-		if _, err = f.Write(zeros[:n]); err != nil {
-			return f, err
+		n, err := s.f.Write(zeros[:min(len(zeros), s.size-s.at)])
+		if err != nil {
+			return err
 		}
-		startWriting(f, int64(at), int64(n))
+		startWriting(s.f, int64(s.at), int64(n))
+		s.at += n
 	}
-	if err = f.Sync(); err != nil {
-		return f, err
-	}
-	_, err = f.Seek(0, io.SeekStart)
-	return f, err
-}
-
-// take gives the finished segment a name and returns it, nil where there is none yet.
-func (s *spare) take(path string) *os.File {
-	making := s.making.Load() // before ready is asked: it is stored before
-	f := s.ready.Swap(nil)
-	if f == nil {
-		s.begun = making
+	if s.at < s.size {
 		return nil
 	}
-	s.begun = false
+	if err := s.f.Sync(); err != nil {
+		return err
+	}
+	s.whole = true
+	_, err := s.f.Seek(0, io.SeekStart)
+	return err
+}
+
+// take gives the whole segment a name and returns it, nil where there is none yet.
+func (s *spare) take(path string) *os.File {
+	if s.making.Load() || !s.whole {
+		return nil
+	}
+	f := s.f
+	s.f, s.at, s.whole = nil, 0, false
 	if err := os.Rename(s.path(), path); err != nil {
 		_ = f.Close()
-		s.failed.Store(true)
+		s.failed = true
 		s.logger.Warn("the journal segment that was made in advance cannot be used", "err", err)
 		return nil
 	}
@@ -144,22 +148,14 @@ func (s *spare) take(path string) *os.File {
 
 // drop ends the making without waiting for the disk; the file stays for the next Open
 // to remove.
-func (s *spare) drop() {
-	s.stopped.Store(true)
-	select {
-	case s.more <- struct{}{}:
-	default:
-	}
-}
+func (s *spare) drop() { s.stopped.Store(true) }
 
 // end is drop where the disk is in order: it waits, and nothing is left.
 func (s *spare) end() {
 	s.drop()
 	s.working.Wait()
-	if f := s.ready.Swap(nil); f != nil {
-		_ = f.Close()
-	}
-	if s.begun {
+	if s.f != nil {
+		_ = s.f.Close()
 		_ = os.Remove(s.path()) // what stays is removed by the next Open
 	}
 }

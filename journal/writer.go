@@ -52,7 +52,7 @@ func openWriter(dir string, limit int, first uint64, size int, logger *slog.Logg
 	}
 	return &writer{
 		dir: dir, limit: limit, f: f, size: size,
-		spare: &spare{dir: dir, size: limit, logger: logger, more: make(chan struct{}, 1)},
+		spare: &spare{dir: dir, size: limit, logger: logger},
 		ahead: &ahead{path: path, limit: limit, logger: logger},
 	}, nil
 }

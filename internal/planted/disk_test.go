@@ -57,7 +57,7 @@ func disk() []bug {
 		{"leave a full segment before it is durable", in("journal/writer.go",
 			"	if err := w.f.Sync(); err != nil {\n		return err\n	}\n	if err := w.f.Close()", "	if err := w.f.Close()"), by(atJournal, traced)},
 		{"a segment made in advance takes its name before it is durable", in("journal/spare.go",
-			"if err = f.Sync(); err != nil {", "if err != nil {"), by(atJournal, traced)},
+			"if err := s.f.Sync(); err != nil {", "if err := error(nil); err != nil {"), by(atJournal, traced)},
 		{"zeros beyond the end of a full segment", in("journal/ahead.go",
 			"room := min(a.limit-a.size, a.step)", "room := a.step"), by(atJournal, "^TestSizedInAdvance$")},
 		{"zeros over the records", in("journal/ahead.go",
