@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -145,6 +144,7 @@ func TestSegmentGrowsInAdvance(t *testing.T) {
 		b.Append(payload, 0, 0)
 		require.NoError(t, j.Commit(b))
 		j.Ahead()
+		j.WaitForSpare()
 		_, newest := j.TailMirror()
 		most = max(most, max(0, newest-size/8)*5/4+1+piece)
 		require.LessOrEqual(t, j.SpareSize(), most)
@@ -155,7 +155,7 @@ func TestSegmentGrowsInAdvance(t *testing.T) {
 		b.Append(payload, 0, 0)
 		require.NoError(t, j.Commit(b))
 		j.Ahead()
-		runtime.Gosched()
+		j.WaitForSpare()
 	}
 	require.False(t, j.SpareReady())
 	require.NoError(t, j.Close(), "it waits for nothing that will not come")
