@@ -30,9 +30,12 @@ func mayRefold(body []byte) bool {
 	return bytes.Contains(body, []byte(`"bust"`)) || bytes.Contains(body, []byte(`"correct"`))
 }
 
-// each is what a request begins with that gives several mutations, each of which is
-// applied or refused by itself, in their order. A mutation has no such member.
-const each = `{"each":[`
+// givesEach reports whether a request gives several mutations, each of which is applied
+// or refused by itself, in their order. A mutation has no such member.
+func givesEach(body []byte) bool {
+	rest, object := bytes.CutPrefix(body, []byte("{"))
+	return object && bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte(`"each"`))
+}
 
 // waiting is what waits for an answer.
 type waiting = func(context.Context) (bus.Reply, error)
@@ -49,7 +52,7 @@ func (l *api) beginApply(allowed guard) func(context.Context, []byte) waiting {
 		if err := allowed(); err != nil {
 			return refused(err)
 		}
-		if bytes.HasPrefix(body, []byte(each)) {
+		if givesEach(body) {
 			return l.beginEach(ctx, &reader, body)
 		}
 		m, err := reader.Read(body)
@@ -139,17 +142,24 @@ func (f *flight) append(ctx context.Context, dst []byte) []byte {
 func refusal(err error) bool { return CodeOf(err)[0] == '4' }
 
 // members are the mutations of a request that gives several.
-func members(body []byte) ([]json.RawMessage, error) {
-	var q struct {
-		Each []json.RawMessage `json:"each"`
+func members(body []byte) (list []json.RawMessage, err error) {
+	err = eachMember(string(body), func(name string, v form.Value) error {
+		switch {
+		case name != "each":
+			return badRequest("a request that has each has no other member: %.64q", name)
+		case v.Kind != form.Array:
+			return badRequest("each must be an array of mutations, not %s", v.Kind)
+		}
+		return json.Unmarshal([]byte(v.Raw), &list)
+	})
+	var whole json.RawMessage
+	if broken := json.Unmarshal(body, &whole); broken != nil {
+		return nil, badRequest("each must be one JSON array of mutations; it is broken at byte %d", brokenAt(body, broken))
 	}
-	if err := json.Unmarshal(body, &q); err != nil {
-		return nil, badRequest("each must be one JSON array of mutations; it is broken at byte %d", brokenAt(body, err))
+	if err == nil && len(list) > holdfast.MaxBatch {
+		err = badRequest("each gives %d mutations, at most %d are taken", len(list), holdfast.MaxBatch)
 	}
-	if len(q.Each) > holdfast.MaxBatch {
-		return nil, badRequest("each gives %d mutations, at most %d are taken", len(q.Each), holdfast.MaxBatch)
-	}
-	return q.Each, nil
+	return list, err
 }
 
 // brokenAt is where the JSON of a request is broken.
@@ -164,7 +174,7 @@ func brokenAt(body []byte, err error) int64 {
 func (l *api) serveApply(ctx context.Context, body []byte) (bus.Reply, error) {
 	body = bytes.TrimSpace(body)
 	switch {
-	case bytes.HasPrefix(body, []byte(each)):
+	case givesEach(body):
 		return l.applyEach(ctx, body)
 	case len(body) > 0 && body[0] == '[':
 		return l.applyBatch(ctx, body)

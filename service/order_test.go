@@ -78,14 +78,22 @@ func TestApplyEach(t *testing.T) {
 	require.Equal(t, "4", list[4].Error.Code[:1], list[4].Error)
 
 	for body, reason := range map[string]string{
-		`{"each":[`: "each must be one JSON array of mutations; it is broken at byte 9",
+		`{"each":[`:   "each must be one JSON array of mutations; it is broken at byte 9",
+		`{"each": 5}`: "each must be an array of mutations, not a number",
+		`{"each":[` + fill("e9") + `],"dry_run":true}`:                                   `a request that has each has no other member: "dry_run"`,
+		`{"each":[` + fill("e9") + `],"each":[]}`:                                        `"each" is given twice`,
 		`{"each":[{"type":"bust","id":"b","account":"E","instrument":"X","fill":"e1"}]}`: "each: member 0 is a bust: give it by itself",
 	} {
 		m, err = ask(body)
 		require.NoError(t, err)
 		require.Equal(t, reason, m.Header.Get("Nats-Service-Error"))
 	}
-	m, err = ask(`{"each":[]}`)
+	for _, body := range []string{`{"each":[]}`, `{"each": []}`, "{ \"each\" :\n[ ] }"} { // as encoders write it
+		m, err = ask(body)
+		require.NoError(t, err)
+		require.JSONEq(t, `[]`, string(m.Data), body)
+	}
+	m, err = ask(`{"each": [` + fill("e8") + `]}`)
 	require.NoError(t, err)
-	require.JSONEq(t, `[]`, string(m.Data))
+	require.Contains(t, string(m.Data), `"id":"e8"`)
 }

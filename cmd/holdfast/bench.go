@@ -34,6 +34,10 @@ type benchFlags struct {
 // nothing else is said.
 const benchMillion = 1_000_000
 
+// benchMost bounds what is measured with: a position takes about a kilobyte of memory
+// while a snapshot of all of them is opened.
+const benchMost = 10_000_000
+
 func (a *app) benchCmd() *cobra.Command {
 	var f benchFlags
 	cmd := &cobra.Command{
@@ -99,6 +103,9 @@ func (f *benchFlags) check() (length time.Duration, err error) {
 	}
 	if f.pairs < 1 || slices.ContainsFunc(f.callers, func(n int) bool { return n < 1 || n > 4096 }) || min(f.steps, f.recover, f.snapshot) < 0 {
 		return 0, usagef("--pairs must be positive, --callers 1 to 4096, --steps, --recover and --snapshot not negative")
+	}
+	if max(f.steps, f.recover, f.snapshot) > benchMost {
+		return 0, usagef("--steps, --recover and --snapshot are at most %d", benchMost)
 	}
 	if f.all {
 		f.requests = true
