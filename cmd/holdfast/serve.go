@@ -141,12 +141,17 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 	if a.signals != nil {
 		hangup = a.signals.asDaemon()
 	}
-	defer context.AfterFunc(ctx, func() {
+	said := make(chan struct{})
+	unwatch := context.AfterFunc(ctx, func() {
+		defer close(said)
 		a.log.Info("stopping", "why", context.Cause(ctx))
-	})()
+	})
 	s := &serveRun{app: a, flags: f}
 	err := s.run(ctx, hangup)
 	cerr := s.stop()
+	if !unwatch() {
+		<-said // before it is said how that ended
+	}
 	if cutShort(ctx, err) && len(f.ingest) == 0 {
 		err = nil // a daemon that is told to stop while it starts has done what it was told
 	}

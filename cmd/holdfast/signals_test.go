@@ -332,6 +332,7 @@ func TestSignalsBeforeReady(t *testing.T) {
 				code, last := c.end()
 				require.Equal(t, exitError, code, "%s", c.err.whole())
 				require.Equal(t, "holdfast: interrupted by "+unix.SignalName(sig), last)
+				require.Contains(t, c.err.whole(), "msg=stopping", "and before that, that it heard")
 			})
 		}
 	}
