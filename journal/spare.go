@@ -41,6 +41,7 @@ type spare struct {
 	f       *os.File // nil: there is none yet
 	at      int      // how far it has come
 	whole   bool     // and it is durable
+	zeros   []byte   // a piece, kept from the first time on
 	failed  bool
 	working sync.WaitGroup
 	stopped atomic.Bool
@@ -107,12 +108,14 @@ func scarce(dir string, size int) bool {
 
 // fill makes the file at least so long, and durable when that is all of it.
 func (s *spare) fill(upTo int) error {
-	zeros := make([]byte, min(sparePiece, s.size))
+	if s.zeros == nil {
+		s.zeros = make([]byte, min(sparePiece, s.size))
+	}
 	for s.at < upTo {
 		if s.stopped.Load() {
 			return os.ErrClosed // of the journal
 		}
-		n, err := s.f.Write(zeros[:min(len(zeros), s.size-s.at)])
+		n, err := s.f.Write(s.zeros[:min(len(s.zeros), s.size-s.at)])
 		if err != nil {
 			return err
 		}

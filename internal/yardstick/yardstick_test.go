@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast"
+	"github.com/moneyprinter/holdfast/internal/ledgertest"
 	"github.com/moneyprinter/holdfast/internal/yardstick"
 )
 
@@ -84,4 +85,27 @@ func TestFillsOpenEveryPosition(t *testing.T) {
 	require.Equal(t, yardstick.Positions, open)
 	require.NoError(t, l.Close())
 	require.ErrorIs(t, fills.Apply(t.Context(), l, 2), holdfast.ErrClosed)
+}
+
+// A fill costs what is kept of it, which the window does, and what its caller makes: two
+// names and an id, and the mutation as an interface. Two segments are filled, so that
+// what is made once for each of them counts as well.
+func TestAFillAllocatesHardlyMoreThanIsKept(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it fills two segments")
+	}
+	const enough, most = 120_000, 640
+	l := ledgertest.Open(t, t.TempDir(), holdfast.Options{SnapshotInterval: -1, SnapshotEvery: 1 << 62})
+	var fills yardstick.Fills
+	require.NoError(t, fills.Apply(t.Context(), l, 2*yardstick.Positions))
+	ended, applied := make(chan error, 1), atomic.Int64{}
+	f, err := yardstick.DriveUntil(64, ended, func() error {
+		if applied.Add(1) == enough {
+			ended <- nil
+		}
+		_, err := l.Apply(t.Context(), fills.Next())
+		return err
+	})
+	require.NoError(t, err)
+	require.Less(t, f.Used.Allocated, int64(most), "bytes per fill")
 }
