@@ -26,6 +26,7 @@ type config struct {
 	dir     string
 	rounds  int
 	length  time.Duration
+	warm    time.Duration // before it, which is not counted
 	callers []int
 	only    []string
 	scan    int64
@@ -49,6 +50,7 @@ func main() {
 	flag.StringVar(&c.dir, "dir", ".", "directory on the disk to measure; a scratch directory is made in it and removed")
 	flag.IntVar(&c.rounds, "rounds", 10, "rounds, in each of which every row is measured once")
 	flag.DurationVar(&c.length, "length", 400*time.Millisecond, "length of one measurement")
+	flag.DurationVar(&c.warm, "warm", 100*time.Millisecond, "how long a row appends before each measurement; files, heaps and pools have their sizes then")
 	flag.StringVar(&callers, "callers", "1,8,64,256", "numbers of callers")
 	flag.StringVar(&only, "only", "", "rows to measure besides the raw file, comma-separated; empty: all")
 	flag.Int64Var(&c.scan, "scan", 1024, "MiB of the log that is verified; 0 leaves that out")
@@ -240,6 +242,17 @@ func (c *config) one(dir string, p *peer, callers int) (yardstick.Figures, error
 	if err != nil {
 		return yardstick.Figures{}, err
 	}
+	f, err := c.drive(dir, s, callers)
+	if closeErr := s.Close(); err == nil {
+		err = closeErr
+	}
+	return f, err
+}
+
+func (c *config) drive(dir string, s store, callers int) (yardstick.Figures, error) {
+	if _, err := yardstick.Drive(callers, c.warm, s.Append); err != nil {
+		return yardstick.Figures{}, err
+	}
 	// Writes that opening it and the row before have left over shall not be in the way.
 	d, err := os.Open(dir)
 	if err != nil {
@@ -250,9 +263,5 @@ func (c *config) one(dir string, p *peer, callers int) (yardstick.Figures, error
 	if err != nil {
 		return yardstick.Figures{}, err
 	}
-	f, err := yardstick.Drive(callers, c.length, s.Append)
-	if closeErr := s.Close(); err == nil {
-		err = closeErr
-	}
-	return f, err
+	return yardstick.Drive(callers, c.length, s.Append)
 }
