@@ -41,6 +41,8 @@ func evidence() []bug {
 			"	case !trust:\n", "	case !trust && s == nil:\n"), by(atJournal, recovery)},
 		{"pass over a file with an unknown name", in("journal/internal/segment/files.go",
 			"		if bad != \"\" {\n", "		if bad != \"\" {\n			continue\n		}\n		if bad != \"\" {\n"), by(atJournal, recovery)},
+		{"take zeros that were read ahead for what stands there now", in("journal/internal/segment/scan.go",
+			"b[0] == 0 && s.bufOff < s.Off {", "b[0] == 0 && s.bufOff > s.Off {"), by("./journal/internal/segment", "^TestZerosThatWereReadAheadAreReadAgain$")},
 		{"keep half an atomic batch", in("journal/internal/segment/scan.go",
 			"if rec.Flags&More == 0 {", "if rec.Seq > 0 {"), by(atJournal, recovery)},
 		{"keep what is behind the last whole batch", in("journal/internal/segment/survey.go",

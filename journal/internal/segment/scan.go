@@ -70,6 +70,11 @@ func (s *Scanner) Next(rec *Record) error {
 	}
 	want := s.Prev.Seq + 1
 	b, err := s.need(int(min(MaxPrefix, s.Size-s.Off)))
+	if err == nil && s.Open && b[0] == 0 && s.bufOff < s.Off {
+		// It was read together with what stands before it, and may have been written since.
+		s.Forget()
+		b, err = s.need(int(min(MaxPrefix, s.Size-s.Off)))
+	}
 	if err != nil {
 		return s.unread(err, want)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moneyprinter/holdfast/journal/internal/journaltest"
+	"github.com/moneyprinter/holdfast/journal/internal/segment"
 )
 
 var errUnreadable = errors.New("this part cannot be read")
@@ -57,4 +58,26 @@ func TestScanOfAFileThatWasCut(t *testing.T) {
 		require.Equal(t, "the file ends inside a record", reason)
 		require.EqualValues(t, end, at)
 	}
+}
+
+// A record that is written over zeros, after they were read together with the records
+// before it, is read at once: it is neither the end nor a flaw, which a look at the
+// file would have to tell apart.
+func TestZerosThatWereReadAheadAreReadAgain(t *testing.T) {
+	l := journaltest.NewLedger(t, 32)
+	path, es := journaltest.LastSegment(t, l.Clean)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	last := es[len(es)-1]
+	file := append(bytes.Clone(whole[:last.At]), make([]byte, last.End-last.At+64<<10)...)
+	s := segment.NewScanner(bytes.NewReader(file), int64(len(file)), es[0].Rec.Seq)
+	s.Open = true
+	var rec segment.Record
+	for range es[:len(es)-1] {
+		require.NoError(t, s.Next(&rec))
+	}
+	copy(file[last.At:], whole[last.At:last.End])
+	require.NoError(t, s.Next(&rec))
+	require.Equal(t, last.Rec.Seq, rec.Seq)
+	require.ErrorIs(t, s.Next(&rec), io.EOF)
 }
