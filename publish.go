@@ -88,7 +88,8 @@ type feed struct {
 	cursor *journal.Cursor // stands before next; nil at first
 	next   uint64
 	decode wire.Decoder
-	body   []byte // memory of the event that was yielded last
+	image  position.Position // that the event yielded last led to
+	body   []byte            // memory of the event that was yielded last
 }
 
 // Bounds implements [bus.Source].
@@ -164,7 +165,7 @@ func (f *feed) drop() {
 
 // event renders a record. Its body is overwritten by the next one.
 func (f *feed) event(rec journal.Record) (bus.Event, error) {
-	c, err := f.decode.Change(rec.Payload)
+	c, err := f.decode.ChangeIn(rec.Payload, &f.image)
 	if err != nil {
 		return bus.Event{}, fmt.Errorf("seq %d: %w", rec.Seq, err)
 	}

@@ -470,9 +470,14 @@ func appendFraction(dst []byte, frac uint64) []byte {
 // appendDigits appends v in exactly width digits.
 func appendDigits(dst []byte, v uint64, width int) []byte {
 	var buf [20]byte
-	for i := width - 1; i >= 0; i-- {
-		buf[i] = byte('0' + v%10)
-		v /= 10
+	i := width
+	for ; i > 1; i -= 2 { // two by one division
+		two := v % 100
+		v /= 100
+		buf[i-2], buf[i-1] = byte('0'+two/10), byte('0'+two%10)
+	}
+	if i == 1 {
+		buf[0] = byte('0' + v%10)
 	}
 	return append(dst, buf[:width]...)
 }

@@ -37,6 +37,8 @@ func ledger() []bug {
 			"g.staged[g.handed:len(g.staged):len(g.staged)]", "g.staged[g.handed:max(g.handed, len(g.staged)-len(g.staged)/16)]"), by(atDrills, "^TestEveryPace$")},
 		{"stage on a group that is being synced as if it were durable", in("internal/committer/pace.go",
 			"		p.flying = g\n		c.groups <- g\n", "		c.groups <- g\n		p.free = g.emptied()\n"), by(atDrills, "^TestEveryPace$")},
+		{"leave in an image what the one before it had", in("internal/wire/replay.go",
+			"		*p = position.Position{}\n", ""), by("./internal/wire", "^TestChangeInTheSameRoom$")},
 		{"believe a foreign snapshot about the end", in("archive/source.go",
 			"if s.Err == nil && Owns(r.ID, s.Ledger, s.Seq) {", "if s.Err == nil {"), by(atDrills+"/snapshots", "^TestSnapshotIsAWitness$|^TestForeignSnapshotsAreLeftAlone$")},
 		{"make a new identity beside records", in("recover.go",

@@ -11,6 +11,15 @@ func (d *Decoder) Change(b []byte) (position.Change, error) {
 	return result(&r, "change", c)
 }
 
+// ChangeIn is [Decoder.Change] with room for the image of the position that the change
+// leads to. The room is overwritten, and must be nobody else's.
+func (d *Decoder) ChangeIn(b []byte, room *position.Position) (position.Change, error) {
+	d.room = room
+	c, err := d.Change(b)
+	d.room = nil
+	return c, err
+}
+
 // Mutation reads the binary form of a mutation.
 func (d *Decoder) Mutation(b []byte) (position.Mutation, error) {
 	r := newReader(b, MaxChange)

@@ -58,6 +58,25 @@ func TestRecordedIsTheChange(t *testing.T) {
 	}
 }
 
+// A change whose image has the room of the one before it is like one that has its own.
+func TestChangeInTheSameRoom(t *testing.T) {
+	s := sample.NewValues(t, 0)
+	var d, other wire.Decoder
+	room := new(position.Position)
+	for range 5_000 {
+		c := s.Change()
+		b := wire.AppendChange(nil, &c)
+		want, err := other.Change(b)
+		require.NoError(t, err)
+		got, err := d.ChangeIn(b, room)
+		require.NoError(t, err)
+		require.Equal(t, position.AppendChangeJSON(nil, position.Stamp{}, &want), position.AppendChangeJSON(nil, position.Stamp{}, &got))
+		if got.After != nil {
+			require.Same(t, room, got.After)
+		}
+	}
+}
+
 // An image that was decoded into a room is like one that was not, whatever was
 // in the room before.
 func TestRoomForFees(t *testing.T) {
