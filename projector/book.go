@@ -51,9 +51,10 @@ type Book struct {
 	// Owned by the writer.
 	head    state
 	window  *window
-	rows    map[string]*openRow // by instrument
-	open    []openRef           // by slot of positions
-	names   map[string]string   // some of those in keys; see named
+	rows    []openRow         // of an instrument each
+	rowOf   map[string]uint32 // by instrument, the number of its row and 1
+	open    []openRef         // by slot of positions
+	names   map[string]string // some of those in keys; see named
 	staging staging
 	spare   []*Staged // that nobody uses
 	spares  spares
@@ -105,7 +106,7 @@ func (b *Book) init(o Options) {
 	terms := o.Rules.DefaultTerms()
 	b.rules, b.terms, b.history, b.prints = o.Rules, &terms, o.History, o.Prints
 	b.shelf = newShelf(o.ClosedCycles)
-	b.rows, b.names = make(map[string]*openRow), make(map[string]string)
+	b.rowOf, b.names = make(map[string]uint32), make(map[string]string)
 	b.positions = newTable(func(p *position.Position) position.Key { return p.Key })
 	b.instruments = newTable(func(in *position.Instrument) string { return in.Name })
 	b.accounts = newTable(func(a *position.Account) string { return a.Name })
@@ -236,7 +237,7 @@ func (b *Book) publishAll(ended *shelf) {
 	b.head.window = b.window.Freeze()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.positions.pub = append([]*position.Position(nil), b.positions.head...)
+	b.positions.pub = append(b.positions.pub[:0], b.positions.head...)
 	b.instruments.pub = append([]*position.Instrument(nil), b.instruments.head...)
 	b.accounts.pub = append([]*position.Account(nil), b.accounts.head...)
 	b.pub = b.head

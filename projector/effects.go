@@ -86,7 +86,7 @@ func (b *Book) named(k position.Key) position.Key {
 func (b *Book) mark(s *Staged, m position.Mark) {
 	st := &b.staging
 	b.priced(s, m)
-	if row := b.rows[m.Instrument]; row != nil {
+	if row := b.row(m.Instrument); row != nil {
 		row.beyond(m.Price, func(slot uint32) {
 			if !st.positions.staged(slot) {
 				b.extend(s, slot, b.positions.head[slot], m.Price)

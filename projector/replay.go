@@ -183,12 +183,12 @@ func (r *replayer) next() *entry {
 func (r *replayer) extend(shared uint64) {
 	b := r.book
 	for name, t := range r.trails {
-		row := b.rows[name]
+		row := b.row(name)
 		if row == nil {
 			continue
 		}
-		for i := range row.reach {
-			slot := row.reach[i].slot
+		for i := range row.n {
+			slot := row.at(i).slot
 			img := b.positions.head[slot]
 			marks, some := t.behind(img.Seq)
 			if !some || marks.high.Cmp(img.High) <= 0 && marks.low.Cmp(img.Low) >= 0 {

@@ -6,8 +6,15 @@ import "github.com/moneyprinter/holdfast/position"
 // marks, so that a mark touches no image unless an extreme moves. Every rowBlock
 // of them have bounds that tell, most often, that none does.
 type openRow struct {
-	reach  []reach
-	blocks []extremes
+	blocks []openBlock // all but the last one are full
+	n      uint32      // entries
+	spare  []reach     // room of a block that was dropped
+}
+
+type openBlock struct {
+	extremes
+
+	reach []reach
 }
 
 const rowBlock = 64
@@ -26,23 +33,30 @@ type reach struct {
 	slot uint32
 }
 
-// openRef says where in which row an open position is; row is nil for a flat one.
-type openRef struct {
-	row *openRow
-	at  uint32
-}
+// openRef says where in which row an open position is; row is the number of the row
+// and 1, and 0 for a flat one.
+type openRef struct{ row, at uint32 }
 
-// set puts an entry in a place, len(reach) for a new one.
+// at returns the entry in a place.
+func (o *openRow) at(i uint32) *reach { return &o.blocks[i/rowBlock].reach[i%rowBlock] }
+
+// set puts an entry in a place, n for a new one. No entry moves when one is added, and
+// only the room of the first few grows.
 func (o *openRow) set(at uint32, r reach) {
-	if int(at) == len(o.reach) {
-		o.reach = append(o.reach, r)
+	if at == o.n {
+		o.n++
 		if at%rowBlock == 0 {
-			o.blocks = append(o.blocks, r.extremes)
-			return
+			if o.spare == nil && at > 0 {
+				o.spare = make([]reach, 0, rowBlock)
+			}
+			o.blocks = append(o.blocks, openBlock{extremes: r.extremes, reach: o.spare})
+			o.spare = nil
 		}
+		last := &o.blocks[at/rowBlock]
+		last.reach = append(last.reach, reach{})
 	}
-	o.reach[at] = r
 	b := &o.blocks[at/rowBlock]
+	b.reach[at%rowBlock] = r
 	if r.high.Cmp(b.high) < 0 {
 		b.high = r.high
 	}
@@ -53,10 +67,11 @@ func (o *openRow) set(at uint32, r reach) {
 
 // drop removes the last entry.
 func (o *openRow) drop() {
-	last := len(o.reach) - 1
-	o.reach = o.reach[:last]
-	if last%rowBlock == 0 {
-		o.blocks = o.blocks[:last/rowBlock]
+	o.n--
+	b := &o.blocks[o.n/rowBlock]
+	b.reach = b.reach[:o.n%rowBlock]
+	if len(b.reach) == 0 {
+		o.spare, o.blocks = b.reach, o.blocks[:o.n/rowBlock]
 	}
 }
 
@@ -64,13 +79,13 @@ func (o *openRow) drop() {
 // bounds of the blocks that it looks into tight again.
 func (o *openRow) beyond(price position.Decimal, f func(slot uint32)) {
 	for n := range o.blocks {
-		if !o.blocks[n].outside(price) {
+		b := &o.blocks[n]
+		if !b.outside(price) {
 			continue
 		}
-		block := o.reach[n*rowBlock : min(len(o.reach), (n+1)*rowBlock)]
-		tight := block[0].extremes
-		for i := range block {
-			r := &block[i]
+		tight := b.reach[0].extremes
+		for i := range b.reach {
+			r := &b.reach[i]
 			if r.high.Cmp(tight.high) < 0 {
 				tight.high = r.high
 			}
@@ -81,8 +96,16 @@ func (o *openRow) beyond(price position.Decimal, f func(slot uint32)) {
 				f(r.slot)
 			}
 		}
-		o.blocks[n] = tight
+		b.extremes = tight
 	}
+}
+
+// row returns the row of an instrument, nil for none.
+func (b *Book) row(instrument string) *openRow {
+	if n := b.rowOf[instrument]; n > 0 {
+		return &b.rows[n-1]
+	}
+	return nil
 }
 
 // sameReach reports whether a mark looks at both images alike. They are two
@@ -99,26 +122,28 @@ func (b *Book) track(w write[position.Position]) {
 	ref := &b.open[w.slot]
 	now := reach{slot: w.slot, extremes: extremes{high: w.img.High, low: w.img.Low}}
 	switch isOpen := w.img.IsOpen(); {
-	case isOpen && ref.row != nil:
-		ref.row.set(ref.at, now)
+	case isOpen && ref.row > 0:
+		b.rows[ref.row-1].set(ref.at, now)
 	case isOpen:
-		row := b.rows[w.img.Key.Instrument]
-		if row == nil {
-			row = new(openRow)
-			b.rows[w.img.Key.Instrument] = row
+		ref.row = b.rowOf[w.img.Key.Instrument]
+		if ref.row == 0 {
+			b.rows = append(b.rows, openRow{})
+			ref.row = uint32(len(b.rows))
+			b.rowOf[w.img.Key.Instrument] = ref.row
 		}
-		ref.row, ref.at = row, uint32(len(row.reach))
+		row := &b.rows[ref.row-1]
+		ref.at = row.n
 		row.set(ref.at, now)
 		b.head.open++
-	case ref.row != nil:
-		row := ref.row
-		moved := row.reach[len(row.reach)-1]
+	case ref.row > 0:
+		row := &b.rows[ref.row-1]
+		moved := *row.at(row.n - 1)
 		row.drop()
 		if moved.slot != w.slot {
 			row.set(ref.at, moved)
 			b.open[moved.slot].at = ref.at
 		}
-		ref.row = nil
+		ref.row = 0
 		b.head.open--
 	}
 }

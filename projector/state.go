@@ -56,10 +56,10 @@ func (st *staging) DefaultTerms() *position.Terms { return st.book.terms }
 // Open implements [position.State].
 func (st *staging) Open(instrument string) iter.Seq[*position.Position] {
 	var open []*position.Position
-	if row := st.book.rows[instrument]; row != nil {
-		open = make([]*position.Position, 0, len(row.reach)+len(st.positions.touched))
-		for i := range row.reach {
-			if img := st.positions.at(row.reach[i].slot); img.IsOpen() {
+	if row := st.book.row(instrument); row != nil {
+		open = make([]*position.Position, 0, int(row.n)+len(st.positions.touched))
+		for i := range row.n {
+			if img := st.positions.at(row.at(i).slot); img.IsOpen() {
 				open = append(open, img)
 			}
 		}
@@ -100,8 +100,8 @@ func (st *staging) History(key position.Key, fill string) (*position.History, er
 // HasOpen implements [position.State].
 func (st *staging) HasOpen(instrument string) bool {
 	n := 0
-	if row := st.book.rows[instrument]; row != nil {
-		n = len(row.reach)
+	if row := st.book.row(instrument); row != nil {
+		n = int(row.n)
 	}
 	for _, slot := range st.positions.touched {
 		img := st.positions.images[slot]
@@ -118,4 +118,4 @@ func (st *staging) HasOpen(instrument string) bool {
 	return n > 0
 }
 
-func (b *Book) isOpen(slot uint32) bool { return int(slot) < len(b.open) && b.open[slot].row != nil }
+func (b *Book) isOpen(slot uint32) bool { return int(slot) < len(b.open) && b.open[slot].row > 0 }
