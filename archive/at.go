@@ -164,13 +164,18 @@ func Linked(log *journal.Reader, a Anchor) error {
 	if err != nil {
 		return fmt.Errorf("%w", err)
 	}
+	return linked(log, a, last.Seq)
+}
+
+// linked is [Linked] for a journal that ends with the record last.
+func linked(log *journal.Reader, a Anchor, last uint64) error {
 	switch {
-	case a.Seq > last.Seq:
-		return fmt.Errorf("%w: it stands at seq %d, but the journal ends at %d", journal.ErrDamaged, a.Seq, last.Seq)
+	case a.Seq > last:
+		return fmt.Errorf("%w: it stands at seq %d, but the journal ends at %d", journal.ErrDamaged, a.Seq, last)
 	case a.Seq+1 < log.First():
 		return fmt.Errorf("%w: it stands at seq %d, but the journal begins at %d", journal.ErrTrimmed, a.Seq, log.First())
 	case a.Seq+1 == log.First():
-		if last.Seq == a.Seq {
+		if last == a.Seq {
 			return nil
 		}
 		rec, err := RecordAt(log, a.Seq+1)

@@ -76,7 +76,7 @@ func (r *Source) BaseAfter(log *journal.Reader, e *Early, last uint64) (*project
 	if e.snap == nil && log.First() == 1 {
 		return e.book, Anchor{}, nil
 	}
-	if e.snap != nil && Linked(log, AnchorOf(*e.snap)) == nil {
+	if e.snap != nil && linked(log, AnchorOf(*e.snap), last) == nil {
 		return e.book, AnchorOf(*e.snap), nil
 	}
 	return r.Base(log, Moment{})

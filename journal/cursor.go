@@ -131,6 +131,7 @@ func (c *Cursor) take(rec *segment.Record, at int64) error {
 			return err
 		}
 		c.queue = append(c.queue, *rec)
+		c.scan.Fresh = true // what was read up to here is the record's from now on
 		if rec.Flags&segment.More == 0 {
 			c.ready = len(c.queue)
 		}
@@ -180,7 +181,7 @@ func (c *Cursor) open(first uint64) error {
 	}
 	seg.Size = info.Size()
 	s := segment.NewScanner(f, seg.Size, first)
-	s.Open, s.Fresh, s.Trusted = true, true, c.trusted
+	s.Open, s.Trusted = true, c.trusted
 	if c.scan != nil && c.scan.Prev.Seq == first-1 {
 		s.Prev, s.Linked = c.scan.Prev, c.scan.Linked
 	} else {

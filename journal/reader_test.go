@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -82,6 +83,34 @@ func TestCursorFollows(t *testing.T) {
 	}
 	require.ErrorIs(t, err, io.EOF)
 	require.Equal(t, 13, n)
+}
+
+// A cursor reads again into its buffer until it meets the first record that it returns.
+func TestCursorKeepsWhatItReturned(t *testing.T) {
+	dir := t.TempDir()
+	j := journaltest.Open(t, dir, journal.Options{})
+	payload := func(seq uint64) []byte { return bytes.Repeat([]byte{byte(seq), byte(seq >> 8)}, 500) }
+	journaltest.AddSome(t, j, payload, 1000, 1000, 1000)
+	r, err := journal.OpenReader(dir)
+	require.NoError(t, err)
+	for _, from := range []uint64{1, 700, 1500} {
+		c := r.Cursor(from)
+		var recs []journal.Record
+		for {
+			rec, nextErr := c.Next(math.MaxUint64)
+			if nextErr != nil {
+				require.ErrorIs(t, nextErr, io.EOF)
+				break
+			}
+			recs = append(recs, rec)
+		}
+		require.NoError(t, c.Close())
+		require.Len(t, recs, int(3000-from+1))
+		for i := range recs {
+			require.Equal(t, from+uint64(i), recs[i].Seq)
+			require.Equal(t, payload(recs[i].Seq), recs[i].Payload)
+		}
+	}
 }
 
 // An atomic batch shows when all of it is there, to a cursor and to Records,

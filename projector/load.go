@@ -15,10 +15,16 @@ import (
 )
 
 // An allocation on the word of a count alone is bounded: room for so many at first,
-// and for so many times as many as have really come.
+// and for so many times as many as have really come. Where it is known how many bytes
+// there are, there is room at first for as many as these can stand for, up to
+// reserveMost.
 const (
 	reserve     = 1 << 14
 	reserveMore = 16
+	reserveMost = 1 << 22
+
+	positionStored = 16 // bytes that a position hardly takes less than, compressed
+	entryStored    = 32 // the same of a window entry, half of which are digests
 )
 
 // Load returns the book whose view wrote r, ready for readers and writer. A
@@ -26,8 +32,15 @@ const (
 // the ended cycles as many as the options say stay, the newest ones. It
 // reads r to its end; bytes that no view writes give an error that matches
 // [ErrBody].
+//
+// Where r has the method Stored() int64, this tells how many bytes there really are
+// behind it. Room for all that they can stand for is made before the images are: the
+// collector goes over all of these whenever the heap has doubled, and less often so.
 func Load(r io.Reader, o Options) (*Book, error) {
 	l := loader{r: bufio.NewReaderSize(r, bodyBuffer), book: New(o), shelf: newShelf(o.ClosedCycles)}
+	if s, ok := r.(interface{ Stored() int64 }); ok {
+		l.stored = uint64(s.Stored())
+	}
 	for l.tag != tagEnd {
 		if err := l.next(); err != nil {
 			return nil, err
@@ -75,6 +88,7 @@ type loader struct {
 	item        []byte
 	prints      position.FingerprintKey // of the window's entries
 	anyPrints   bool                    // they need not be the book's
+	stored      uint64                  // bytes that there really are, 0: not known
 	last        uint64                  // seq of the newest window entry so far
 	shelf       *shelf
 	ended       *position.Position // the ended cycle before
@@ -179,7 +193,8 @@ func (l *loader) head() error {
 	b.window.Forget(position.Time(n[4]))
 	l.instruments, l.accounts, l.positions, l.cycles, l.window = n[5], n[6], n[7], n[8], n[9]
 	l.wanted = l.positions
-	l.makeRoom(reserve)
+	l.makeRoom(max(reserve, min(reserveMost, l.stored/positionStored)))
+	b.window.makeRoom(min(l.window, l.stored/entryStored))
 	return nil
 }
 
@@ -188,6 +203,8 @@ func (l *loader) makeRoom(n uint64) {
 	l.reserved = min(n, l.wanted)
 	t := &l.book.positions
 	l.tags = slices.Grow(l.tags, int(l.reserved)-len(l.tags))
+	t.index.reserve(int(l.reserved))
+	t.pub = slices.Grow(t.pub, int(l.reserved))
 	t.head = slices.Grow(t.head, int(l.reserved)-len(t.head))
 	l.book.open = slices.Grow(l.book.open, int(l.reserved)-len(l.book.open))
 }

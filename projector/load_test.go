@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"testing/iotest"
 
@@ -66,6 +67,42 @@ func TestLoadRoundTrip(t *testing.T) {
 		require.Equal(t, b.Head(), b.View().Seq())
 		require.Equal(t, b.HeadTime(), b.View().Time())
 	}
+}
+
+// sized tells how many bytes there are behind it.
+type sized struct {
+	io.Reader
+
+	stored int64
+}
+
+// Stored is what Load asks for.
+func (s sized) Stored() int64 { return s.stored }
+
+func TestLoadMakesRoomForBytes(t *testing.T) {
+	raw := full(t)
+	for _, n := range []int64{0, int64(len(raw)), 1 << 20} {
+		b, err := projector.Load(sized{bytes.NewReader(raw), n}, projector.Options{Window: 5})
+		require.NoError(t, err)
+		require.Equal(t, raw, body(t, b), n)
+	}
+	fs := frames(t, raw)
+	fs[0] = fs[0][:1]
+	for _, n := range []uint64{4, 1 << 40, 1, 1, 0, 0, 0, 1 << 40, 0, 1 << 40} {
+		fs[0] = binary.AppendUvarint(fs[0], n)
+	}
+	fs[0] = append(fs[0], make([]byte, 16)...)
+	room := func(stored int64) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := projector.Load(sized{bytes.NewReader(joined(fs)), stored}, projector.Options{Window: 1 << 22})
+		require.ErrorIs(t, err, projector.ErrBody)
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	little := room(int64(len(raw)))
+	require.Less(t, little, uint64(4<<20), "a count that no byte stands behind")
+	require.Less(t, room(1<<20), little+16<<20)
 }
 
 func TestLoadRefusesEveryTruncation(t *testing.T) {

@@ -53,7 +53,8 @@ func (e *windowEntry) Last() uint64 { return e.First + uint64(e.Count) - 1 }
 // A window is not for concurrent use; a windowView is.
 type window struct {
 	size  uint64
-	index []windowSlot // a power of two, at most half full; nil until settle makes it
+	index []windowSlot // a power of two, at most half full
+	stale bool         // the index is not kept in step until settle makes it anew
 	later uint64       // entries that AddLater has added since settle
 	shift uint         // home of a tag: its top bits
 	view  windowView
@@ -167,14 +168,14 @@ func (w *window) Add(e windowEntry) {
 	if v.hi-v.lo == w.size {
 		w.forgetOldest()
 	}
-	if w.index != nil && uint64(len(w.index)) < 2*(v.hi-v.lo+1) {
+	if !w.stale && uint64(len(w.index)) < 2*(v.hi-v.lo+1) {
 		w.grow()
 	}
-	if v.hi%windowChunk == 0 {
+	if v.hi/windowChunk-v.lo/windowChunk == uint64(len(v.chunks)) {
 		v.addChunk()
 	}
 	*v.at(v.hi) = e
-	if w.index != nil {
+	if !w.stale {
 		w.insert(slotOf(e.ID, v.hi))
 	}
 	v.hi++
@@ -183,8 +184,8 @@ func (w *window) Add(e windowEntry) {
 // AddLater is [window.Add] among many: from then on, until settle, nobody can find
 // anything. Where there are too few for that to pay, the index stays.
 func (w *window) AddLater(e windowEntry) {
-	if w.later++; w.index != nil && w.later > (w.view.hi-w.view.lo)/laterShare {
-		w.index = nil
+	if w.later++; w.later > (w.view.hi-w.view.lo)/laterShare {
+		w.stale = true
 	}
 	w.Add(e)
 }
@@ -194,20 +195,44 @@ func (w *window) AddLater(e windowEntry) {
 // them one by one moves it with each doubling and takes every forgotten one out.
 func (w *window) settle() {
 	w.later = 0
-	if w.index != nil {
+	if !w.stale {
 		return
 	}
-	v, slots := &w.view, firstSlots
-	for uint64(slots) < 2*(v.hi-v.lo) {
-		slots *= 2
+	w.stale = false
+	v := &w.view
+	if slots := slotsFor(v.hi - v.lo); slots > len(w.index) {
+		w.setIndex(make([]windowSlot, slots))
+	} else {
+		clear(w.index)
 	}
-	w.setIndex(make([]windowSlot, slots))
 	for n := v.lo; n < v.hi; {
 		chunk := v.chunks[n/windowChunk-v.lo/windowChunk]
 		for end := min(v.hi, (n/windowChunk+1)*windowChunk); n < end; n++ {
 			w.insert(slotOf(chunk[n%windowChunk].ID, n))
 		}
 	}
+}
+
+// makeRoom makes room for n entries that are about to be added, as [window.AddLater]
+// does, to a window that is empty.
+func (w *window) makeRoom(n uint64) {
+	n = min(n, w.size)
+	for n > uint64(len(w.view.chunks))*windowChunk {
+		w.view.addChunk()
+	}
+	if slots := slotsFor(n); slots > len(w.index) {
+		w.stale = true
+		w.setIndex(make([]windowSlot, slots))
+	}
+}
+
+// slotsFor is how many slots an index of n entries has.
+func slotsFor(n uint64) int {
+	slots := firstSlots
+	for uint64(slots) < 2*n {
+		slots *= 2
+	}
+	return slots
 }
 
 // slotOf is the slot of the entry number n.
@@ -218,7 +243,7 @@ func slotOf(id [16]byte, n uint64) windowSlot {
 func (w *window) forgetOldest() {
 	v := &w.view
 	e := v.at(v.lo)
-	if w.index != nil {
+	if !w.stale {
 		w.remove(slotOf(e.ID, v.lo))
 	}
 	if e.Ahead > 0 {

@@ -265,7 +265,7 @@ func TestWindowAddLater(t *testing.T) {
 				one.Add(e)
 				many.AddLater(e)
 			}
-			if many.index == nil {
+			if many.stale {
 				deferred++
 			}
 			many.settle()

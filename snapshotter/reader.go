@@ -234,6 +234,9 @@ func (r resting) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
+// Stored returns how many bytes the body takes in the file.
+func (r *Reader) Stored() int64 { return int64(r.trailer.stored) }
+
 // drain reads the rest of the body for the sake of its checks.
 func (r *Reader) drain() error {
 	_, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{r}, make([]byte, 256<<10))
