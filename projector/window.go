@@ -129,6 +129,9 @@ func (w *window) Find(id [16]byte) (windowEntry, bool) {
 // FindLast is Find among as many as the window holds: it does not look at what is
 // kept for its event time only.
 func (w *window) FindLast(id [16]byte) (windowEntry, bool) {
+	if w.stale {
+		w.settle()
+	}
 	tag := idTag(id)
 	newest, found := uint64(0), false
 	for i := w.home(tag); w.index[i].ref != 0; i = w.next(i) {
@@ -181,8 +184,9 @@ func (w *window) Add(e windowEntry) {
 	v.hi++
 }
 
-// AddLater is [window.Add] among many: from then on, until settle, nobody can find
-// anything. Where there are too few for that to pay, the index stays.
+// AddLater is [window.Add] among many: from then on the index waits for settle, which
+// whatever looks into it begins with. Where there are too few for that to pay, the index
+// stays.
 func (w *window) AddLater(e windowEntry) {
 	if w.later++; w.later > (w.view.hi-w.view.lo)/laterShare {
 		w.stale = true
@@ -265,12 +269,14 @@ func (w *window) insert(s windowSlot) {
 	w.index[i] = s
 }
 
-// remove deletes a slot that is there and closes the gap, so that no probe ends
+// remove deletes a slot, if it is there, and closes the gap, so that no probe ends
 // too early: what lies behind moves up unless that would put it before its home.
 func (w *window) remove(s windowSlot) {
 	gap := w.home(s.tag)
-	for w.index[gap].ref != s.ref {
-		gap = w.next(gap)
+	for ; w.index[gap].ref != s.ref; gap = w.next(gap) {
+		if w.index[gap].ref == 0 {
+			return
+		}
 	}
 	mask := len(w.index) - 1
 	for i := w.next(gap); w.index[i].ref != 0; i = w.next(i) {

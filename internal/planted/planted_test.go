@@ -66,7 +66,7 @@ func planted(b bug) (map[string][]byte, error) {
 
 // fewest is how many bugs the table has at least. It goes up with the table and
 // never down: a bug whose code moved is planted where the code went.
-const fewest = 175
+const fewest = 176
 
 // The table may not rot.
 func TestEveryBugCanBePlanted(t *testing.T) {

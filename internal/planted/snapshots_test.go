@@ -40,6 +40,8 @@ func snapshots() []bug {
 			"	if e.Time <= v.horizon {\n		return\n	}\n	if w.kept.byID", "	if e.Time > 0 {\n		return\n	}\n	if w.kept.byID"), by("./projector", "^TestResendIsNeverAppliedTwice$")},
 		{"leave the newest out of a window's index that is made at once", in("projector/window.go",
 			"	for n := v.lo; n < v.hi; {\n", "	for n := v.lo; n+1 < v.hi; {\n"), by("./projector", "^TestWindowAddLater$")},
+		{"look into a window's index that is not made yet", in("projector/window.go",
+			"	if w.stale {\n		w.settle()\n	}\n	tag", "	tag"), by("./projector", "^TestWindowAddLater$")},
 		{"write again into what an opening has handed on", in("journal/internal/segment/scan.go",
 			"lane, s.Fresh, s.buf = nil, false, nil //", "lane, s.Fresh = nil, false //"), by(atSegment, "^TestLaneKeepsWhatItHandedOn$")},
 		{"go on before the replay beside the verification has ended", in("journal/journal.go",
