@@ -14,9 +14,12 @@ import (
 )
 
 const (
-	// sparePiece is how many zeros of a spare segment are written at once: a commit beside
+	// sparePiece is how many zeros of a spare segment are written together: a commit beside
 	// it waits for as many, and the fewer pieces there are, the fewer commits do.
 	sparePiece = 1 << 20
+	// spareZeros is how many zeros there are to write from: few enough to leave what is
+	// staged in the processor's cache.
+	spareZeros = 64 << 10
 	// spareShare is how many segments a disk must have room for: the last of it belongs
 	// to what cannot wait.
 	spareShare = 8
@@ -41,7 +44,7 @@ type spare struct {
 	f       *os.File // nil: there is none yet
 	at      int      // how far it has come
 	whole   bool     // and it is durable
-	zeros   []byte   // a piece, kept from the first time on
+	zeros   []byte   // kept from the first time on
 	failed  bool
 	working sync.WaitGroup
 	stopped atomic.Bool
@@ -109,18 +112,21 @@ func scarce(dir string, size int) bool {
 // fill makes the file at least so long, and durable when that is all of it.
 func (s *spare) fill(upTo int) error {
 	if s.zeros == nil {
-		s.zeros = make([]byte, min(sparePiece, s.size))
+		s.zeros = make([]byte, min(spareZeros, s.size))
 	}
 	for s.at < upTo {
 		if s.stopped.Load() {
 			return os.ErrClosed // of the journal
 		}
-		n, err := s.f.Write(s.zeros[:min(len(s.zeros), s.size-s.at)])
-		if err != nil {
-			return err
+		from := s.at
+		for end := min(from+sparePiece, s.size); s.at < end; {
+			n, err := s.f.Write(s.zeros[:min(len(s.zeros), end-s.at)])
+			if err != nil {
+				return err
+			}
+			s.at += n
 		}
-		startWriting(s.f, int64(s.at), int64(n))
-		s.at += n
+		startWriting(s.f, int64(from), int64(s.at-from))
 	}
 	if s.at < s.size {
 		return nil
