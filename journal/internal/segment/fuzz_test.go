@@ -42,6 +42,7 @@ func FuzzFrame(f *testing.F) {
 		recs, _, _, _ := journaltest.ScanBytes(b, first)
 		for _, r := range recs {
 			f.Add(journaltest.EncodeFrame(&r, [32]byte{}))
+			f.Add(journaltest.EncodeFrame(&r, [32]byte{1}))
 		}
 	}
 	f.Add([]byte{})
@@ -57,7 +58,8 @@ func FuzzFrame(f *testing.F) {
 				continue
 			}
 			again := journaltest.EncodeFrame(&r, [32]byte{})
-			require.Equal(t, frame[4:40], again[4:40])
+			before := journaltest.HeaderSize - len(r.Chain) // which depends on the record before
+			require.Equal(t, frame[4:before], again[4:before])
 			require.Equal(t, frame[journaltest.HeaderSize:], again[journaltest.HeaderSize:])
 			require.Less(t, r.Synced, r.Seq)
 			require.NotEmpty(t, r.Payload)
