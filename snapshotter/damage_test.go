@@ -366,10 +366,13 @@ func FuzzHeader(f *testing.F) {
 	f.Add(snapshotter.EncodeHeader(snapshotter.Meta{}, time.Unix(0, 0)))
 	f.Add(snapshotter.EncodeSealedHeader(metaOf(1), epoch0, [4]byte{1, 2, 3, 4}))
 	f.Add([]byte("HOLDSNAP"))
+	f.Add([]byte("HOLDSNAP\x01\x00\xb0\x00")) // of the format before
 	f.Fuzz(func(t *testing.T, b []byte) {
 		again, err := snapshotter.Recode("f", b)
 		if err != nil {
-			if !errors.Is(err, snapshotter.ErrDamaged) && !errors.Is(err, snapshotter.ErrNewerFormat) {
+			switch {
+			case errors.Is(err, snapshotter.ErrDamaged), errors.Is(err, snapshotter.ErrNewerFormat), errors.Is(err, snapshotter.ErrOlderFormat):
+			default:
 				t.Fatalf("unexpected error %v", err)
 			}
 			return
