@@ -67,6 +67,19 @@ func TestBothKindsOfBatchesAreTried(t *testing.T) {
 	require.NotEmpty(t, whole.Header.Get("Nats-Batch-Id"))
 }
 
+// The goroutine that reads ahead has ended when the range over what it reads has.
+func TestWhatIsReadAheadEndsWithItsRange(t *testing.T) {
+	t.Parallel()
+	src := newSource(1)
+	src.linger = 200 * time.Millisecond
+	src.add(10_000, 100)
+	for _, err := range bus.Ahead(t.Context(), src, 1, 10_000) {
+		require.NoError(t, err)
+		break
+	}
+	require.Zero(t, src.reading.Load())
+}
+
 // A source is read by one goroutine at a time, also when a stretch is broken off while
 // events are rendered ahead.
 func TestNothingReadsOnBesideTheNextReading(t *testing.T) {

@@ -220,7 +220,7 @@ func TestPlainPathAllocatesNothing(t *testing.T) {
 // a key's version what only that version can be, so that a reader sees an image that
 // is partly another one.
 func TestNoImageIsTorn(t *testing.T) {
-	const fills, keys = 20_000, 5
+	const fills, keys = 120_000, 5
 	book := projector.New(projector.Options{Window: 500})
 	accepted, done := make(chan []*projector.Staged, 4), new(atomic.Bool)
 	var all sync.WaitGroup

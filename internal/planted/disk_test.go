@@ -58,8 +58,10 @@ func disk() []bug {
 			"	if err := w.f.Sync(); err != nil {\n		return err\n	}\n	if err := w.f.Close()", "	if err := w.f.Close()"), by(atJournal, traced)},
 		{"a segment made in advance takes its name before it is durable", in("journal/spare.go",
 			"if err := s.f.Sync(); err != nil {", "if err := error(nil); err != nil {"), by(atJournal, traced)},
-		{"zeros for the next segment anew for each piece of it", in("journal/spare.go",
-			"if s.zeros == nil {", "if true {"), by("./internal/yardstick", "^TestAFillAllocatesHardlyMoreThanIsKept$")},
+		{"zeros for the next segment anew for each piece of it", []edit{
+			{"journal/spare.go", "if s.zeros == nil {", "if true {"},
+			{"journal/spare.go", "spareZeros = 64 << 10", "spareZeros = sparePiece"},
+		}, by("./internal/yardstick", "^TestAFillAllocatesHardlyMoreThanIsKept$")},
 		{"zeros beyond the end of a full segment", in("journal/ahead.go",
 			"room := min(a.limit-a.size, a.step)", "room := a.step"), by(atJournal, "^TestSizedInAdvance$")},
 		{"zeros over the records", in("journal/ahead.go",

@@ -20,7 +20,7 @@ func ledger() []bug {
 		{"apply the requests of a connection in any order", in("bus/serve.go",
 			"	case v.quick(reply, body) || v.begin(reply, body):", "	case v.quick(reply, body):"), by("./service", "^TestApplyKeepsTheOrderOfAConnection$")},
 		{"read on beside what is rendered ahead", in("bus/ahead.go",
-			"			for range full {", "			for range 0 {"), by("./bus", "^TestNothingReadsOnBesideTheNextReading$")},
+			"			for range full {", "			for range 0 {"), by("./bus", "^TestWhatIsReadAheadEndsWithItsRange$")},
 		{"show what is not durable", in("ledger.go",
 			"	found.r.Within(wal.Durable)\n", ""), by(".", "^TestNothingButDurableIsShown$")},
 		{"swallow the journal's error", in("internal/committer/sync.go",

@@ -93,7 +93,7 @@ func snapshots() []bug {
 		{"prune the base", in("retain.go",
 			"if s.Seq == base || spaced {", "if spaced {"), by(atDrills+"/snapshots", "^TestBaseIsNotPruned$")},
 		{"a restored ledger before its state is there", []edit{
-			{"archive/restore.go", "	snaps := snapshotter.New(filepath.Join(to,", "	if _, err = WriteIdentity(id, to); err != nil {\n		return Restored{}, err\n	}\n	snaps := snapshotter.New(filepath.Join(to,"},
+			{"archive/restore.go", "	snaps := snapshotter.New(filepath.Join(to,", "	if err = WriteIdentity(id, to); err != nil {\n		return Restored{}, err\n	}\n	snaps := snapshotter.New(filepath.Join(to,"},
 		}, by(atDrills+"/faults", traced)},
 		{"a snapshot that the journal contradicts is restored", in("archive/restore.go",
 			"	case beyond || damaged || errors.Is(err, journal.ErrTrimmed):", "	case beyond || damaged || err != nil:"), by(atDrills+"/snapshots", "^TestContradictedSnapshotIsNotRestored$")},
