@@ -26,7 +26,7 @@ type config struct {
 	dir     string
 	rounds  int
 	length  time.Duration
-	warm    time.Duration // before it, which is not counted
+	warm    time.Duration // what a row appends for first, uncounted
 	callers []int
 	only    []string
 	scan    int64

@@ -105,9 +105,9 @@ func (j *Journal) recycle(b *Batch) {
 // Append encodes a record at the end of the batch and returns its seq and its
 // chain value, both of which are final if the batch is committed. at is the
 // record time in unix nanoseconds; one that lies before the last record's is
-// replaced by that. The payload is copied unless [Batch.Room] gave its place. A payload that is empty or longer
-// than [MaxPayload], or a flag other than [More] and [Control], gives seq 0 and
-// an error from Commit. With [Options].Keys it is encrypted here.
+// replaced by that. The payload is copied unless [Batch.Room] gave its place. One that
+// is empty or longer than [MaxPayload], or a flag other than [More] and [Control], gives
+// seq 0 and an error from Commit. With [Options].Keys it is encrypted here.
 func (b *Batch) Append(payload []byte, f segment.Flags, at int64) (seq uint64, chain [32]byte) {
 	if b.j == nil {
 		b.err = fmt.Errorf("%w: the batch was not made by NewBatch", ErrOrder)

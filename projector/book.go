@@ -237,9 +237,10 @@ func (b *Book) publishAll(ended *shelf) {
 	b.head.window = b.window.Freeze()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	// A view has copies of these slices, never the slices.
 	b.positions.pub = append(b.positions.pub[:0], b.positions.head...)
-	b.instruments.pub = append([]*position.Instrument(nil), b.instruments.head...)
-	b.accounts.pub = append([]*position.Account(nil), b.accounts.head...)
+	b.instruments.pub = append(b.instruments.pub[:0], b.instruments.head...)
+	b.accounts.pub = append(b.accounts.pub[:0], b.accounts.head...)
 	b.pub = b.head
 	b.shelf = ended
 	clear(b.came)

@@ -152,14 +152,17 @@ func members(body []byte) (list []json.RawMessage, err error) {
 		}
 		return json.Unmarshal([]byte(v.Raw), &list)
 	})
-	var whole json.RawMessage
-	if broken := json.Unmarshal(body, &whole); broken != nil {
-		return nil, badRequest("each must be one JSON array of mutations; it is broken at byte %d", brokenAt(body, broken))
+	if err != nil {
+		var whole json.RawMessage
+		if broken := json.Unmarshal(body, &whole); broken != nil { // says where
+			err = badRequest("each must be one JSON array of mutations; it is broken at byte %d", brokenAt(body, broken))
+		}
+		return nil, err
 	}
-	if err == nil && len(list) > holdfast.MaxBatch {
-		err = badRequest("each gives %d mutations, at most %d are taken", len(list), holdfast.MaxBatch)
+	if len(list) > holdfast.MaxBatch {
+		return nil, badRequest("each gives %d mutations, at most %d are taken", len(list), holdfast.MaxBatch)
 	}
-	return list, err
+	return list, nil
 }
 
 // brokenAt is where the JSON of a request is broken.
